@@ -1,0 +1,88 @@
+"""Errors that are answers: what DynamoDB's API says when it refuses a request.
+
+    ApiError                      an answer, part of the API (this module)
+    operational errors            definite or indefinite, retried or surfaced (adapters)
+    broken invariants             stop the process (`InvariantError`)
+
+The wire form is `{"__type": "<prefix>#<name>", "message": "..."}`. Two prefixes exist: DynamoDB's own and
+coral's, the framework in front of it, which answers before DynamoDB sees the request.
+Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+DYNAMODB = "com.amazonaws.dynamodb.v20120810#"
+CORAL = "com.amazon.coral.service#"
+CORAL_VALIDATE = "com.amazon.coral.validate#"
+CORAL_AVAILABILITY = "com.amazon.coral.availability#"
+
+
+class InvariantError(Exception):
+    """A rule that the code itself guarantees does not hold; the process stops rather than go on wrongly."""
+
+
+class ApiError(Exception):
+    """An answer that refuses a request and changes nothing.
+
+    `type` is the full `__type`, `status` the HTTP status, `extra` further members of the answer's body
+    (for example `Item` with ReturnValuesOnConditionCheckFailure).
+    """
+
+    def __init__(
+        self, type: str, message: str, status: int = 400, extra: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.type = type
+        self.message = message
+        self.status = status
+        self.extra = extra
+
+    def body(self) -> dict[str, Any]:
+        """The members of the JSON answer. Coral spells `Message` with a capital in its serialization errors."""
+        key = (
+            "Message"
+            if self.type.startswith(CORAL) and self.type.endswith("SerializationException")
+            else "message"
+        )
+        return {"__type": self.type, key: self.message, **(self.extra or {})}
+
+
+def validation_error(message: str) -> ApiError:
+    """The request is well-formed JSON of the right shape but breaks one of DynamoDB's rules."""
+    return ApiError(CORAL_VALIDATE + "ValidationException", message)
+
+
+def serialization_error(message: str) -> ApiError:
+    """The body is not JSON, or a member has the wrong JSON type."""
+    return ApiError(CORAL + "SerializationException", message)
+
+
+def resource_not_found(message: str) -> ApiError:
+    """The table (or other resource) does not exist or is not ACTIVE."""
+    return ApiError(DYNAMODB + "ResourceNotFoundException", message)
+
+
+def resource_in_use(message: str) -> ApiError:
+    """The table exists already, or is being created, changed or deleted."""
+    return ApiError(DYNAMODB + "ResourceInUseException", message)
+
+
+def conditional_check_failed(extra: dict[str, Any] | None = None) -> ApiError:
+    """A condition evaluated to false; `extra` is `{"Item": ...}` if the caller asked for the old item."""
+    return ApiError(
+        DYNAMODB + "ConditionalCheckFailedException", "The conditional request failed", extra=extra
+    )
+
+
+def unknown_operation() -> ApiError:
+    """The X-Amz-Target names no operation that this server has. DynamoDB sends no message with it."""
+    return ApiError(CORAL + "UnknownOperationException", "")
+
+
+def internal_server_error(
+    message: str = "The request processing has failed because of an unknown error.",
+) -> ApiError:
+    """HTTP 500: the fate of a write is unknown; SDKs retry it."""
+    return ApiError(DYNAMODB + "InternalServerError", message, status=500)
