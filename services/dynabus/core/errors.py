@@ -40,7 +40,7 @@ class ApiError(Exception):
         self.extra = extra
 
     def body(self) -> dict[str, Any]:
-        """The members of the JSON answer. Coral spells `Message` with a capital in its serialization errors."""
+        """The members of the JSON answer; coral writes `Message` with a capital in serialization errors."""
         key = (
             "Message"
             if self.type.startswith(CORAL) and self.type.endswith("SerializationException")

@@ -9,7 +9,7 @@ LogId = NewType("LogId", str)
 """Id of a table (or `<table id>.<index id>`): 32 hexadecimal digits, unique for ever, never re-used."""
 
 Incarnation = NewType("Incarnation", int)
-"""One run of a process: `unix milliseconds << 20 | random`, and greater than every earlier run's (63 bits)."""
+"""One run of a process: `unix milliseconds << 20 | random`, greater than every earlier one's (63 bits)."""
 
 
 class PartitionId(NamedTuple):
@@ -30,7 +30,7 @@ class Writer(NamedTuple):
 
 
 class RequestId(NamedTuple):
-    """Identity of one change through all its re-sends (I10): router incarnation, its counter, part of the request."""
+    """Identity of one change through all its re-sends (I10); `part` counts within one API request."""
 
     incarnation: Incarnation
     counter: int

@@ -1,0 +1,188 @@
+"""What travels over the bus, field for field as in `schemas/*.avsc`.
+
+A message's value is a fixed prefix and an Avro body:
+
+| bytes | field | meaning |
+|---|---|---|
+| 0     | format version | of this prefix (1) |
+| 1-2   | schema number  | `SCHEMA_NUMBERS`, big-endian; says how to read the body |
+| 3-6   | CRC-32         | over everything behind it |
+| 7-    | body           | Avro, schemaless |
+
+Replication-log records put an envelope between CRC and body (`core.replication.records`).
+Messages are plain dictionaries, which is what fastavro reads and writes: hot hops copy nothing.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TypedDict
+
+SCHEMA_NUMBERS: dict[str, int] = {
+    "request": 1,
+    "reply": 2,
+    "control_request": 3,
+    "heartbeat": 4,
+    "question": 5,
+    "answer": 6,
+    "table_metadata": 7,
+    "leader_metadata": 8,
+    "genesis": 20,
+    "claim": 21,
+    "resign": 22,
+    "configure": 23,
+    "mutation": 24,
+    "barrier": 25,
+    "seal": 26,
+    "place": 40,
+}
+"""Numbers are never re-used; a changed schema gets a new number, and readers learn it before writers use it."""
+
+
+class ReplyStatus(IntEnum):
+    """How one part of a request ended. All but OK and ERROR make the router look again and re-send."""
+
+    OK = 0
+    ERROR = 1  # body: the API error's JSON
+    NOT_LEADER = 2  # body: the name of the leader as far as known
+    STALE_ROUTE = 3  # unknown partition or another generation
+    BUSY = 4  # a queue is full; nothing was changed
+
+
+class RequestPart(TypedDict):
+    """One operation on one partition; the fields' use per operation is in `core/operations`."""
+
+    operation: int
+    log: str
+    partition: int
+    generation: int
+    consistent: bool
+    key: bytes
+    value: bytes
+    size: int
+    detail: bytes
+
+
+class Request(TypedDict):
+    """A request router asks a storage node; (incarnation, counter, index of the part) is the request id (I10)."""
+
+    asker: str
+    incarnation: int
+    counter: int
+    budget_ms: int
+    parts: list[RequestPart]
+
+
+class ReplyPart(TypedDict):
+    """The outcome of one part of a request."""
+
+    index: int
+    status: int
+    body: bytes
+    size: int
+    count: int
+    scanned: int
+    last: bytes
+
+
+class Reply(TypedDict):
+    """Parts may be answered in several replies, each below the message limit."""
+
+    incarnation: int
+    counter: int
+    node: str
+    parts: list[ReplyPart]
+
+
+class ControlRequest(TypedDict):
+    """A request router asks auto-admin; answered by a `Reply` of one part whose body is the answer's JSON."""
+
+    asker: str
+    incarnation: int
+    counter: int
+    budget_ms: int
+    operation: str
+    body: bytes
+
+
+class ReplicaState(TypedDict):
+    """What a node says of one of its replicas."""
+
+    log: str
+    partition: int
+    generation: int
+    state: str
+    leading: bool
+    appending: bool
+    term: int
+    sequence: int
+    next_offset: int
+    lag: int
+    alarm: str
+
+
+class Heartbeat(TypedDict):
+    """One per node per heartbeat period, and one at once after an accepted claim or resign."""
+
+    node: str
+    service: str
+    zone: str
+    incarnation: int
+    stopping: bool
+    replicas: list[ReplicaState]
+
+
+class Question(TypedDict):
+    """Before a claim: do you hear a healthy leader of this partition, in a term at least mine?"""
+
+    log: str
+    partition: int
+    node: str
+    incarnation: int
+    term: int
+    nonce: int
+
+
+class Answer(TypedDict):
+    """Answer to a question, recognised by its nonce."""
+
+    log: str
+    partition: int
+    node: str
+    nonce: int
+    hears_leader: bool
+    caught_up: bool
+    able: bool
+
+
+class PartitionMetadata(TypedDict):
+    """One partition of a table: `lower` inclusive, `upper` exclusive (None: unbounded), both encoded keys."""
+
+    number: int
+    generation: int
+    lower: bytes
+    upper: bytes | None
+    members: list[str]
+    preferred: str
+    state: str
+
+
+class TableMetadata(TypedDict):
+    """A table as auto-admin decided it; `description` is the JSON of DescribeTable's `Table`."""
+
+    id: str
+    name: str
+    version: int
+    status: str
+    description: bytes
+    partitions: list[PartitionMetadata]
+
+
+class LeaderMetadata(TypedDict):
+    """The last known leader of a partition: the durable copy of what heartbeats say."""
+
+    log: str
+    partition: int
+    term: int
+    node: str
+    incarnation: int

@@ -1,0 +1,141 @@
+"""The registry of all topics: name, key, value, partitioning, clean-up. Creation, docs and checks derive from it.
+
+Internal topics carry ids, which are unique for ever, so that a re-created table never meets an old topic.
+`partitions=None` means "as many as the table has partitions": topic partition number = partition number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dynabus.core.ids import LogId, NodeName
+
+MESSAGE_LIMIT_BYTES = 16 * 1024 * 1024
+"""A legal 400 KB item of empty strings is 3.7 MB as JSON and a record has two images; one page may be 13 MB."""
+
+SHORT_RETENTION_MS = 10 * 60 * 1000
+"""Requests and replies are dead after a deadline of seconds; ten minutes leave time to look at them."""
+
+FOREVER = "-1"
+
+
+@dataclass(frozen=True, slots=True)
+class TopicKind:
+    """One family of topics. `pattern` is the name below the namespace; `config` are Kafka topic settings."""
+
+    kind: str
+    pattern: str
+    partitions: int | None
+    key: str
+    value: str
+    retention: str
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic to create or to check: its full name, its number of topic partitions, its settings."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str]
+    kind: str
+
+
+_LIMIT = {"max.message.bytes": str(MESSAGE_LIMIT_BYTES)}
+_SHORT = {
+    "cleanup.policy": "delete",
+    "retention.ms": str(SHORT_RETENTION_MS),
+    "segment.ms": str(SHORT_RETENTION_MS),
+    # Expiry of a request is judged by the broker's append time, never by comparing two hosts' clocks.
+    "message.timestamp.type": "LogAppendTime",
+    **_LIMIT,
+}
+_LOG = {
+    # Pruned by auto-admin alone (I8); neither time nor size may take a record away.
+    "cleanup.policy": "delete",
+    "retention.ms": FOREVER,
+    "retention.bytes": FOREVER,
+    "message.timestamp.type": "CreateTime",
+    "unclean.leader.election.enable": "false",
+    **_LIMIT,
+}
+
+KINDS: Mapping[str, TopicKind] = {
+    kind.kind: kind
+    for kind in (
+        TopicKind(
+            "admin-log", "admin-log", 1, "-", "replication-log record", "pruned behind snapshots", dict(_LOG)
+        ),
+        TopicKind(
+            "metadata",
+            "metadata",
+            1,
+            "`table/<id>` or `leader/<id>/<partition>`",
+            "`table_metadata`, `leader_metadata`",
+            "compacted",
+            {
+                "cleanup.policy": "compact",
+                "unclean.leader.election.enable": "false",
+                **_LIMIT,
+            },
+        ),
+        TopicKind("control", "control", 1, "-", "`control_request`", "10 minutes", dict(_SHORT)),
+        TopicKind("heartbeats", "heartbeats", 1, "node", "`heartbeat`", "10 minutes", dict(_SHORT)),
+        TopicKind(
+            "requests",
+            "requests.<node>",
+            1,
+            "-",
+            "`request`, `question`, `answer`",
+            "10 minutes",
+            dict(_SHORT),
+        ),
+        TopicKind("replies", "replies.<asker>", 1, "-", "`reply`", "10 minutes", dict(_SHORT)),
+        TopicKind("log", "log.<table id>", None, "-", "replication-log record", "for ever", dict(_LOG)),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Names of one cluster's topics, below its namespace."""
+
+    namespace: str = "dynabus"
+
+    def admin_log(self) -> Topic:
+        return self._fixed("admin-log", "admin-log")
+
+    def metadata(self) -> Topic:
+        return self._fixed("metadata", "metadata")
+
+    def control(self) -> Topic:
+        return self._fixed("control", "control")
+
+    def heartbeats(self) -> Topic:
+        return self._fixed("heartbeats", "heartbeats")
+
+    def requests(self, node: NodeName) -> Topic:
+        """A storage node's inbox."""
+        return self._fixed("requests", f"requests.{node}")
+
+    def replies(self, asker: str) -> Topic:
+        """A router's (or other asker's) inbox for replies; slot names are re-used after restarts."""
+        return self._fixed("replies", f"replies.{asker}")
+
+    def log(self, log: LogId, partitions: int) -> Topic:
+        """The replication logs of a table's (or index's) partitions."""
+        return Topic(self.log_name(log), partitions, KINDS["log"].config, "log")
+
+    def log_name(self, log: LogId) -> str:
+        return f"{self.namespace}.log.{log}"
+
+    def shared(self) -> tuple[Topic, ...]:
+        """The topics that exist once per cluster, whatever tables and nodes there are."""
+        return (self.admin_log(), self.metadata(), self.control(), self.heartbeats())
+
+    def _fixed(self, kind: str, name: str) -> Topic:
+        spec = KINDS[kind]
+        assert spec.partitions is not None
+        return Topic(f"{self.namespace}.{name}", spec.partitions, spec.config, kind)
