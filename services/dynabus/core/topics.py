@@ -65,9 +65,7 @@ _LOG = {
 KINDS: Mapping[str, TopicKind] = {
     kind.kind: kind
     for kind in (
-        TopicKind(
-            "admin-log", "admin-log", 1, "-", "replication-log record", "pruned behind snapshots", dict(_LOG)
-        ),
+        TopicKind("admin-log", "admin-log", 1, "-", "replication-log record", "pruned behind snapshots", dict(_LOG)),
         TopicKind(
             "metadata",
             "metadata",

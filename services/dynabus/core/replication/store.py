@@ -1,0 +1,75 @@
+"""What a replica's brain needs of its B-tree, and what it is told to decide. Both LMDB and memory stores fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from dynabus.core.messages import ReplyStatus
+
+
+class Reader(Protocol):
+    """Reading the applied state of one replica. Keys are encoded keys, rows are opaque bytes (`core.rows`)."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """The row of a key, or None."""
+
+    def scan(self, lower: bytes, upper: bytes | None, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+        """Rows with lower <= key < upper (None: to the end) in key order, or in reverse key order."""
+
+
+class Store(Reader, Protocol):
+    """A replica's B-tree. Changes since the last `commit` are visible at once and become durable together."""
+
+    def put(self, key: bytes, row: bytes) -> None:
+        """Insert or replace a row."""
+
+    def delete(self, key: bytes) -> None:
+        """Remove a row; nothing happens where there is none."""
+
+    def remember(self, request_id: bytes, value: bytes) -> None:
+        """Keep the outcome of a request id (I10)."""
+
+    def forget(self, request_id: bytes) -> None:
+        """Drop a request id."""
+
+    def remembered(self, request_id: bytes) -> bytes | None:
+        """The outcome of a request id, or None."""
+
+    def first_remembered(self, prefix: bytes) -> tuple[bytes, bytes] | None:
+        """The smallest request id with this prefix and its outcome, or None."""
+
+    def commit(self, place: bytes) -> None:
+        """Make all changes and the place durable in one transaction (I6)."""
+
+    def place(self) -> bytes | None:
+        """The place of the last commit, or None for a new store."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What the asker is told: the fields of a `ReplyPart` that the operation decides."""
+
+    status: int = ReplyStatus.OK
+    body: bytes = b""
+    size: int = 0
+    count: int = 0
+    scanned: int = 0
+    last: bytes = b""
+
+
+@dataclass(slots=True)
+class Decision:
+    """A write evaluated against the previous row. `write=False`: nothing is appended (a refusal or no change)."""
+
+    write: bool
+    row: bytes | None
+    outcome: Outcome
+
+
+Evaluate = Callable[[bytes | None, int], Decision]
+"""(previous row, timestamp in ms) -> decision; pure, and may be called twice."""
+
+Read = Callable[[Reader], Outcome]
+"""Reads from one state of the replica; pure."""
