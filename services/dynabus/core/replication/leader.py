@@ -1,0 +1,263 @@
+"""One term of leadership: evaluate, append, wait until accepted, answer (I3, I4, I7, I7b, I10).
+
+A write's path: request id known? -> evaluate over applied state and overlay -> append -> (read back, applied) ->
+answer. An answer leaves only when
+* the record it stands for, or every record it looked at, is accepted,
+* the deferral after the last change of leader is over, and
+* for answers without a record, the lease of this very term holds.
+Whatever changes nothing is a strong read, a failed condition too. A leader that has sent resign or seal answers no
+strong read any more, whatever becomes of that record.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+from dynabus.core.ids import NodeName, Writer
+from dynabus.core.messages import ReplyStatus
+from dynabus.core.replication.effects import Append, Effect, Respond, Timing, Write
+from dynabus.core.replication.lease import Lease
+from dynabus.core.replication.records import (
+    Bodies,
+    Body,
+    Child,
+    Empty,
+    Envelope,
+    Kind,
+    Mutation,
+    Record,
+    Resign,
+    Seal,
+    encode_record,
+    next_chain,
+)
+from dynabus.core.replication.request_ids import KEEP_MS, outcome_digest, recall
+from dynabus.core.replication.store import Decision, Outcome, Read, Store
+from dynabus.core.replication.unresolved import Held, Sender, Sent, Unresolved
+from dynabus.core.topics import MESSAGE_LIMIT_BYTES
+
+RECORD_LIMIT_BYTES = MESSAGE_LIMIT_BYTES - 64 * 1024
+"""Checked before a sequence is given out, so that a refusal leaves the chain alone; the rest is Kafka's framing."""
+
+
+class Seat(NamedTuple):
+    """What a leader is: who, in which generation and term, since when, and until when its answers are deferred."""
+
+    me: Writer
+    generation: int
+    term: int
+    claim_sent_ms: float
+    accepted_ms: float
+    deferred_until_ms: float
+    log_time_ms: int
+    chain: bytes
+
+
+class Leader:
+    """Leads one partition in one term. Writes effects, in order, to the list it was given."""
+
+    def __init__(self, seat: Seat, store: Store, bodies: Bodies, timing: Timing, effects: list[Effect]) -> None:
+        self.seat = seat
+        self.serving = True
+        """False once stepped down or resigned: no answer leaves that is not an acknowledgement."""
+        self.unresolved = Unresolved()
+        self.accepted_sequence = 0
+        self._store, self._bodies, self._timing, self._effects = store, bodies, timing, effects
+        self._chain = seat.chain
+        self._next_sequence = 1
+        self._lease = Lease(timing.lease, seat.term)
+        self._lease.renew(seat.claim_sent_ms)
+        self._held: deque[Held] = deque()
+        self._progress_ms = seat.accepted_ms
+
+    # -- requests ---------------------------------------------------------------------------------------------
+
+    def write(self, request: Write, now_ms: float, wall_ms: int) -> None:
+        """Evaluate and append, or answer without a record."""
+        if self.unresolved.in_flight(request.request):
+            return  # the first copy's answer is on its way
+        if len(self.unresolved) >= self._timing.unresolved_most:
+            self._respond(request.sender, Outcome(ReplyStatus.BUSY))
+            return
+        known = recall(self._store, request.request)
+        if known is not None:
+            self._answer(0, request.sender, known, now_ms)
+            return
+        newest = self.unresolved.newest(request.key)
+        if newest is not None and newest.mutation is not None:
+            sequence, previous = newest.sequence, newest.mutation.new
+        else:
+            sequence, previous = 0, self._store.get(request.key)
+        decision = request.evaluate(previous, wall_ms)
+        if decision.write:
+            self._mutate(request, previous, decision, now_ms, wall_ms)
+        else:
+            self._answer(sequence, request.sender, decision.outcome, now_ms)
+
+    def read(self, sender: Sender, read: Read, now_ms: float) -> None:
+        """A strong read: of applied state only, never of the overlay."""
+        if self._timing.barrier_reads:
+            self._hold(Held(self._barrier(now_ms), False, sender, read))
+        elif self._may_serve(now_ms):
+            self._respond(sender, read(self._store))
+        else:
+            self._answer(0, sender, read, now_ms)
+
+    def _mutate(
+        self, request: Write, previous: bytes | None, decision: Decision, now_ms: float, wall_ms: int
+    ) -> None:
+        outcome = decision.outcome
+        mutation = Mutation(
+            key=request.key,
+            old=previous,
+            new=decision.row,
+            timestamp_ms=wall_ms,
+            request=request.request,
+            expires_ms=self._log_time_ms(now_ms) + request.budget_ms + KEEP_MS,
+            status=outcome.status,
+            answer=outcome.body,
+            size=outcome.size,
+            outcome=outcome_digest(request.key, decision.row, outcome.body),
+        )
+        if self._append(Kind.MUTATION, mutation, now_ms, mutation, request.sender, outcome) is None:
+            self._respond(request.sender, Outcome(ReplyStatus.ERROR, _TOO_LARGE))
+
+    # -- the log ----------------------------------------------------------------------------------------------
+
+    def accepted(self, record: Record, now_ms: float) -> Mutation | None:
+        """An own record of this term was read back as accepted; its mutation, which is to be applied now.
+
+        `answers` is called after that, so that an acknowledged write is visible before its answer leaves.
+        """
+        self.accepted_sequence = record.sequence
+        self._progress_ms = now_ms
+        sent = self.unresolved.resolve(record.value)
+        if sent is None:
+            return None
+        self._lease.renew(sent.first_sent_ms)
+        if sent.sender is not None and sent.outcome is not None:
+            self._held.append(Held(sent.sequence, False, sent.sender, sent.outcome))
+        return sent.mutation
+
+    def answers(self, now_ms: float) -> None:
+        """Let go what may leave now, in order; renew the lease if something waits for it."""
+        if not self._held or now_ms < self.seat.deferred_until_ms:
+            return
+        leased = self.serving and self._lease.holds(now_ms)
+        waiting: deque[Held] = deque()
+        for held in self._held:
+            if held.sequence > self.accepted_sequence or (held.lease and not leased):
+                waiting.append(held)
+                continue
+            answer = held.answer
+            self._respond(held.sender, answer if isinstance(answer, Outcome) else answer(self._store))
+        self._held = waiting
+        if waiting and not leased:
+            self._renew(now_ms)
+
+    def send_again(self) -> None:
+        """After a delivery error: all unresolved records once more, identical and in order (I4)."""
+        self._effects.extend(Append(sent.value) for sent in self.unresolved.records)
+
+    def stuck(self, now_ms: float) -> bool:
+        """No acceptance for too long while a record is unresolved."""
+        return self._silent_ms(now_ms) > self._timing.step_down_ms
+
+    def appending(self, now_ms: float) -> bool:
+        """What heartbeats say: appends succeed."""
+        return self.serving and self._silent_ms(now_ms) <= self._timing.suspect_append_ms
+
+    # -- endings ----------------------------------------------------------------------------------------------
+
+    def resign(self, successor: NodeName | None, now_ms: float) -> None:
+        """Stop strong reads for good, then end the term; what was appended before stays valid."""
+        clean = now_ms >= self.seat.deferred_until_ms
+        self.serving = False
+        self._append(Kind.RESIGN, Resign(clean, successor), now_ms)
+
+    def seal(self, children: tuple[Child, ...], now_ms: float) -> bool:
+        """End the log for a split: only past the deferral. True if the seal was sent."""
+        if now_ms < self.seat.deferred_until_ms or not self.serving:
+            return False
+        self.serving = False
+        self._append(Kind.SEAL, Seal(children), now_ms)
+        return True
+
+    def waiting(self) -> list[Sender]:
+        """Everybody who still waits for an answer."""
+        return [*self.unresolved.senders(), *(held.sender for held in self._held)]
+
+    # -- inside -----------------------------------------------------------------------------------------------
+
+    def _may_serve(self, now_ms: float) -> bool:
+        return self.serving and now_ms >= self.seat.deferred_until_ms and self._lease.holds(now_ms)
+
+    def _answer(self, sequence: int, sender: Sender, answer: Outcome | Read, now_ms: float) -> None:
+        if sequence <= self.accepted_sequence and self._may_serve(now_ms):
+            self._respond(sender, answer if isinstance(answer, Outcome) else answer(self._store))
+            return
+        self._hold(Held(sequence, True, sender, answer))
+        if now_ms >= self.seat.deferred_until_ms and not self._lease.holds(now_ms):
+            self._renew(now_ms)
+
+    def _hold(self, held: Held) -> None:
+        if len(self._held) >= self._timing.held_most:
+            self._respond(held.sender, Outcome(ReplyStatus.BUSY))
+        else:
+            self._held.append(held)
+
+    def _renew(self, now_ms: float) -> None:
+        if self.serving and not self.unresolved:
+            self._barrier(now_ms)
+
+    def _barrier(self, now_ms: float) -> int:
+        self._append(Kind.BARRIER, Empty(), now_ms)
+        return self._next_sequence - 1
+
+    def _append(
+        self,
+        kind: Kind,
+        body: Body,
+        now_ms: float,
+        mutation: Mutation | None = None,
+        sender: Sender | None = None,
+        outcome: Outcome | None = None,
+    ) -> Sent | None:
+        seat = self.seat
+        number, encoded = self._bodies.encode(kind, body)
+        envelope = Envelope(
+            seat.generation,
+            seat.term,
+            self._next_sequence,
+            self._chain,
+            self._log_time_ms(now_ms),
+            seat.me,
+            0,
+            kind,
+        )
+        value = encode_record(envelope, number, encoded)
+        if len(value) > RECORD_LIMIT_BYTES:
+            return None
+        sent = Sent(self._next_sequence, value, now_ms, mutation, sender, outcome)
+        self._chain = next_chain(self._chain, value)
+        self._next_sequence += 1
+        self.unresolved.add(sent)
+        self._effects.append(Append(value))
+        return sent
+
+    def _log_time_ms(self, now_ms: float) -> int:
+        return self.seat.log_time_ms + int(now_ms - self.seat.accepted_ms)
+
+    def _silent_ms(self, now_ms: float) -> float:
+        oldest = self.unresolved.oldest_sent_ms()
+        return 0.0 if oldest is None else now_ms - max(oldest, self._progress_ms)
+
+    def _respond(self, sender: Sender, outcome: Outcome) -> None:
+        self._effects.append(Respond(sender, outcome))
+
+
+_TOO_LARGE = (
+    b'{"__type":"com.amazon.coral.validate#ValidationException",'
+    b'"message":"Item size has exceeded the maximum allowed size"}'
+)

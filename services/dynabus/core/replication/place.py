@@ -1,0 +1,85 @@
+"""A place: everything that a reader needs to go on folding a log (I6). Whole or useless.
+
+Each field left out made readers fold the same log differently when it was tried on a model: a reader that adopts
+the first record it meets, or waits for the next claim, or forgets only the sequence, the chain, the resigned flag
+or the sealed flag, comes to another history than the reader beside it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from dynabus.core.ids import NodeName, PartitionId, Writer
+from dynabus.core.replication.records import CHAIN_START, Child, Form
+
+FOLD_VERSION = 1
+"""Of the rules in `fold`; a place written under other rules is not gone on from."""
+
+
+class Origin(NamedTuple):
+    """Which log this is: Kafka cluster id, Kafka topic id, partition."""
+
+    cluster: str
+    topic: str
+    partition: PartitionId
+
+
+class Group(NamedTuple):
+    """What genesis and `configure` said: the replication group and its range of encoded keys."""
+
+    generation: int
+    lower: bytes
+    upper: bytes | None
+    members: tuple[NodeName, ...]
+    form: Form
+
+
+class TermLeader(NamedTuple):
+    """The winner of a term: never recognised by its node name alone (I2)."""
+
+    writer: Writer
+    nonce: int
+
+
+class Reign(NamedTuple):
+    """The current term. Term 0 is before any claim."""
+
+    term: int
+    leader: TermLeader | None
+    resigned: bool = False
+    clean: bool = False
+    successor: NodeName | None = None
+
+
+class Place(NamedTuple):
+    """Where a reader stands. `next_offset` is where reading goes on; `group` is None until genesis was read."""
+
+    origin: Origin
+    next_offset: int
+    leader_epoch: int
+    group: Group | None
+    reign: Reign
+    next_sequence: int
+    chain: bytes
+    log_time_ms: int
+    children: tuple[Child, ...] | None = None
+    fold_version: int = FOLD_VERSION
+
+    @property
+    def sealed(self) -> bool:
+        return self.children is not None
+
+    def leads(self, writer: Writer) -> bool:
+        """True while `writer` is the winner of a term that has not ended."""
+        reign = self.reign
+        return (
+            reign.leader is not None
+            and not reign.resigned
+            and reign.leader.writer == writer
+            and self.children is None
+        )
+
+
+def start_of_log(origin: Origin, offset: int = 0) -> Place:
+    """The place of a reader that has read nothing."""
+    return Place(origin, offset, -1, None, Reign(0, None), 0, CHAIN_START, 0)

@@ -1,0 +1,393 @@
+"""A replica's brain: composes fold, election, leadership and request ids; decides everything, does no I/O.
+
+The shell feeds it what it reads (log records, requests, heartbeats, questions, time) and then performs
+`take_effects()` in order. The same class runs in storage nodes, as auto-admin's log, and in the simulator.
+Times are milliseconds of a clock that counts suspend; `now_ms` is read after the poll that brought the input.
+
+Invariants:
+* It leads only after it read back its own claim, known by nonce and incarnation, with all before it applied (I2).
+* Rows change only when `fold` accepted a mutation, and never otherwise (I1, I5).
+* Diverged or unreadable: it stops for good and says why (I9). It never starts again by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dynabus.core.errors import InvariantError
+from dynabus.core.ids import Incarnation, NodeName, Writer
+from dynabus.core.messages import ReplyStatus
+from dynabus.core.replication.effects import (
+    Append,
+    Ask,
+    Beat,
+    Effect,
+    Leading,
+    Peer,
+    Query,
+    Respond,
+    Surroundings,
+    Tell,
+    Write,
+)
+from dynabus.core.replication.election import Election, Stage, Step
+from dynabus.core.replication.fold import Verdict, fold
+from dynabus.core.replication.leader import Leader, Seat
+from dynabus.core.replication.place import Place
+from dynabus.core.replication.records import Bodies, Empty, Envelope, Form, Kind, Mutation, Record, encode_record
+from dynabus.core.replication.request_ids import remember
+from dynabus.core.replication.store import Outcome, Store
+from dynabus.core.replication.unresolved import Sender
+
+
+class Replica:
+    """One replica of one partition."""
+
+    def __init__(self, around: Surroundings, store: Store, place: Place, now_ms: float) -> None:
+        self.place = place
+        self.store = store
+        self.leader: Leader | None = None
+        self.alarm: str | None = None
+        self.stopping = False
+        self.preferred = False
+        self.end_offset: int | None = None
+        """The log's end as last heard of; None until known."""
+        self.voids = 0
+        """Void records since this process started."""
+        self.peers: dict[NodeName, Peer] = {}
+        self.election = Election(around.timing.election, around.random)
+        self._around = around
+        self._effects: list[Effect] = []
+        self._foreign_ms = now_ms
+        """When the last accepted record of another writer was read; after a restart, process start (I7)."""
+        self._healthy_term = 0
+        self._look_at_reign(now_ms)
+
+    def take_effects(self) -> list[Effect]:
+        """The effects since the last call, in the order in which they must be performed."""
+        effects = self._effects[:]
+        self._effects.clear()
+        return effects
+
+    # -- the log ----------------------------------------------------------------------------------------------
+
+    def read_log(self, records: Iterable[Record], now_ms: float) -> None:
+        """Fold and apply. `now_ms` was read after the consume call that returned the records."""
+        for record in records:
+            if self.alarm is not None or self.place.sealed:
+                break
+            if record.offset >= self.place.next_offset:
+                self._read(record, now_ms)
+        if self.leader is not None:
+            self.leader.answers(now_ms)
+
+    def _read(self, record: Record, now_ms: float) -> None:
+        before = self.place
+        self.place, verdict = fold(before, record, self._around.bodies)
+        if verdict == Verdict.ACCEPTED:
+            self._accepted(before, record, now_ms)
+        elif verdict == Verdict.VOID:
+            self.voids += 1
+        elif verdict == Verdict.DIVERGED:
+            self.freeze(f"diverged at offset {record.offset}: the log is not the one that was read before", now_ms)
+        else:
+            self.freeze(f"record at offset {record.offset} is of a newer version; upgrade this node", now_ms)
+
+    def _accepted(self, before: Place, record: Record, now_ms: float) -> None:
+        mine = record.writer == self._around.me
+        if not mine and not (record.kind == Kind.GENESIS and self._fresh()):
+            self._foreign_ms = now_ms
+        if record.kind == Kind.CLAIM:
+            self._claim_accepted(before, record, now_ms)
+        elif record.kind == Kind.MUTATION:
+            self._apply(record, self._own(record, now_ms) if mine else None, now_ms)
+        else:
+            if mine:
+                self._own(record, now_ms)
+            if record.kind in (Kind.RESIGN, Kind.GENESIS):
+                self._look_at_reign(now_ms)
+            if record.kind in (Kind.RESIGN, Kind.SEAL):
+                self._retire(now_ms)
+                self._effects.append(Beat())
+
+    def _own(self, record: Record, now_ms: float) -> Mutation | None:
+        leader = self.leader
+        if leader is None or leader.seat.term != record.term:
+            return None
+        return leader.accepted(record, now_ms)
+
+    def _apply(self, record: Record, mutation: Mutation | None, now_ms: float) -> None:
+        body = mutation or self._around.bodies.decode(record.schema_number, record.body)
+        if not isinstance(body, Mutation):
+            self.freeze(f"mutation at offset {record.offset} is of a newer version; upgrade this node", now_ms)
+            return
+        if body.new is None:
+            self.store.delete(body.key)
+        else:
+            self.store.put(body.key, body.new)
+        if body.request:
+            remember(self.store, body, record.sequence, self.place.log_time_ms)
+
+    # -- terms ------------------------------------------------------------------------------------------------
+
+    def _claim_accepted(self, before: Place, record: Record, now_ms: float) -> None:
+        won = (
+            record.writer == self._around.me
+            and self.election.stage is Stage.CLAIMING
+            and record.nonce == self.election.nonce
+        )
+        claim_sent_ms = self.election.claim_sent_ms
+        carried = self._carried_deferral(before)
+        self.election.claim_accepted(now_ms)
+        self._healthy_term = record.term
+        self._retire(now_ms)
+        if won:
+            self._lead(before, record, claim_sent_ms, carried, now_ms)
+        elif record.writer.node == self._around.me.node:
+            # An abandoned attempt of ours, or one of an earlier run: nobody leads that term.
+            self.election.claim_at_once(now_ms)
+        self._effects.append(Beat())
+
+    def _lead(
+        self, before: Place, record: Record, claim_sent_ms: float, carried: float | None, now_ms: float
+    ) -> None:
+        group = self.place.group
+        if group is None:
+            raise InvariantError("a claim was accepted before the log began")
+        deferred_until_ms = self._deferred_until_ms(before, record.term, carried)
+        seat = Seat(
+            self._around.me,
+            group.generation,
+            record.term,
+            claim_sent_ms,
+            now_ms,
+            deferred_until_ms,
+            self.place.log_time_ms,
+            self.place.chain,
+        )
+        self.leader = Leader(seat, self.store, self._around.bodies, self._around.timing, self._effects)
+
+    def _deferred_until_ms(self, before: Place, term: int, carried: float | None) -> float:
+        if (term == 1 and self._fresh()) or (before.reign.resigned and before.reign.clean):
+            return float("-inf")
+        if carried is not None:
+            return carried
+        return self._foreign_ms + self._around.timing.lease.deferral_ms
+
+    def _carried_deferral(self, before: Place) -> float | None:
+        """The directly preceding term was led by this very run: its own remaining deferral, none added (I4)."""
+        leader = self.leader
+        if leader is not None and leader.seat.term == before.reign.term:
+            return leader.seat.deferred_until_ms
+        return None
+
+    def _fresh(self) -> bool:
+        group = self.place.group
+        return group is not None and group.form in (Form.NEW, Form.CHILD)
+
+    def _retire(self, now_ms: float) -> None:
+        """The term is over. Accepted writes are still acknowledged; whoever waits for anything else asks again."""
+        leader = self.leader
+        if leader is not None:
+            leader.serving = False
+            leader.answers(now_ms)
+            self._redirect(leader.waiting())
+            self.leader = None
+
+    def _look_at_reign(self, now_ms: float) -> None:
+        """What the place itself says about who should claim: after opening, a genesis or a resign."""
+        reign, me = self.place.reign, self._around.me
+        if self.place.group is None or self.place.sealed:
+            return
+        if reign.leader is None:
+            self.election.term_begins(now_ms, preferred=self.preferred)
+        elif reign.resigned:
+            self.election.term_ended(now_ms, successor=reign.successor == me.node)
+        elif reign.leader.writer.node == me.node and reign.leader.writer != me:
+            self.election.claim_at_once(now_ms)
+
+    def freeze(self, why: str, now_ms: float) -> None:
+        """Stop reading, serving and claiming, for good; the reason is what status and heartbeats show (I9)."""
+        self.alarm = why
+        self._retire(now_ms)
+
+    # -- requests ---------------------------------------------------------------------------------------------
+
+    def write(self, request: Write, now_ms: float, wall_ms: int) -> None:
+        """Only the leader of the partition's generation takes writes."""
+        if self._refused(request.sender, request.generation):
+            return
+        if self.leader is None or not self.leader.serving:
+            self._redirect([request.sender])
+        else:
+            self.leader.write(request, now_ms, wall_ms)
+
+    def query(self, request: Query, now_ms: float) -> None:
+        """Strong reads of the leader, eventually consistent ones of any replica that has begun."""
+        if self._refused(request.sender, request.generation):
+            return
+        if not request.consistent:
+            self._effects.append(Respond(request.sender, request.read(self.store)))
+        elif self.leader is None or not self.leader.serving:
+            self._redirect([request.sender])
+        else:
+            self.leader.read(request.sender, request.read, now_ms)
+
+    def _refused(self, sender: Sender, generation: int) -> bool:
+        group = self.place.group
+        if group is not None and group.generation == generation and self.alarm is None and not self.place.sealed:
+            return False
+        self._effects.append(Respond(sender, Outcome(ReplyStatus.STALE_ROUTE)))
+        return True
+
+    def _redirect(self, senders: Iterable[Sender]) -> None:
+        name = self._leader_hint()
+        for sender in senders:
+            self._effects.append(Respond(sender, Outcome(ReplyStatus.NOT_LEADER, name)))
+
+    def _leader_hint(self) -> bytes:
+        reign = self.place.reign
+        if reign.resigned:
+            return (reign.successor or "").encode()
+        if reign.leader is None or reign.leader.writer == self._around.me:
+            return b""
+        return reign.leader.writer.node.encode()
+
+    # -- other nodes ------------------------------------------------------------------------------------------
+
+    def hear(self, node: NodeName, incarnation: Incarnation, said: Leading, peer: Peer, now_ms: float) -> None:
+        """A node's heartbeat, the own one included."""
+        me, reign = self._around.me, self.place.reign
+        if node == me.node and incarnation == me.incarnation:
+            self.election.heard_self(now_ms)
+            self._reclaim(now_ms)
+        else:
+            known = self.peers.get(node)
+            if known is None or incarnation >= known.incarnation:
+                self.peers[node] = peer
+        ended = said.term == reign.term and reign.resigned
+        if said.leading and said.appending and said.term >= reign.term and not ended:
+            self._healthy_term = said.term
+            self.election.heard_leader(now_ms)
+        elif (
+            reign.leader is not None
+            and node == reign.leader.writer.node
+            and incarnation > reign.leader.writer.incarnation
+        ):
+            self.election.leader_gone(now_ms)
+
+    def _reclaim(self, now_ms: float) -> None:
+        """Kafka is back after we stepped down for want of it: claim again at once (I4)."""
+        stepped_down = self.leader is not None and not self.leader.serving and not self.stopping
+        if stepped_down and self.election.stage is Stage.WATCHING and self.place.leads(self._around.me):
+            self.election.claim_at_once(now_ms)
+
+    def question(self, node: NodeName, incarnation: int, term: int, nonce: int, now_ms: float) -> None:
+        """Another replica suspects the leader and asks what we hear."""
+        reign = self.place.reign
+        if self.leader is not None:
+            hears = self.leader.appending(now_ms) and self.leader.seat.term >= term
+        else:
+            alive = self.election.hears_leader(now_ms) and self._healthy_term >= term and not reign.resigned
+            gone = reign.leader is not None and (
+                reign.leader.writer.node == node and incarnation > reign.leader.writer.incarnation
+            )
+            hears = alive and not gone
+        self._effects.append(Tell(node, nonce, hears, self.caught_up, self._able))
+
+    def answer(self, nonce: int, hears_leader: bool, better: bool, now_ms: float) -> None:
+        """The answer to our question; `better`: the answering replica is caught up and able to claim."""
+        if nonce == self.election.nonce:
+            self.election.answered(now_ms, hears_leader=hears_leader, better=better)
+
+    # -- time -------------------------------------------------------------------------------------------------
+
+    def tick(self, now_ms: float) -> None:
+        """Elections, step-down, answers whose deferral has ended."""
+        leader = self.leader
+        if leader is not None:
+            if leader.serving and leader.stuck(now_ms):
+                # The records may still be accepted: what became of them is unknown until the next term begins.
+                leader.serving = False
+                self._effects.append(Beat())
+            leader.answers(now_ms)
+        step = self.election.tick(now_ms, able=self._able, caught_up=self.caught_up)
+        if step is Step.ASK:
+            self._ask()
+        elif step is Step.CLAIM:
+            self._claim(now_ms)
+
+    def _ask(self) -> None:
+        group, me = self.place.group, self._around.me
+        others = tuple(node for node in group.members if node != me.node) if group is not None else ()
+        self.election.nonce = self._around.nonce()
+        self._effects.append(Ask(others, self.place.reign.term, self.election.nonce))
+
+    def _claim(self, now_ms: float) -> None:
+        place = self.place
+        if place.group is None:
+            raise InvariantError("a claim before the log began")
+        nonce = self._around.nonce()
+        self.election.claiming(nonce, now_ms)
+        number, body = self._around.bodies.encode(Kind.CLAIM, Empty())
+        envelope = Envelope(
+            place.group.generation,
+            place.reign.term + 1,
+            0,
+            place.chain,
+            place.log_time_ms,
+            self._around.me,
+            nonce,
+            Kind.CLAIM,
+        )
+        self._effects.append(Append(encode_record(envelope, number, body)))
+
+    def append_failed(self, now_ms: float) -> None:
+        """The node's log producer reported an error or a timeout: everything unresolved goes out again (I4)."""
+        self.election.attempt_failed(now_ms)
+        if self.leader is not None:
+            self.leader.send_again()
+
+    def prefer(self, now_ms: float) -> None:
+        """Auto-admin placed this replica first: it claims as soon as the log has begun."""
+        self.preferred = True
+        self._look_at_reign(now_ms)
+
+    def stop(self, now_ms: float) -> None:
+        """A planned stop: resign, naming the most advanced other replica as successor."""
+        self.stopping = True
+        if self.leader is not None and self.leader.serving:
+            self.leader.resign(self._successor(now_ms), now_ms)
+
+    def _successor(self, now_ms: float) -> NodeName | None:
+        fresh_ms = now_ms - 2 * self._around.timing.election.heartbeat_ms
+        ready = [
+            (peer.next_offset, node) for node, peer in self.peers.items() if peer.able and peer.heard_ms > fresh_ms
+        ]
+        return max(ready)[1] if ready else None
+
+    # -- what others see --------------------------------------------------------------------------------------
+
+    @property
+    def caught_up(self) -> bool:
+        end = self.end_offset
+        return end is not None and self.place.next_offset + self._around.timing.caught_up_records >= end
+
+    @property
+    def lag(self) -> int:
+        """Records between the place and the log's end; -1 while the end is unknown."""
+        return -1 if self.end_offset is None else max(0, self.end_offset - self.place.next_offset)
+
+    @property
+    def _able(self) -> bool:
+        group = self.place.group
+        member = group is not None and (not group.members or self._around.me.node in group.members)
+        leading = self.leader is not None and self.leader.serving
+        return member and not self.stopping and self.alarm is None and not self.place.sealed and not leading
+
+    def leading(self, now_ms: float) -> Leading:
+        """What the node's heartbeat says of this replica."""
+        leader = self.leader
+        if leader is None or not leader.serving:
+            return Leading(False, False, self.place.reign.term)
+        return Leading(True, leader.appending(now_ms), leader.seat.term)

@@ -1,0 +1,69 @@
+"""Request ids: each change is applied once, however often its request is sent (I10).
+
+The outcome of a request id is kept in the replica's store, written by the same `apply` as the row, until *log time*
+passes the request's deadline by `KEEP_MS`. Log time starts where the log's stood and advances by the leader's own
+elapsed time since its claim: it never jumps when a leader with another clock takes over, else that leader would
+forget ids whose retries are still on their way. Ids are `router incarnation || counter || part`, so one router's ids
+sort by age, and the oldest router's sort first: purging looks only at the front.
+"""
+
+from __future__ import annotations
+
+import struct
+from hashlib import blake2b
+
+from dynabus.core.ids import RequestId
+from dynabus.core.replication.records import Mutation
+from dynabus.core.replication.store import Outcome, Store
+
+KEEP_MS = 60_000
+"""Beyond the deadline: a copy of a request may lie in the inbox of a node that is paused for longer than that."""
+
+PURGE_OWN = 2
+"""Expired ids dropped per write of the same router: one comes, at most two go, so the table shrinks to its bound."""
+
+PURGE_EVERY = 64
+"""Each so many sequences the oldest router's ids are looked at, so that a router that is gone leaves nothing."""
+
+_ID = struct.Struct(">QQH")
+_VALUE = struct.Struct(">QBI8s")
+_ROUTER_BYTES = 8
+
+
+def encode_request_id(request: RequestId) -> bytes:
+    """18 bytes that sort by router, then by age."""
+    return _ID.pack(*request)
+
+
+def outcome_digest(key: bytes, row: bytes | None, answer: bytes) -> bytes:
+    """64 bits over what a write came to: two records with one request id must agree on it."""
+    digest = blake2b(key, digest_size=8)
+    digest.update(b"\x00" if row is None else row)
+    digest.update(answer)
+    return digest.digest()
+
+
+def remember(store: Store, mutation: Mutation, sequence: int, log_time_ms: int) -> None:
+    """Keep the outcome of an applied mutation and drop what has expired: the same on every replica."""
+    value = _VALUE.pack(mutation.expires_ms, mutation.status, mutation.size, mutation.outcome) + mutation.answer
+    store.remember(mutation.request, value)
+    _purge(store, mutation.request[:_ROUTER_BYTES], log_time_ms, PURGE_OWN)
+    if sequence % PURGE_EVERY == 0:
+        _purge(store, b"", log_time_ms, PURGE_EVERY)
+
+
+def _purge(store: Store, prefix: bytes, log_time_ms: int, most: int) -> None:
+    for _ in range(most):
+        first = store.first_remembered(prefix)
+        if first is None or _VALUE.unpack_from(first[1])[0] >= log_time_ms:
+            return
+        store.forget(first[0])
+
+
+def recall(store: Store, request_id: bytes) -> Outcome | None:
+    """What was answered to this request id, or None where it was never applied."""
+    value = store.remembered(request_id)
+    if value is None:
+        return None
+    _, status, size, _ = _VALUE.unpack_from(value)
+    return Outcome(status, value[_VALUE.size :], size)
