@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dynabus.core.errors import InvariantError
-from dynabus.core.ids import Incarnation, NodeName, Writer
+from dynabus.core.ids import Incarnation, NodeName
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.replication.effects import (
     Append,
@@ -34,7 +34,7 @@ from dynabus.core.replication.election import Election, Stage, Step
 from dynabus.core.replication.fold import Verdict, fold
 from dynabus.core.replication.leader import Leader, Seat
 from dynabus.core.replication.place import Place
-from dynabus.core.replication.records import Bodies, Empty, Envelope, Form, Kind, Mutation, Record, encode_record
+from dynabus.core.replication.records import Empty, Envelope, Form, Kind, Mutation, Record, encode_record
 from dynabus.core.replication.request_ids import remember
 from dynabus.core.replication.store import Outcome, Store
 from dynabus.core.replication.unresolved import Sender
