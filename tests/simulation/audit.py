@@ -1,0 +1,130 @@
+"""The checks. The auditor folds every record the moment it lands, so it knows the one history that must hold."""
+
+from __future__ import annotations
+
+from dynabus.core.replication.fold import Verdict
+from dynabus.core.replication.fold import fold as true_fold
+from dynabus.core.replication.place import Origin, Place, start_of_log
+from dynabus.core.replication.records import Bodies, Kind, Mutation, Record
+
+ABSENT = 0
+"""Operation number that stands for "no row"."""
+
+
+class Violation(Exception):
+    """A promise of the database was broken."""
+
+
+class Auditor:
+    """The truth of one log: its accepted history, per key the versions, per offset the state."""
+
+    def __init__(self, bodies: Bodies, origin: Origin, lossy: bool = False) -> None:
+        self._bodies = bodies
+        self.lossy = lossy
+        self.broken_log = False
+        """What Kafka left is no history any more: a reader from the start must stop."""
+        self.place = start_of_log(origin)
+        self.rows: dict[bytes, bytes] = {}
+        self.digest = 0
+        self.digests: list[int] = [0]
+        self.places: list[Place] = [self.place]
+        self.versions: dict[bytes, list[int]] = {}
+        self.index: dict[tuple[bytes, int], int] = {}
+        self.accepted = 0
+        self.voids = 0
+        self.terms = 0
+
+    def landed(self, record: Record) -> None:
+        """Fold a record and check what a history may not contain."""
+        if self.broken_log:
+            return
+        self.place, verdict = true_fold(self.place, record, self._bodies)
+        if verdict == Verdict.DIVERGED and self.lossy:
+            self.broken_log = True
+            return
+        if verdict not in (Verdict.ACCEPTED, Verdict.VOID):
+            raise Violation(f"the log diverges from itself at offset {record.offset}: {verdict.name}")
+        if verdict == Verdict.ACCEPTED:
+            self.accepted += 1
+            self.terms += record.kind == Kind.CLAIM
+            if record.kind == Kind.MUTATION:
+                self._apply(record)
+        else:
+            self.voids += 1
+        self.digests.append(self.digest)
+        self.places.append(self.place)
+
+    def _apply(self, record: Record) -> None:
+        body = self._bodies.decode(record.schema_number, record.body)
+        assert isinstance(body, Mutation)
+        key, operation = body.key, int.from_bytes(body.answer[:8], "big")
+        if (key, operation) in self.index:
+            raise Violation(f"operation {operation} was applied twice")
+        versions = self.versions.setdefault(key, [ABSENT])
+        old = self.rows.pop(key, None)
+        if old != body.old:
+            raise Violation(f"operation {operation} was evaluated against another row than it replaced")
+        self.digest ^= hash((key, old)) if old is not None else 0
+        if body.new is not None:
+            self.rows[key] = body.new
+            self.digest ^= hash((key, body.new))
+        self.index[key, operation] = len(versions)
+        versions.append(operation if body.new is not None else ABSENT)
+
+    def check_replica(self, name: str, place: Place, digest: int) -> None:
+        """All readers hold one history, and replicas are equal at equal places."""
+        if place.next_offset >= len(self.places):
+            return
+        truth = self.places[place.next_offset]
+        if place.chain != truth.chain or place.reign != truth.reign or place.next_sequence != truth.next_sequence:
+            raise Violation(f"{name} folded another history up to offset {place.next_offset}")
+        if digest != self.digests[place.next_offset]:
+            raise Violation(f"{name} holds other rows at offset {place.next_offset}")
+
+
+class Linearizability:
+    """Per key: an operation may not go behind what any operation that had returned before it began had seen.
+
+    The log fixes the order of versions, so this is all that linearizability asks of strong reads, failed conditions
+    and writes; unknown outcomes constrain nothing.
+    """
+
+    def __init__(self, auditor: Auditor) -> None:
+        self._auditor = auditor
+        self._seen: dict[bytes, int] = {}
+        self.checked = 0
+
+    def begin(self, key: bytes) -> int:
+        """The floor: versions older than this one may not be seen by an operation that begins now."""
+        return self._seen.get(key, 0)
+
+    def wrote(self, key: bytes, operation: int, floor: int, before: int) -> None:
+        """A write was acknowledged; `before` is the operation whose row it said it replaced."""
+        index = self._auditor.index.get((key, operation))
+        if index is None:
+            raise Violation(f"operation {operation} was acknowledged and is not in the log's history")
+        if index <= floor:
+            raise Violation(f"operation {operation} was ordered before one that had returned when it began")
+        if self._auditor.versions[key][index - 1] != before:
+            raise Violation(f"operation {operation} said that it replaced {before}, which it did not")
+        self._saw(key, index)
+
+    def read(self, key: bytes, operation: int, floor: int, what: str) -> None:
+        """A strong read, a failed condition or a change of nothing saw the row of `operation`."""
+        versions = self._auditor.versions.get(key, [ABSENT])
+        if operation != ABSENT:
+            index = self._auditor.index.get((key, operation))
+            if index is None:
+                raise Violation(f"{what} saw operation {operation}, which is not in the log's history")
+            if index < floor:
+                raise Violation(f"stale {what}: saw version {index} after version {floor} was seen")
+        else:
+            index = next((i for i in range(floor, len(versions)) if versions[i] == ABSENT), -1)
+            if index < 0:
+                raise Violation(f"stale {what}: saw no row after version {floor} was seen")
+        self._saw(key, index)
+
+    def _saw(self, key: bytes, index: int) -> None:
+        self.checked += 1
+        if index > self._seen.get(key, 0):
+            self._seen[key] = index

@@ -1,0 +1,124 @@
+"""Three nodes, one log, a few routers, and the network between them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dynabus.core.ids import NodeName
+from dynabus.core.replication.effects import Leading, Query, Respond, Timing, Write
+from dynabus.core.replication.records import Form
+from tests.simulation.audit import Linearizability, Violation
+from tests.simulation.client import Client
+from tests.simulation.kafka import Log
+from tests.simulation.node import Node
+from tests.simulation.world import World
+
+KEYS = (b"k1", b"k2")
+CLIENTS = 4
+
+
+class Cluster:
+    """One replication group and everything around it."""
+
+    def __init__(self, world: World, timing: Timing, pause_ms: float) -> None:
+        self.world = world
+        self.keys = KEYS
+        names = [NodeName(f"node-{zone}") for zone in "abc"]
+        self.preferred = names[0]
+        self.log = Log(world, tuple(names), Form.NEW)
+        self.nodes = {name: Node(self, name, self.log, timing) for name in names}
+        self.linear = Linearizability(self.log.auditor)
+        self.clients = [Client(self, number + 1, pause_ms) for number in range(CLIENTS)]
+        self.hint: str = names[0]
+        self.lossy = False
+        """Kafka lost acknowledged records: from then on only agreement is promised (I9)."""
+        self._digests: dict[bytes, int] = {}
+        self._hint_term = 0
+        self._operations = 0
+
+    def begin(self) -> None:
+        self.log.begin()
+        for node in self.nodes.values():
+            self.world.after(self.world.random.uniform(0.0, 100.0), node.start)
+        for client in self.clients:
+            self.world.after(self.world.random.uniform(100.0, 400.0), client.begin)
+
+    def next_operation(self) -> int:
+        self._operations += 1
+        return self._operations
+
+    def leader(self) -> Node | None:
+        """The node that leads, as far as the log and its own mind agree."""
+        for node in self.nodes.values():
+            if node.up and node.replica.leader is not None and node.replica.leader.serving:
+                return node
+        return None
+
+    # -- the network ------------------------------------------------------------------------------------------
+
+    def send(self, node: str, *message: Any) -> None:
+        troubles, dice = self.log.troubles, self.world.random
+        if troubles.stalled or dice.random() < troubles.message_lost:
+            return
+        self.world.after(dice.uniform(0.5, 3.0), self.nodes[NodeName(node)].deliver, *message)
+
+    def ask(self, message: Write | Query, tries: int, deadline_ms: float, anybody: bool) -> None:
+        """A router's request: to the believed leader, after silence to anybody."""
+        names = list(self.nodes)
+        target = self.world.random.choice(names) if anybody or tries % 3 == 0 or not self.hint else self.hint
+        kind = "write" if isinstance(message, Write) else "query"
+        self.send(target, kind, message, deadline_ms)
+        if self.world.random.random() < 0.01:
+            # A copy that lies in an inbox for long.
+            self.world.after(
+                self.world.random.uniform(1.0, 8000.0),
+                self.nodes[NodeName(target)].deliver,
+                kind,
+                message,
+                deadline_ms,
+            )
+
+    def answer(self, effect: Respond) -> None:
+        if self.world.random.random() < self.log.troubles.message_lost or self.log.troubles.stalled:
+            return
+        client = self.clients[effect.sender.incarnation - 1]
+        delay_ms = self.world.random.uniform(0.5, 3.0)
+        self.world.after(delay_ms, self._answered, client, effect)
+
+    def _answered(self, client: Client, effect: Respond) -> None:
+        self.world.events += 1
+        if not self.lossy:
+            client.receive(effect.sender.counter, effect.outcome)
+
+    def beat(self, name: NodeName, incarnation: int, said: Leading, next_offset: int, able: bool) -> None:
+        for other in self.nodes:
+            self.send(other, "beat", name, incarnation, said, next_offset, able)
+        if said.leading and said.term >= self._hint_term and not self.log.troubles.stalled:
+            self._hint_term, self.hint = said.term, name
+
+    # -- checks -----------------------------------------------------------------------------------------------
+
+    def check(self, node: Node) -> None:
+        """After each turn of a node."""
+        replica = node.replica
+        if replica.alarm is not None:
+            if not self.lossy:
+                raise Violation(f"{node.name} froze although Kafka lost nothing: {replica.alarm}")
+        elif self.lossy:
+            self._check_alike(node)
+        else:
+            self.log.auditor.check_replica(node.name, replica.place, node.disk.digest)
+
+    def lose_tail(self, count: int) -> None:
+        """Kafka loses acknowledged records: from then on replicas may stop, but never mix two histories."""
+        self.lossy = True
+        self.log.lose_tail(count)
+        for node in self.nodes.values():
+            if node.up:
+                self._check_alike(node)
+
+    def _check_alike(self, node: Node) -> None:
+        """Whoever goes on holds exactly what everybody holds who is at the same point of the same history (I9)."""
+        chain, digest = node.replica.place.chain, node.disk.digest
+        if self._digests.setdefault(chain, digest) != digest:
+            raise Violation(f"{node.name} applied foreign history over records that Kafka lost")

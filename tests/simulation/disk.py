@@ -1,0 +1,78 @@
+"""A replica's modelled disk: changes since the last commit are lost in a crash, a host crash may lose commits too."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterator
+
+from dynabus.core.replication.place import Place
+
+_KEPT_COMMITS = 4
+
+
+class Disk:
+    """`core.replication.store.Store` in memory. `digest` is an order-free checksum of the rows."""
+
+    def __init__(self) -> None:
+        self.rows: dict[bytes, bytes] = {}
+        self.requests: dict[bytes, bytes] = {}
+        self._ids: list[bytes] = []
+        self.digest = 0
+        self.commits: list[tuple[dict[bytes, bytes], dict[bytes, bytes], int, Place]] = []
+
+    def get(self, key: bytes) -> bytes | None:
+        return self.rows.get(key)
+
+    def scan(self, lower: bytes, upper: bytes | None, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+        keys = sorted(k for k in self.rows if k >= lower and (upper is None or k < upper))
+        return iter([(k, self.rows[k]) for k in (reversed(keys) if reverse else keys)])
+
+    def put(self, key: bytes, row: bytes) -> None:
+        self.delete(key)
+        self.rows[key] = row
+        self.digest ^= hash((key, row))
+
+    def delete(self, key: bytes) -> None:
+        old = self.rows.pop(key, None)
+        if old is not None:
+            self.digest ^= hash((key, old))
+
+    def remember(self, request_id: bytes, value: bytes) -> None:
+        if request_id not in self.requests:
+            insort(self._ids, request_id)
+        self.requests[request_id] = value
+
+    def forget(self, request_id: bytes) -> None:
+        if self.requests.pop(request_id, None) is not None:
+            del self._ids[bisect_left(self._ids, request_id)]
+
+    def remembered(self, request_id: bytes) -> bytes | None:
+        return self.requests.get(request_id)
+
+    def first_remembered(self, prefix: bytes) -> tuple[bytes, bytes] | None:
+        at = bisect_left(self._ids, prefix)
+        if at == len(self._ids) or not self._ids[at].startswith(prefix):
+            return None
+        return self._ids[at], self.requests[self._ids[at]]
+
+    def commit(self, place: bytes) -> None:
+        raise NotImplementedError("the simulator commits whole places: `commit_place`")
+
+    def place(self) -> bytes | None:
+        raise NotImplementedError("the simulator restores whole places: `crash`")
+
+    def commit_place(self, place: Place) -> None:
+        """Data and place together (I6)."""
+        self.commits.append((dict(self.rows), dict(self.requests), self.digest, place))
+        del self.commits[:-_KEPT_COMMITS]
+
+    def crash(self, back: int) -> Place | None:
+        """Fall back to the commit `back` before the newest; None where nothing is left."""
+        del self.commits[len(self.commits) - back :]
+        if not self.commits:
+            self.__init__()  # type: ignore[misc]  # an empty disk
+            return None
+        rows, requests, self.digest, place = self.commits[-1]
+        self.rows, self.requests = dict(rows), dict(requests)
+        self._ids = sorted(requests)
+        return place

@@ -1,0 +1,177 @@
+"""The modelled log: one topic partition that many producers append to, with everything that goes wrong on the way."""
+
+from __future__ import annotations
+
+import marshal
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dynabus.core.ids import Incarnation, LogId, NodeName, PartitionId, Writer
+from dynabus.core.replication.place import Origin
+from dynabus.core.replication.records import (
+    CHAIN_START,
+    Body,
+    Child,
+    Configure,
+    Empty,
+    Envelope,
+    Form,
+    Genesis,
+    Kind,
+    Mutation,
+    Record,
+    Resign,
+    Seal,
+    decode_record,
+    encode_record,
+)
+from tests.simulation.audit import Auditor
+from tests.simulation.world import World
+
+ORIGIN = Origin("cluster", "topic", PartitionId(LogId("0" * 32), 0))
+ADMIN = Writer(NodeName("admin"), Incarnation(1))
+_KINDS = list(Kind)
+
+
+class QuickBodies:
+    """Bodies by `marshal`: the simulator decodes thousands a second, and no Avro belongs to what it checks."""
+
+    def encode(self, kind: Kind, body: Body) -> tuple[int, bytes]:
+        fields = tuple(
+            tuple(map(tuple, f)) if isinstance(f, tuple) and f and isinstance(f[0], Child) else f for f in body
+        )
+        return int(kind), marshal.dumps(tuple(int(f) if isinstance(f, Form) else f for f in fields))
+
+    def decode(self, schema_number: int, body: bytes) -> Body | None:
+        fields = marshal.loads(body)
+        if schema_number == Kind.MUTATION:
+            return Mutation(*fields)
+        if schema_number == Kind.GENESIS:
+            form, *rest = fields
+            return Genesis(Form(form), *rest)
+        if schema_number == Kind.RESIGN:
+            return Resign(*fields)
+        if schema_number == Kind.CONFIGURE:
+            return Configure(*fields)
+        if schema_number == Kind.SEAL:
+            return Seal(tuple(Child(*child) for child in fields[0]))
+        return Empty()
+
+
+BODIES = QuickBodies()
+
+
+@dataclass
+class Troubles:
+    """Chances, per append or message, of the moment; the faults change them for a while."""
+
+    lost: float = 0.0
+    late: float = 0.0
+    ack_lost: float = 0.0
+    doubled: float = 0.0
+    message_lost: float = 0.003
+    stalled: bool = False
+    late_most_ms: float = 9000.0
+
+
+MESSAGE_TIMEOUT_MS = 2000.0
+
+
+class Log:
+    """Appends land in the order in which they arrive; whoever watches is told."""
+
+    def __init__(self, world: World, members: tuple[NodeName, ...], form: Form) -> None:
+        self.world = world
+        self.troubles = Troubles()
+        self.records: list[Record] = []
+        self.auditor = Auditor(BODIES, ORIGIN)
+        self.watchers: list[Callable[[], None]] = []
+        self._stalled: list[bytes] = []
+        self._members, self._form = members, form
+
+    def begin(self) -> None:
+        """Auto-admin's genesis, after a stray void record now and then."""
+        if self.world.random.random() < 0.3:
+            self.land(b"stray")
+        number, body = BODIES.encode(Kind.GENESIS, Genesis(self._form, b"", None, self._members, 0))
+        envelope = Envelope(1, 0, 0, CHAIN_START, 0, ADMIN, 0, Kind.GENESIS)
+        self.land(encode_record(envelope, number, body))
+        if self.world.random.random() < 0.3:
+            self.land(encode_record(envelope, number, body))
+
+    def land(self, value: bytes) -> None:
+        """The record is in the log now."""
+        if self.troubles.stalled:
+            self._stalled.append(value)
+            return
+        record = decode_record(len(self.records), 0, value)
+        self.records.append(record)
+        self.world.events += 1
+        self.auditor.landed(record)
+        for watcher in self.watchers:
+            watcher()
+
+    def go_on(self) -> None:
+        """The broker is back; what it had taken and not yet shown lands, in some part."""
+        self.troubles.stalled = False
+        waiting, self._stalled = self._stalled, []
+        for value in waiting:
+            if self.world.random.random() < 0.5:
+                self.land(value)
+
+    def lose_tail(self, count: int) -> None:
+        """Acknowledged records are gone; the truth is what was left."""
+        del self.records[len(self.records) - count :]
+        self.auditor = Auditor(BODIES, ORIGIN, lossy=True)
+        for record in self.records:
+            self.auditor.landed(record)
+
+
+class LogProducer:
+    """A node's producer of one run: in order while all is well. A new one is made after an error (I4)."""
+
+    def __init__(self, log: Log, failed: Callable[[], None], delivered: Callable[[bytes, int], None]) -> None:
+        self._log, self._failed, self._delivered = log, failed, delivered
+        self._last_ms = 0.0
+        self._gone = False
+
+    def produce(self, value: bytes) -> None:
+        world, troubles = self._log.world, self._log.troubles
+        dice = world.random.random()
+        arrives_ms = max(self._last_ms, world.now_ms + world.random.uniform(0.5, 3.0))
+        if troubles.stalled or dice < troubles.lost:
+            world.after(MESSAGE_TIMEOUT_MS, self._report_failure)
+            if troubles.stalled and dice < 0.5:
+                self._log.land(value)
+            return
+        if dice < troubles.lost + troubles.late:
+            world.after(world.random.uniform(10.0, troubles.late_most_ms), self._log.land, value)
+            world.after(MESSAGE_TIMEOUT_MS, self._report_failure)
+            return
+        self._last_ms = arrives_ms
+        lost_report = world.random.random() < troubles.ack_lost
+        world.after(arrives_ms - world.now_ms, self._arrive, value, lost_report)
+        if world.random.random() < troubles.doubled:
+            world.after(arrives_ms - world.now_ms + world.random.uniform(0.0, 3000.0), self._log.land, value)
+
+    def purge(self) -> None:
+        """Dropped by its node: no report comes any more, appends under way may still land."""
+        self._gone = True
+
+    def _arrive(self, value: bytes, lost_report: bool) -> None:
+        if self._gone and self._log.world.random.random() < 0.5:
+            return
+        self._log.land(value)
+        if lost_report:
+            self._log.world.after(MESSAGE_TIMEOUT_MS, self._report_failure)
+        else:
+            offset = len(self._log.records) - 1
+            self._log.world.after(self._log.world.random.uniform(0.3, 3.0), self._report, value, offset)
+
+    def _report(self, value: bytes, offset: int) -> None:
+        if not self._gone:
+            self._delivered(value, offset)
+
+    def _report_failure(self) -> None:
+        if not self._gone:
+            self._failed()

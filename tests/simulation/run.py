@@ -1,0 +1,131 @@
+"""Many seeds over all cores: `python -m tests.simulation.run --seeds 1000`; one again: `--seed 42 --trace`."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import sys
+import time
+from dataclasses import dataclass
+
+from dynabus.core.replication.effects import Timing
+from tests.simulation.audit import Violation
+from tests.simulation.cluster import Cluster
+from tests.simulation.faults import Faults
+from tests.simulation.world import World
+
+FAULTS_END_MS = 14_000.0
+LIVENESS_BOUND_MS = 12_000.0
+"""After the last fault: a claim that timed out (3 s, doubled, jittered), then silence of 4.5 s + 0.5 s jitter,
+asking, a claim, and a deferral of 3.2 s that mostly overlaps."""
+
+
+@dataclass
+class History:
+    """What one seed came to."""
+
+    seed: int
+    violation: str | None
+    events: int
+    faults: int
+    acknowledged: int
+    unknown: int
+    terms: int
+    voids: int
+    lossy: bool
+    trace: list[str]
+
+
+def simulate(seed: int, trace: bool = False) -> History:
+    """One history."""
+    world = World(seed)
+    if trace:
+        world.trace = []
+    dice = world.random
+    timing = Timing(caught_up_records=dice.choice([0, 4, 256]), barrier_reads=dice.random() < 0.1)
+    cluster = Cluster(world, timing, pause_ms=dice.choice([60.0, 150.0, 400.0]))
+    violation = None
+    try:
+        _live_through(cluster, Faults(cluster))
+    except Violation as found:
+        violation = f"{found} (at {world.now_ms:.0f} ms)"
+    auditor = cluster.log.auditor
+    return History(
+        seed,
+        violation,
+        world.events,
+        len(world.faults),
+        sum(client.acknowledged for client in cluster.clients),
+        sum(client.unknown for client in cluster.clients),
+        auditor.terms,
+        auditor.voids,
+        cluster.lossy,
+        world.trace or [],
+    )
+
+
+def _live_through(cluster: Cluster, faults: Faults) -> None:
+    world = cluster.world
+    cluster.begin()
+    faults.plan(world.random.randint(4, 9), 600.0, FAULTS_END_MS - 1000.0)
+    if world.random.random() < 0.05:
+        world.after(world.random.uniform(3000.0, FAULTS_END_MS), faults._throw, faults.lose_tail)
+    world.run_until(FAULTS_END_MS)
+    faults.mend()
+    if cluster.lossy:
+        world.run_until(FAULTS_END_MS + LIVENESS_BOUND_MS)
+        return
+    before = [client.acknowledged for client in cluster.clients]
+    world.run_until(FAULTS_END_MS + LIVENESS_BOUND_MS)
+    if cluster.leader() is None:
+        raise Violation(f"no leader {LIVENESS_BOUND_MS / 1000:.0f} s after the last fault")
+    if all(client.acknowledged == count for client, count in zip(cluster.clients, before, strict=True)):
+        raise Violation(f"nothing acknowledged within {LIVENESS_BOUND_MS / 1000:.0f} s after the last fault")
+    for node in cluster.nodes.values():
+        if node.up and node.replica.place.next_offset < len(cluster.log.records) - 20:
+            raise Violation(f"{node.name} does not catch up")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Simulate one replication group under faults.")
+    parser.add_argument("--seeds", type=int, default=1000, help="how many histories")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--seed", type=int, help="replay this one seed")
+    parser.add_argument("--trace", action="store_true", help="with --seed: print what happened")
+    options = parser.parse_args(arguments)
+    if options.seed is not None:
+        history = simulate(options.seed, options.trace)
+        print("\n".join(history.trace))
+        print(history.violation or "no violation", f"({history.events} events, {history.faults} faults)")
+        return 1 if history.violation else 0
+    return _many(range(options.first, options.first + options.seeds))
+
+
+def _many(seeds: range) -> int:
+    started = time.monotonic()
+    totals = {"events": 0, "faults": 0, "acknowledged": 0, "unknown": 0, "terms": 0, "voids": 0, "lossy": 0}
+    fewest_events, fewest_faults, failed = 10**9, 10**9, 0
+    with multiprocessing.Pool(os.cpu_count()) as pool:
+        for history in pool.imap_unordered(simulate, seeds, chunksize=20):
+            for name in totals:
+                totals[name] += int(getattr(history, name))
+            fewest_events = min(fewest_events, history.events)
+            fewest_faults = min(fewest_faults, history.faults)
+            if history.violation:
+                failed += 1
+                print(f"seed {history.seed}: {history.violation}")
+                print(f"  replay: python -m tests.simulation.run --seed {history.seed} --trace", flush=True)
+    took = time.monotonic() - started
+    print(
+        f"{len(seeds)} histories, {failed} with a violation; {totals['events']} events "
+        f"({totals['events'] / took:.0f}/s), "
+        f"{totals['faults']} faults, at least {fewest_events} events and {fewest_faults} faults each; "
+        f"{totals['acknowledged']} answers checked, {totals['unknown']} unknown, {totals['terms']} terms, "
+        f"{totals['voids']} void records, {totals['lossy']} with a lost tail; {took:.0f} s"
+    )
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
