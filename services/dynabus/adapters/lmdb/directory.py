@@ -1,0 +1,100 @@
+"""What state a data directory was left in, so that a half-written one is never trusted.
+
+Without syncing at commit a host crash can leave the place on disk and its data not, and such a replica could win
+an election. A process crash cannot: what was written is in the kernel's page cache. The file `state` tells them
+apart; it is written and synced before the first change and after the last one.
+
+    state     written                          trusted at the next open
+    dirty     at open, unsynced commits        only under the same boot of the kernel
+    synced    at open, commits sync data       always
+    clean     at close, everything synced      always
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import orjson
+
+from dynabus.adapters.lmdb.errors import StoreError, StoreLostError, StoreVersionError
+
+FORMAT_VERSION = 1
+"""Of the directory: the names of the databases, `core.keys`, `core.keys.layers` and `core.rows`."""
+
+DIRTY, SYNCED, CLEAN = "dirty", "synced", "clean"
+
+_STATE = "state"
+_DATA = "data.mdb"
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def boot_id() -> str:
+    """Identity of this boot of the kernel, or "" where the system does not tell (then no dirty one is trusted)."""
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        return ""
+
+
+def claim(path: Path, state: str, boot: str) -> bool:
+    """Check a directory (made if missing) and mark it as in use; True if its data must be synced first.
+
+    `state` is DIRTY or SYNCED, what the coming commits leave behind. Raises `StoreLostError` or
+    `StoreVersionError`; the directory is unchanged then. A directory that goes from unsynced to synced commits
+    keeps its old mark until the caller has synced it and calls `mark`.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    before = _left_behind(path)
+    if before.get("state") == DIRTY and before.get("boot_id") != (boot or None):
+        raise StoreLostError(f"{path}: left open by a host that has since restarted; data may be missing")
+    if before == {"state": DIRTY, "boot_id": boot, "format": FORMAT_VERSION}:
+        return state == SYNCED
+    mark(path, state, boot)
+    return False
+
+
+def mark(path: Path, state: str, boot: str) -> None:
+    """Write the state and sync it: it is on disk when this returns."""
+    temporary = path / (_STATE + ".new")
+    with temporary.open("wb") as file:
+        file.write(orjson.dumps({"format": FORMAT_VERSION, "state": state, "boot_id": boot}))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path / _STATE)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def discard(path: Path) -> None:
+    """Remove a replica's directory. Stopped half way it is refused as lost, and can be discarded again."""
+    if path.exists():
+        shutil.rmtree(path)
+
+
+def _left_behind(path: Path) -> dict[str, object]:
+    """The last mark; empty for a new directory."""
+    file, has_data = path / _STATE, (path / _DATA).exists()
+    if not file.exists():
+        if has_data:
+            raise StoreLostError(f"{path}: data without a state file; a removal was interrupted")
+        return {}
+    try:
+        state = orjson.loads(file.read_bytes())
+        version = state["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreLostError(f"{path}: the state file is unreadable") from error
+    except OSError as error:
+        raise StoreError(f"{path}: {error}") from error
+    if version != FORMAT_VERSION:
+        raise StoreVersionError(
+            f"{path} is a data directory of format {version}, this version of Dynabus reads {FORMAT_VERSION}: "
+            "start the version that wrote it, or another --data directory"
+        )
+    if not has_data and state.get("state") != DIRTY:
+        raise StoreLostError(f"{path}: the state file says {state.get('state')}, but there is no data")
+    return state  # type: ignore[no-any-return]
