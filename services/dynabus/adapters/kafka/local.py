@@ -1,0 +1,214 @@
+"""The real Apache Kafka as a child process: KRaft, one process that is broker and controller.
+
+    DIR/kafka/broker.json         ports and cluster id, chosen at the first start, the same ever after
+    DIR/kafka/server.properties   written anew at every start: deploy/kafka's lines and this cluster's own
+    DIR/kafka/data/               the topics
+    DIR/kafka.log                 what the process prints
+
+The process runs in a session of its own and outlives the command that started it. It holds the replication
+logs, the only durable copy of the newest writes, so nothing here ever formats a folder that has data.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from dynabus.adapters.kafka.jars import JarError, Progress, deploy_folder, ensure_jars
+from dynabus.adapters.kafka.java import Java, JavaError, find_java
+from dynabus.adapters.ports import LOOPBACK, choose_ports, is_free
+
+HEAP = "-Xmx512m"
+"""Enough for some thousand topic partitions; the process then takes about 320 MB."""
+
+JVM_FLAGS = (
+    # Starts in half the time of the default collector; pauses stay at a few ms with so small a heap.
+    "-XX:+UseSerialGC",
+    # An out-of-memory broker that limps on looks alive to its clients; a dead one is seen and restarted.
+    "-XX:+ExitOnOutOfMemoryError",
+    "-Djava.awt.headless=true",
+)
+START_TIMEOUT_S = 60
+"""Two seconds are usual; after a crash with gigabytes of unflushed segments their recovery comes first."""
+
+FORMAT_TIMEOUT_S = 60
+PROBE_TIMEOUT_S = 0.5
+PORT_WAIT_S = 5
+"""How long a broker that was just killed may still hold its port."""
+
+
+class LocalBrokerError(Exception):
+    """The broker cannot be started; one line that says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerIdentity:
+    """What must not change between starts: clients know the port, replicas' places the cluster id."""
+
+    port: int
+    controller_port: int
+    cluster_id: str
+
+    @property
+    def bootstrap(self) -> str:
+        return f"{LOOPBACK}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class LocalBroker:
+    """A started broker. `process` lets the starter wait for it; everybody else knows it by its pid."""
+
+    identity: BrokerIdentity
+    process: subprocess.Popen[bytes]
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+
+def start_local_broker(folder: Path, log: Path, progress: Progress) -> LocalBroker:
+    """Start the broker whose data are in `folder` (made at the first start) and wait until it serves.
+
+    Raises LocalBrokerError with one line that says what to do: no Java, no network, port taken, it died.
+    """
+    try:
+        java = find_java()
+        jars = ensure_jars(progress)
+    except (JavaError, JarError) as error:
+        raise LocalBrokerError(str(error)) from error
+    classpath = ":".join(map(str, jars))
+    identity = _identity(folder)
+    _write_properties(folder, identity)
+    _check_ports(identity)
+    if not (folder / "data" / "meta.properties").exists():
+        _format(folder, java, classpath, identity)
+    progress(f"starting Apache Kafka on {identity.bootstrap} (Java {java.version}, {java.reason})")
+    broker = LocalBroker(identity, _spawn(folder, java, classpath, log))
+    _wait_until_serving(broker, log)
+    return broker
+
+
+def read_identity(folder: Path) -> BrokerIdentity | None:
+    """Ports and cluster id of a broker that was started in this folder before."""
+    path = folder / "broker.json"
+    return BrokerIdentity(**json.loads(path.read_text())) if path.exists() else None
+
+
+def _identity(folder: Path) -> BrokerIdentity:
+    known = read_identity(folder)
+    if known:
+        return known
+    if (folder / "data").exists():
+        raise LocalBrokerError(f"{folder} has topics but no broker.json; restore that file or move the folder away")
+    folder.mkdir(parents=True, exist_ok=True)
+    port, controller_port = choose_ports(2)
+    identity = BrokerIdentity(port, controller_port, _new_cluster_id())
+    (folder / "broker.json").write_text(json.dumps(asdict(identity), indent=2) + "\n")
+    return identity
+
+
+def _new_cluster_id() -> str:
+    """Kafka's form of a UUID: base64url without padding; a leading dash would look like an option."""
+    while True:
+        text = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not text.startswith("-"):
+            return text
+
+
+def _write_properties(folder: Path, identity: BrokerIdentity) -> None:
+    own = {
+        "listeners": f"PLAINTEXT://{identity.bootstrap},CONTROLLER://{LOOPBACK}:{identity.controller_port}",
+        "advertised.listeners": f"PLAINTEXT://{identity.bootstrap}",
+        "controller.quorum.voters": f"1@{LOOPBACK}:{identity.controller_port}",
+        "log.dirs": str((folder / "data").resolve()),
+    }
+    lines = [f"{key}={value}" for key, value in own.items()]
+    common = (deploy_folder() / "server.properties").read_text()
+    (folder / "server.properties").write_text("\n".join(lines) + "\n" + common)
+
+
+def _check_ports(identity: BrokerIdentity) -> None:
+    for port in (identity.port, identity.controller_port):
+        if not _holds_within(PORT_WAIT_S, lambda port=port: is_free(port)):  # type: ignore[misc]
+            raise LocalBrokerError(
+                f"port {port}, which this cluster's Kafka has used since its first start, is taken by another "
+                f"program: stop that program (see `ss -ltnp 'sport = :{port}'`) and run `dynabus up` again"
+            )
+
+
+def _format(folder: Path, java: Java, classpath: str, identity: BrokerIdentity) -> None:
+    """Kafka's own formatting of an empty folder: cluster id, node id, metadata version."""
+    properties = str(folder / "server.properties")
+    command = [java.command, "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", classpath, _logging()]
+    command += ["kafka.tools.StorageTool", "format", "-t", identity.cluster_id, "-c", properties]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=FORMAT_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
+    )
+    if done.returncode != 0:
+        raise LocalBrokerError(f"Kafka could not format {folder}: {last_line(done.stdout + done.stderr)}")
+
+
+def _logging() -> str:
+    return f"-Dlog4j2.configurationFile={deploy_folder() / 'log4j2.properties'}"
+
+
+def _spawn(folder: Path, java: Java, classpath: str, log: Path) -> subprocess.Popen[bytes]:
+    command = [java.command, HEAP, *JVM_FLAGS, _logging(), "-cp", classpath]
+    command += ["kafka.Kafka", str(folder / "server.properties")]
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, cwd=folder
+        )
+
+
+def _wait_until_serving(broker: LocalBroker, log: Path) -> None:
+    """Until the broker answers a metadata request and names itself; it opens its port a little earlier."""
+    serving = _holds_within(
+        START_TIMEOUT_S, lambda: broker.process.poll() is not None or answers(broker.identity.bootstrap)
+    )
+    if broker.process.poll() is not None:
+        raise LocalBrokerError(f"Kafka ended while it started: {_reason(log)} (whole log: {log})")
+    if not serving:
+        broker.process.kill()
+        broker.process.wait()
+        raise LocalBrokerError(f"Kafka did not answer within {START_TIMEOUT_S} s; see {log}")
+
+
+def answers(bootstrap: str, properties: dict[str, str] | None = None, timeout_s: float = PROBE_TIMEOUT_S) -> bool:
+    """Whether a Kafka broker answers there now."""
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import AdminClient
+
+    # Silent: connection refused is the expected answer while a broker starts.
+    client = AdminClient({"log_level": 0, "bootstrap.servers": bootstrap, **(properties or {})})
+    try:
+        return bool(client.list_topics(timeout=timeout_s).brokers)
+    except KafkaException:
+        return False
+
+
+def _holds_within(timeout_s: float, condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _reason(log: Path) -> str:
+    """The line of the log that tells best why the process ended."""
+    lines = log.read_text(errors="replace").splitlines()[-200:]
+    telling = [line for line in lines if "ERROR" in line or "FATAL" in line or "Exception" in line]
+    return (telling or lines or ["it printed nothing"])[0]
+
+
+def last_line(text: str) -> str:
+    """The last line that is not empty."""
+    return next((line for line in reversed(text.splitlines()) if line.strip()), "it printed nothing")

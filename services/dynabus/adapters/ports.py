@@ -1,0 +1,39 @@
+"""TCP ports on this machine: choose free ones, tell whether one is taken."""
+
+from __future__ import annotations
+
+import random
+import socket
+from collections.abc import Collection
+
+LOOPBACK = "127.0.0.1"
+
+FIRST_PORT, LAST_PORT = 20_000, 32_000
+"""Below the range from which systems take the ports of outgoing connections (Linux: from 32768). A client
+that keeps on connecting to a port of that range while nobody listens can be given the very same port as its
+own and connect to itself; the server could then never come back to it."""
+
+ATTEMPTS = 200
+
+
+def is_free(port: int, host: str = LOOPBACK) -> bool:
+    """Whether a server could listen on the port now (connections of an earlier server do not count)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def choose_ports(count: int, taken: Collection[int] = ()) -> list[int]:
+    """So many different free ports that are not among the `taken`. Raises OSError where none is left."""
+    chosen: list[int] = []
+    for _ in range(ATTEMPTS * count):
+        port = random.randint(FIRST_PORT, LAST_PORT)
+        if port not in taken and port not in chosen and is_free(port):
+            chosen.append(port)
+        if len(chosen) == count:
+            return chosen
+    raise OSError(f"no {count} free ports between {FIRST_PORT} and {LAST_PORT} on {LOOPBACK}")
