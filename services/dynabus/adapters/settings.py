@@ -111,7 +111,7 @@ def load_settings(cls: type[S], argv: Sequence[str], program: str) -> S:
                 cls, cli_prog_name=program, cli_parse_args=arguments, cli_exit_on_error=False
             )
             # pydantic-settings takes it beside the fields, unseen by the type checker.
-            return cls(**{"_cli_settings_source": source})
+            return cls(_cli_settings_source=source)  # type: ignore[call-arg]
         finally:
             _file.reset(token)
     except ValidationError as error:
