@@ -34,6 +34,8 @@ class Cluster:
         """Kafka lost acknowledged records: from then on only agreement is promised (I9)."""
         self._digests: dict[bytes, int] = {}
         self._hint_term = 0
+        self._old_hint: str = names[0]
+        """Some routers have not heard yet that another node leads."""
         self._operations = 0
 
     def begin(self) -> None:
@@ -65,7 +67,10 @@ class Cluster:
     def ask(self, message: Write | Query, tries: int, deadline_ms: float, anybody: bool) -> None:
         """A router's request: to the believed leader, after silence to anybody."""
         names = list(self.nodes)
-        target = self.world.random.choice(names) if anybody or tries % 3 == 0 or not self.hint else self.hint
+        dice = self.world.random.random()
+        target = self._old_hint if dice < 0.25 else self.hint
+        if anybody or tries % 3 == 0 or not target or dice > 0.95:
+            target = self.world.random.choice(names)
         kind = "write" if isinstance(message, Write) else "query"
         self.send(target, kind, message, deadline_ms)
         if self.world.random.random() < 0.01:
@@ -94,6 +99,8 @@ class Cluster:
         for other in self.nodes:
             self.send(other, "beat", name, incarnation, said, next_offset, able)
         if said.leading and said.term >= self._hint_term and not self.log.troubles.stalled:
+            if self.hint != name:
+                self._old_hint = self.hint
             self._hint_term, self.hint = said.term, name
 
     # -- checks -----------------------------------------------------------------------------------------------
@@ -101,6 +108,9 @@ class Cluster:
     def check(self, node: Node) -> None:
         """After each turn of a node."""
         replica = node.replica
+        leader = replica.leader
+        if leader is not None and leader.serving and not replica.place.leads(leader.seat.me):
+            raise Violation(f"{node.name} leads a term that it did not win")
         if replica.alarm is not None:
             if not self.lossy:
                 raise Violation(f"{node.name} froze although Kafka lost nothing: {replica.alarm}")

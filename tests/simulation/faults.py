@@ -28,6 +28,12 @@ class Faults:
             (2, self.wall_jump),
             (2, self.restart_quickly),
             (1, self.kill_all),
+            (5, self.rash_claim),
+            (8, self.depose),
+            (4, self.hand_round),
+            (3, self.restart_and_claim),
+            (4, self.late_claim),
+            (4, self.lost_report),
         )
 
     def plan(self, count: int, start_ms: float, end_ms: float) -> None:
@@ -107,8 +113,63 @@ class Faults:
     def log_deaf(self, node: Node) -> None:
         node.log_deaf_until_ms = self.world.now_ms + self._later_ms(8000.0)
 
+    def rash_claim(self, node: Node) -> None:
+        """A node claims without any reason: elections are for liveness, safety may not depend on them."""
+        other = self.world.random.choice([each for each in self.cluster.nodes.values() if each is not node])
+        if other.up:
+            other.replica.election.claim_at_once(other.clock_ms())
+
+    def depose(self, node: Node) -> None:
+        """The leader loses its term and does not notice for a while."""
+        if self.world.random.random() < 0.3:
+            self.wall_jump(node)
+        self.world.random.choice([self.log_deaf, self.slow, self.stalls, self.pause])(node)
+        for _ in range(self.world.random.randint(1, 2)):
+            self.world.after(self._later_ms(1500.0), self.rash_claim, node)
+
+    def hand_round(self, node: Node) -> None:
+        """The leader is deaf to its log, another claims and, still deferring, resigns to a third."""
+        self.log_deaf(node)
+        self.world.after(20.0, self.rash_claim, node)
+        self.world.after(20.0 + self._later_ms(1200.0), self._resign_leader, node)
+
+    def late_claim(self, node: Node) -> None:
+        """Another node's claim is given up and lands seconds later, when the leader does not notice."""
+        troubles = self.cluster.log.troubles
+        troubles.late, troubles.late_most_ms = 1.0, 4000.0
+        self.rash_claim(node)
+        self.world.after(130.0, self._good_appends)
+        self.world.after(self.world.random.uniform(2000.0, 2600.0), self.log_deaf, node)
+
+    def lost_report(self, node: Node) -> None:
+        """The leader's records land, their reports do not, it reads slowly, and another claims meanwhile."""
+        self.cluster.log.troubles.ack_lost = 1.0
+        node.fetch_ms = 5000.0
+        self.world.after(150.0, self._good_appends)
+        self.world.after(160.0, self.rash_claim, node)
+        self.world.after(self._later_ms(8000.0), self._fast, node)
+
+    def _resign_leader(self, deaf: Node) -> None:
+        for other in self.cluster.nodes.values():
+            if other is not deaf and other.up and other.replica.leader is not None:
+                self.resign(other)
+
+    def restart_and_claim(self, node: Node) -> None:
+        """A follower that has read everything restarts and claims, while the leader does not notice."""
+        self.log_deaf(node)
+        other = self.world.random.choice([each for each in self.cluster.nodes.values() if each is not node])
+        if other.up:
+            other._commit()
+            other.crash(0)
+            self.world.after(50.0, other.start)
+            self.world.after(300.0, self._claim, other)
+
+    def _claim(self, node: Node) -> None:
+        if node.up:
+            node.replica.election.claim_at_once(node.clock_ms())
+
     def slow(self, node: Node) -> None:
-        node.fetch_ms = self.world.random.choice([100.0, 600.0, 2500.0])
+        node.fetch_ms = self.world.random.choice([100.0, 600.0, 2500.0, 6000.0])
         self.world.after(self._later_ms(8000.0), self._fast, node)
 
     def _fast(self, node: Node) -> None:

@@ -53,6 +53,8 @@ class Node:
         self._turn_at_ms: float | None = None
         self._beyond_since_ms: float | None = None
         self._watching = False
+        self._visible = 0
+        self._fetched_ms = 0.0
         self._commit_ms = self.world.random.choice([100.0, 500.0, 1000.0])
 
     def clock_ms(self) -> float:
@@ -73,6 +75,8 @@ class Node:
         self._inbox.clear()
         self._turn_at_ms = None
         self._beyond_since_ms = None
+        self._visible = len(self.log.records)
+        self._fetched_ms = self.world.now_ms
         self.replica = brain.Replica(around, self.disk, place, self.clock_ms())
         self._new_producer()
         if self.name == self.cluster.preferred:
@@ -119,7 +123,16 @@ class Node:
 
     def _log_grew(self) -> None:
         if self.up:
-            self._wake(self.world.random.uniform(0.3, self.fetch_ms))
+            delay_ms = self.world.random.uniform(0.3, self.fetch_ms)
+            # One consumer fetches in order: nothing overtakes.
+            self._fetched_ms = max(self._fetched_ms, self.world.now_ms + delay_ms)
+            count = len(self.log.records)
+            self.world.after(self._fetched_ms - self.world.now_ms, self._fetched, count, self.incarnation)
+
+    def _fetched(self, count: int, run: int) -> None:
+        if run == self.incarnation and self.up:
+            self._visible = max(self._visible, count)
+            self._wake(0.0)
 
     def _wake(self, delay_ms: float) -> None:
         at_ms = max(self.world.now_ms + delay_ms, self.paused_until_ms)
@@ -161,9 +174,10 @@ class Node:
                 replica.freeze("the place lies beyond the log's end", now_ms)
             return
         self._beyond_since_ms = None
-        replica.end_offset = len(records)
-        if position < len(records):
-            replica.read_log(records[position:], now_ms)
+        visible = min(self._visible, len(records))
+        replica.end_offset = visible
+        if position < visible:
+            replica.read_log(records[position:visible], now_ms)
 
     def _take(self, message: tuple[Any, ...], now_ms: float) -> None:
         kind, *fields = message

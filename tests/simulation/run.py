@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from dynabus.core.replication.effects import Timing
 from tests.simulation.audit import Violation
+from tests.simulation.broken import BROKEN, active
 from tests.simulation.cluster import Cluster
 from tests.simulation.faults import Faults
 from tests.simulation.world import World
@@ -92,14 +93,37 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=1000, help="how many histories")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="replay this one seed")
+    parser.add_argument("--broken", help="name of a broken brain, or 'all': how many seeds until each is caught")
     parser.add_argument("--trace", action="store_true", help="with --seed: print what happened")
     options = parser.parse_args(arguments)
+    if options.broken and options.seed is None:
+        names = list(BROKEN) if options.broken == "all" else [options.broken]
+        return max(_hunt(name, range(options.first, options.first + options.seeds)) for name in names)
     if options.seed is not None:
-        history = simulate(options.seed, options.trace)
+        with active(options.broken):
+            history = simulate(options.seed, options.trace)
         print("\n".join(history.trace))
         print(history.violation or "no violation", f"({history.events} events, {history.faults} faults)")
         return 1 if history.violation else 0
     return _many(range(options.first, options.first + options.seeds))
+
+
+def simulate_broken(arguments: tuple[str, int]) -> History:
+    """One history with a broken brain."""
+    name, seed = arguments
+    with active(name):
+        return simulate(seed)
+
+
+def _hunt(name: str, seeds: range) -> int:
+    """How many seeds until the checks catch this brain."""
+    with multiprocessing.Pool(os.cpu_count()) as pool:
+        for count, history in enumerate(pool.imap(simulate_broken, ((name, seed) for seed in seeds), chunksize=4), 1):
+            if history.violation:
+                print(f"{name}: caught by seed {history.seed} ({count} tried): {history.violation}", flush=True)
+                return 0
+    print(f"{name}: NOT caught in {len(seeds)} seeds", flush=True)
+    return 1
 
 
 def _many(seeds: range) -> int:

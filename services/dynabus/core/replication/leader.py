@@ -115,7 +115,7 @@ class Leader:
             timestamp_ms=wall_ms,
             request=request.request,
             expires_ms=self._log_time_ms(now_ms) + request.budget_ms + KEEP_MS,
-            status=outcome.status,
+            status=int(outcome.status),
             answer=outcome.body,
             size=outcome.size,
             outcome=outcome_digest(request.key, decision.row, outcome.body),

@@ -131,11 +131,7 @@ class Replica:
     # -- terms ------------------------------------------------------------------------------------------------
 
     def _claim_accepted(self, before: Place, record: Record, now_ms: float) -> None:
-        won = (
-            record.writer == self._around.me
-            and self.election.stage is Stage.CLAIMING
-            and record.nonce == self.election.nonce
-        )
+        won = self._won(record)
         claim_sent_ms = self.election.claim_sent_ms
         carried = self._carried_deferral(before)
         self.election.claim_accepted(now_ms)
@@ -147,6 +143,12 @@ class Replica:
             # An abandoned attempt of ours, or one of an earlier run: nobody leads that term.
             self.election.claim_at_once(now_ms)
         self._effects.append(Beat())
+
+    def _won(self, record: Record) -> bool:
+        """Our own claim of this very attempt: known by incarnation and nonce, never by the node's name (I2)."""
+        election = self.election
+        mine = record.writer == self._around.me
+        return mine and election.stage is Stage.CLAIMING and record.nonce == election.nonce
 
     def _lead(
         self, before: Place, record: Record, claim_sent_ms: float, carried: float | None, now_ms: float
