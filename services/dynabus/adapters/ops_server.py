@@ -1,0 +1,108 @@
+"""The small HTTP server of the services that have no HTTP of their own: health, metrics, status.
+
+    GET /healthz   200 while the process runs its loop, else 503     for whoever restarts it
+    GET /readyz    200 once it can do its work, else 503             for whoever sends it work
+    GET /metrics   Prometheus text format
+    GET /status    JSON of the cluster as this process sees it       for `dynabus status`
+
+It runs in a thread of its own; the functions given to it are called there and must be quick and thread-safe.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import orjson
+from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from dynabus.adapters.logs import logger
+
+REQUEST_TIMEOUT_S = 5.0
+"""A client that sends nothing for so long is cut off, so that it cannot hold a thread."""
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """What the service says of itself. `reason` texts appear in the answer; None means well."""
+
+    health: Callable[[], str | None] = lambda: None
+    readiness: Callable[[], str | None] = lambda: None
+    status: Callable[[], Mapping[str, Any]] = lambda: {"tables": []}
+    registry: CollectorRegistry = field(default_factory=lambda: REGISTRY)
+
+
+class OpsServer:
+    """Serves from construction until `close`; `port` is the real one where 0 was asked for.
+
+    Raises OSError where the address is taken.
+    """
+
+    def __init__(self, host: str, port: int, checks: Checks) -> None:
+        routes: dict[str, Callable[[], Answer]] = {
+            "/healthz": lambda: _verdict(checks.health()),
+            "/readyz": lambda: _verdict(checks.readiness()),
+            "/metrics": lambda: (200, CONTENT_TYPE_LATEST, generate_latest(checks.registry)),
+            "/status": lambda: (200, JSON, orjson.dumps(checks.status(), default=str)),
+        }
+        self._server = _Server((host, port), _request_class(routes))
+        self.port: int = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._serve, name="ops-server", daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        # The poll interval only bounds how long `close` takes; every wake-up costs an idle process.
+        self._server.serve_forever(poll_interval=0.5)
+
+    def close(self) -> None:
+        """Stop serving and free the port."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+Answer = tuple[int, str, bytes]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away in the middle is no event; anything else is a fault of ours."""
+        if not isinstance(sys.exc_info()[1], ConnectionError | TimeoutError):
+            logger().exception("ops request failed")
+
+
+def _verdict(reason: str | None) -> Answer:
+    body = {"status": "ok"} if reason is None else {"status": "unavailable", "reason": reason}
+    return (200 if reason is None else 503), JSON, orjson.dumps(body)
+
+
+def _request_class(routes: Mapping[str, Callable[[], Answer]]) -> type[BaseHTTPRequestHandler]:
+    class Request(BaseHTTPRequestHandler):
+        timeout = REQUEST_TIMEOUT_S
+        protocol_version = "HTTP/1.1"
+        server_version = "dynabus"
+        sys_version = ""
+
+        def do_GET(self) -> None:
+            route = routes.get(self.path.partition("?")[0])
+            status, kind, body = route() if route else (404, JSON, b'{"status":"no such page"}')
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Probes come every second; they are not logged."""
+
+    return Request
