@@ -1,0 +1,156 @@
+"""A cluster under test: started, watched and hurt from outside, through the command line and process ids only."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+DYNABUS = str(Path(sys.executable).parent / "dynabus")
+SECONDS_TO_SERVE = 90
+"""`up` may download Kafka's jars in the first test of a new machine; it prints what it does."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(what: str, condition: Callable[[], Any], timeout_s: float = 30.0) -> Any:
+    """The condition's first true value; fails with `what` when it does not come in time."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout_s:.0f} s: {what}")
+        time.sleep(0.05)
+
+
+def client(port: int, **retries: Any) -> Any:
+    """A boto3 client with boto3's own defaults, but for what a test says about retries."""
+    config = Config(retries=retries or None, max_pool_connections=32, read_timeout=30)
+    return boto3.client(
+        "dynamodb",
+        endpoint_url=f"http://127.0.0.1:{port}",
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=config,
+    )
+
+
+class RunningCluster:
+    """One cluster in its own data directory on its own port."""
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
+        self.data = folder / "data"
+        self.port = free_port()
+        self.arguments = arguments
+
+    def command(self, *arguments: str, timeout_s: float = SECONDS_TO_SERVE) -> str:
+        done = subprocess.run(
+            [DYNABUS, *arguments, "--data", str(self.data)], capture_output=True, text=True, timeout=timeout_s
+        )
+        if done.returncode:
+            raise AssertionError(f"dynabus {' '.join(arguments)}: {done.stdout}{done.stderr}\n{self.last_words()}")
+        return done.stdout
+
+    def up(self) -> float:
+        """Start what is not running; seconds until it serves."""
+        started = time.monotonic()
+        self.command("up", "--detach", "--kafka", "local", "--port", str(self.port), *self.arguments)
+        return time.monotonic() - started
+
+    def down(self) -> None:
+        self.command("down")
+
+    def status(self) -> dict[str, Any]:
+        parsed: dict[str, Any] = json.loads(self.command("status", "--json"))
+        return parsed
+
+    def last_words(self) -> str:
+        """The ends of all logs, for a test that fails."""
+        return "\n".join(
+            f"--- {path.name}\n{path.read_text(errors='replace')[-1500:]}" for path in sorted(self.data.glob("*.log"))
+        )
+
+    def pids(self, service: str) -> dict[str, int]:
+        """Process ids by name of the running processes of a service."""
+        return {
+            process["name"]: process["pid"]
+            for process in self.status()["processes"]
+            if process["service"] == service and process["state"] == "running"
+        }
+
+    def partition(self, table: str, number: int = 0) -> dict[str, Any]:
+        tables = [each for each in self.status()["tables"] if each["name"] == table]
+        if not tables:
+            return {}
+        found: dict[str, Any] = next(each for each in tables[0]["partitions"] if each["id"] == number)
+        return found
+
+    def leader(self, table: str) -> tuple[str, int]:
+        """(node, term) of the table's first partition, once there is one."""
+        found = wait_until("a leader", lambda: self.partition(table).get("leader") and self.partition(table))
+        return found["leader"], found["term"]
+
+    def create_table(self, table: str, sort_key: bool = False) -> None:
+        keys = [("pk", "HASH", "S")] + ([("sk", "RANGE", "S")] if sort_key else [])
+        db = client(self.port)
+        db.create_table(
+            TableName=table,
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, _, kind in keys],
+            KeySchema=[{"AttributeName": name, "KeyType": role} for name, role, _ in keys],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        db.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+
+
+@contextmanager
+def running(folder: Path, *arguments: str) -> Iterator[RunningCluster]:
+    """A cluster for one test; taken down whatever happens."""
+    cluster = RunningCluster(folder, *arguments)
+    try:
+        cluster.up()
+        yield cluster
+    finally:
+        cluster.down()
+
+
+def kill(pid: int) -> None:
+    """kill -9, and wait until it is gone."""
+    os.kill(pid, signal.SIGKILL)
+    wait_until(f"process {pid} gone", lambda: not _alive(pid))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
+
+
+@contextmanager
+def paused(pid: int) -> Iterator[None]:
+    """SIGSTOP for the duration, and proof that it stopped."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        wait_until("stopped", lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
