@@ -11,6 +11,7 @@ import random
 import threading
 import time
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -37,7 +38,7 @@ class Recorded:
     def longest_gap_s(self, since: float) -> float:
         """The longest time without an acknowledged write since then."""
         ends = [since, *sorted(end for end in self.ends if end >= since)]
-        return max((later - earlier for earlier, later in zip(ends, ends[1:], strict=False)), default=float("inf"))
+        return max((later - earlier for earlier, later in pairwise(ends)), default=float("inf"))
 
     def first_after_s(self, since: float) -> float:
         return min((end - since for end in self.ends if end > since), default=float("inf"))

@@ -1,7 +1,9 @@
-"""Faults on real processes over a real broker, under writers and readers: nothing lost, nothing stale, back by itself."""
+"""Faults on real processes over a real broker, under load: nothing lost, nothing stale, back by itself."""
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -126,9 +128,6 @@ def test_kill_leader_while_auto_admin_is_dead(cluster: RunningCluster, table: st
 
 
 def test_planned_stop_hands_over(cluster: RunningCluster, table: str) -> None:
-    import os
-    import signal
-
     node, term = cluster.leader(table)
     pid = cluster.pids("storage-node")[node]
 
