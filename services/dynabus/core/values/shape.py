@@ -94,9 +94,8 @@ def is_base64(text: str) -> bool:
 
 
 def _base64_fault(text: str) -> str:
-    body = text.rstrip("=")
-    for character in body:
-        if not (character.isascii() and (character.isalnum() or character in "+/")):
+    for character in text:
+        if not (character.isascii() and (character.isalnum() or character in "+/=")):
             return f"Invalid Base64 character: '{character}'"
     return "Invalid last non-pad Base64 character dectected"  # DynamoDB's own spelling
 
