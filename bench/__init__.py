@@ -1,0 +1,1 @@
+"""Benchmarks: the database beside the bare floor of what the same Kafka topics take."""
