@@ -1,0 +1,88 @@
+"""What the command line may say."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TypeAlias
+
+SERVICES = {
+    "request-router": ("dynabus.request_router.__main__", "the HTTP front end"),
+    "storage-node": ("dynabus.storage_node.__main__", "replicas of partitions"),
+    "auto-admin": ("dynabus.auto_admin.__main__", "the control plane"),
+}
+DATA = Path(".dynabus")
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of everything but a service's own arguments."""
+    services = "\n".join(f"  {name:<18}{what}, in the foreground" for name, (_, what) in SERVICES.items())
+    root = argparse.ArgumentParser(
+        prog="dynabus",
+        description="A DynamoDB-compatible database on Apache Kafka.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"services, each configured by flags, DYNABUS_* variables or a file (--help tells):\n{services}",
+    )
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_up(commands)
+    down = commands.add_parser("down", help="stop a cluster")
+    status = commands.add_parser("status", help="what runs, and who leads which partition")
+    status.add_argument("--json", action="store_true", help="in a stable form for programs")
+    _add_logs(commands)
+    for command in (down, status):
+        _add_data(command)
+    commands.add_parser("version", help="versions of dynabus and what it runs on")
+    mock = commands.add_parser("mock-kafka")
+    mock.add_argument("address_file", type=Path)
+    return root
+
+
+def _add_up(commands: Commands) -> None:
+    up = commands.add_parser("up", help="start a cluster on this machine, or what is missing of one")
+    _add_data(up)
+    up.add_argument("--detach", action="store_true", help="return once it serves; it goes on in the background")
+    up.add_argument("--kafka", metavar="SOURCE", help="auto, local, mock, docker or HOST:PORT[,...] (default: auto)")
+    up.add_argument("--kafka-config", type=Path, metavar="FILE", help="librdkafka properties, key=value (TLS, SASL)")
+    up.add_argument("--nodes", type=_count, metavar="N", help="storage nodes (default: 3)")
+    up.add_argument(
+        "--routers", type=_count, metavar="N", help="request routers, on ports from --port on (default: 1)"
+    )
+    up.add_argument("--host", metavar="ADDRESS", help="address to serve on (default: 127.0.0.1)")
+    up.add_argument("--port", type=_port, metavar="PORT", help="port to serve on (default: 8000)")
+    up.add_argument("--namespace", type=_namespace, metavar="NS", help="prefix of all topics (default: dynabus)")
+
+
+def _add_logs(commands: Commands) -> None:
+    logs = commands.add_parser("logs", help="logs of one process or all")
+    _add_data(logs)
+    logs.add_argument(
+        "service", nargs="?", metavar="SERVICE", help="a name (node-1), a service (storage-node) or kafka"
+    )
+    logs.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
+    logs.add_argument("-n", "--lines", type=_count, default=50, metavar="N", help="lines of each log (default: 50)")
+
+
+def _add_data(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--data", type=Path, default=DATA, metavar="DIR", help="folder of the cluster (default: .dynabus)"
+    )
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 1 or more")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port (1 to 65535)")
+    return int(text)
+
+
+def _namespace(text: str) -> str:
+    if not text.replace("-", "").replace("_", "").isalnum() or not text.isascii() or len(text) > 32:
+        raise argparse.ArgumentTypeError(f"{text!r}: letters, digits, - and _ only, 32 at most")
+    return text

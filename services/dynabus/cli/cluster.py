@@ -1,0 +1,153 @@
+"""What the command knows of a cluster: `DIR/cluster.json`, and the folder around it.
+
+DIR/LAYOUT          version of this layout; another one is refused
+DIR/lock            held by the command that changes the cluster now
+DIR/cluster.json    this module's `Cluster`
+DIR/<name>/         data of one process; DIR/<name>.log beside it
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dynabus.cli.problem import Problem
+from dynabus.cli.processes import birth
+
+LAYOUT_VERSION = 1
+ZONES = ("a", "b", "c")
+
+ROUTER, NODE, ADMIN = "request-router", "storage-node", "auto-admin"
+KAFKA = "kafka"
+
+
+@dataclass(slots=True)
+class Process:
+    """One process of the cluster. `pid` 0: stopped on purpose. `born` is `processes.birth` of that pid."""
+
+    service: str
+    name: str
+    zone: str
+    ops_port: int = 0
+    port: int = 0
+    pid: int = 0
+    born: str | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        return self.pid > 0 and self.born is not None and birth(self.pid) == self.born
+
+    @property
+    def state(self) -> str:
+        """`running`, `stopped` (by `down`, or never started) or `dead` (ended by itself or killed)."""
+        if self.is_alive:
+            return "running"
+        return "dead" if self.pid else "stopped"
+
+    def started(self, pid: int) -> None:
+        self.pid, self.born = pid, birth(pid)
+
+    def stopped(self) -> None:
+        self.pid, self.born = 0, None
+
+
+@dataclass(slots=True)
+class Cluster:
+    """A cluster on this machine. `kafka_source`: local, mock, docker or external."""
+
+    namespace: str
+    host: str
+    port: int
+    kafka_source: str
+    kafka_bootstrap: str = ""
+    kafka_config: str | None = None
+    kafka: Process = field(default_factory=lambda: Process(KAFKA, KAFKA, ""))
+    processes: list[Process] = field(default_factory=list)
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    def of(self, service: str) -> list[Process]:
+        return [process for process in self.processes if process.service == service]
+
+    @property
+    def everything(self) -> list[Process]:
+        return [*self.processes, self.kafka]
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """The folder of one cluster."""
+
+    path: Path
+
+    def open(self) -> None:
+        """Make it, or check that it is one of ours and of this layout. Raises Problem."""
+        layout = self.path / "LAYOUT"
+        if layout.exists():
+            self._check_layout(layout.read_text().strip())
+            return
+        if self.path.exists() and any(self.path.iterdir()):
+            raise Problem(f"{self.path} holds other files: give an empty or a new folder with --data")
+        self.path.mkdir(parents=True, exist_ok=True)
+        layout.write_text(f"{LAYOUT_VERSION}\n")
+
+    def require(self) -> Cluster:
+        """The cluster that lives here. Raises Problem where there is none."""
+        cluster = self.load()
+        if cluster is None:
+            raise Problem(f"no cluster in {self.path}: start one with `dynabus up`, or name it with --data DIR")
+        return cluster
+
+    def load(self) -> Cluster | None:
+        """The cluster that was started here before, if any. Raises Problem where the folder is of another layout."""
+        if not self._state.exists():
+            return None
+        self._check_layout((self.path / "LAYOUT").read_text().strip())
+        return _from_json(json.loads(self._state.read_text()))
+
+    def save(self, cluster: Cluster) -> None:
+        """Written whole or not at all: other commands read it without the lock."""
+        part = self._state.with_suffix(".part")
+        part.write_text(json.dumps(asdict(cluster), indent=2) + "\n")
+        part.replace(self._state)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other commands from changing this cluster at the same time. Raises Problem."""
+        with (self.path / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise Problem(f"another dynabus command is at work on {self.path}: let it finish") from error
+            yield
+
+    def log(self, name: str) -> Path:
+        return self.path / f"{name}.log"
+
+    def home(self, name: str) -> Path:
+        """The folder of one process's data."""
+        return self.path / name
+
+    @property
+    def _state(self) -> Path:
+        return self.path / "cluster.json"
+
+    def _check_layout(self, found: str) -> None:
+        if found != str(LAYOUT_VERSION):
+            raise Problem(
+                f"{self.path} was written by another version of dynabus (layout {found}, this one reads "
+                f"{LAYOUT_VERSION}): use that version, or another folder with --data"
+            )
+
+
+def _from_json(state: dict[str, Any]) -> Cluster:
+    kafka = Process(**state.pop("kafka"))
+    processes = [Process(**process) for process in state.pop("processes")]
+    return Cluster(**state, kafka=kafka, processes=processes)

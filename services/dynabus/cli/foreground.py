@@ -1,0 +1,48 @@
+"""`dynabus up` without `--detach`: stay with the cluster, tell what dies, stop everything at Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+from dynabus.cli.cluster import Cluster, DataFolder
+from dynabus.cli.down import stop_cluster
+from dynabus.cli.kafka_start import Say
+from dynabus.cli.problem import Problem
+
+LOOK_S = 0.5
+
+
+def stay(folder: DataFolder, say: Say) -> None:
+    """Return when the cluster was stopped: here by SIGINT or SIGTERM, or by `dynabus down` elsewhere."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    told: set[int] = set()
+    while not stop.wait(LOOK_S):
+        cluster = _settled(folder)
+        if cluster is None:
+            continue
+        if not any(process.pid for process in cluster.everything):
+            say("the cluster was stopped by another command")
+            return
+        _tell_deaths(cluster, told, say)
+    say("stopping")
+    with folder.locked():
+        stop_cluster(folder, folder.require(), say)
+
+
+def _settled(folder: DataFolder) -> Cluster | None:
+    """The cluster's state, or None while another command is changing it."""
+    try:
+        with folder.locked():
+            return folder.load()
+    except Problem:
+        return None
+
+
+def _tell_deaths(cluster: Cluster, told: set[int], say: Say) -> None:
+    for process in cluster.everything:
+        if process.state == "dead" and process.pid not in told:
+            told.add(process.pid)
+            say(f"{process.name} ended (`dynabus logs {process.name}` tells why); `dynabus up` starts it again")

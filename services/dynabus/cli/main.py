@@ -1,0 +1,99 @@
+"""The `dynabus` command.
+
+Imports are made where they are needed: `status` is asked for often and must not load a Kafka client first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from dynabus.cli.arguments import SERVICES, parser
+from dynabus.cli.cluster import DataFolder
+from dynabus.cli.problem import Problem
+
+INTERRUPTED = 130
+"""What shells use for a program that ended at Ctrl-C."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if arguments and arguments[0] in SERVICES:
+            return _run_service(arguments[0], arguments[1:])
+        return _run(parser().parse_args(arguments))
+    except Problem as problem:
+        print(f"dynabus: {problem}", file=sys.stderr)
+        return problem.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output (`| head`) has gone; so do we. What is still buffered must not fail at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run_service(service: str, arguments: list[str]) -> int:
+    module = importlib.import_module(SERVICES[service][0])
+    code: int = module.main(arguments)
+    return code
+
+
+def _run(options: argparse.Namespace) -> int:
+    match options.command:
+        case "up":
+            return _up(options)
+        case "down":
+            from dynabus.cli.down import down
+
+            down(_folder(options), _say)
+        case "status":
+            from dynabus.cli.status import print_status
+
+            print_status(_folder(options), options.json)
+        case "logs":
+            from dynabus.cli.logs import print_logs
+
+            print_logs(_folder(options), options.service, options.follow, options.lines)
+        case "mock-kafka":
+            from dynabus.adapters.kafka.mock import serve
+
+            return serve(options.address_file)
+        case _:
+            from dynabus.cli.version import version_line
+
+            print(version_line())
+    return 0
+
+
+def _up(options: argparse.Namespace) -> int:
+    from dynabus.cli.foreground import stay
+    from dynabus.cli.plan import Wish
+    from dynabus.cli.up import up
+    from dynabus.cli.welcome import welcome
+
+    fields = ("kafka", "kafka_config", "nodes", "routers", "host", "port", "namespace")
+    folder = _folder(options)
+    cluster = up(folder, Wish(**{name: getattr(options, name) for name in fields}), _say)
+    print(welcome(cluster, folder.path), flush=True)
+    if not options.detach:
+        _say("Ctrl-C stops it")
+        stay(folder, _say)
+    return 0
+
+
+def _folder(options: argparse.Namespace) -> DataFolder:
+    return DataFolder(options.data)
+
+
+def _say(line: str) -> None:
+    """Progress, on standard error: standard output is for results."""
+    print(f"dynabus: {line}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

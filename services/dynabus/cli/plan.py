@@ -1,0 +1,111 @@
+"""From what the user asked for and what is there already to the cluster that should run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dynabus.adapters.kafka.source import KafkaSource, SourceError, SourceKind, parse_source
+from dynabus.adapters.ports import choose_ports
+from dynabus.cli.cluster import ADMIN, NODE, ROUTER, ZONES, Cluster, Process
+from dynabus.cli.problem import Problem
+
+DEFAULT_PORT = 8000
+DEFAULT_NODES = 3
+DEFAULT_ROUTERS = 1
+DEFAULT_NAMESPACE = "dynabus"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The flags of `up`; None where one was not given, which leaves an existing cluster as it is."""
+
+    kafka: str | None = None
+    kafka_config: Path | None = None
+    nodes: int | None = None
+    routers: int | None = None
+    host: str | None = None
+    port: int | None = None
+    namespace: str | None = None
+
+
+def plan(known: Cluster | None, wish: Wish) -> tuple[Cluster, KafkaSource]:
+    """The cluster that should run and the Kafka to take. Raises Problem where the wish cannot be had."""
+    source = _source(wish.kafka or "auto")
+    if known is None:
+        known = _new(wish)
+    else:
+        source = _kept_source(known, wish, source)
+        _refuse_changes(known, wish)
+    if wish.kafka_config is not None:
+        known.kafka_config = str(wish.kafka_config.resolve())
+    _change_address(known, wish)
+    _add_processes(known, wish)
+    return known, source
+
+
+def _source(text: str) -> KafkaSource:
+    try:
+        return parse_source(text)
+    except SourceError as error:
+        raise Problem(str(error)) from error
+
+
+def _new(wish: Wish) -> Cluster:
+    return Cluster(
+        namespace=wish.namespace or DEFAULT_NAMESPACE,
+        host=wish.host or "127.0.0.1",
+        port=wish.port or DEFAULT_PORT,
+        kafka_source="",
+    )
+
+
+def _kept_source(known: Cluster, wish: Wish, asked: KafkaSource) -> KafkaSource:
+    """An existing cluster's logs are where they are; only a mock, which forgot everything, may be replaced."""
+    kept = KafkaSource(SourceKind(known.kafka_source), known.kafka_bootstrap)
+    if wish.kafka is None or asked.kind in (SourceKind.AUTO, kept.kind):
+        # An external cluster may have been given new addresses.
+        return asked if asked.kind is SourceKind.EXTERNAL else kept
+    if kept.kind is SourceKind.MOCK and not known.kafka.is_alive:
+        return asked
+    raise Problem(
+        f"this cluster's data are in its Kafka ({kept.kind}, {kept.bootstrap}) and cannot move to {wish.kafka}: "
+        "leave --kafka away, or start another cluster with --data DIR"
+    )
+
+
+def _refuse_changes(known: Cluster, wish: Wish) -> None:
+    if wish.namespace not in (None, known.namespace):
+        raise Problem(f"this cluster's namespace is {known.namespace}: leave --namespace away")
+    for flag, wanted, have in (
+        ("--nodes", wish.nodes, len(known.of(NODE))),
+        ("--routers", wish.routers, len(known.of(ROUTER))),
+    ):
+        if wanted is not None and wanted < have:
+            raise Problem(f"this cluster was started with {flag} {have}; `up` adds processes, it takes none away")
+
+
+def _change_address(known: Cluster, wish: Wish) -> None:
+    host, port = wish.host or known.host, wish.port or known.port
+    if (host, port) == (known.host, known.port):
+        return
+    if any(router.is_alive for router in known.of(ROUTER)):
+        raise Problem(f"this cluster serves at {known.endpoint}: `dynabus down` first, then give another address")
+    known.host, known.port = host, port
+    for index, router in enumerate(known.of(ROUTER)):
+        router.port = port + index
+
+
+def _add_processes(known: Cluster, wish: Wish) -> None:
+    _add(known, ADMIN, "admin", 1)
+    _add(known, NODE, "node", wish.nodes or len(known.of(NODE)) or DEFAULT_NODES)
+    _add(known, ROUTER, "router", wish.routers or len(known.of(ROUTER)) or DEFAULT_ROUTERS)
+
+
+def _add(known: Cluster, service: str, noun: str, count: int) -> None:
+    """Let there be `count` processes of a service, over the zones in turn."""
+    for index in range(len(known.of(service)), count):
+        ops_port = choose_ports(1, taken={process.ops_port for process in known.processes})[0]
+        port = known.port + index if service == ROUTER else 0
+        zone = ZONES[index % len(ZONES)]
+        known.processes.append(Process(service, f"{noun}-{index + 1}", zone, ops_port, port))

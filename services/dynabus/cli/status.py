@@ -1,0 +1,98 @@
+"""`dynabus status`: the processes, by their pids, and the tables, as a process that lives tells them.
+
+`status --json` is a contract: names and nesting stay, members may be added.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from dynabus.cli.cluster import ADMIN, NODE, ROUTER, Cluster, DataFolder, Process
+from dynabus.cli.probe import get
+
+ASK_FIRST = (ROUTER, NODE, ADMIN)
+LOOPBACK = "127.0.0.1"
+
+
+def report(folder: DataFolder) -> dict[str, Any]:
+    """What `status --json` prints. Raises Problem where there is no cluster."""
+    cluster = folder.require()
+    kafka = cluster.kafka
+    return {
+        "endpoint": cluster.endpoint,
+        "kafka": {
+            "source": cluster.kafka_source,
+            "bootstrap": cluster.kafka_bootstrap,
+            "pid": kafka.pid if kafka.is_alive else None,
+        },
+        "processes": [_process(process) for process in cluster.processes],
+        "tables": _tables(cluster),
+    }
+
+
+def _process(process: Process) -> dict[str, Any]:
+    state = process.state
+    return {
+        "service": process.service,
+        "name": process.name,
+        "zone": process.zone,
+        "pid": process.pid if state == "running" else None,
+        "state": state,
+    }
+
+
+def _tables(cluster: Cluster) -> list[dict[str, Any]]:
+    """From the first process that answers; routers see every table, and they are seldom busy."""
+    for service in ASK_FIRST:
+        for process in cluster.of(service):
+            answer = get(LOOPBACK, process.ops_port, "/status") if process.is_alive else None
+            if answer is not None and answer[0] == 200:
+                tables: list[dict[str, Any]] = json.loads(answer[1])["tables"]
+                return tables
+    return []
+
+
+def render(status: dict[str, Any]) -> str:
+    """The same for people."""
+    kafka = status["kafka"]
+    pid = f"pid {kafka['pid']}" if kafka["pid"] else "not a process of this cluster"
+    if kafka["source"] in ("local", "mock") and not kafka["pid"]:
+        pid = "not running"
+    lines = [f"endpoint  {status['endpoint']}", f"kafka     {kafka['source']}  {kafka['bootstrap']}  {pid}", ""]
+    rows = [("SERVICE", "NAME", "ZONE", "PID", "STATE")]
+    rows += [(p["service"], p["name"], p["zone"], str(p["pid"] or "-"), p["state"]) for p in status["processes"]]
+    lines += _aligned(rows)
+    return "\n".join([*lines, "", *_render_tables(status["tables"])])
+
+
+def _render_tables(tables: Iterable[dict[str, Any]]) -> list[str]:
+    rows = [("TABLE", "STATUS", "PARTITION", "GENERATION", "LEADER", "TERM", "REPLICAS (state, sequence, lag)")]
+    for table in tables:
+        partitions = table["partitions"] or [{}]
+        rows += [(table["name"], table["status"], *_partition(partition)) for partition in partitions]
+    return _aligned(rows) if len(rows) > 1 else ["no tables"]
+
+
+def _partition(partition: dict[str, Any]) -> tuple[str, str, str, str, str]:
+    replicas = "  ".join(
+        f"{r['node']} ({r['state']}, {r['sequence']}, {r['lag']})" for r in partition.get("replicas", ())
+    )
+    number, generation, leader, term = (
+        str(partition.get(key) if partition.get(key) is not None else "-")
+        for key in ("id", "generation", "leader", "term")
+    )
+    index = partition.get("index")
+    return (f"{index}/{number}" if index else number), generation, leader, term, replicas
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def print_status(folder: DataFolder, as_json: bool) -> None:
+    """Print the status in one of its two forms. Raises Problem where there is no cluster."""
+    status = report(folder)
+    print(json.dumps(status, indent=2) if as_json else render(status))

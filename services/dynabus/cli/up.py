@@ -1,0 +1,178 @@
+"""`dynabus up`: start what is missing of a cluster, wait until it serves."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from dynabus.adapters.kafka.source import KafkaSource, SourceKind
+from dynabus.adapters.ports import choose_ports, is_free
+from dynabus.cli.cluster import ROUTER, Cluster, DataFolder, Process
+from dynabus.cli.down import stop_cluster
+from dynabus.cli.kafka_start import Say, kafka_properties, start_kafka
+from dynabus.cli.plan import Wish, plan
+from dynabus.cli.probe import get
+from dynabus.cli.problem import Problem
+from dynabus.cli.processes import last_lines, spawn
+
+READY_TIMEOUT_S = 60.0
+"""A few seconds are usual; replicas that catch up far behind, on a slow disk, take longer."""
+
+POLL_S = 0.05
+LOG_LINES = 15
+
+Command = Callable[[str], list[str]]
+
+
+def service_command(service: str) -> list[str]:
+    """The command line of a service. `-P`: the folder that the user is in must not shadow modules."""
+    return [sys.executable, "-P", "-m", "dynabus.cli.main", service]
+
+
+@dataclass(slots=True)
+class Start:
+    """One run of `up`; `children` are the processes that it started, by name."""
+
+    folder: DataFolder
+    cluster: Cluster
+    say: Say
+    command: Command
+    children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def run(self, source: KafkaSource) -> None:
+        """Start what does not run and wait until every router is ready. Raises Problem."""
+        fresh = not any(process.is_alive for process in self.cluster.everything)
+        try:
+            self._check_addresses()
+            self._start_kafka(source)
+            self._start_services()
+            self._wait_until_ready()
+        except (Problem, KeyboardInterrupt):
+            # Nobody relies yet on a cluster that never served; one that served before is left as it is.
+            if fresh:
+                stop_cluster(self.folder, self.cluster, lambda _line: None)
+            raise
+
+    def _check_addresses(self) -> None:
+        for router in self.cluster.of(ROUTER):
+            if not router.is_alive and not is_free(router.port, self.cluster.host):
+                raise Problem(
+                    f"port {router.port} is taken by another program: choose another with --port, "
+                    f"or stop that program (`ss -ltnp 'sport = :{router.port}'` tells which it is)"
+                )
+
+    def _start_kafka(self, source: KafkaSource) -> None:
+        kafka_properties(self.cluster)
+        if self.cluster.kafka.is_alive:
+            return
+        if self.cluster.kafka_source == SourceKind.MOCK:
+            self._forget()
+        start_kafka(self.folder, self.cluster, source, self.say)
+        self.folder.save(self.cluster)
+
+    def _forget(self) -> None:
+        """A mock that ended took the logs with it; what nodes derived from them is worth nothing."""
+        stop_cluster(self.folder, self.cluster, lambda _line: None)
+        for process in self.cluster.processes:
+            shutil.rmtree(self.folder.home(process.name), ignore_errors=True)
+
+    def _start_services(self) -> None:
+        for process in self.cluster.processes:
+            if not process.is_alive:
+                self._start(process)
+                self.folder.save(self.cluster)
+
+    def _start(self, process: Process) -> None:
+        self.say(f"starting {process.name}")
+        home = self.folder.home(process.name)
+        home.mkdir(exist_ok=True)
+        if not is_free(process.ops_port):
+            taken = {other.ops_port for other in self.cluster.processes}
+            process.ops_port = choose_ports(1, taken)[0]
+        command = [*self.command(process.service), "--name", process.name]
+        child = spawn(command, self._environment(process), self.folder.log(process.name))
+        self.children[process.name] = child
+        process.started(child.pid)
+
+    def _environment(self, process: Process) -> dict[str, str]:
+        cluster = self.cluster
+        own = {
+            "DYNABUS_KAFKA": cluster.kafka_bootstrap,
+            "DYNABUS_NAMESPACE": cluster.namespace,
+            "DYNABUS_NAME": process.name,
+            "DYNABUS_ZONE": process.zone,
+            "DYNABUS_DATA": str(self.folder.home(process.name).resolve()),
+            "DYNABUS_OPS_PORT": str(process.ops_port),
+            "PYTHONUNBUFFERED": "1",
+            # glibc keeps a heap per thread; librdkafka has many threads that allocate little.
+            "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
+        }
+        if cluster.kafka_config:
+            own["DYNABUS_KAFKA_CONFIG"] = cluster.kafka_config
+        if process.service == ROUTER:
+            own |= {"DYNABUS_HOST": cluster.host, "DYNABUS_PORT": str(process.port)}
+        return {**os.environ, **own}
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        said: dict[str, str] = {}
+        waiting = self.cluster.of(ROUTER)
+        while waiting:
+            self._raise_if_one_died()
+            waiting = [router for router in waiting if not self._is_ready(router, said)]
+            if waiting and time.monotonic() > deadline:
+                reason = said.get(waiting[0].name, "no answer")
+                raise Problem(
+                    f"{waiting[0].name} is not ready after {READY_TIMEOUT_S:.0f} s: {reason}; "
+                    f"`dynabus logs --data {self.folder.path}` tells more"
+                )
+            time.sleep(POLL_S if waiting else 0)
+
+    def _is_ready(self, router: Process, said: dict[str, str]) -> bool:
+        answer = get(self.cluster.host, router.port, "/readyz")
+        if answer is None:
+            return False
+        status, body = answer
+        if status != 200 and said.get(router.name) != (reason := reason_of(body)):
+            said[router.name] = reason
+            self.say(f"waiting for {router.name}: {reason}")
+        return status == 200
+
+    def _raise_if_one_died(self) -> None:
+        for name, child in self.children.items():
+            if child.poll() is not None:
+                raise Problem(died(self.folder, name, child.returncode))
+        if self.cluster.kafka.pid and not self.cluster.kafka.is_alive:
+            raise Problem(died(self.folder, self.cluster.kafka.name, None))
+
+
+def reason_of(body: bytes) -> str:
+    """What a service says of why it is not ready; its answer may be of any form."""
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return body[:80].decode(errors="replace")
+    return str(answer.get("reason", answer)) if isinstance(answer, dict) else str(answer)
+
+
+def died(folder: DataFolder, name: str, exit_code: int | None) -> str:
+    """A process ended while it was needed: the end of its log, and what to do."""
+    log = folder.log(name)
+    lines = "\n".join(f"    {line}" for line in last_lines(log, LOG_LINES))
+    code = "" if exit_code is None else f" with exit code {exit_code}"
+    return f"{name} ended{code}; the last lines of {log}:\n{lines}\nMend what they say and run `dynabus up` again"
+
+
+def up(folder: DataFolder, wish: Wish, say: Say, command: Command = service_command) -> Cluster:
+    """Start what is missing of the cluster in `folder`; it serves when this returns. Raises Problem."""
+    folder.open()
+    with folder.locked():
+        cluster, source = plan(folder.load(), wish)
+        Start(folder, cluster, say, command).run(source)
+    return cluster
