@@ -89,7 +89,12 @@ class Timing:
     caught_up_records: int = 256
     """A replica this close to the log's end reads the rest before its own claim comes back."""
     barrier_reads: bool = False
-    """Read mode "barrier": strong reads append a record and wait for it, and trust no clock."""
+    """Read mode "barrier": whatever is answered without a record appends one and waits for it, and trusts no clock."""
+
+    @classmethod
+    def without_leases(cls) -> Timing:
+        """For a log whose every reader uses barriers, as the admin log: there is no lease to wait out."""
+        return cls(lease=LeaseTiming(duration_ms=0.0, drift=0.0, margin_ms=0.0), barrier_reads=True)
 
 
 class Leading(NamedTuple):

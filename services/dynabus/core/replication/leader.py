@@ -97,12 +97,7 @@ class Leader:
 
     def read(self, sender: Sender, read: Read, now_ms: float) -> None:
         """A strong read: of applied state only, never of the overlay."""
-        if self._timing.barrier_reads:
-            self._hold(Held(self._barrier(now_ms), False, sender, read))
-        elif self._may_serve(now_ms):
-            self._respond(sender, read(self._store))
-        else:
-            self._answer(0, sender, read, now_ms)
+        self._answer(0, sender, read, now_ms)
 
     def _mutate(
         self, request: Write, previous: bytes | None, decision: Decision, now_ms: float, wall_ms: int
@@ -194,6 +189,9 @@ class Leader:
         return self.serving and now_ms >= self.seat.deferred_until_ms and self._lease.holds(now_ms)
 
     def _answer(self, sequence: int, sender: Sender, answer: Outcome | Read, now_ms: float) -> None:
+        if self._timing.barrier_reads:
+            self._hold(Held(self._barrier(now_ms), False, sender, answer))
+            return
         if sequence <= self.accepted_sequence and self._may_serve(now_ms):
             self._respond(sender, answer if isinstance(answer, Outcome) else answer(self._store))
             return
