@@ -89,7 +89,7 @@ class Timing:
     caught_up_records: int = 256
     """A replica this close to the log's end reads the rest before its own claim comes back."""
     barrier_reads: bool = False
-    """Read mode "barrier": whatever is answered without a record appends one and waits for it, and trusts no clock."""
+    """Read mode "barrier": an answer without a record appends one and waits for it, and trusts no clock."""
 
     @classmethod
     def without_leases(cls) -> Timing:
