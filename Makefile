@@ -1,0 +1,60 @@
+# make up       a cluster in the background, on port 8000; installs what is missing into .venv first
+# make down     stop it                      make status   what runs
+# make test     all tests, a real Apache Kafka included
+# make check    format, lint, types, import rules, fast tests: no broker, under 30 s
+# make simulate SEEDS=1000                   make bench
+
+SHELL := /bin/bash
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+SEEDS ?= 1000
+CODE := services tests bench
+
+.PHONY: install up down status test check simulate bench
+.DEFAULT_GOAL := check
+
+install: $(INSTALLED)
+
+# Again only when the dependencies change: the package itself is installed in place.
+$(INSTALLED): pyproject.toml
+	@set -euo pipefail; \
+	if command -v uv >/dev/null 2>&1; then \
+	  [ -x $(BIN)/python ] || uv venv --quiet --python '>=3.11' .venv; \
+	  uv pip install --quiet --python $(BIN)/python -e '.[local,dev]'; \
+	else \
+	  if [ ! -x $(BIN)/pip ]; then \
+	    for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	      $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; python=; \
+	    done; \
+	    [ -n "$$python" ] || { echo "Dynabus needs Python 3.11 or newer: install it, or uv" >&2; exit 1; }; \
+	    $$python -m venv .venv || { rm -rf .venv; echo "Python's venv is missing: apt install python3-venv, or install uv" >&2; exit 1; }; \
+	  fi; \
+	  echo "installing into .venv (once)"; \
+	  $(BIN)/pip install --quiet --disable-pip-version-check -e '.[local,dev]'; \
+	fi; \
+	touch $(INSTALLED)
+
+up: install
+	@$(BIN)/dynabus up --detach
+
+down: install
+	@$(BIN)/dynabus down
+
+status: install
+	@$(BIN)/dynabus status
+
+test: install
+	$(BIN)/pytest
+
+check: install
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -m "not broker and not containers and not slow"
+
+simulate: install
+	$(BIN)/python -m tests.simulation.run --seeds $(SEEDS)
+
+bench: install
+	$(BIN)/python -m bench.run
