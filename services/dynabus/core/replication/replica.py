@@ -33,6 +33,7 @@ from dynabus.core.replication.effects import (
 from dynabus.core.replication.election import Election, Stage, Step
 from dynabus.core.replication.fold import Verdict, fold
 from dynabus.core.replication.leader import Leader, Seat
+from dynabus.core.replication.neighbours import Neighbours
 from dynabus.core.replication.place import Place
 from dynabus.core.replication.records import Empty, Envelope, Form, Kind, Mutation, Record, encode_record
 from dynabus.core.replication.request_ids import remember
@@ -54,13 +55,12 @@ class Replica:
         """The log's end as last heard of; None until known."""
         self.voids = 0
         """Void records since this process started."""
-        self.peers: dict[NodeName, Peer] = {}
         self.election = Election(around.timing.election, around.random)
+        self.neighbours = Neighbours(self.election)
         self._around = around
         self._effects: list[Effect] = []
         self._foreign_ms = now_ms
         """When the last accepted record of another writer was read; after a restart, process start (I7)."""
-        self._healthy_term = 0
         self._look_at_reign(now_ms)
 
     def take_effects(self) -> list[Effect]:
@@ -135,7 +135,7 @@ class Replica:
         claim_sent_ms = self.election.claim_sent_ms
         carried = self._carried_deferral(before)
         self.election.claim_accepted(now_ms)
-        self._healthy_term = record.term
+        self.neighbours.claim_accepted(record.term)
         self._retire(now_ms)
         if won:
             self._lead(before, record, claim_sent_ms, carried, now_ms)
@@ -259,24 +259,12 @@ class Replica:
 
     def hear(self, node: NodeName, incarnation: Incarnation, said: Leading, peer: Peer, now_ms: float) -> None:
         """A node's heartbeat, the own one included."""
-        me, reign = self._around.me, self.place.reign
-        if node == me.node and incarnation == me.incarnation:
+        if (node, incarnation) == self._around.me:
             self.election.heard_self(now_ms)
             self._reclaim(now_ms)
         else:
-            known = self.peers.get(node)
-            if known is None or incarnation >= known.incarnation:
-                self.peers[node] = peer
-        ended = said.term == reign.term and reign.resigned
-        if said.leading and said.appending and said.term >= reign.term and not ended:
-            self._healthy_term = said.term
-            self.election.heard_leader(now_ms)
-        elif (
-            reign.leader is not None
-            and node == reign.leader.writer.node
-            and incarnation > reign.leader.writer.incarnation
-        ):
-            self.election.leader_gone(now_ms)
+            self.neighbours.heard_peer(node, peer)
+        self.neighbours.heard_leading(self.place.reign, node, incarnation, said, now_ms)
 
     def _reclaim(self, now_ms: float) -> None:
         """Kafka is back after we stepped down for want of it: claim again at once (I4)."""
@@ -286,15 +274,10 @@ class Replica:
 
     def question(self, node: NodeName, incarnation: int, term: int, nonce: int, now_ms: float) -> None:
         """Another replica suspects the leader and asks what we hear."""
-        reign = self.place.reign
         if self.leader is not None:
             hears = self.leader.appending(now_ms) and self.leader.seat.term >= term
         else:
-            alive = self.election.hears_leader(now_ms) and self._healthy_term >= term and not reign.resigned
-            gone = reign.leader is not None and (
-                reign.leader.writer.node == node and incarnation > reign.leader.writer.incarnation
-            )
-            hears = alive and not gone
+            hears = self.neighbours.hears_leader(self.place.reign, node, incarnation, term, now_ms)
         self._effects.append(Tell(node, nonce, hears, self.caught_up, self._able))
 
     def answer(self, nonce: int, hears_leader: bool, better: bool, now_ms: float) -> None:
@@ -359,14 +342,8 @@ class Replica:
         """A planned stop: resign, naming the most advanced other replica as successor."""
         self.stopping = True
         if self.leader is not None and self.leader.serving:
-            self.leader.resign(self._successor(now_ms), now_ms)
-
-    def _successor(self, now_ms: float) -> NodeName | None:
-        fresh_ms = now_ms - 2 * self._around.timing.election.heartbeat_ms
-        ready = [
-            (peer.next_offset, node) for node, peer in self.peers.items() if peer.able and peer.heard_ms > fresh_ms
-        ]
-        return max(ready)[1] if ready else None
+            since_ms = now_ms - 2 * self._around.timing.election.heartbeat_ms
+            self.leader.resign(self.neighbours.successor(since_ms), now_ms)
 
     # -- what others see --------------------------------------------------------------------------------------
 

@@ -1,0 +1,62 @@
+"""What the other replicas' heartbeats say, as far as a replica has to know: is there a healthy leader, who is ahead.
+
+A heartbeat is healthy for a partition only if it says "I lead it, in a term at least yours, and my appends succeed";
+an accepted claim counts as one. A leader whose node is heard in a newer incarnation is gone.
+"""
+
+from __future__ import annotations
+
+from dynabus.core.ids import Incarnation, NodeName
+from dynabus.core.replication.effects import Leading, Peer
+from dynabus.core.replication.election import Election
+from dynabus.core.replication.place import Reign
+
+
+class Neighbours:
+    """Listens for one replica, and tells its election."""
+
+    __slots__ = ("_election", "_healthy_term", "peers")
+
+    def __init__(self, election: Election) -> None:
+        self.peers: dict[NodeName, Peer] = {}
+        self._election = election
+        self._healthy_term = 0
+
+    def heard_peer(self, node: NodeName, peer: Peer) -> None:
+        """Another node lives; what an older run of it said does not count any more."""
+        known = self.peers.get(node)
+        if known is None or peer.incarnation >= known.incarnation:
+            self.peers[node] = peer
+
+    def heard_leading(
+        self, reign: Reign, node: NodeName, incarnation: Incarnation, said: Leading, now_ms: float
+    ) -> None:
+        """What a heartbeat says about leading this partition."""
+        ended = said.term == reign.term and reign.resigned
+        if said.leading and said.appending and said.term >= reign.term and not ended:
+            self._healthy_term = said.term
+            self._election.heard_leader(now_ms)
+        elif self._is_newer_run(reign, node, incarnation):
+            self._election.leader_gone(now_ms)
+
+    def claim_accepted(self, term: int) -> None:
+        self._healthy_term = term
+
+    def hears_leader(self, reign: Reign, asker: NodeName, incarnation: int, term: int, now_ms: float) -> bool:
+        """A healthy leader is heard, in a term of at least `term`, and it is no earlier run of the asker."""
+        alive = self._election.hears_leader(now_ms) and self._healthy_term >= term and not reign.resigned
+        return alive and not self._is_newer_run(reign, asker, incarnation)
+
+    def successor(self, heard_since_ms: float) -> NodeName | None:
+        """The most advanced other replica that is able to claim."""
+        ready = [
+            (peer.next_offset, node)
+            for node, peer in self.peers.items()
+            if peer.able and peer.heard_ms > heard_since_ms
+        ]
+        return max(ready)[1] if ready else None
+
+    @staticmethod
+    def _is_newer_run(reign: Reign, node: NodeName, incarnation: int) -> bool:
+        leader = reign.leader
+        return leader is not None and node == leader.writer.node and incarnation > leader.writer.incarnation
