@@ -77,11 +77,10 @@ def _live_through(cluster: Cluster, faults: Faults) -> None:
         world.after(world.random.uniform(3000.0, FAULTS_END_MS), faults._throw, faults.lose_tail)
     world.run_until(FAULTS_END_MS)
     faults.mend()
-    if cluster.lossy:
-        world.run_until(FAULTS_END_MS + LIVENESS_BOUND_MS)
-        return
     before = [client.acknowledged for client in cluster.clients]
     world.run_until(FAULTS_END_MS + LIVENESS_BOUND_MS)
+    if cluster.lossy:
+        return
     if cluster.leader() is None:
         raise Violation(f"no leader {LIVENESS_BOUND_MS / 1000:.0f} s after the last fault")
     if all(client.acknowledged == count for client, count in zip(cluster.clients, before, strict=True)):

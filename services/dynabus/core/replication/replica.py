@@ -100,7 +100,7 @@ class Replica:
         if record.kind == Kind.CLAIM:
             self._claim_accepted(before, record, now_ms)
         elif record.kind == Kind.MUTATION:
-            self._apply(record, self._own(record, now_ms) if mine else None, now_ms)
+            self._apply(before, record, self._own(record, now_ms) if mine else None, now_ms)
         else:
             if mine:
                 self._own(record, now_ms)
@@ -116,9 +116,11 @@ class Replica:
             return None
         return leader.accepted(record, now_ms)
 
-    def _apply(self, record: Record, mutation: Mutation | None, now_ms: float) -> None:
+    def _apply(self, before: Place, record: Record, mutation: Mutation | None, now_ms: float) -> None:
         body = mutation or self._around.bodies.decode(record.schema_number, record.body)
         if not isinstance(body, Mutation):
+            # The place may not pass what the rows do not hold.
+            self.place = before
             self.freeze(f"mutation at offset {record.offset} is of a newer version; upgrade this node", now_ms)
             return
         if body.new is None:

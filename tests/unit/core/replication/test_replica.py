@@ -434,3 +434,16 @@ def test_only_a_replica_that_has_read_the_log_claims(caught_up: bool) -> None:
     bench = _follower()
     bench.replica.end_offset = bench.replica.place.next_offset + (0 if caught_up else 100_000)
     assert (kinds(_pass_time(bench, 8_000)) == [Kind.CLAIM]) is caught_up
+
+
+def test_a_mutation_of_a_newer_schema_stops_the_replica_in_front_of_it() -> None:
+    bench = Bench("node-b", Bench().lead().log)
+    bench.read()
+    place = bench.replica.place
+    writer = Writer(NodeName("node-a"), Incarnation(1))
+    envelope = Envelope(1, 1, place.next_sequence, place.chain, 0, writer, 0, Kind.MUTATION)
+    bench.log.append(encode_record(envelope, 999, b"?"))
+    bench.read()
+    assert bench.replica.alarm is not None
+    assert "newer version" in bench.replica.alarm
+    assert bench.replica.place == place
