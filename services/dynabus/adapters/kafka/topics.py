@@ -36,6 +36,17 @@ CALL_TIMEOUT_S = 10.0
 LEADER_TIMEOUT_S = 15.0
 LEADER_POLL_S = 0.01
 
+UNREACHABLE = frozenset(
+    {
+        KafkaError._TRANSPORT,
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TIMED_OUT,
+        KafkaError._RESOLVE,
+        KafkaError._WAIT_COORD,
+    }
+)
+"""librdkafka's own errors that pass when the brokers are back; it marks only the brokers' errors itself."""
+
 
 class TopicError(Exception):
     """Kafka did not do what was asked within the time; `retriable` tells whether asking again may help."""
@@ -198,7 +209,8 @@ def _as_topic_error(ignore: int | None = None) -> Iterator[None]:
     except KafkaException as error:
         kafka_error: KafkaError = error.args[0]
         if kafka_error.code() != ignore:
-            raise TopicError(kafka_error.str(), kafka_error.retriable()) from error
+            retriable = kafka_error.retriable() or kafka_error.code() in UNREACHABLE
+            raise TopicError(kafka_error.str(), retriable) from error
     except TimeoutError as error:
         raise TopicError(f"Kafka did not answer within {CALL_TIMEOUT_S} s", retriable=True) from error
 

@@ -1,0 +1,99 @@
+"""The rules of the house that a program can check."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LONGEST_MODULE_LINES = 350
+LONGEST_TEST_LINES = 500
+"""A test module may hold a long table of cases, which nobody reads at once."""
+
+BANNED_WORDS = frozenset({"manager", "helper", "helpers", "util", "utils", "handler", "info"})
+"""They say nothing about what a thing is."""
+
+TEXT_SUFFIXES = frozenset({".py", ".md", ".toml", ".yml", ".yaml", ".avsc", ".properties", ".lock", ".json", ""})
+HOSTS = frozenset(
+    {"docs.aws.amazon.com", "cwiki.apache.org", "kafka.apache.org", "www.apache.org", "127.0.0.1", "localhost"}
+)
+"""Addresses that may be written down: sources of what we do, and this machine."""
+
+URL = re.compile(r"https?://([^/\s:\"'`{)>\]]+)")
+MARKDOWN = re.compile(r"(?<![\w*{<])[\w./-]+\.md\b")
+SOMEBODYS_PATH = re.compile(r"(?<![\w.~:/-])/(?:work|home|root|Users|mnt)/\w+")
+
+
+def tracked_files() -> list[Path]:
+    """Files of the repository as it is now, new ones included."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    return [ROOT / name for name in names if (ROOT / name).is_file()]
+
+
+FILES = tracked_files()
+TEXTS = [path for path in FILES if path.suffix in TEXT_SUFFIXES and path.name != "LICENSE"]
+MODULES = [path for path in FILES if path.suffix == ".py"]
+
+
+def _offences(paths: list[Path], pattern: re.Pattern[str], allowed: frozenset[str] = frozenset()) -> list[str]:
+    return [
+        f"{path.relative_to(ROOT)}:{number}: {match.group()}"
+        for path in paths
+        for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1)
+        for match in pattern.finditer(line)
+        if not match.groups() or match.group(1) not in allowed
+    ]
+
+
+def test_modules_are_short_enough_to_read_at_once() -> None:
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in MODULES}
+    assert {name: lines for name, lines in lengths.items() if lines > _limit(name)} == {}
+
+
+def _limit(name: str) -> int:
+    return LONGEST_TEST_LINES if name.startswith("tests/") else LONGEST_MODULE_LINES
+
+
+def test_names_say_what_a_thing_is() -> None:
+    named = [(path, name) for path in MODULES for name in [path.stem, *_definitions(path)]]
+    banned = [f"{path.relative_to(ROOT)}: {name}" for path, name in named if BANNED_WORDS & set(_words(name))]
+    assert banned == []
+
+
+def _definitions(path: Path) -> list[str]:
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return [node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, kinds)]
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
+
+
+def test_public_modules_begin_by_saying_what_they_are() -> None:
+    modules = [path for path in MODULES if "services" in path.parts and path.name != "__init__.py"]
+    silent = [str(path.relative_to(ROOT)) for path in modules if not ast.get_docstring(ast.parse(path.read_text()))]
+    assert silent == []
+
+
+def test_only_sources_and_this_machine_are_addressed() -> None:
+    assert _offences(TEXTS, URL, HOSTS) == []
+
+
+def test_no_path_of_somebodys_machine_is_written_down() -> None:
+    assert _offences(TEXTS, SOMEBODYS_PATH) == []
+
+
+def test_documents_that_are_named_exist() -> None:
+    known = {path.name for path in FILES if path.suffix == ".md"} | {"ARCHITECTURE.md"}
+    named = _offences(TEXTS, MARKDOWN)
+    assert [offence for offence in named if Path(offence.split()[-1]).name not in known] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", ".ci/run"])
+def test_what_a_newcomer_looks_for_is_there(name: str) -> None:
+    assert (ROOT / name).read_text().strip()
