@@ -12,7 +12,7 @@ import logging
 import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 import structlog
@@ -22,8 +22,9 @@ LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _FIRST = ("time", "level", "service", "event")
 
 
-def configure_logs(service: str, level: str = "info") -> None:
-    """Set up structlog, and Python's logging (libraries; librdkafka through `kafka_logger`), once a process."""
+def configure_logs(service: str, level: str = "info", out: BinaryIO | None = None) -> None:
+    """Set up, once a process, structlog (to standard error, or `out`) and Python's logging, which libraries
+    use, librdkafka among them through `kafka_logger`."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -34,7 +35,7 @@ def configure_logs(service: str, level: str = "info") -> None:
             _render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.BytesLoggerFactory(file=sys.stderr.buffer),
+        logger_factory=structlog.BytesLoggerFactory(file=out or sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()

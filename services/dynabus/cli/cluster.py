@@ -10,16 +10,20 @@ from __future__ import annotations
 
 import fcntl
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from dynabus.cli.problem import Problem
 from dynabus.cli.processes import birth
 
 LAYOUT_VERSION = 1
+LOCK_WAIT_S = 2.0
+"""A command in the foreground holds the lock for the moment in which it looks around; others hold it longer."""
+
 ZONES = ("a", "b", "c")
 
 ROUTER, NODE, ADMIN = "request-router", "storage-node", "auto-admin"
@@ -122,10 +126,11 @@ class DataFolder:
     def locked(self) -> Iterator[None]:
         """Keep other commands from changing this cluster at the same time. Raises Problem."""
         with (self.path / "lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise Problem(f"another dynabus command is at work on {self.path}: let it finish") from error
+            deadline = time.monotonic() + LOCK_WAIT_S
+            while not _try_lock(file):
+                if time.monotonic() > deadline:
+                    raise Problem(f"another dynabus command is at work on {self.path}: let it finish")
+                time.sleep(0.02)
             yield
 
     def log(self, name: str) -> Path:
@@ -145,6 +150,14 @@ class DataFolder:
                 f"{self.path} was written by another version of dynabus (layout {found}, this one reads "
                 f"{LAYOUT_VERSION}): use that version, or another folder with --data"
             )
+
+
+def _try_lock(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _from_json(state: dict[str, Any]) -> Cluster:

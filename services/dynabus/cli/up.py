@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dynabus.adapters.kafka.source import KafkaSource, SourceKind
-from dynabus.adapters.ports import choose_ports, is_free
+from dynabus.adapters.ports import LOOPBACK, choose_ports, is_free
 from dynabus.cli.cluster import ROUTER, Cluster, DataFolder, Process
 from dynabus.cli.down import stop_cluster
 from dynabus.cli.kafka_start import Say, kafka_properties, start_kafka
@@ -120,29 +120,22 @@ class Start:
         return {**os.environ, **own}
 
     def _wait_until_ready(self) -> None:
+        """Until the routers serve and every process that was started lives (a replica may yet catch up)."""
         deadline = time.monotonic() + READY_TIMEOUT_S
-        said: dict[str, str] = {}
-        waiting = self.cluster.of(ROUTER)
+        waiting = [
+            Check(router.name, self.cluster.host, router.port, "/readyz") for router in self.cluster.of(ROUTER)
+        ]
+        started = [process for process in self.cluster.processes if process.name in self.children]
+        waiting += [Check(process.name, LOOPBACK, process.ops_port, "/healthz") for process in started]
         while waiting:
             self._raise_if_one_died()
-            waiting = [router for router in waiting if not self._is_ready(router, said)]
+            waiting = [check for check in waiting if not check.passes(self.say)]
             if waiting and time.monotonic() > deadline:
-                reason = said.get(waiting[0].name, "no answer")
                 raise Problem(
-                    f"{waiting[0].name} is not ready after {READY_TIMEOUT_S:.0f} s: {reason}; "
+                    f"{waiting[0].name} is not ready after {READY_TIMEOUT_S:.0f} s: {waiting[0].reason}; "
                     f"`dynabus logs --data {self.folder.path}` tells more"
                 )
             time.sleep(POLL_S if waiting else 0)
-
-    def _is_ready(self, router: Process, said: dict[str, str]) -> bool:
-        answer = get(self.cluster.host, router.port, "/readyz")
-        if answer is None:
-            return False
-        status, body = answer
-        if status != 200 and said.get(router.name) != (reason := reason_of(body)):
-            said[router.name] = reason
-            self.say(f"waiting for {router.name}: {reason}")
-        return status == 200
 
     def _raise_if_one_died(self) -> None:
         for name, child in self.children.items():
@@ -150,6 +143,28 @@ class Start:
                 raise Problem(died(self.folder, name, child.returncode))
         if self.cluster.kafka.pid and not self.cluster.kafka.is_alive:
             raise Problem(died(self.folder, self.cluster.kafka.name, None))
+
+
+@dataclass(slots=True)
+class Check:
+    """A page of a process that must answer 200; `reason` is what was said last instead."""
+
+    name: str
+    host: str
+    port: int
+    path: str
+    reason: str = "no answer"
+
+    def passes(self, say: Say) -> bool:
+        """Ask once; a new reason for waiting is said."""
+        answer = get(self.host, self.port, self.path)
+        if answer is None:
+            return False
+        status, body = answer
+        if status != 200 and self.reason != (reason := reason_of(body)):
+            self.reason = reason
+            say(f"waiting for {self.name}: {reason}")
+        return status == 200
 
 
 def reason_of(body: bytes) -> str:

@@ -1,0 +1,176 @@
+"""The command line, the folder of a cluster, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dynabus.adapters.kafka.source import SourceKind
+from dynabus.cli.cluster import NODE, ROUTER, Cluster, DataFolder, Process
+from dynabus.cli.logs import Tail
+from dynabus.cli.main import main
+from dynabus.cli.plan import Wish, plan
+from dynabus.cli.problem import Problem
+
+
+def known(source: str = "local") -> Cluster:
+    cluster, _ = plan(None, Wish())
+    cluster.kafka_source, cluster.kafka_bootstrap = source, "127.0.0.1:9"
+    return cluster
+
+
+def test_defaults() -> None:
+    cluster, source = plan(None, Wish())
+    assert (cluster.port, cluster.namespace, source.kind) == (8000, "dynabus", SourceKind.AUTO)
+    assert [p.zone for p in cluster.of(NODE)] == ["a", "b", "c"]
+    assert len({p.ops_port for p in cluster.processes}) == len(cluster.processes)
+
+
+def test_routers_serve_on_neighbouring_ports() -> None:
+    cluster, _ = plan(None, Wish(port=9000, routers=2))
+    assert [(p.name, p.port) for p in cluster.of(ROUTER)] == [("router-1", 9000), ("router-2", 9001)]
+    moved, _ = plan(cluster_with_source(cluster), Wish(port=9100))
+    assert [p.port for p in moved.of(ROUTER)] == [9100, 9101]
+
+
+def cluster_with_source(cluster: Cluster) -> Cluster:
+    cluster.kafka_source = "local"
+    return cluster
+
+
+@pytest.mark.parametrize(
+    ("wish", "says"),
+    [
+        (Wish(kafka="mock"), "cannot move to mock"),
+        (Wish(kafka="other:9092"), "cannot move to other:9092"),
+        (Wish(kafka="lokal"), "expected auto, local"),
+        (Wish(namespace="x"), "this cluster's namespace is dynabus"),
+        (Wish(nodes=1), "started with --nodes 3"),
+    ],
+)
+def test_what_an_existing_cluster_cannot_do(wish: Wish, says: str) -> None:
+    with pytest.raises(Problem, match=says):
+        plan(known(), wish)
+
+
+def test_an_existing_cluster_keeps_its_kafka() -> None:
+    assert plan(known(), Wish(kafka="auto"))[1].kind is SourceKind.LOCAL
+    assert plan(known("external"), Wish())[1].bootstrap == "127.0.0.1:9"
+    assert plan(known("external"), Wish(kafka="new:1,newer:2"))[1].bootstrap == "new:1,newer:2"
+    assert plan(known("mock"), Wish(kafka="local"))[1].kind is SourceKind.LOCAL
+
+
+def test_state_survives_writing_and_reading(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path / "d")
+    folder.open()
+    cluster = known()
+    folder.save(cluster)
+    assert folder.load() == cluster
+
+
+def test_a_folder_of_another_layout_is_refused(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path / "d")
+    folder.open()
+    folder.save(known())
+    (folder.path / "LAYOUT").write_text("2\n")
+    for use in (folder.open, folder.load, folder.require):
+        with pytest.raises(Problem, match=r"another version of dynabus \(layout 2, this one reads 1\)"):
+            use()
+
+
+def test_a_folder_with_somebodys_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(Problem, match="holds other files"):
+        DataFolder(tmp_path).open()
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("command", ["down", "status", "logs"])
+def test_a_folder_without_cluster(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--data", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == (
+        f"dynabus: no cluster in {tmp_path}: start one with `dynabus up`, or name it with --data DIR\n"
+    )
+
+
+@pytest.mark.parametrize("bad", [["--port", "0"], ["--port", "x"], ["--nodes", "0"], ["--namespace", "a.b"]])
+def test_bad_flags_are_refused_at_once(bad: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["up", *bad])
+    assert exit_.value.code == 2
+    assert f"argument {bad[0]}: '{bad[1]}'" in capsys.readouterr().err
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["version"]) == 0
+    assert "Apache Kafka 4.1.1" in capsys.readouterr().out
+
+
+def test_status_json_has_the_members_of_the_contract(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = DataFolder(tmp_path / "d")
+    folder.open()
+    folder.save(known())
+    assert main(["status", "--json", "--data", str(folder.path)]) == 0
+    status = json.loads(capsys.readouterr().out)
+    assert list(status) == ["endpoint", "kafka", "processes", "tables"]
+    assert list(status["kafka"]) == ["source", "bootstrap", "pid"]
+    assert list(status["processes"][0]) == ["service", "name", "zone", "pid", "state"]
+
+
+def test_status_does_not_wait_for_imports(tmp_path: Path) -> None:
+    """No Kafka client, no pydantic: the command answers in a blink."""
+    loaded = (
+        "import sys; from dynabus.cli.main import main; main(['status', '--data', sys.argv[1]]); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", loaded, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert not {"confluent_kafka", "pydantic", "orjson", "dynabus.cli.up"} & set(done.stdout.split())
+
+
+def test_a_service_gets_its_own_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    got: list[list[str]] = []
+
+    class Module:
+        @staticmethod
+        def main(argv: list[str]) -> int:
+            got.append(argv)
+            return 3
+
+    monkeypatch.setattr("importlib.import_module", lambda _name: Module)
+    assert main(["storage-node", "--name", "node-1", "--help"]) == 3
+    assert got == [["--name", "node-1", "--help"]]
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
+    program = f"{sys.executable} -m dynabus.cli.main status --data {tmp_path} 2>&1 | true"
+    assert subprocess.run(program, shell=True, capture_output=True, text=True, check=True).stderr == ""
+
+
+def test_a_dead_process_is_not_running() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "pass"])
+    process = Process(NODE, "node-1", "a")
+    process.started(child.pid)
+    child.wait()
+    assert process.state == "dead"
+
+
+def test_a_followed_log_gives_whole_lines(tmp_path: Path) -> None:
+    tail = Tail(tmp_path / "log", "> ")
+    assert tail.new_lines() == []
+    with (tmp_path / "log").open("w") as log:
+        log.write("one\ntw")
+        log.flush()
+        assert tail.new_lines() == ["> one"]
+        log.write("o\n")
+        log.flush()
+        assert tail.new_lines() == ["> two"]
+
+
+def test_starting_the_command_is_quick() -> None:
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-m", "dynabus.cli.main", "--help"], capture_output=True, check=True)
+    assert time.monotonic() - began < 2

@@ -1,0 +1,240 @@
+"""`up` and `down` with real processes: tiny services, on librdkafka's mock broker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dynabus.adapters.ports import choose_ports
+from dynabus.cli import foreground
+from dynabus.cli.cluster import ADMIN, NODE, ROUTER, Cluster, DataFolder
+from dynabus.cli.down import down
+from dynabus.cli.logs import print_logs
+from dynabus.cli.plan import Wish
+from dynabus.cli.problem import Problem
+from dynabus.cli.processes import birth
+from dynabus.cli.status import render, report
+from dynabus.cli.up import up
+
+FAKE = Path(__file__).with_name("fake_service.py")
+
+
+def fake_command(_service: str) -> list[str]:
+    return [sys.executable, "-S", "-E", str(FAKE)]
+
+
+class Bench:
+    """One cluster folder; what the command says is collected."""
+
+    def __init__(self, path: Path) -> None:
+        self.folder = DataFolder(path / "data")
+        self.port = choose_ports(1)[0]
+        self.said: list[str] = []
+
+    def up(self, **wish: object) -> Cluster:
+        wanted = {"kafka": "mock", "port": self.port, **wish}
+        return up(self.folder, Wish(**wanted), self.said.append, fake_command)  # type: ignore[arg-type]
+
+    def down(self) -> None:
+        down(self.folder, self.said.append)
+
+    def cluster(self) -> Cluster:
+        return self.folder.require()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(tmp_path)
+    yield bench
+    if bench.folder.load():
+        bench.down()
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = 10) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: birth(pid) is None)
+
+
+def test_a_cluster_starts_shows_itself_and_stops(bench: Bench) -> None:
+    bench.up(nodes=4)
+    status = report(bench.folder)
+    assert status["endpoint"] == f"http://127.0.0.1:{bench.port}"
+    assert status["kafka"]["source"] == "mock"
+    shown = [(p["service"], p["name"], p["zone"], p["state"]) for p in status["processes"]]
+    assert shown == [
+        (ADMIN, "admin-1", "a", "running"),
+        (NODE, "node-1", "a", "running"),
+        (NODE, "node-2", "b", "running"),
+        (NODE, "node-3", "c", "running"),
+        (NODE, "node-4", "a", "running"),
+        (ROUTER, "router-1", "a", "running"),
+    ]
+    assert status["tables"][0]["partitions"][0]["leader"] == "node-1"
+    assert "music  ACTIVE  0" in render(status)
+    pids = [p["pid"] for p in status["processes"]] + [status["kafka"]["pid"]]
+    bench.down()
+    assert [birth(pid) for pid in pids] == [None] * 7
+    after = report(bench.folder)
+    assert {(p["pid"], p["state"]) for p in after["processes"]} == {(None, "stopped")}
+    assert after["kafka"]["pid"] is None
+    assert after["tables"] == []
+
+
+def test_services_end_in_order_and_by_themselves(bench: Bench) -> None:
+    bench.up()
+    bench.said.clear()
+    bench.down()
+    assert bench.said == [
+        f"{name} stopped" for name in ("router-1", "node-1", "node-2", "node-3", "admin-1", "kafka")
+    ]
+    assert bench.folder.log("node-2").read_text().endswith("node-2 ends\n")
+
+
+def test_a_process_that_was_killed_is_dead_and_only_it_is_started_again(bench: Bench) -> None:
+    before = {p.name: p.pid for p in bench.up().everything}
+    kill(before["node-2"])
+    assert {p["name"]: (p["state"], p["pid"]) for p in report(bench.folder)["processes"]}["node-2"] == ("dead", None)
+    after = {p.name: p.pid for p in bench.up().everything}
+    assert {name for name in before if before[name] != after[name]} == {"node-2"}
+    assert "starting node-2" in bench.said
+
+
+def test_up_without_flags_keeps_what_the_cluster_has(bench: Bench) -> None:
+    bench.up(nodes=2, namespace="other")
+    again = up(bench.folder, Wish(), bench.said.append, fake_command)
+    assert (again.port, again.namespace, again.kafka_source, len(again.of(NODE))) == (bench.port, "other", "mock", 2)
+
+
+def test_nodes_can_be_added(bench: Bench) -> None:
+    first = {p.name: p.pid for p in bench.up(nodes=1).everything}
+    more = {p.name: p.pid for p in bench.up(nodes=3).everything}
+    assert set(more) - set(first) == {"node-2", "node-3"}
+    assert {name: more[name] for name in first} == first
+
+
+def test_a_mock_that_ended_takes_the_nodes_data_with_it(bench: Bench) -> None:
+    before = bench.up()
+    (bench.folder.home("node-1") / "derived").write_text("from logs that are gone")
+    kill(before.kafka.pid)
+    after = bench.up()
+    assert not (bench.folder.home("node-1") / "derived").exists()
+    assert {p.pid for p in before.processes} & {p.pid for p in after.processes} == set()
+
+
+def test_a_pid_that_another_process_has_now_is_not_ours(bench: Bench) -> None:
+    cluster = bench.up()
+    node = cluster.of(NODE)[0]
+    kill(node.pid)
+    node.pid = os.getpid()
+    bench.folder.save(cluster)
+    assert bench.cluster().of(NODE)[0].state == "dead"
+    bench.down()  # would end this test run
+
+
+def test_a_service_that_ends_at_start_is_quoted_and_nothing_is_left(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DYNABUS_FAKE_FAULT", "node-2")
+    with pytest.raises(Problem, match=r"(?s)node-2 ended with exit code 1.*the setting lease_ms.*`dynabus up` again"):
+        bench.up()
+    assert all(process.state == "stopped" for process in bench.cluster().everything)
+
+
+def test_a_failed_start_leaves_running_processes_alone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = bench.up()
+    kill(before.of(NODE)[1].pid)
+    monkeypatch.setenv("DYNABUS_FAKE_FAULT", "node-2")
+    with pytest.raises(Problem, match="node-2 ended"):
+        bench.up()
+    assert {p.name for p in bench.cluster().everything if p.is_alive} == {
+        "admin-1", "node-1", "node-3", "router-1", "kafka",
+    }  # fmt: skip
+
+
+def test_a_service_that_does_not_stop_is_killed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dynabus.cli.down.SERVICE_TIMEOUT_S", 0.3)
+    monkeypatch.setenv("DYNABUS_FAKE_DEAF", "node-3")
+    bench.up()
+    bench.down()
+    assert "node-3 killed, it did not stop within 0 s" in bench.said
+
+
+def test_a_port_that_is_taken_is_named_before_anything_starts(bench: Bench) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", bench.port))
+        other.listen()
+        with pytest.raises(Problem, match=f"port {bench.port} is taken .* --port"):
+            bench.up()
+    assert bench.folder.load() is None or not any(p.pid for p in bench.cluster().everything)
+
+
+def test_a_kafka_that_does_not_answer_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dynabus.cli.kafka_start.EXTERNAL_TIMEOUT_S", 0.1)
+    with pytest.raises(Problem, match=r"no Kafka answers at 127\.0\.0\.1:1 within"):
+        bench.up(kafka="127.0.0.1:1")
+
+
+def test_auto_takes_the_mock_where_the_real_broker_cannot_start(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_java(*_: object) -> None:
+        from dynabus.adapters.kafka.local import LocalBrokerError
+
+        raise LocalBrokerError("the machine has no Java")
+
+    monkeypatch.setattr("dynabus.cli.kafka_start.start_local_broker", no_java)
+    assert bench.up(kafka="auto").kafka_source == "mock"
+    assert "Kafka: local cannot start: the machine has no Java" in bench.said
+    assert any("NOTHING IS KEPT" in line for line in bench.said)
+    bench.down()
+    with pytest.raises(Problem, match="the machine has no Java"):
+        bench.up(kafka="local")
+
+
+def test_logs(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.up()
+    print_logs(bench.folder, "node-1", follow=False)
+    assert capsys.readouterr().out.startswith("node-1 starts with Kafka at 127.0.0.1:")
+    print_logs(bench.folder, NODE, follow=False, count=1)
+    assert [line.split(" | ")[0] for line in capsys.readouterr().out.splitlines()] == ["node-1", "node-2", "node-3"]
+    with pytest.raises(Problem, match=r"no process 'node-9'.* there are admin-1, node-1"):
+        print_logs(bench.folder, "node-9", follow=False)
+
+
+def test_two_commands_do_not_work_on_one_cluster_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dynabus.cli.cluster.LOCK_WAIT_S", 0.1)
+    bench.up()
+    with bench.folder.locked(), pytest.raises(Problem, match="another dynabus command is at work"):
+        bench.down()
+
+
+def test_in_the_foreground_it_tells_who_dies_and_ends_when_all_is_stopped(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # this is not the main thread
+    monkeypatch.setattr(foreground, "LOOK_S", 0.02)
+    cluster = bench.up()
+    said: list[str] = []
+    stay = threading.Thread(target=foreground.stay, args=(bench.folder, said.append))
+    stay.start()
+    kill(cluster.of(NODE)[0].pid)
+    wait_until(lambda: bool(said))
+    assert said[0].startswith("node-1 ended")
+    bench.down()
+    stay.join(10)
+    assert said[1:] == ["the cluster was stopped by another command"]
