@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import subprocess
 import time
 import uuid
@@ -39,6 +40,9 @@ START_TIMEOUT_S = 60
 
 FORMAT_TIMEOUT_S = 60
 PROBE_TIMEOUT_S = 0.5
+_EXCEPTION = re.compile(r"(Caused by: )?[\w.$]+(Exception|Error): ")
+"""First line of a Java stack trace, and of each cause below it; the last cause is where it began."""
+
 PORT_WAIT_S = 5
 """How long a broker that was just killed may still hold its port."""
 
@@ -89,8 +93,10 @@ def start_local_broker(folder: Path, log: Path, progress: Progress) -> LocalBrok
     if not (folder / "data" / "meta.properties").exists():
         _format(folder, java, classpath, identity)
     progress(f"starting Apache Kafka on {identity.bootstrap} (Java {java.version}, {java.reason})")
+    # What earlier runs logged is no reason for this one's end.
+    begin = log.stat().st_size if log.exists() else 0
     broker = LocalBroker(identity, _spawn(folder, java, classpath, log))
-    _wait_until_serving(broker, log)
+    _wait_until_serving(broker, log, begin)
     return broker
 
 
@@ -167,13 +173,13 @@ def _spawn(folder: Path, java: Java, classpath: str, log: Path) -> subprocess.Po
         )
 
 
-def _wait_until_serving(broker: LocalBroker, log: Path) -> None:
+def _wait_until_serving(broker: LocalBroker, log: Path, begin: int) -> None:
     """Until the broker answers a metadata request and names itself; it opens its port a little earlier."""
     serving = _holds_within(
         START_TIMEOUT_S, lambda: broker.process.poll() is not None or answers(broker.identity.bootstrap)
     )
     if broker.process.poll() is not None:
-        raise LocalBrokerError(f"Kafka ended while it started: {_reason(log)} (whole log: {log})")
+        raise LocalBrokerError(f"Kafka ended while it started: {_reason(log, begin)} (whole log: {log})")
     if not serving:
         broker.process.kill()
         broker.process.wait()
@@ -202,11 +208,12 @@ def _holds_within(timeout_s: float, condition: Callable[[], bool]) -> bool:
     return True
 
 
-def _reason(log: Path) -> str:
-    """The line of the log that tells best why the process ended."""
-    lines = log.read_text(errors="replace").splitlines()[-200:]
-    telling = [line for line in lines if "ERROR" in line or "FATAL" in line or "Exception" in line]
-    return (telling or lines or ["it printed nothing"])[0]
+def _reason(log: Path, begin: int) -> str:
+    """The line of the log, from the byte `begin` on, that tells best why the process ended."""
+    lines = log.read_bytes()[begin:].decode(errors="replace").splitlines()
+    causes = [line for line in lines if _EXCEPTION.match(line)]
+    errors = [line for line in lines if " ERROR " in line or " FATAL " in line]
+    return (causes[-1:] or errors or lines[-1:] or ["it printed nothing"])[0]
 
 
 def last_line(text: str) -> str:
