@@ -34,6 +34,7 @@ class Faults:
             (3, self.restart_and_claim),
             (4, self.late_claim),
             (4, self.lost_report),
+            (4, self.resign_unheard),
         )
 
     def plan(self, count: int, start_ms: float, end_ms: float) -> None:
@@ -148,6 +149,11 @@ class Faults:
         self.world.after(150.0, self._good_appends)
         self.world.after(160.0, self.rash_claim, node)
         self.world.after(self._later_ms(8000.0), self._fast, node)
+
+    def resign_unheard(self, node: Node) -> None:
+        """The leader resigns, its successor reads that at once, itself much later."""
+        self.log_deaf(node)
+        self.resign(node)
 
     def _resign_leader(self, deaf: Node) -> None:
         for other in self.cluster.nodes.values():

@@ -105,7 +105,8 @@ class Node:
             self.replica.stop(self.clock_ms())
             self._flush()
             self._beat()
-            self.world.after(500.0, self._exit, self.incarnation)
+            # The real shell waits for its resign to be read back, with a limit.
+            self.world.after(self.world.random.choice([500.0, 3000.0]), self._exit, self.incarnation)
 
     def _exit(self, run: int) -> None:
         if self.up and run == self.incarnation:

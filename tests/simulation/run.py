@@ -48,7 +48,7 @@ def simulate(seed: int, trace: bool = False) -> History:
     if dice.random() < 0.05:
         # As auto-admin runs its log: no leases, no deferral, barriers for whatever has no record.
         timing = Timing.without_leases()
-    cluster = Cluster(world, timing, pause_ms=dice.choice([60.0, 150.0, 400.0]))
+    cluster = Cluster(world, timing, pause_ms=dice.choice([110.0, 180.0, 300.0]))
     violation = None
     try:
         _live_through(cluster, Faults(cluster))
