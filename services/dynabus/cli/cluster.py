@@ -62,12 +62,17 @@ class Process:
 
 @dataclass(slots=True)
 class Cluster:
-    """A cluster on this machine. `kafka_source`: local, mock, docker or external."""
+    """A cluster on this machine.
+
+    `kafka_source` is local, mock, docker or external, and empty as long as no Kafka has run for it;
+    `kafka_asked` is what `--kafka` said: a mock that was only the way out is not taken again without need.
+    """
 
     namespace: str
     host: str
     port: int
-    kafka_source: str
+    kafka_source: str = ""
+    kafka_asked: str = "auto"
     kafka_bootstrap: str = ""
     kafka_config: str | None = None
     kafka: Process = field(default_factory=lambda: Process(KAFKA, KAFKA, ""))

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from dynabus.adapters.kafka.local import LocalBrokerError, answers, last_line, start_local_broker
+from dynabus.adapters.kafka.local import LocalBroker, LocalBrokerError, answers, last_line, start_local_broker
 from dynabus.adapters.kafka.settings import KafkaConfigError, read_kafka_config
 from dynabus.adapters.kafka.source import DOCKER_BOOTSTRAP, KafkaSource, SourceKind
 from dynabus.cli.cluster import KAFKA, Cluster, DataFolder
@@ -52,13 +52,16 @@ def _start_auto(folder: DataFolder, cluster: Cluster, say: Say) -> None:
 
 
 def _start_local(folder: DataFolder, cluster: Cluster, say: Say) -> None:
+    def note(broker: LocalBroker) -> None:
+        keep(broker.process)
+        cluster.kafka_source, cluster.kafka_bootstrap = SourceKind.LOCAL, broker.identity.bootstrap
+        cluster.kafka.started(broker.pid)
+        folder.save(cluster)
+
     try:
-        broker = start_local_broker(folder.home(KAFKA), folder.log(KAFKA), say)
+        start_local_broker(folder.home(KAFKA), folder.log(KAFKA), say, note)
     except LocalBrokerError as error:
         raise Problem(str(error)) from error
-    keep(broker.process)
-    cluster.kafka_source, cluster.kafka_bootstrap = SourceKind.LOCAL, broker.identity.bootstrap
-    cluster.kafka.started(broker.pid)
 
 
 def _start_mock(folder: DataFolder, cluster: Cluster, say: Say) -> None:
@@ -99,6 +102,13 @@ def _reach(cluster: Cluster, bootstrap: str, say: Say) -> None:
     )
     cluster.kafka_source, cluster.kafka_bootstrap = SourceKind.EXTERNAL, bootstrap
     say(f"Kafka: the existing cluster at {bootstrap}")
+
+
+def await_kafka(cluster: Cluster) -> None:
+    """A Kafka whose process runs may still be starting, or be paused. Raises Problem."""
+    _wait_for(
+        cluster.kafka_bootstrap, kafka_properties(cluster), EXTERNAL_TIMEOUT_S, "`dynabus logs kafka` tells more"
+    )
 
 
 def _wait_for(bootstrap: str, properties: dict[str, str], timeout_s: float, remedy: str) -> None:

@@ -31,11 +31,11 @@ class Wish:
 
 def plan(known: Cluster | None, wish: Wish) -> tuple[Cluster, KafkaSource]:
     """The cluster that should run and the Kafka to take. Raises Problem where the wish cannot be had."""
-    source = _source(wish.kafka or "auto")
-    if known is None:
-        known = _new(wish)
+    asked = _source(wish.kafka or (known.kafka_asked if known else "auto"))
+    if known is None or not known.kafka_source:
+        known, source = _new(wish), asked
     else:
-        source = _kept_source(known, wish, source)
+        source = _kept_source(known, wish, asked)
         _refuse_changes(known, wish)
     if wish.kafka_config is not None:
         known.kafka_config = str(wish.kafka_config.resolve())
@@ -56,17 +56,20 @@ def _new(wish: Wish) -> Cluster:
         namespace=wish.namespace or DEFAULT_NAMESPACE,
         host=wish.host or "127.0.0.1",
         port=wish.port or DEFAULT_PORT,
-        kafka_source="",
+        kafka_asked=wish.kafka or "auto",
     )
 
 
 def _kept_source(known: Cluster, wish: Wish, asked: KafkaSource) -> KafkaSource:
     """An existing cluster's logs are where they are; only a mock, which forgot everything, may be replaced."""
     kept = KafkaSource(SourceKind(known.kafka_source), known.kafka_bootstrap)
-    if wish.kafka is None or asked.kind in (SourceKind.AUTO, kept.kind):
-        # An external cluster may have been given new addresses.
-        return asked if asked.kind is SourceKind.EXTERNAL else kept
     if kept.kind is SourceKind.MOCK and not known.kafka.is_alive:
+        known.kafka_asked = wish.kafka or known.kafka_asked
+        return asked
+    if wish.kafka is None or asked.kind is SourceKind.AUTO:
+        return kept
+    if asked.kind is kept.kind:
+        # An external cluster may have been given new addresses.
         return asked
     raise Problem(
         f"this cluster's data are in its Kafka ({kept.kind}, {kept.bootstrap}) and cannot move to {wish.kafka}: "

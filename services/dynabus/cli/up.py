@@ -15,7 +15,7 @@ from dynabus.adapters.kafka.source import KafkaSource, SourceKind
 from dynabus.adapters.ports import LOOPBACK, choose_ports, is_free
 from dynabus.cli.cluster import ROUTER, Cluster, DataFolder, Process
 from dynabus.cli.down import stop_cluster
-from dynabus.cli.kafka_start import Say, kafka_properties, start_kafka
+from dynabus.cli.kafka_start import Say, await_kafka, kafka_properties, start_kafka
 from dynabus.cli.plan import Wish, plan
 from dynabus.cli.probe import get
 from dynabus.cli.problem import Problem
@@ -70,6 +70,7 @@ class Start:
     def _start_kafka(self, source: KafkaSource) -> None:
         kafka_properties(self.cluster)
         if self.cluster.kafka.is_alive:
+            await_kafka(self.cluster)
             return
         if self.cluster.kafka_source == SourceKind.MOCK:
             self._forget()

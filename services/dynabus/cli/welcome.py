@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from pathlib import Path
 
 from dynabus.cli.arguments import DATA
@@ -20,4 +23,12 @@ Dynabus serves at {cluster.endpoint}
   db = boto3.client("dynamodb", endpoint_url="{cluster.endpoint}", region_name="us-east-1", \
 aws_access_key_id="any", aws_secret_access_key="any")
 
-`dynabus status{option}` shows it, `dynabus down{option}` stops it."""
+`{own_name()} status{option}` shows it, `{own_name()} down{option}` stops it."""
+
+
+def own_name() -> str:
+    """How this command is to be called again: by its name where a shell finds it, else by its path."""
+    called = Path(sys.argv[0])
+    if called.name != "dynabus" or shutil.which("dynabus") == str(called):
+        return "dynabus"
+    return os.path.relpath(called) if called.is_relative_to(Path.cwd()) else str(called)

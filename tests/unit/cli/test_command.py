@@ -63,6 +63,7 @@ def test_an_existing_cluster_keeps_its_kafka() -> None:
     assert plan(known("external"), Wish())[1].bootstrap == "127.0.0.1:9"
     assert plan(known("external"), Wish(kafka="new:1,newer:2"))[1].bootstrap == "new:1,newer:2"
     assert plan(known("mock"), Wish(kafka="local"))[1].kind is SourceKind.LOCAL
+    assert plan(known("docker"), Wish())[1].kind is SourceKind.DOCKER
 
 
 def test_state_survives_writing_and_reading(tmp_path: Path) -> None:

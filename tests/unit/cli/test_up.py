@@ -180,7 +180,8 @@ def test_a_port_that_is_taken_is_named_before_anything_starts(bench: Bench) -> N
         other.listen()
         with pytest.raises(Problem, match=f"port {bench.port} is taken .* --port"):
             bench.up()
-    assert bench.folder.load() is None or not any(p.pid for p in bench.cluster().everything)
+    assert not any(p.pid for p in bench.cluster().everything)
+    assert bench.up(namespace="another").namespace == "another"  # nothing of the failed start is kept
 
 
 def test_a_kafka_that_does_not_answer_is_named(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,6 +202,10 @@ def test_auto_takes_the_mock_where_the_real_broker_cannot_start(
     assert bench.up(kafka="auto").kafka_source == "mock"
     assert "Kafka: local cannot start: the machine has no Java" in bench.said
     assert any("NOTHING IS KEPT" in line for line in bench.said)
+    bench.down()
+    bench.said.clear()
+    assert up(bench.folder, Wish(), bench.said.append, fake_command).kafka_source == "mock"
+    assert "Kafka: local cannot start: the machine has no Java" in bench.said  # it was tried again
     bench.down()
     with pytest.raises(Problem, match="the machine has no Java"):
         bench.up(kafka="local")

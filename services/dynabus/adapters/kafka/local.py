@@ -76,11 +76,15 @@ class LocalBroker:
         return self.process.pid
 
 
-def start_local_broker(folder: Path, log: Path, progress: Progress) -> LocalBroker:
+def start_local_broker(
+    folder: Path, log: Path, progress: Progress, on_spawn: Callable[[LocalBroker], None] = lambda _broker: None
+) -> LocalBroker:
     """Start the broker whose data are in `folder` (made at the first start) and wait until it serves.
 
+    `on_spawn` is called as soon as there is a process, so that its pid is written down whatever happens then.
     Raises LocalBrokerError with one line that says what to do: no Java, no network, port taken, it died.
     """
+    folder = folder.resolve()
     try:
         java = find_java()
         jars = ensure_jars(progress)
@@ -96,6 +100,7 @@ def start_local_broker(folder: Path, log: Path, progress: Progress) -> LocalBrok
     # What earlier runs logged is no reason for this one's end.
     begin = log.stat().st_size if log.exists() else 0
     broker = LocalBroker(identity, _spawn(folder, java, classpath, log))
+    on_spawn(broker)
     _wait_until_serving(broker, log, begin)
     return broker
 
