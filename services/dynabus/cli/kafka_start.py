@@ -10,9 +10,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from dynabus.adapters.kafka.local import LocalBroker, LocalBrokerError, answers, last_line, start_local_broker
-from dynabus.adapters.kafka.settings import KafkaConfigError, read_kafka_config
+from dynabus.adapters.kafka.local import LocalBroker, LocalBrokerError, count_brokers, last_line, start_local_broker
+from dynabus.adapters.kafka.settings import (
+    KafkaConfigError,
+    KafkaSettings,
+    check_properties,
+    read_kafka_config,
+)
 from dynabus.adapters.kafka.source import DOCKER_BOOTSTRAP, KafkaSource, SourceKind
+from dynabus.adapters.kafka.topic_rules import warnings_for
 from dynabus.cli.cluster import KAFKA, Cluster, DataFolder
 from dynabus.cli.problem import Problem
 from dynabus.cli.processes import keep, last_lines, spawn
@@ -38,6 +44,15 @@ def start_kafka(folder: DataFolder, cluster: Cluster, asked: KafkaSource, say: S
         _start_docker(cluster, say)
     else:
         _reach(cluster, asked.bootstrap or cluster.kafka_bootstrap, say)
+    _warn(cluster, say)
+
+
+def _warn(cluster: Cluster, say: Say) -> None:
+    """A Kafka with fewer copies than production needs is allowed, and never in silence."""
+    if cluster.kafka_source != SourceKind.MOCK:
+        brokers = count_brokers(cluster.kafka_bootstrap, kafka_properties(cluster), timeout_s=2.0)
+        for warning in warnings_for(brokers):
+            say(f"WARNING: {warning}")
 
 
 def _start_auto(folder: DataFolder, cluster: Cluster, say: Say) -> None:
@@ -113,7 +128,7 @@ def await_kafka(cluster: Cluster) -> None:
 
 def _wait_for(bootstrap: str, properties: dict[str, str], timeout_s: float, remedy: str) -> None:
     deadline = time.monotonic() + timeout_s
-    while not answers(bootstrap, properties, timeout_s=2.0):
+    while not count_brokers(bootstrap, properties, timeout_s=2.0):
         if time.monotonic() > deadline:
             raise Problem(f"no Kafka answers at {bootstrap} within {timeout_s:.0f} s: {remedy}")
         time.sleep(0.2)
@@ -121,7 +136,11 @@ def _wait_for(bootstrap: str, properties: dict[str, str], timeout_s: float, reme
 
 def kafka_properties(cluster: Cluster) -> dict[str, str]:
     """The operator's own librdkafka properties. Raises Problem where the file cannot be used."""
+    if not cluster.kafka_config:
+        return {}
     try:
-        return read_kafka_config(Path(cluster.kafka_config)) if cluster.kafka_config else {}
+        properties = read_kafka_config(Path(cluster.kafka_config))
+        check_properties(KafkaSettings("127.0.0.1:9092", extra=properties))
+        return properties
     except KafkaConfigError as error:
         raise Problem(str(error)) from error

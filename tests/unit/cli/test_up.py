@@ -190,6 +190,13 @@ def test_a_kafka_that_does_not_answer_is_named(bench: Bench, monkeypatch: pytest
         bench.up(kafka="127.0.0.1:1")
 
 
+def test_properties_that_librdkafka_does_not_know_are_named(bench: Bench, tmp_path: Path) -> None:
+    file = tmp_path / "kafka.properties"
+    file.write_text("securety.protocol=SSL\n")
+    with pytest.raises(Problem, match="securety"):
+        bench.up(kafka="127.0.0.1:1", kafka_config=file)
+
+
 def test_auto_takes_the_mock_where_the_real_broker_cannot_start(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,7 @@ import re
 import subprocess
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -181,7 +181,7 @@ def _spawn(folder: Path, java: Java, classpath: str, log: Path) -> subprocess.Po
 def _wait_until_serving(broker: LocalBroker, log: Path, begin: int) -> None:
     """Until the broker answers a metadata request and names itself; it opens its port a little earlier."""
     serving = _holds_within(
-        START_TIMEOUT_S, lambda: broker.process.poll() is not None or answers(broker.identity.bootstrap)
+        START_TIMEOUT_S, lambda: broker.process.poll() is not None or count_brokers(broker.identity.bootstrap)
     )
     if broker.process.poll() is not None:
         raise LocalBrokerError(f"Kafka ended while it started: {_reason(log, begin)} (whole log: {log})")
@@ -191,20 +191,22 @@ def _wait_until_serving(broker: LocalBroker, log: Path, begin: int) -> None:
         raise LocalBrokerError(f"Kafka did not answer within {START_TIMEOUT_S} s; see {log}")
 
 
-def answers(bootstrap: str, properties: dict[str, str] | None = None, timeout_s: float = PROBE_TIMEOUT_S) -> bool:
-    """Whether a Kafka broker answers there now."""
+def count_brokers(
+    bootstrap: str, properties: Mapping[str, str] | None = None, timeout_s: float = PROBE_TIMEOUT_S
+) -> int:
+    """How many Kafka brokers answer there now; 0 when none does."""
     from confluent_kafka import KafkaException
     from confluent_kafka.admin import AdminClient
 
     # Silent: connection refused is the expected answer while a broker starts.
-    client = AdminClient({"log_level": 0, "bootstrap.servers": bootstrap, **(properties or {})})
+    client = AdminClient({"log_level": 0, **(properties or {}), "bootstrap.servers": bootstrap})
     try:
-        return bool(client.list_topics(timeout=timeout_s).brokers)
+        return len(client.list_topics(timeout=timeout_s).brokers)
     except KafkaException:
-        return False
+        return 0
 
 
-def _holds_within(timeout_s: float, condition: Callable[[], bool]) -> bool:
+def _holds_within(timeout_s: float, condition: Callable[[], object]) -> bool:
     deadline = time.monotonic() + timeout_s
     while not condition():
         if time.monotonic() > deadline:
