@@ -82,9 +82,15 @@ def end_all(born: Mapping[int, str | None], timeout_s: float) -> list[int]:
     waiting = _wait_until_gone(born, waiting, timeout_s)
     _signal_all(waiting, signal.SIGKILL)
     left = _wait_until_gone(born, waiting, timeout_s)
+    _reap()
     if left:
         raise Problem(f"processes {left} do not end, not even when killed: see `ps -o stat,wchan,cmd -p PID`")
     return waiting
+
+
+def _reap() -> None:
+    """Take note of our own children's ends."""
+    _children[:] = [child for child in _children if child.poll() is None]
 
 
 def _alive(born: Mapping[int, str | None], pids: Iterable[int]) -> list[int]:
