@@ -1,0 +1,56 @@
+"""From table metadata to the replicas that this node has. Pure.
+
+Metadata is a cache of auto-admin's log and says only which replicas to open; who may claim is decided by the
+partition's own log (I2). A record counts if its `version` is higher than what was known of that table.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from dynabus.core.ids import LogId, NodeName, PartitionId
+from dynabus.core.messages import TableMetadata
+
+GONE = frozenset({"DELETING", "DELETED"})
+
+
+class Change(NamedTuple):
+    """What a new metadata record means for this node."""
+
+    opened: tuple[PartitionId, ...] = ()
+    preferred: frozenset[PartitionId] = frozenset()
+    """Those of `opened` that claim first."""
+    left: tuple[PartitionId, ...] = ()
+    """Still a table, but this node is no member any more: stop serving, keep what is on disk."""
+    deleted: LogId | None = None
+    """The table is gone: stop serving and take its data away."""
+
+
+class Assignments:
+    """The newest metadata of each table, as far as it concerns one node."""
+
+    def __init__(self, node: NodeName) -> None:
+        self._node = node
+        self._versions: dict[LogId, int] = {}
+        self._mine: dict[LogId, frozenset[PartitionId]] = {}
+
+    def learn(self, table: TableMetadata) -> Change:
+        """Take a record in; one that is not newer than what is known changes nothing."""
+        log = LogId(table["id"])
+        if table["version"] <= self._versions.get(log, -1):
+            return Change()
+        self._versions[log] = table["version"]
+        had = self._mine.pop(log, frozenset())
+        if table["status"] in GONE:
+            return Change(deleted=log)
+        mine = {
+            PartitionId(log, each["number"]): each["preferred"] == self._node
+            for each in table["partitions"]
+            if self._node in each["members"]
+        }
+        self._mine[log] = frozenset(mine)
+        return Change(
+            opened=tuple(partition for partition in mine if partition not in had),
+            preferred=frozenset(partition for partition, preferred in mine.items() if preferred),
+            left=tuple(sorted(had.difference(mine))),
+        )

@@ -1,0 +1,74 @@
+"""Settings of a storage node."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from dynabus.adapters.settings import ServiceSettings
+from dynabus.core.replication.effects import Timing
+from dynabus.core.replication.election import ElectionTiming
+from dynabus.core.replication.lease import LeaseTiming
+
+
+class StorageNodeSettings(ServiceSettings):
+    """What a storage node adds to the settings of every service."""
+
+    heartbeat_ms: int = Field(
+        default=1500,
+        ge=50,
+        le=60_000,
+        description="Milliseconds between heartbeats; the same on every node of a cluster.",
+    )
+    missed: int = Field(
+        default=3,
+        ge=1,
+        le=100,
+        description="Heartbeats of a leader that must be missed before another replica asks to take over.",
+    )
+    lease_ms: int = Field(
+        default=3000,
+        ge=100,
+        le=60_000,
+        description="D: how long a leader may answer strong reads after it sent its last accepted record; "
+        "the same on every node of a cluster.",
+    )
+    clock_drift: float = Field(
+        default=0.02,
+        ge=0,
+        le=0.5,
+        description="Largest difference in speed between two hosts' clocks that is still safe, as a fraction.",
+    )
+    barrier_reads: bool = Field(
+        default=False,
+        description="Answer strong reads only after a barrier was appended and read back: slower, trusts no clock.",
+    )
+    step_down_ms: int = Field(
+        default=5000,
+        ge=500,
+        description="A leader whose record is not accepted for so many milliseconds steps down.",
+    )
+    sync: bool = Field(
+        default=False,
+        description="Sync data pages at every commit, so that a replica survives a host crash; without it such a "
+        "replica is rebuilt from its log.",
+    )
+    commit_interval_ms: int = Field(
+        default=1000,
+        ge=1,
+        le=60_000,
+        description="Milliseconds after which applied records are committed to LMDB; a restart reads the rest again.",
+    )
+    commit_records: int = Field(
+        default=10_000,
+        ge=1,
+        description="Applied records of one replica after which they are committed, whatever the time.",
+    )
+
+    def timing(self) -> Timing:
+        """The periods of replication."""
+        return Timing(
+            lease=LeaseTiming(duration_ms=float(self.lease_ms), drift=self.clock_drift),
+            election=ElectionTiming(heartbeat_ms=float(self.heartbeat_ms), missed=self.missed),
+            step_down_ms=float(self.step_down_ms),
+            barrier_reads=self.barrier_reads,
+        )

@@ -1,0 +1,92 @@
+"""A node's data on disk: one process at a time, one format, an incarnation that only grows.
+
+DATA/FORMAT                  version of this layout
+DATA/lock                    locked by the process that runs here (I2)
+DATA/incarnation             of the newest run
+DATA/<log>/<partition>/      one replica (`adapters.lmdb`)
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from io import BufferedRandom
+from pathlib import Path
+
+from dynabus.adapters.clock import new_incarnation
+from dynabus.core.ids import Incarnation, PartitionId
+
+FORMAT_VERSION = 1
+
+
+class DataFolderError(Exception):
+    """The folder cannot be used by this process; one line that says what to do."""
+
+
+class DataFolder:
+    """The node's folder, locked from construction until `close` or the process's end."""
+
+    def __init__(self, path: Path) -> None:
+        """Make or open it. Raises DataFolderError: in use, of another format, not writable."""
+        self.path = path
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock = (path / "lock").open("a+b")
+            self._take(self._lock)
+            self._check_format()
+        except OSError as error:
+            raise DataFolderError(f"cannot use the data folder {path}: {error}") from error
+
+    def _take(self, file: BufferedRandom) -> None:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DataFolderError(
+                f"{self.path} is used by another process: stop it, or give another folder with --data"
+            ) from error
+
+    def _check_format(self) -> None:
+        file = self.path / "FORMAT"
+        if not file.exists():
+            _write_synced(file, f"{FORMAT_VERSION}\n")
+            return
+        found = file.read_text().strip()
+        if found != str(FORMAT_VERSION):
+            raise DataFolderError(
+                f"{self.path} has format {found}, this version of Dynabus reads {FORMAT_VERSION}: "
+                "start the version that wrote it, or give another folder with --data"
+            )
+
+    def next_incarnation(self) -> Incarnation:
+        """This run's incarnation: greater than every earlier one's, and on disk before it is used."""
+        file = self.path / "incarnation"
+        try:
+            before = int(file.read_text()) if file.exists() else 0
+            incarnation = max(before + 1, new_incarnation())
+            _write_synced(file, f"{incarnation}\n")
+        except (OSError, ValueError) as error:
+            raise DataFolderError(f"cannot read or write {file}: {error}") from error
+        return Incarnation(incarnation)
+
+    def replica(self, partition: PartitionId) -> Path:
+        """Where a replica's store lives."""
+        return self.path / partition.log / str(partition.number)
+
+    def close(self) -> None:
+        """Let another process have the folder."""
+        self._lock.close()
+
+
+def _write_synced(file: Path, text: str) -> None:
+    """Written whole or not at all, and on disk when this returns."""
+    part = file.with_name(file.name + ".new")
+    with part.open("w") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    part.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,241 @@
+"""Opening and closing replicas.
+
+Assigned -> Kafka is asked which log it is and what of it exists -> LMDB is opened -> its place is checked against
+the log -> a brain is made -> `catch_up` reads the log from the place -> at its end it moves to `main`.
+
+A place of another log, or outside of the log, is never read on from and never reset: see `suspects` (I9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from confluent_kafka import TopicPartition
+
+from dynabus.adapters.codec import UndecodableMessage
+from dynabus.adapters.lmdb import LmdbStore, StoreError, StoreLostError, discard
+from dynabus.adapters.log_codec import decode_place
+from dynabus.adapters.logs import logger
+from dynabus.core.ids import LogId, PartitionId
+from dynabus.core.messages import ReplicaState
+from dynabus.core.replication.effects import Surroundings
+from dynabus.core.replication.place import FOLD_VERSION, Origin, start_of_log
+from dynabus.core.replication.replica import Replica
+from dynabus.core.topics import Topics
+from dynabus.storage_node.assignments import Change
+from dynabus.storage_node.data_folder import DataFolder
+from dynabus.storage_node.file_limit import FileLimit
+from dynabus.storage_node.hosted import Hosted
+from dynabus.storage_node.lookups import LogFacts, LookupFailed, Lookups
+from dynabus.storage_node.readers import Readers
+from dynabus.storage_node.suspects import Suspects
+
+RETRY_MS = 500.0
+"""After Kafka did not tell about a log; it may just be changing its leader."""
+
+
+@dataclass(slots=True)
+class Opening:
+    """A replica that is assigned and not here yet. `alarm`: why not; with `failed` it is not tried again."""
+
+    partition: PartitionId
+    topic: str
+    preferred: bool
+    facts: Future[LogFacts] | None = None
+    retry_at_ms: float = 0.0
+    alarm: str = ""
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Premises:
+    """What replicas are opened with."""
+
+    topics: Topics
+    folder: DataFolder
+    files: FileLimit
+    around: Surroundings
+    sync: bool
+
+
+class Hosting:
+    """The replicas of this node, by (log, partition) in `hosted` and by (topic, topic partition) in `by_topic`."""
+
+    def __init__(self, premises: Premises, readers: Readers, lookups: Lookups) -> None:
+        self.hosted: dict[tuple[str, int], Hosted] = {}
+        self.by_topic: dict[tuple[str, int], Hosted] = {}
+        self._premises, self._readers, self._lookups = premises, readers, lookups
+        self._opening: dict[PartitionId, Opening] = {}
+        self._introduced: dict[str, Future[None]] = {}
+        self._suspects = Suspects(lookups)
+
+    # -- assignments ------------------------------------------------------------------------------------------
+
+    def apply(self, change: Change, now_ms: float) -> list[Hosted]:
+        """What metadata changed; returns the replicas that were closed, which still have answers to give."""
+        for partition in change.opened:
+            topic = self._premises.topics.log_name(partition.log)
+            self._opening[partition] = Opening(partition, topic, partition in change.preferred)
+            if topic not in self._introduced:
+                self._introduced[topic] = self._lookups.introduce(topic)
+        closed = [self._close(partition, "this node left the group", now_ms) for partition in change.left]
+        if change.deleted is not None:
+            here = [PartitionId(LogId(log), number) for log, number in (*self.hosted, *self._opening)]
+            mine = [partition for partition in here if partition.log == change.deleted]
+            closed += [self._close(partition, "the table was deleted", now_ms) for partition in mine]
+            self._introduced.pop(self._premises.topics.log_name(change.deleted), None)
+            self._lookups.remove_folder(self._premises.folder.path / change.deleted)
+        return [hosted for hosted in closed if hosted is not None]
+
+    def _close(self, partition: PartitionId, why: str, now_ms: float) -> Hosted | None:
+        self._opening.pop(partition, None)
+        hosted = self.hosted.pop(partition, None)
+        if hosted is None:
+            return None
+        del self.by_topic[hosted.topic, partition.number]
+        self._suspects.forget(hosted)
+        self._readers.leave(hosted.topic, partition.number)
+        hosted.retire(why, now_ms)
+        logger().info("replica closed", partition=str(partition), reason=why)
+        return hosted
+
+    # -- every turn -------------------------------------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """Something is on its way that no message announces."""
+        return bool(self._opening) or bool(self._suspects)
+
+    def step(self, now_ms: float) -> list[Hosted]:
+        """Go on with what is being opened, caught up or suspected; returns replicas that changed."""
+        changed: list[Hosted] = []
+        if self._opening:
+            changed += self._open_those_known(now_ms)
+        if self._readers.catching_up:
+            self._move_caught_up()
+        if self._suspects:
+            for hosted in self._suspects.step(now_ms):
+                changed.append(hosted)
+                if hosted.replica.alarm is None:
+                    self._follow(hosted)
+        return changed
+
+    def suspect(self, hosted: Hosted, now_ms: float) -> None:
+        """Kafka says that the place is outside of the log."""
+        self._readers.leave(hosted.topic, hosted.partition.number)
+        self._suspects.add(hosted, now_ms)
+
+    def stop_reading(self, hosted: Hosted) -> None:
+        """It will never read on: frozen, failed or sealed."""
+        self._readers.leave(hosted.topic, hosted.partition.number)
+
+    def look_at_ends(self) -> None:
+        """Tell all replicas where their logs end, as far as fetches told."""
+        for (topic, number), hosted in self.by_topic.items():
+            end = self._readers.end_offset(topic, number)
+            if end >= 0:
+                hosted.replica.end_offset = max(end, hosted.replica.place.next_offset)
+
+    # -- opening ----------------------------------------------------------------------------------------------
+
+    def unopened(self) -> Iterator[ReplicaState]:
+        """What heartbeats say of replicas that are not here yet."""
+        for opening in list(self._opening.values()):
+            yield {
+                "log": opening.partition.log,
+                "partition": opening.partition.number,
+                "generation": 0,
+                "state": "failed" if opening.failed else "opening",
+                "leading": False,
+                "appending": False,
+                "term": 0,
+                "sequence": -1,
+                "next_offset": 0,
+                "lag": -1,
+                "alarm": opening.alarm,
+            }
+
+    def _open_those_known(self, now_ms: float) -> list[Hosted]:
+        opened = []
+        for opening in list(self._opening.values()):
+            if opening.failed:
+                continue
+            if opening.facts is None:
+                if now_ms >= opening.retry_at_ms:
+                    opening.facts = self._lookups.log_facts(opening.topic, opening.partition.number)
+            elif opening.facts.done():
+                hosted = self._try_to_open(opening, opening.facts, now_ms)
+                opened += [hosted] if hosted is not None else []
+        return opened
+
+    def _try_to_open(self, opening: Opening, future: Future[LogFacts], now_ms: float) -> Hosted | None:
+        try:
+            facts = future.result()
+            hosted = self._open(opening, facts, now_ms)
+        except LookupFailed as error:
+            opening.facts, opening.retry_at_ms, opening.alarm = None, now_ms + RETRY_MS, str(error)
+            return None
+        except (StoreError, UndecodableMessage) as error:
+            opening.alarm, opening.failed = str(error), True
+            logger().error("replica failed", partition=str(opening.partition), reason=str(error))
+            return None
+        del self._opening[opening.partition]
+        self.hosted[opening.partition] = self.by_topic[hosted.topic, opening.partition.number] = hosted
+        logger().info("replica opened", partition=str(opening.partition), next_offset=hosted.committed_offset)
+        return hosted
+
+    def _open(self, opening: Opening, facts: LogFacts, now_ms: float) -> Hosted:
+        partition = opening.partition
+        self._premises.files.check(len(self.hosted) + 1)
+        store = self._open_store(partition)
+        origin = Origin(facts.identity.cluster_id, facts.identity.topic_id, partition)
+        stored = store.place()
+        try:
+            place = start_of_log(origin) if stored is None else decode_place(stored)
+        except UndecodableMessage:
+            store.abandon()
+            raise
+        replica = Replica(self._premises.around, store, place, now_ms)
+        hosted = Hosted(partition, opening.topic, store, replica)
+        if place.origin != origin:
+            replica.freeze(f"its place is of {place.origin}, the log is {origin}: restore that log", now_ms)
+        elif place.fold_version != FOLD_VERSION:
+            replica.freeze(f"its place was folded by rules {place.fold_version}, these are {FOLD_VERSION}", now_ms)
+        elif not facts.low <= place.next_offset <= facts.high:
+            self._suspects.add(hosted, now_ms)
+        else:
+            replica.end_offset = facts.high
+            self._follow(hosted)
+        if opening.preferred and replica.alarm is None:
+            replica.prefer(now_ms)
+        return hosted
+
+    def _open_store(self, partition: PartitionId) -> LmdbStore:
+        path = self._premises.folder.replica(partition)
+        try:
+            return LmdbStore(path, self._premises.sync)
+        except StoreLostError as error:
+            logger().warning("replica is rebuilt from its log", partition=str(partition), reason=str(error))
+            discard(path)
+            return LmdbStore(path, self._premises.sync)
+
+    def _follow(self, hosted: Hosted) -> None:
+        self._readers.follow(hosted.topic, hosted.partition.number, hosted.replica.place.next_offset)
+
+    def _move_caught_up(self) -> None:
+        ready = []
+        for topic, number in self._readers.catching_up:
+            hosted = self.by_topic[topic, number]
+            end = max(self._readers.end_offset(topic, number), hosted.replica.end_offset or 0)
+            hosted.replica.end_offset = end
+            if hosted.replica.place.next_offset >= end and self._introduced[topic].done():
+                ready.append(TopicPartition(topic, number, hosted.replica.place.next_offset))
+        if ready:
+            self._readers.move(ready)
+
+    def close(self) -> None:
+        """Commit all and leave clean directories."""
+        for hosted in self.hosted.values():
+            hosted.close()

@@ -1,0 +1,110 @@
+"""What arrives in a node's inbox, and which replica's brain it goes to: requests, questions, answers.
+
+A request whose budget has run out is dropped: its asker has stopped waiting, or has sent it again. A part for a
+partition that is not here is answered STALE_ROUTE; everything else is the brain's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import orjson
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
+
+from dynabus.adapters.codec import UndecodableMessage, decode
+from dynabus.core.errors import ApiError, unknown_operation
+from dynabus.core.ids import Incarnation, NodeName, RequestId
+from dynabus.core.messages import Answer, Question, ReplyStatus, Request, RequestPart
+from dynabus.core.replication.effects import Query, Write
+from dynabus.core.replication.request_ids import encode_request_id
+from dynabus.core.replication.store import Evaluate, Outcome, Read
+from dynabus.core.replication.unresolved import Sender
+from dynabus.storage_node.broker_clock import BrokerClock
+from dynabus.storage_node.hosted import Hosted
+from dynabus.storage_node.readers import Arrival
+
+
+class Operations(Protocol):
+    """What storage nodes can do, by operation code (`core.operations.registry`). Both raise ApiError."""
+
+    writes: Mapping[int, Callable[[RequestPart], Evaluate]]
+    reads: Mapping[int, Callable[[RequestPart], Read]]
+
+
+Find = Callable[[str, int], Hosted | None]
+"""(log, partition) -> the replica, marked as touched in this turn; None where it is not here."""
+
+Respond = Callable[[Sender, Outcome], None]
+
+
+class Inbox:
+    """Decodes and hands over. Counters: `requests` (parts), `expired` and `strays` (parts for nobody here)."""
+
+    def __init__(self, operations: Operations, find: Find, respond: Respond) -> None:
+        self._writes, self._reads = operations.writes, operations.reads
+        self._find, self._respond = find, respond
+        self._clock = BrokerClock()
+        self.requests = self.expired = self.strays = 0
+
+    def take(self, message: Arrival, now_ms: float, wall_ms: int) -> None:
+        """One message of the inbox. Raises UndecodableMessage."""
+        kind, body = decode(message.value())
+        if kind == "request":
+            age_ms = self._age_ms(message, now_ms)
+            if age_ms > body["budget_ms"]:
+                self.expired += len(body["parts"])
+            else:
+                self._request(body, int(body["budget_ms"] - age_ms), now_ms, wall_ms)
+        elif kind == "question":
+            self._question(body, now_ms)
+        elif kind == "answer":
+            self._answer(body, now_ms)
+        else:
+            raise UndecodableMessage(f"a {kind} does not belong here")
+
+    def _age_ms(self, message: Arrival, now_ms: float) -> float:
+        kind, stamp_ms = message.timestamp()
+        if kind != TIMESTAMP_LOG_APPEND_TIME:
+            return 0.0  # librdkafka's mock broker: its time of creation is of another host's clock
+        return self._clock.age_ms(now_ms, stamp_ms, message.leader_epoch())
+
+    def _request(self, request: Request, budget_ms: int, now_ms: float, wall_ms: int) -> None:
+        asker, incarnation, counter = request["asker"], request["incarnation"], request["counter"]
+        for index, part in enumerate(request["parts"]):
+            self.requests += 1
+            sender = Sender(asker, incarnation, counter, index)
+            hosted = self._find(part["log"], part["partition"])
+            if hosted is None:
+                self.strays += 1
+                self._respond(sender, Outcome(ReplyStatus.STALE_ROUTE))
+                continue
+            try:
+                self._part(hosted, sender, part, budget_ms, now_ms, wall_ms)
+            except ApiError as error:
+                self._respond(sender, Outcome(ReplyStatus.ERROR, orjson.dumps(error.body())))
+
+    def _part(
+        self, hosted: Hosted, sender: Sender, part: RequestPart, budget_ms: int, now_ms: float, wall_ms: int
+    ) -> None:
+        code = part["operation"]
+        if (write := self._writes.get(code)) is not None:
+            request_id = encode_request_id(RequestId(Incarnation(sender.incarnation), sender.counter, sender.part))
+            change = Write(sender, request_id, part["generation"], part["key"], write(part), budget_ms)
+            hosted.write(change, now_ms, wall_ms)
+        elif (read := self._reads.get(code)) is not None:
+            hosted.query(Query(sender, part["generation"], part["consistent"], read(part)), now_ms)
+        else:
+            raise unknown_operation()
+
+    def _question(self, question: Question, now_ms: float) -> None:
+        hosted = self._find(question["log"], question["partition"])
+        if hosted is not None:
+            asker = NodeName(question["node"])
+            hosted.replica.question(asker, question["incarnation"], question["term"], question["nonce"], now_ms)
+
+    def _answer(self, answer: Answer, now_ms: float) -> None:
+        hosted = self._find(answer["log"], answer["partition"])
+        if hosted is not None:
+            better = answer["caught_up"] and answer["able"]
+            hosted.replica.answer(answer["nonce"], answer["hears_leader"], better, now_ms)

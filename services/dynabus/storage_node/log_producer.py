@@ -1,0 +1,91 @@
+"""Appends to replication logs: one producer per node, and what happens when it fails (I4).
+
+Reports of success are not asked for: a record is accepted when it is read back (I3). After any error or timeout of a
+delivery the fate of what was sent is unknown; the producer is purged and destroyed, and everything unresolved goes
+out again through a new one, identical and in order. The first copy wins, later ones are void.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from dynabus.adapters.kafka.settings import LOG_TIMEOUT_MS, Properties
+from dynabus.adapters.logs import kafka_logger
+
+FULL_MOST_S = LOG_TIMEOUT_MS / 1000 + 0.5
+"""A full queue either moves or times out within this; longer means that the producer hangs."""
+
+FULL_POLL_S = 0.01
+
+
+class LogProducer:
+    """Keeps the order of appends. `failed` says why until `replace`; until then appends are dropped, because
+    whoever appended sends everything unresolved again."""
+
+    def __init__(self, properties: Properties, drop: Callable[[list[Any]], None]) -> None:
+        """`drop` takes a list and lets go of what it holds, somewhere where waiting does no harm."""
+        self._properties = properties
+        self._drop = drop
+        self.failed: str | None = None
+        self._producer = self._make()
+
+    def append(self, topic: str, partition: int, value: bytes) -> None:
+        """Append; waits while the bounded queue is full."""
+        waited_s = 0.0
+        while self.failed is None:
+            try:
+                self._producer.produce(topic, value, None, partition)
+            except BufferError:
+                self._producer.poll(FULL_POLL_S)
+                waited_s += FULL_POLL_S
+                if waited_s > FULL_MOST_S:
+                    self._fail("its queue is full and does not move")
+            except KafkaException as error:
+                self._fail(error.args[0].str())
+            else:
+                return
+
+    def serve(self) -> None:
+        """Hear about failed deliveries; call once per turn, after all appends."""
+        self._producer.poll(0)
+
+    def replace(self) -> None:
+        """A new producer; what the old one still held is dropped."""
+        old = self._producer
+        old.purge()
+        self._producer = self._make()
+        self.failed = None
+        held = [old]
+        del old
+        self._drop(held)
+
+    def __len__(self) -> int:
+        """Records sent whose fate is unknown to the producer."""
+        return len(self._producer)
+
+    def _make(self) -> Producer:
+        # The callbacks of a replaced producer must not condemn the one that followed it.
+        token = self._token = object()
+
+        def delivered(error: KafkaError | None, _message: object) -> None:
+            if error is not None and self._token is token:
+                self._fail(error.str())
+
+        def erred(error: KafkaError) -> None:
+            if error.fatal() and self._token is token:
+                self._fail(error.str())
+
+        own: dict[str, Any] = {
+            "delivery.report.only.error": True,
+            "on_delivery": delivered,
+            "error_cb": erred,
+            "logger": kafka_logger(),
+        }
+        return Producer({**self._properties, **own})
+
+    def _fail(self, why: str) -> None:
+        if self.failed is None:
+            self.failed = why

@@ -1,0 +1,76 @@
+"""Questions to Kafka that take milliseconds or hang while it is away: asked in a thread of their own.
+
+The loop starts a lookup and collects the answer in a later turn, so that requests never wait for one.
+"""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from dynabus.adapters.kafka.topics import TopicAdmin, TopicError, TopicIdentity
+
+TIMEOUT_S = 2.0
+"""For one question; Kafka answers in 2 ms, or in fetch.wait.max.ms behind a parked fetch."""
+
+
+class LogFacts(NamedTuple):
+    """Which log a topic partition is, and what of it exists: offsets low <= offset < high."""
+
+    identity: TopicIdentity
+    low: int
+    high: int
+
+
+class LookupFailed(Exception):
+    """Kafka did not tell; asking again may help."""
+
+
+class Lookups:
+    """One thread that asks. `readers` are told of each topic, so that they need not find out when it is assigned."""
+
+    def __init__(self, admin: TopicAdmin, catch_up: Consumer, main: Consumer) -> None:
+        self._admin, self._catch_up, self._main = admin, catch_up, main
+        self._identities: dict[str, TopicIdentity] = {}
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="lookups")
+
+    def log_facts(self, topic: str, partition: int, fresh: bool = False) -> Future[LogFacts]:
+        """Raises LookupFailed in the future. `fresh`: trust nothing that was told before."""
+        return self._pool.submit(self._log_facts, topic, partition, fresh)
+
+    def introduce(self, topic: str) -> Future[None]:
+        """Make the main consumer know the topic: found out only when it is assigned, that takes a second."""
+        return self._pool.submit(self._introduce, self._main, topic)
+
+    def remove_folder(self, path: Path) -> None:
+        """Deleting gigabytes takes long."""
+        self._pool.submit(shutil.rmtree, path, ignore_errors=True)
+
+    def drop(self, owner: list[Any]) -> None:
+        """Let go of what the list holds: destroying a Kafka client waits for its threads."""
+        self._pool.submit(owner.clear)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _log_facts(self, topic: str, partition: int, fresh: bool) -> LogFacts:
+        try:
+            identity = None if fresh else self._identities.get(topic)
+            if identity is None:
+                identity = self._identities[topic] = self._admin.identity(topic)
+                self._introduce(self._catch_up, topic)
+            found = self._catch_up.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT_S)
+        except (KafkaException, TopicError) as error:
+            raise LookupFailed(str(error)) from error
+        if found is None:
+            raise LookupFailed(f"no answer about {topic} within {TIMEOUT_S} s")
+        return LogFacts(identity, *found)
+
+    def _introduce(self, consumer: Consumer, topic: str) -> None:
+        with suppress(KafkaException):
+            consumer.list_topics(topic, timeout=TIMEOUT_S)

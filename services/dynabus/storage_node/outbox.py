@@ -1,0 +1,123 @@
+"""What a node sends besides log records: replies, questions, answers, heartbeats.
+
+Replies of one loop turn to one request leave as one message, unless that would exceed the message limit. What cannot
+be sent is dropped and counted: routers send their requests again, and elections ask again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from dynabus.adapters.codec import encode
+from dynabus.adapters.kafka.settings import Properties
+from dynabus.adapters.logs import kafka_logger
+from dynabus.core.ids import NodeName
+from dynabus.core.messages import Answer, Heartbeat, Question, ReplyPart
+from dynabus.core.replication.store import Outcome
+from dynabus.core.replication.unresolved import Sender
+from dynabus.core.topics import MESSAGE_LIMIT_BYTES, Topics
+
+REPLY_LIMIT_BYTES = MESSAGE_LIMIT_BYTES - 64 * 1024
+"""Of the parts of one reply; the rest is for prefix, names and Kafka's framing."""
+
+PART_BYTES = 64
+"""An upper bound of what a part takes besides its body and its key."""
+
+FLUSH_S = 1.0
+
+
+class Outbox:
+    """Collects a turn's replies, and sends. `dropped` counts messages that could not be sent."""
+
+    def __init__(self, properties: Properties, topics: Topics, node: NodeName) -> None:
+        self._topics, self._node = topics, node
+        self._reply_topics: dict[str, str] = {}
+        self._replies: dict[tuple[str, int, int], list[tuple[int, Outcome]]] = {}
+        self.sent = 0
+        self.dropped = 0
+        own: dict[str, Any] = {
+            "delivery.report.only.error": True,
+            "on_delivery": self._failed,
+            "logger": kafka_logger(),
+        }
+        self._producer = Producer({**properties, **own})
+
+    def respond(self, sender: Sender, outcome: Outcome) -> None:
+        """Answer one part of a request at the end of this turn."""
+        asker, incarnation, counter, part = sender
+        key = (asker, incarnation, counter)
+        parts = self._replies.get(key)
+        if parts is None:
+            self._replies[key] = [(part, outcome)]
+        else:
+            parts.append((part, outcome))
+
+    def send_replies(self) -> None:
+        """Send what was collected."""
+        if not self._replies:
+            return
+        replies, self._replies = self._replies, {}
+        for (asker, incarnation, counter), answers in replies.items():
+            topic = self._reply_topics.get(asker)
+            if topic is None:
+                topic = self._reply_topics[asker] = self._topics.replies(asker).name
+            for parts in split(answers):
+                message = {"incarnation": incarnation, "counter": counter, "node": self._node, "parts": parts}
+                self._send(topic, encode("reply", message))
+
+    def ask(self, node: NodeName, question: Question) -> None:
+        """Ask another node."""
+        self._send(self._topics.requests(node).name, encode("question", question))
+
+    def tell(self, node: NodeName, answer: Answer) -> None:
+        """Answer another node's question."""
+        self._send(self._topics.requests(node).name, encode("answer", answer))
+
+    def beat(self, heartbeat: Heartbeat) -> None:
+        """Tell everybody."""
+        self._send(self._topics.heartbeats().name, encode("heartbeat", heartbeat), self._node)
+
+    def serve(self) -> None:
+        """Hear about failures; once per turn."""
+        self._producer.poll(0)
+
+    def flush(self) -> None:
+        """Before the process ends."""
+        self._producer.flush(FLUSH_S)
+
+    def _send(self, topic: str, value: bytes, key: str | None = None) -> None:
+        try:
+            self._producer.produce(topic, value, key, 0)
+        except (BufferError, KafkaException):
+            self.dropped += 1
+        else:
+            self.sent += 1
+
+    def _failed(self, error: KafkaError | None, _message: object) -> None:
+        if error is not None:
+            self.dropped += 1
+
+
+def split(answers: list[tuple[int, Outcome]]) -> list[list[ReplyPart]]:
+    """The parts of one request's answers, in lists that each fit into a message."""
+    messages: list[list[ReplyPart]] = [[]]
+    room = REPLY_LIMIT_BYTES
+    for index, outcome in answers:
+        part: ReplyPart = {
+            "index": index,
+            "status": int(outcome.status),
+            "body": outcome.body,
+            "size": outcome.size,
+            "count": outcome.count,
+            "scanned": outcome.scanned,
+            "last": outcome.last,
+        }
+        need = len(outcome.body) + len(outcome.last) + PART_BYTES
+        if need > room and messages[-1]:
+            messages.append([])
+            room = REPLY_LIMIT_BYTES
+        messages[-1].append(part)
+        room -= need
+    return messages

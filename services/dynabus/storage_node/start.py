@@ -1,0 +1,119 @@
+"""From settings to a node that is ready to turn: data folder, Kafka, topics, consumers, replicas.
+
+Order matters: the folder is locked before anything is read, topics are checked before anything is written, metadata
+is read to its end before the first replica is opened, and the inbox is positioned before the first heartbeat tells
+routers to send requests.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from confluent_kafka import KafkaException, TopicPartition
+
+from dynabus.adapters.clock import monotonic_ns
+from dynabus.adapters.kafka.settings import KafkaSettings
+from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
+from dynabus.adapters.log_codec import AvroBodies
+from dynabus.adapters.logs import logger
+from dynabus.core.ids import NodeName, Writer
+from dynabus.core.replication.effects import Surroundings
+from dynabus.core.topics import Topics
+from dynabus.storage_node.config import StorageNodeSettings
+from dynabus.storage_node.data_folder import DataFolder
+from dynabus.storage_node.file_limit import FileLimit
+from dynabus.storage_node.hosting import Hosting, Premises
+from dynabus.storage_node.inbox import Operations
+from dynabus.storage_node.log_producer import LogProducer
+from dynabus.storage_node.lookups import Lookups
+from dynabus.storage_node.metadata import newest_of_all
+from dynabus.storage_node.outbox import Outbox
+from dynabus.storage_node.readers import Readers
+from dynabus.storage_node.service import Parts, StorageNode
+
+RETRY_S = 0.25
+"""Kafka may start at the same time, and its leaders take a moment to be known."""
+
+NONCE_BITS = 62
+"""Of claims and questions: never twice, and it fits Avro's signed long."""
+
+
+class Stopped(Exception):
+    """The process was asked to end before it had begun."""
+
+
+class Start:
+    """Builds a node; `stage` says what it waits for, for whoever asks whether it is ready."""
+
+    def __init__(self, settings: StorageNodeSettings, operations: Operations) -> None:
+        self.stage = "starting"
+        self._settings, self._operations = settings, operations
+        self._topics = Topics(settings.namespace)
+        self.stopped = False
+
+    def stop(self) -> None:
+        """End instead; may be called from a signal handler."""
+        self.stopped = True
+
+    def build(self, folder: DataFolder) -> StorageNode:
+        """Waits for Kafka as long as it takes. Raises Stopped, UnsafeKafka, DataFolderError, FileLimitError."""
+        settings, kafka = self._settings, self._settings.kafka_settings()
+        files = FileLimit()
+        me = Writer(NodeName(settings.name), folder.next_incarnation())
+        admin = TopicAdmin(kafka)
+        self._persist("waiting for Kafka", lambda: self._ensure_topics(admin))
+        readers = Readers(kafka)
+        lookups = Lookups(admin, readers.catch_up, readers.main)
+        dice = random.SystemRandom()
+        around = Surroundings(
+            me,
+            random.Random(dice.random()).random,
+            lambda: dice.getrandbits(NONCE_BITS),
+            AvroBodies(),
+            settings.timing(),
+        )
+        premises = Premises(self._topics, folder, files, around, settings.sync)
+        node = StorageNode(
+            Parts(
+                settings,
+                me,
+                self._topics,
+                readers,
+                Hosting(premises, readers, lookups),
+                LogProducer(kafka.log_producer(), lookups.drop),
+                Outbox(kafka.request_producer(), self._topics, me.node),
+                self._operations,
+            )
+        )
+        self._persist("reading metadata", lambda: self._read_metadata(kafka, readers, node))
+        for topic in (self._topics.requests(me.node), self._topics.heartbeats()):
+            self._persist(f"waiting for topic {topic.name}", lambda name=topic.name: readers.start_at_end(name))  # type: ignore[misc]
+        logger().info("started", incarnation=me.incarnation, zone=settings.zone)
+        return node
+
+    def _ensure_topics(self, admin: TopicAdmin) -> None:
+        topics = self._topics
+        inbox = topics.requests(NodeName(self._settings.name))
+        for warning in admin.ensure([topics.heartbeats(), topics.metadata(), inbox]):
+            logger().warning("kafka", warning=warning)
+
+    def _read_metadata(self, kafka: KafkaSettings, readers: Readers, node: StorageNode) -> None:
+        topic = self._topics.metadata().name
+        messages, next_offset = newest_of_all(kafka, topic)
+        for message in messages:
+            node.learn(message, monotonic_ns() / 1e6)
+        readers.assign_main([TopicPartition(topic, 0, next_offset)])
+
+    def _persist(self, stage: str, attempt: Callable[[], object]) -> None:
+        """Try until it succeeds."""
+        self.stage = stage
+        while not self.stopped:
+            with suppress(KafkaException, TopicError):
+                attempt()
+                return
+            logger().warning("not yet", waiting=stage)
+            time.sleep(RETRY_S)
+        raise Stopped

@@ -1,0 +1,97 @@
+"""Replicas whose place seems to lie outside of their log (I9).
+
+Beyond its end: Kafka lost records that were acknowledged, and this replica may be the only one that has them. Before
+its start: what it still needs was pruned. Either way it must not read on from anywhere else. It freezes with an
+alarm once that has been so for ten seconds, by fresh metadata and offsets of the log's leader; a Kafka leader that
+has just changed may not know its own end yet.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from dynabus.adapters.logs import logger
+from dynabus.storage_node.hosted import Hosted
+from dynabus.storage_node.lookups import LogFacts, LookupFailed, Lookups
+
+CONFIRM_MS = 10_000.0
+ASK_AGAIN_MS = 1000.0
+
+
+@dataclass(slots=True)
+class _Check:
+    since_ms: float
+    ask_at_ms: float
+    facts: Future[LogFacts] | None = None
+
+
+class Suspects:
+    """False where there are none."""
+
+    def __init__(self, lookups: Lookups) -> None:
+        self._lookups = lookups
+        self._checks: dict[Hosted, _Check] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._checks)
+
+    def add(self, hosted: Hosted, now_ms: float) -> None:
+        """Begin to confirm; the replica is not read meanwhile."""
+        if hosted not in self._checks:
+            self._checks[hosted] = _Check(now_ms, now_ms)
+            logger().warning("place outside of the log", partition=str(hosted.partition), place=_next(hosted))
+
+    def forget(self, hosted: Hosted) -> None:
+        """It was closed."""
+        self._checks.pop(hosted, None)
+
+    def step(self, now_ms: float) -> list[Hosted]:
+        """Ask and judge; returns those that are decided: cleared (no alarm) or frozen."""
+        decided = [hosted for hosted, check in self._checks.items() if self._decide(hosted, check, now_ms)]
+        for hosted in decided:
+            del self._checks[hosted]
+        return decided
+
+    def _decide(self, hosted: Hosted, check: _Check, now_ms: float) -> bool:
+        if check.facts is None:
+            if now_ms >= check.ask_at_ms:
+                check.facts = self._lookups.log_facts(hosted.topic, hosted.partition.number, fresh=True)
+            return False
+        if not check.facts.done():
+            return False
+        try:
+            facts = check.facts.result()
+        except LookupFailed:
+            facts = None
+        check.facts, check.ask_at_ms = None, now_ms + ASK_AGAIN_MS
+        return facts is not None and self._judge(hosted, facts, now_ms - check.since_ms, now_ms)
+
+    def _judge(self, hosted: Hosted, facts: LogFacts, for_ms: float, now_ms: float) -> bool:
+        why = outside(hosted, facts)
+        if why is None:
+            hosted.replica.end_offset = facts.high
+            return True
+        if for_ms < CONFIRM_MS:
+            return False
+        hosted.replica.freeze(why, now_ms)
+        return True
+
+
+def outside(hosted: Hosted, facts: LogFacts) -> str | None:
+    """Why the replica's place does not lie in this log, or None where it does."""
+    place = hosted.replica.place
+    if (facts.identity.cluster_id, facts.identity.topic_id) != (place.origin.cluster, place.origin.topic):
+        return f"the log is another one ({facts.identity}) than the one that was read ({place.origin})"
+    if place.next_offset > facts.high:
+        return (
+            f"place {place.next_offset} lies beyond the log's end {facts.high}: Kafka lost acknowledged records; "
+            "recover from the most advanced replica"
+        )
+    if place.next_offset < facts.low:
+        return f"place {place.next_offset} lies before the log's start {facts.low}, which was pruned: clone a replica"
+    return None
+
+
+def _next(hosted: Hosted) -> int:
+    return hosted.replica.place.next_offset
