@@ -179,6 +179,11 @@ class Leader:
         self._append(Kind.SEAL, Seal(children), now_ms)
         return True
 
+    @property
+    def idle(self) -> bool:
+        """No record is unresolved and nobody waits for an answer."""
+        return not self._held and not self.unresolved
+
     def waiting(self) -> list[Sender]:
         """Everybody who still waits for an answer."""
         return [*self.unresolved.senders(), *(held.sender for held in self._held)]

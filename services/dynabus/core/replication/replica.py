@@ -355,6 +355,12 @@ class Replica:
         return end is not None and self.place.next_offset + self._around.timing.caught_up_records >= end
 
     @property
+    def restless(self) -> bool:
+        """Time alone may change something within milliseconds: such a replica needs a tick every 20 ms or so."""
+        leader = self.leader
+        return self.election.stage is not Stage.WATCHING or (leader is not None and not leader.idle)
+
+    @property
     def lag(self) -> int:
         """Records between the place and the log's end; -1 while the end is unknown."""
         return -1 if self.end_offset is None else max(0, self.end_offset - self.place.next_offset)
