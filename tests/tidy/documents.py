@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,25 +51,30 @@ def readme() -> str:
 def service_settings() -> Iterator[tuple[str, type[ServiceSettings]]]:
     """(service, its settings model) of every service."""
     for service, (entry, _) in SERVICES.items():
-        module = importlib.import_module(entry.replace("__main__", "config"))
+        name = entry.replace("__main__", "config")
+        if importlib.util.find_spec(name) is None:
+            continue
+        module = importlib.import_module(name)
         models = [m for m in vars(module).values() if isinstance(m, type) and m.__module__ == module.__name__]
         yield from ((service, model) for model in models if issubclass(model, ServiceSettings))
 
 
 def settings_document() -> str:
     """docs/settings.md as it should be."""
-    sections = [SETTINGS_PREFACE, _section("Every service", ServiceSettings, ())]
-    sections += [_section(service, model, ServiceSettings.model_fields) for service, model in service_settings()]
+    sections = [SETTINGS_PREFACE, _section("Every service", ServiceSettings, [])]
+    common = _rows(ServiceSettings)
+    sections += [_section(service, model, common) for service, model in service_settings()]
     return "\n".join(sections)
 
 
-def _section(title: str, model: type[ServiceSettings], leave_out: object) -> str:
-    rows = [
-        _row(name, field)
-        for name, field in model.model_fields.items()
-        if not isinstance(leave_out, dict) or name not in leave_out or field != leave_out[name]
-    ]
+def _section(title: str, model: type[ServiceSettings], common: list[str]) -> str:
+    """A table of the settings; what is as in every service is left out."""
+    rows = [row for row in _rows(model) if row not in common]
     return "\n".join([f"## {title}", "", "| flag | variable | default | |", "|---|---|---|---|", *rows, ""])
+
+
+def _rows(model: type[ServiceSettings]) -> list[str]:
+    return [_row(name, field) for name, field in model.model_fields.items()]
 
 
 def _row(name: str, field: FieldInfo) -> str:

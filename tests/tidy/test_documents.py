@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dynabus.adapters.ports import choose_ports
+from dynabus.cli.arguments import SERVICES
 from tests.tidy.documents import README, ROOT, SETTINGS, readme, service_settings, settings_document
 
 UP_TIMEOUT_S = 180
@@ -23,6 +24,10 @@ def test_the_readmes_topics_are_the_registrys() -> None:
 
 def test_every_setting_is_documented() -> None:
     assert SETTINGS.read_text() == settings_document(), "run `python -m tests.tidy.documents`"
+
+
+def test_every_service_has_settings() -> None:
+    assert {service for service, _ in service_settings()} == set(SERVICES)
 
 
 def test_every_setting_has_a_description() -> None:

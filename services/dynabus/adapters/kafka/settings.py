@@ -2,7 +2,7 @@
 
 librdkafka's defaults are made for throughput over many brokers; a database waits for every message, so most
 of these take a wait out of the path (Nagle-like batching, back-off after errors, prefetch pauses).
-Source: librdkafka's CONFIGURATION.md, whose names are used here unchanged.
+Source: librdkafka's configuration reference, whose names are used here unchanged.
 """
 
 from __future__ import annotations
