@@ -1,0 +1,35 @@
+"""Capacity units, counted in halves so that they stay whole numbers.
+
+A strongly consistent read costs 1 unit per 4 KB, an eventually consistent one half of that, a write 1 per 1 KB, each
+rounded up, and nothing is free: a missing item costs what the smallest item costs.
+Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/capacity-unit-calculations.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+READ_UNIT_BYTES = 4096
+WRITE_UNIT_BYTES = 1024
+
+
+def read_halves(size: int, consistent: bool) -> int:
+    """Half read units of reading `size` bytes."""
+    units = max(1, -(-size // READ_UNIT_BYTES))
+    return units * 2 if consistent else units
+
+
+def write_halves(size: int) -> int:
+    """Half write units of writing `size` bytes."""
+    return 2 * max(1, -(-size // WRITE_UNIT_BYTES))
+
+
+def consumed(table: str, halves: int, wanted: str) -> dict[str, Any] | None:
+    """The answer's ConsumedCapacity for ReturnConsumedCapacity = NONE | TOTAL | INDEXES."""
+    if wanted == "NONE":
+        return None
+    units = halves / 2
+    answer: dict[str, Any] = {"TableName": table, "CapacityUnits": units}
+    if wanted == "INDEXES":
+        answer["Table"] = {"CapacityUnits": units}
+    return answer

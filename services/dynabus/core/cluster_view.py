@@ -1,0 +1,196 @@
+"""The cluster as one process knows it from metadata and heartbeats: tables, partitions, leaders, nodes.
+
+Pure: fed with decoded messages and the time. A stale view costs a redirect and a re-send, never a wrong answer:
+storage nodes check generation and leadership themselves.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from dynabus.core.messages import Heartbeat, LeaderMetadata, PartitionMetadata, ReplicaState, TableMetadata
+from dynabus.core.operations.schema import KeySchema, key_schema
+
+NODE_SILENT_MS = 4500.0
+"""Three heartbeats: a node that is silent for longer is asked last."""
+
+
+@dataclass(slots=True)
+class Table:
+    """A table as auto-admin published it last, with its partitions in key order."""
+
+    id: str
+    name: str
+    version: int
+    status: str
+    description: dict[str, Any]
+    schema: KeySchema
+    partitions: list[PartitionMetadata]
+    _lowers: list[bytes] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.partitions.sort(key=lambda partition: partition["lower"])
+        self._lowers = [partition["lower"] for partition in self.partitions]
+
+    def partition_of(self, key: bytes) -> PartitionMetadata:
+        """The partition whose range holds an encoded key."""
+        return self.partitions[max(0, bisect_right(self._lowers, key) - 1)]
+
+    def partition_below(self, upper: bytes | None) -> PartitionMetadata:
+        """The last partition that holds keys below `upper` (None: the table's last)."""
+        if upper is None:
+            return self.partitions[-1]
+        at = bisect_right(self._lowers, upper) - 1
+        if at > 0 and self._lowers[at] == upper:
+            at -= 1
+        return self.partitions[max(0, at)]
+
+
+@dataclass(slots=True)
+class Node:
+    """What a storage node's last heartbeat said, and when it was heard."""
+
+    name: str
+    zone: str
+    incarnation: int
+    heard_ms: float
+    stopping: bool
+    replicas: dict[tuple[str, int], ReplicaState]
+
+
+class ClusterView:
+    """Fed by one thread, read by the same."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, Table] = {}
+        """By name; the newest of its name."""
+        self.nodes: dict[str, Node] = {}
+        self._by_id: dict[str, Table] = {}
+        self._leaders: dict[tuple[str, int], tuple[int, str]] = {}
+        self._admin_ms = float("-inf")
+
+    # -- feeding ----------------------------------------------------------------------------------------------
+
+    def take(self, kind: str, message: Any, now_ms: float) -> None:
+        """Any message of the metadata or heartbeats topic; others are ignored."""
+        if kind == "heartbeat":
+            self._heard(message, now_ms)
+        elif kind == "table_metadata":
+            self._table(message)
+        elif kind == "leader_metadata":
+            self._leader(message)
+
+    def _table(self, message: TableMetadata) -> None:
+        known = self._by_id.get(message["id"])
+        if known is not None and known.version >= message["version"]:
+            return
+        if message["status"] == "DELETED":
+            self._forget(message["id"])
+            return
+        description = orjson.loads(message["description"])
+        table = Table(
+            message["id"],
+            message["name"],
+            message["version"],
+            message["status"],
+            description,
+            key_schema(description),
+            list(message["partitions"]),
+        )
+        self._by_id[table.id] = table
+        named = self.tables.get(table.name)
+        if named is None or named.id == table.id or named.version < table.version:
+            self.tables[table.name] = table
+
+    def _forget(self, table_id: str) -> None:
+        known = self._by_id.pop(table_id, None)
+        if known is not None:
+            if self.tables.get(known.name) is known:
+                del self.tables[known.name]
+            for partition in known.partitions:
+                self._leaders.pop((table_id, partition["number"]), None)
+
+    def _leader(self, message: LeaderMetadata) -> None:
+        self._led(message["log"], message["partition"], message["term"], message["node"])
+
+    def _heard(self, message: Heartbeat, now_ms: float) -> None:
+        if message["service"] != "storage-node":
+            self._admin_ms = now_ms
+            return
+        known = self.nodes.get(message["node"])
+        if known is not None and known.incarnation > message["incarnation"]:
+            return
+        replicas = {(state["log"], state["partition"]): state for state in message["replicas"]}
+        self.nodes[message["node"]] = Node(
+            message["node"], message["zone"], message["incarnation"], now_ms, message["stopping"], replicas
+        )
+        for state in message["replicas"]:
+            if state["leading"]:
+                self._led(state["log"], state["partition"], state["term"], message["node"])
+
+    def _led(self, log: str, partition: int, term: int, node: str) -> None:
+        known = self._leaders.get((log, partition))
+        if known is None or known[0] <= term:
+            self._leaders[log, partition] = (term, node)
+
+    # -- asking -----------------------------------------------------------------------------------------------
+
+    def leader(self, log: str, partition: int) -> tuple[int, str] | None:
+        """(term, node) of the leader as far as heard; the highest term wins."""
+        return self._leaders.get((log, partition))
+
+    def hears_admin(self, now_ms: float) -> bool:
+        return now_ms - self._admin_ms < NODE_SILENT_MS
+
+    def alive(self, node: str, now_ms: float) -> bool:
+        known = self.nodes.get(node)
+        return known is not None and not known.stopping and now_ms - known.heard_ms < NODE_SILENT_MS
+
+    def status(self) -> list[dict[str, Any]]:
+        """The member `tables` of `dynabus status --json`."""
+        return [
+            {
+                "name": table.name,
+                "id": table.id,
+                "status": table.status,
+                "partitions": [self._partition_status(table, partition) for partition in table.partitions],
+            }
+            for _, table in sorted(self.tables.items())
+        ]
+
+    def _partition_status(self, table: Table, partition: PartitionMetadata) -> dict[str, Any]:
+        term, leader = self._leaders.get((table.id, partition["number"]), (0, None))
+        upper = partition["upper"]
+        return {
+            "id": partition["number"],
+            "generation": partition["generation"],
+            "index": None,
+            "range": [partition["lower"].hex(), None if upper is None else upper.hex()],
+            "leader": leader,
+            "term": term,
+            "replicas": [self._replica_status(node, table.id, partition["number"]) for node in partition["members"]],
+        }
+
+    def _replica_status(self, name: str, log: str, number: int) -> dict[str, Any]:
+        node = self.nodes.get(name)
+        state = node.replicas.get((log, number)) if node is not None else None
+        if node is None or state is None:
+            return {
+                "node": name,
+                "zone": node.zone if node else None,
+                "state": "unknown",
+                "sequence": None,
+                "lag": None,
+            }
+        return {
+            "node": name,
+            "zone": node.zone,
+            "state": state["state"],
+            "sequence": state["sequence"],
+            "lag": None if state["lag"] < 0 else state["lag"],
+            **({"alarm": state["alarm"]} if state["alarm"] else {}),
+        }

@@ -1,0 +1,63 @@
+"""What an operation asks of the rest of the cluster, and what it knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dynabus.core.messages import ReplyPart
+
+if TYPE_CHECKING:
+    from dynabus.core.cluster_view import ClusterView, Table
+
+
+class Code(IntEnum):
+    """Operation codes of `RequestPart`; numbers are never re-used."""
+
+    PUT = 1
+    GET = 2
+    UPDATE = 3
+    DELETE = 4
+    PAGE = 5
+
+
+class Call(NamedTuple):
+    """One call to one partition of a table: `route` is an encoded key that lies in it."""
+
+    table: Table
+    route: bytes
+    code: Code
+    write: bool
+    consistent: bool
+    key: bytes
+    value: bytes = b""
+    size: int = 0
+    detail: bytes = b""
+
+
+class Control(NamedTuple):
+    """A request to auto-admin; `body` is the checked request as JSON."""
+
+    operation: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the router half may look at besides the request. Region and account go into ARNs only."""
+
+    view: ClusterView
+    region: str
+    account: str
+
+
+Calls = list[Call] | Control
+Reply = ReplyPart | None
+"""None where nobody answered before the deadline."""
+
+Steps = Generator[Calls, list[Reply], bytes]
+"""Yields calls, is sent one reply per call in the same order, returns the answer's JSON."""
+
+Request = dict[str, Any]

@@ -1,0 +1,156 @@
+"""The shape of requests: JSON types first, then constraints, as coral checks them before DynamoDB looks.
+
+A wrong JSON type is a SerializationException at once. Broken constraints are collected, all members of the request
+together, in one ValidationException ("2 validation errors detected: ..."). Members that are null count as absent,
+unknown ones are ignored. Sources: botocore's service model for constraints; the messages are those of DynamoDB as
+published test suites record them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dynabus.core.errors import ApiError, serialization_error, validation_error
+
+_NOT_A_STRUCTURE = "Start of structure or map found where not expected"
+_NOT_A_LIST = "Start of list found where not expected"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member of a request: its JSON type and what its value must satisfy."""
+
+    type: str
+    required: bool = False
+    values: tuple[str, ...] = ()
+    shortest: int | None = None
+    longest: int | None = None
+    pattern: str | None = None
+    least: int | None = None
+    most: int | None = None
+
+
+TABLE_NAME = Member("String", required=True, shortest=1, longest=1024)
+NEW_TABLE_NAME = Member("String", required=True, shortest=3, longest=255, pattern="[a-zA-Z0-9_.-]+")
+TEXT = Member("String")
+FLAG = Member("Boolean")
+NAMES = Member("Map")
+ITEM = Member("Map", required=True)
+KEY = Member("Map", required=True)
+CAPACITY = Member("String", values=("INDEXES", "TOTAL", "NONE"))
+METRICS = Member("String", values=("SIZE", "NONE"))
+ON_FAILURE = Member("String", values=("ALL_OLD", "NONE"))
+RETURN_VALUES = Member("String", values=("ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW"))
+
+EXPRESSIONS: dict[str, Member] = {"ExpressionAttributeNames": NAMES, "ExpressionAttributeValues": NAMES}
+LEGACY = ("Expected", "ConditionalOperator", "AttributesToGet", "AttributeUpdates", "KeyConditions", "QueryFilter")
+_NOT_YET = (*LEGACY, "ScanFilter", "IndexName")
+
+
+def check(body: Any, members: Mapping[str, Member]) -> dict[str, Any]:
+    """The known, non-null members of a request. Raises ApiError."""
+    if body.__class__ is not dict:
+        raise serialization_error(_NOT_A_LIST if body.__class__ is list else "Unexpected value type in payload")
+    present = {name: body[name] for name in members if body.get(name) is not None}
+    for name, value in present.items():
+        _TYPES[members[name].type](value)
+    faults = [fault for name, member in members.items() for fault in _faults(name, member, present.get(name))]
+    if faults:
+        raise detected(faults)
+    return present
+
+
+def detected(faults: list[str]) -> ApiError:
+    """The ValidationException that lists broken constraints; DynamoDB lists ten at most."""
+    noun = "error" if len(faults) == 1 else "errors"
+    return validation_error(f"{len(faults)} validation {noun} detected: {'; '.join(faults[:10])}")
+
+
+def refuse_unbuilt(body: Mapping[str, Any], names: tuple[str, ...] = _NOT_YET) -> None:
+    """Members of features that are not built yet are refused by name, never accepted and ignored (wording ours)."""
+    for name in names:
+        if body.get(name) is not None:
+            raise validation_error(f"{name} is not supported by this version of Dynabus")
+
+
+def fault(value: Any, path: str, constraint: str) -> str:
+    """One broken constraint in DynamoDB's words. `path` is in lower camel case."""
+    shown = "null" if value is None else f"'{value}'"
+    return f"Value {shown} at '{path}' failed to satisfy constraint: {constraint}"
+
+
+def _faults(name: str, member: Member, value: Any) -> list[str]:
+    path = name[0].lower() + name[1:]
+    if value is None:
+        return [fault(None, path, "Member must not be null")] if member.required else []
+    return [fault(value, path, constraint) for constraint in _broken(member, value)]
+
+
+def _broken(member: Member, value: Any) -> list[str]:
+    broken = []
+    if member.values and value not in member.values:
+        broken.append(f"Member must satisfy enum value set: [{', '.join(member.values)}]")
+    if member.pattern is not None and not re.fullmatch(member.pattern, value):
+        broken.append(f"Member must satisfy regular expression pattern: {member.pattern}")
+    if member.shortest is not None and len(value) < member.shortest:
+        broken.append(f"Member must have length greater than or equal to {member.shortest}")
+    if member.longest is not None and len(value) > member.longest:
+        broken.append(f"Member must have length less than or equal to {member.longest}")
+    if member.least is not None and value < member.least:
+        broken.append(f"Member must have value greater than or equal to {member.least}")
+    if member.most is not None and value > member.most:
+        broken.append(f"Member must have value less than or equal to {member.most}")
+    return broken
+
+
+def _string(value: Any) -> None:
+    if value.__class__ is not str:
+        raise _wrong(value, "String")
+
+
+def _boolean(value: Any) -> None:
+    if value.__class__ is str:
+        raise serialization_error("Unexpected token received from parser")
+    if value.__class__ is not bool:
+        raise _wrong(value, "Boolean")
+
+
+def _integer(value: Any) -> None:
+    if value.__class__ is str:
+        raise serialization_error("STRING_VALUE cannot be converted to Integer")
+    if value.__class__ is not int:
+        raise _wrong(value, "Integer")
+
+
+def _map(value: Any) -> None:
+    if value.__class__ is not dict:
+        raise serialization_error(_NOT_A_LIST if value.__class__ is list else "Unexpected field type")
+
+
+def _list(value: Any) -> None:
+    if value.__class__ is not list:
+        raise serialization_error(_NOT_A_STRUCTURE if value.__class__ is dict else "Unexpected field type")
+
+
+def _wrong(value: Any, target: str) -> ApiError:
+    if value.__class__ is dict:
+        return serialization_error(_NOT_A_STRUCTURE)
+    if value.__class__ is list:
+        return serialization_error(f"Unrecognized collection type class java.lang.{target}")
+    if value.__class__ is bool:
+        token = "TRUE_VALUE" if value else "FALSE_VALUE"
+    else:
+        token = "DECIMAL_VALUE" if value.__class__ is float else "NUMBER_VALUE"
+    return serialization_error(f"{token} cannot be converted to {target}")
+
+
+_TYPES: dict[str, Callable[[Any], None]] = {
+    "String": _string,
+    "Boolean": _boolean,
+    "Integer": _integer,
+    "Map": _map,
+    "List": _list,
+}
