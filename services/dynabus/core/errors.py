@@ -30,9 +30,7 @@ class ApiError(Exception):
     (for example `Item` with ReturnValuesOnConditionCheckFailure).
     """
 
-    def __init__(
-        self, type: str, message: str, status: int = 400, extra: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, type: str, message: str, status: int = 400, extra: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.type = type
         self.message = message
@@ -41,11 +39,7 @@ class ApiError(Exception):
 
     def body(self) -> dict[str, Any]:
         """The members of the JSON answer; coral writes `Message` with a capital in serialization errors."""
-        key = (
-            "Message"
-            if self.type.startswith(CORAL) and self.type.endswith("SerializationException")
-            else "message"
-        )
+        key = "Message" if self.type.startswith(CORAL) and self.type.endswith("SerializationException") else "message"
         return {"__type": self.type, key: self.message, **(self.extra or {})}
 
 
@@ -71,9 +65,7 @@ def resource_in_use(message: str) -> ApiError:
 
 def conditional_check_failed(extra: dict[str, Any] | None = None) -> ApiError:
     """A condition evaluated to false; `extra` is `{"Item": ...}` if the caller asked for the old item."""
-    return ApiError(
-        DYNAMODB + "ConditionalCheckFailedException", "The conditional request failed", extra=extra
-    )
+    return ApiError(DYNAMODB + "ConditionalCheckFailedException", "The conditional request failed", extra=extra)
 
 
 def unknown_operation() -> ApiError:

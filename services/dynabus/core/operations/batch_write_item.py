@@ -1,0 +1,122 @@
+"""BatchWriteItem. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
+
+Up to 25 puts and deletes, each on its own: what nobody answered in time comes back as UnprocessedItems. Repeating
+those is harmless, since a put or delete that was applied after all comes to the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from dynabus.core.capacity import consumed, write_halves
+from dynabus.core.errors import internal_server_error, validation_error
+from dynabus.core.messages import ReplyStatus
+from dynabus.core.operations.calls import Call, Code, Context, Reply, Request, Steps
+from dynabus.core.operations.items import Refused, find_table
+from dynabus.core.operations.shapes import CAPACITY, METRICS, Member, check, detected, fault
+from dynabus.core.values import check_item_size, item_size, normalise_item
+
+if TYPE_CHECKING:
+    from dynabus.core.cluster_view import Table
+
+WRITES_MOST = 25
+
+MEMBERS: dict[str, Member] = {
+    "RequestItems": Member("Map", required=True),
+    "ReturnConsumedCapacity": CAPACITY,
+    "ReturnItemCollectionMetrics": METRICS,
+}
+WRITE_MEMBERS: dict[str, Member] = {"PutRequest": Member("Map"), "DeleteRequest": Member("Map")}
+PUT_MEMBERS: dict[str, Member] = {"Item": Member("Map", required=True)}
+DELETE_MEMBERS: dict[str, Member] = {"Key": Member("Map", required=True)}
+
+
+class Wanted(NamedTuple):
+    """One put or delete, as it was asked for and as it is sent."""
+
+    table_name: str
+    asked: Request
+    call: Call
+
+
+def route(body: Request, context: Context) -> Steps:
+    """The router half."""
+    request = check(body, MEMBERS)
+    tables = _checked(request)
+    wanted: list[Wanted] = []
+    for name, writes in tables.items():
+        table = find_table(context, name)
+        calls = [Wanted(name, write, _call(table, write)) for write in writes]
+        if len({each.call.key for each in calls}) < len(calls):
+            raise validation_error("Provided list of item keys contains duplicates")
+        wanted += calls
+    replies = yield [each.call for each in wanted]
+    return _answer(request, wanted, replies)
+
+
+def _checked(request: Request) -> dict[str, list[Request]]:
+    tables = request["RequestItems"]
+    if not tables:
+        raise detected([fault("{}", "requestItems", "Member must have length greater than or equal to 1")])
+    shape = Member("List", required=True)
+    checked: dict[str, list[Request]] = {}
+    for name, writes in tables.items():
+        listed = check({"writes": writes}, {"writes": shape})["writes"]
+        if not 1 <= len(listed) <= WRITES_MOST:
+            raise detected([fault("{" + name + "=[...]}", "requestItems", _LENGTHS)])
+        checked[name] = [_one(check(write, WRITE_MEMBERS)) for write in listed]
+    if sum(map(len, checked.values())) > WRITES_MOST:
+        raise validation_error("Too many items requested for the BatchWriteItem call")
+    return checked
+
+
+_LENGTHS = (
+    "Map value must satisfy constraint: [Member must have length less than or equal to 25, "
+    "Member must have length greater than or equal to 1]"
+)
+
+
+def _one(write: Request) -> Request:
+    if len(write) != 1:
+        raise validation_error(
+            "Supplied AttributeValue has more than one datatypes set, "
+            "must contain exactly one of the supported datatypes"
+            if write
+            else "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
+        )
+    if "PutRequest" in write:
+        return {"PutRequest": {"Item": normalise_item(check(write["PutRequest"], PUT_MEMBERS)["Item"])}}
+    return {"DeleteRequest": {"Key": normalise_item(check(write["DeleteRequest"], DELETE_MEMBERS)["Key"])}}
+
+
+def _call(table: Table, write: Request) -> Call:
+    if "DeleteRequest" in write:
+        key = table.schema.encode(write["DeleteRequest"]["Key"])
+        return Call(table, key, Code.DELETE, True, True, key)
+    item = write["PutRequest"]["Item"]
+    key = table.schema.encode_item(item)
+    size = item_size(item)
+    check_item_size(size)
+    return Call(table, key, Code.PUT, True, True, key, orjson.dumps(item), size)
+
+
+def _answer(request: Request, wanted: list[Wanted], replies: list[Reply]) -> bytes:
+    left: dict[str, list[Request]] = {}
+    halves: dict[str, int] = {}
+    for each, reply in zip(wanted, replies, strict=True):
+        if reply is None:
+            left.setdefault(each.table_name, []).append(each.asked)
+        elif reply["status"] == ReplyStatus.ERROR:
+            raise Refused(reply["body"])
+        else:
+            name = each.call.table.name
+            halves[name] = halves.get(name, 0) + write_halves(reply["size"])
+    if all(reply is None for reply in replies):
+        raise internal_server_error()
+    answer: dict[str, Any] = {"UnprocessedItems": left}
+    level = request.get("ReturnConsumedCapacity", "NONE")
+    if level != "NONE":
+        answer["ConsumedCapacity"] = [consumed(name, units, level) for name, units in halves.items()]
+    return orjson.dumps(answer)

@@ -1,0 +1,26 @@
+"""DescribeTable. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DescribeTable.html
+
+Answered from the router's metadata, which auto-admin publishes after each decision.
+"""
+
+from __future__ import annotations
+
+import orjson
+
+from dynabus.core.errors import resource_not_found
+from dynabus.core.operations.calls import Context, Request, Steps
+from dynabus.core.operations.shapes import TABLE_NAME, Member, check
+
+MEMBERS: dict[str, Member] = {"TableName": TABLE_NAME}
+
+
+def route(body: Request, context: Context) -> Steps:
+    """The router half; asks nobody."""
+    request = check(body, MEMBERS)
+    name = request["TableName"]
+    plain = name.rpartition("/")[2] if name.startswith("arn:") else name
+    table = context.view.tables.get(plain)
+    if table is None:
+        raise resource_not_found(f"Requested resource not found: Table: {plain} not found")
+    yield from ()
+    return orjson.dumps({"Table": {**table.description, "TableStatus": table.status}})

@@ -1,0 +1,120 @@
+"""What the operations on single items share: the table, conditions, the stored form, the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from dynabus.core.capacity import consumed
+from dynabus.core.errors import ApiError, conditional_check_failed, internal_server_error, resource_not_found
+from dynabus.core.expressions import Condition, Placeholders, parse_condition
+from dynabus.core.messages import ReplyStatus, RequestPart
+from dynabus.core.operations.calls import Context, Reply
+from dynabus.core.operations.shapes import NAMES, TEXT, Member
+from dynabus.core.replication.store import Decision, Outcome
+from dynabus.core.rows import Row, decode_row
+from dynabus.core.values import Item, normalise_value
+
+if TYPE_CHECKING:
+    from dynabus.core.cluster_view import Table
+
+CONDITION: dict[str, Member] = {
+    "ConditionExpression": TEXT,
+    "ExpressionAttributeNames": NAMES,
+    "ExpressionAttributeValues": NAMES,
+}
+
+SERVING = frozenset({"ACTIVE", "UPDATING"})
+
+
+def find_table(context: Context, name: str) -> Table:
+    """The table by name or ARN; raises DynamoDB's ResourceNotFoundException while it is not there to use."""
+    table = context.view.tables.get(name.rpartition("/")[2] if name.startswith("arn:") else name)
+    if table is None or table.status not in SERVING:
+        raise resource_not_found("Requested resource not found")
+    return table
+
+
+def placeholders(request: Mapping[str, Any]) -> Placeholders:
+    """Names and values of a request, values in normal form; raises ApiError."""
+    values = request.get("ExpressionAttributeValues")
+    if values is not None:
+        values = {name: normalise_value(value) for name, value in values.items()}
+    return Placeholders(request.get("ExpressionAttributeNames"), values)
+
+
+def bound(detail: Mapping[str, Any]) -> Placeholders:
+    """The same at the storage node, where all is in normal form and checked."""
+    return Placeholders(detail.get("ExpressionAttributeNames"), detail.get("ExpressionAttributeValues"))
+
+
+def detail_of(request: Mapping[str, Any], found: Placeholders, *names: str) -> bytes:
+    """The members that the storage node evaluates, as JSON; empty where there are none."""
+    detail = {name: request[name] for name in names if name in request}
+    if found.names:
+        detail["ExpressionAttributeNames"] = found.names
+    if found.values:
+        detail["ExpressionAttributeValues"] = found.values
+    return orjson.dumps(detail) if detail else b""
+
+
+class Conditional:
+    """The storage-node half of a write's condition: what it is, and what a failure answers."""
+
+    __slots__ = ("_condition", "_return_old", "detail", "found")
+
+    def __init__(self, part: RequestPart) -> None:
+        self.detail: dict[str, Any] = orjson.loads(part["detail"])
+        self.found = bound(self.detail)
+        text = self.detail.get("ConditionExpression")
+        self._condition: Condition | None = parse_condition(text, self.found) if text is not None else None
+        self._return_old = self.detail.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+
+    def refusal(self, row: Row | None, item: Item | None, size: int) -> Decision | None:
+        """The decision if the condition fails, else None. A failed condition is charged like a write."""
+        if self._condition is None or self._condition.matches(item):
+            return None
+        extra = {"Item": item} if self._return_old and item is not None else None
+        body = orjson.dumps(conditional_check_failed(extra).body())
+        return Decision(False, None, Outcome(ReplyStatus.ERROR, body, max(size, row.size if row else 0)))
+
+
+def load(row: bytes | None) -> tuple[Row | None, Item | None]:
+    """The decoded row and its item."""
+    if row is None:
+        return None, None
+    decoded = decode_row(row)
+    return decoded, orjson.loads(decoded.item_json)
+
+
+def refused(error: ApiError, size: int = 0) -> Decision:
+    """An evaluation that raised."""
+    return Decision(False, None, Outcome(ReplyStatus.ERROR, orjson.dumps(error.body()), size))
+
+
+class Refused(Exception):
+    """A storage node answered with an API error: its JSON goes to the client as it is."""
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__(body)
+        self.body = body
+
+
+def settled(reply: Reply) -> Any:
+    """The reply, once it is an answer; raises Refused, or the HTTP 500 of a fate that is unknown."""
+    if reply is None:
+        raise internal_server_error()
+    if reply["status"] == ReplyStatus.ERROR:
+        raise Refused(reply["body"])
+    return reply
+
+
+def answer(attributes: bytes, request: Mapping[str, Any], table: str, halves: int) -> bytes:
+    """`{"Attributes": ..., "ConsumedCapacity": ...}` with what is wanted of it."""
+    members = [b'"Attributes":' + attributes] if attributes else []
+    capacity = consumed(table, halves, request.get("ReturnConsumedCapacity", "NONE"))
+    if capacity is not None:
+        members.append(b'"ConsumedCapacity":' + orjson.dumps(capacity))
+    return b"{" + b",".join(members) + b"}"

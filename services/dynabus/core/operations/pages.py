@@ -1,0 +1,203 @@
+"""Pages: what Query and Scan share. A page ends at 1 MB of items looked at, at the Limit, or at the range's end.
+
+Filters do not count: 1 MB and Limit are measured before them.
+Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Pagination.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from dynabus.core.capacity import consumed, read_halves
+from dynabus.core.errors import validation_error
+from dynabus.core.expressions import Placeholders, parse_condition, parse_projection
+from dynabus.core.messages import ReplyPart, RequestPart
+from dynabus.core.operations.calls import Call, Calls, Code, Reply, Request
+from dynabus.core.operations.items import bound, settled
+from dynabus.core.operations.schema import KeySchema
+from dynabus.core.operations.shapes import CAPACITY, FLAG, NAMES, TABLE_NAME, TEXT, Member
+from dynabus.core.replication.store import Outcome, Read, Reader
+from dynabus.core.rows import decode_row
+from dynabus.core.values import Item, normalise_item
+
+if TYPE_CHECKING:
+    from dynabus.core.cluster_view import Table
+
+PAGE_BYTES = 1024 * 1024
+"""The item that crosses it still belongs to the page."""
+
+ROWS_MOST = 20_000
+"""Rows looked at in one turn of a storage node: 1 MB holds more of the tiniest items, and others wait meanwhile."""
+
+SELECT = Member("String", values=("SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES"))
+
+MEMBERS: dict[str, Member] = {
+    "TableName": TABLE_NAME,
+    "ConsistentRead": FLAG,
+    "ExclusiveStartKey": NAMES,
+    "FilterExpression": TEXT,
+    "ProjectionExpression": TEXT,
+    "Limit": Member("Integer", least=1),
+    "Select": SELECT,
+    "ReturnConsumedCapacity": CAPACITY,
+    "ExpressionAttributeNames": NAMES,
+    "ExpressionAttributeValues": NAMES,
+}
+
+
+def check_select(request: Request) -> None:
+    """Select against ProjectionExpression."""
+    select, projects = request.get("Select"), "ProjectionExpression" in request
+    if select == "ALL_PROJECTED_ATTRIBUTES":
+        raise validation_error(
+            "One or more parameter values were invalid: ALL_PROJECTED_ATTRIBUTES can be used only when "
+            "Querying using an IndexName"
+        )
+    if select == "SPECIFIC_ATTRIBUTES" and not projects:
+        raise validation_error(
+            "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"
+        )
+    if projects and select in ("COUNT", "ALL_ATTRIBUTES"):
+        noun = "only the Count" if select == "COUNT" else "ALL_ATTRIBUTES"
+        raise validation_error(
+            f"Cannot specify the AttributesToGet or ProjectionExpression when choosing to get {noun}"
+        )
+
+
+def check_expressions(request: Request, found: Placeholders, keys: set[str]) -> None:
+    """Filter and projection; a Query's filter may not name the key (`keys`)."""
+    if "FilterExpression" in request:
+        condition = parse_condition(request["FilterExpression"], found, "FilterExpression")
+        for name in sorted(condition.paths() & keys):
+            raise validation_error(
+                "Filter Expression can only contain non-primary key attributes: Primary key attribute: " + name
+            )
+    if "ProjectionExpression" in request:
+        parse_projection(request["ProjectionExpression"], found)
+
+
+def page_detail(request: Request, found: Placeholders, schema: KeySchema, forward: bool) -> dict[str, Any]:
+    """What the storage node needs for every page of this request."""
+    detail: dict[str, Any] = {"Keys": schema.names, "Forward": forward}
+    for name in ("FilterExpression", "ProjectionExpression"):
+        if name in request:
+            detail[name] = request[name]
+    if request.get("Select") == "COUNT":
+        detail["Count"] = True
+    if found.names:
+        detail["ExpressionAttributeNames"] = found.names
+    if found.values:
+        detail["ExpressionAttributeValues"] = found.values
+    return detail
+
+
+def start_key(request: Request, schema: KeySchema) -> bytes | None:
+    """The encoded ExclusiveStartKey, which must be a key of this table."""
+    if "ExclusiveStartKey" not in request:
+        return None
+    key = normalise_item(request["ExclusiveStartKey"])
+    types = {schema.hash: schema.hash_type, schema.range: schema.range_type}
+    fits = len(key) == len(schema.names) and all(name in key and types[name] in key[name] for name in schema.names)
+    if not fits:
+        raise validation_error(
+            "The provided starting key is invalid: The provided key element does not match the schema"
+        )
+    return schema.encode(key)
+
+
+def after(lower: bytes, upper: bytes | None, start: bytes | None, forward: bool) -> tuple[bytes, bytes | None]:
+    """The range that is left behind an exclusive start key."""
+    if start is None:
+        return lower, upper
+    if forward:
+        return max(lower, start + b"\x00"), upper
+    return lower, start if upper is None else min(upper, start)
+
+
+class Page:
+    """What was gathered so far, over as many partitions as it took."""
+
+    def __init__(self) -> None:
+        self.items: list[bytes] = []
+        self.count = self.scanned = self.size = 0
+        self.last = b""
+
+    def add(self, reply: ReplyPart) -> None:
+        if reply["body"]:
+            self.items.append(reply["body"])
+        self.count += reply["count"]
+        self.scanned += reply["scanned"]
+        self.size += reply["size"]
+        self.last = reply["last"]
+
+
+def gather(
+    table: Table, request: Request, detail: dict[str, Any], lower: bytes, upper: bytes | None, start: bytes | None
+) -> Generator[Calls, list[Reply], Page]:
+    """Read pages partition by partition, in key order or against it, until one ends early or the range does."""
+    forward, limit = detail["Forward"], request.get("Limit", 0)
+    lower, upper = after(lower, upper, start, forward)
+    page = Page()
+    while upper is None or lower < upper:
+        partition = table.partition_of(lower) if forward else table.partition_below(upper)
+        first = max(lower, partition["lower"])
+        ends = [bound for bound in (upper, partition["upper"]) if bound is not None]
+        behind = min(ends) if ends else None
+        sent = orjson.dumps({**detail, "Budget": PAGE_BYTES - page.size, "Open": behind is None})
+        left = limit - page.scanned if limit else 0
+        consistent = request.get("ConsistentRead", False)
+        (reply,) = yield [Call(table, first, Code.PAGE, False, consistent, first, behind or b"", left, sent)]
+        page.add(settled(reply))
+        if page.last or behind is None or (not forward and first <= lower):
+            return page
+        lower, upper = (behind, upper) if forward else (lower, first)
+    return page
+
+
+def page_answer(page: Page, table: Table, request: Request) -> bytes:
+    """The answer's JSON."""
+    members = [b'"Count":%d,"ScannedCount":%d' % (page.count, page.scanned)]
+    if request.get("Select") != "COUNT":
+        members.insert(0, b'"Items":[' + b",".join(page.items) + b"]")
+    if page.last:
+        members.append(b'"LastEvaluatedKey":' + page.last)
+    wanted = request.get("ReturnConsumedCapacity", "NONE")
+    if wanted != "NONE":
+        halves = read_halves(page.size, request.get("ConsistentRead", False))
+        members.append(b'"ConsumedCapacity":' + orjson.dumps(consumed(table.name, halves, wanted)))
+    return b"{" + b",".join(members) + b"}"
+
+
+def node(part: RequestPart) -> Read:
+    """The storage-node half: part of one page from one partition. `last` is the JSON of the last key looked at."""
+    detail = orjson.loads(part["detail"])
+    found = bound(detail)
+    text = detail.get("FilterExpression")
+    matches = parse_condition(text, found, "FilterExpression").matches if text is not None else None
+    text = detail.get("ProjectionExpression")
+    project = parse_projection(text, found).apply if text is not None else None
+    lower, upper = part["key"], None if detail["Open"] else part["value"]
+    limit, budget, counts = part["size"] or ROWS_MOST, detail["Budget"], detail.get("Count", False)
+    keys, reverse = detail["Keys"], not detail["Forward"]
+
+    def read(store: Reader) -> Outcome:
+        items: list[bytes] = []
+        count = scanned = size = 0
+        for _, raw in store.scan(lower, upper, reverse):
+            row = decode_row(raw)
+            scanned, size = scanned + 1, size + row.size
+            item: Item | None = orjson.loads(row.item_json) if matches or project else None
+            if matches is None or matches(item):
+                count += 1
+                if not counts:
+                    items.append(row.item_json if project is None or item is None else orjson.dumps(project(item)))
+            if scanned >= limit or size >= budget or scanned >= ROWS_MOST:
+                whole = item if item is not None else orjson.loads(row.item_json)
+                last = orjson.dumps({name: whole[name] for name in keys})
+                return Outcome(body=b",".join(items), size=size, count=count, scanned=scanned, last=last)
+        return Outcome(body=b",".join(items), size=size, count=count, scanned=scanned)
+
+    return read

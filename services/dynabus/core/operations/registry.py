@@ -1,0 +1,53 @@
+"""All operations: by name for routers, by code for storage nodes. What is not here is an unknown operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from dynabus.core.messages import RequestPart
+from dynabus.core.operations import (
+    batch_get_item,
+    batch_write_item,
+    create_table,
+    delete_item,
+    delete_table,
+    describe_table,
+    get_item,
+    list_tables,
+    pages,
+    put_item,
+    query,
+    scan,
+    update_item,
+)
+from dynabus.core.operations.calls import Code, Context, Request, Steps
+from dynabus.core.replication.store import Evaluate, Read
+
+routes: Mapping[str, Callable[[Request, Context], Steps]] = {
+    "BatchGetItem": batch_get_item.route,
+    "BatchWriteItem": batch_write_item.route,
+    "CreateTable": create_table.route,
+    "DeleteItem": delete_item.route,
+    "DeleteTable": delete_table.route,
+    "DescribeTable": describe_table.route,
+    "GetItem": get_item.route,
+    "ListTables": list_tables.route,
+    "PutItem": put_item.route,
+    "Query": query.route,
+    "Scan": scan.route,
+    "UpdateItem": update_item.route,
+}
+"""The router halves."""
+
+writes: Mapping[int, Callable[[RequestPart], Evaluate]] = {
+    Code.PUT: put_item.node,
+    Code.UPDATE: update_item.node,
+    Code.DELETE: delete_item.node,
+}
+"""The storage-node halves of changes: only the leader evaluates them."""
+
+reads: Mapping[int, Callable[[RequestPart], Read]] = {
+    Code.GET: get_item.node,
+    Code.PAGE: pages.node,
+}
+"""The storage-node halves of reads."""

@@ -1,0 +1,130 @@
+"""UpdateItem. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html
+
+Evaluated at the leader against the previous row; the log carries the new row, never the expression (I5).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from dynabus.core.capacity import write_halves
+from dynabus.core.errors import ApiError, validation_error
+from dynabus.core.expressions import parse_condition, parse_update
+from dynabus.core.messages import RequestPart
+from dynabus.core.operations.calls import Call, Code, Context, Request, Steps
+from dynabus.core.operations.items import (
+    CONDITION,
+    Conditional,
+    answer,
+    detail_of,
+    find_table,
+    load,
+    placeholders,
+    refused,
+    settled,
+)
+from dynabus.core.operations.schema import KeySchema
+from dynabus.core.operations.shapes import (
+    CAPACITY,
+    KEY,
+    METRICS,
+    ON_FAILURE,
+    RETURN_VALUES,
+    TABLE_NAME,
+    TEXT,
+    Member,
+    check,
+    refuse_unbuilt,
+)
+from dynabus.core.replication.store import Decision, Evaluate, Outcome
+from dynabus.core.rows import encode_row
+from dynabus.core.values import Item, check_item_size, item_size, normalise_item
+
+MEMBERS: dict[str, Member] = {
+    "TableName": TABLE_NAME,
+    "Key": KEY,
+    "UpdateExpression": TEXT,
+    "ReturnValues": RETURN_VALUES,
+    "ReturnConsumedCapacity": CAPACITY,
+    "ReturnItemCollectionMetrics": METRICS,
+    "ReturnValuesOnConditionCheckFailure": ON_FAILURE,
+    **CONDITION,
+}
+
+_SENT = ("UpdateExpression", "ConditionExpression", "ReturnValues", "ReturnValuesOnConditionCheckFailure")
+
+
+def route(body: Request, context: Context) -> Steps:
+    """The router half."""
+    request = check(body, MEMBERS)
+    refuse_unbuilt(body)
+    key_item = normalise_item(request["Key"])
+    found = placeholders(request)
+    written: set[str] = set()
+    if "UpdateExpression" in request:
+        written = parse_update(request["UpdateExpression"], found).attribute_names()
+    if "ConditionExpression" in request:
+        parse_condition(request["ConditionExpression"], found)
+    found.check_all_used()
+    table = find_table(context, request["TableName"])
+    key = table.schema.encode(key_item)
+    _refuse_key_changes(table.schema, written)
+    detail = detail_of(request, found, *_SENT)
+    # The key itself travels as the value: a new item begins with it.
+    (reply,) = yield [Call(table, key, Code.UPDATE, True, True, key, orjson.dumps(key_item), detail=detail)]
+    done = settled(reply)
+    return answer(done["body"], request, table.name, write_halves(done["size"]))
+
+
+def _refuse_key_changes(schema: KeySchema, written: set[str]) -> None:
+    for name in schema.names:
+        if name in written:
+            raise validation_error(
+                f"One or more parameter values were invalid: Cannot update attribute {name}. "
+                "This attribute is part of the key"
+            )
+
+
+def node(part: RequestPart) -> Evaluate:
+    """The storage-node half."""
+    condition = Conditional({**part, "detail": part["detail"] or b"{}"})
+    detail = condition.detail
+    text = detail.get("UpdateExpression")
+    update = parse_update(text, condition.found) if text is not None else None
+    key: Item = orjson.loads(part["value"])
+    wanted = detail.get("ReturnValues", "NONE")
+
+    def evaluate(old: bytes | None, wall_ms: int) -> Decision:
+        row, item = load(old)
+        refusal = condition.refusal(row, item, 0)
+        if refusal is not None:
+            return refusal
+        old_size = row.size if row is not None else 0
+        try:
+            if update is None:
+                new, touched_old, touched_new = (item or key), {}, {}
+            else:
+                new, touched_old, touched_new = update.apply(item, key)
+            size = item_size(new)
+            check_item_size(size, update=True)
+        except ApiError as error:
+            return refused(error, old_size)
+        body = _attributes(wanted, item, new, touched_old, touched_new)
+        outcome = Outcome(body=body, size=max(size, old_size))
+        return Decision(True, encode_row(orjson.dumps(new), size, wall_ms), outcome)
+
+    return evaluate
+
+
+def _attributes(wanted: str, item: Item | None, new: Item, touched_old: Any, touched_new: Any) -> bytes:
+    """The answer's Attributes; DynamoDB leaves the member out where there is nothing in it."""
+    attributes = {
+        "NONE": None,
+        "ALL_OLD": item,
+        "ALL_NEW": new,
+        "UPDATED_OLD": touched_old,
+        "UPDATED_NEW": touched_new,
+    }[wanted]
+    return orjson.dumps(attributes) if attributes else b""

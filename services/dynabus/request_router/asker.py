@@ -1,0 +1,177 @@
+"""Requests under way: which node was asked, when to ask again, what has come back (I10).
+
+All calls of one request that go to one partition travel in one message, under one counter, and a re-send repeats that
+message with the same counter and the same parts in the same order: a part's request id never changes. (Grouping by
+node instead would save messages and change the ids whenever a leader moves.)
+
+Pure bookkeeping on one thread: the shell produces what `Send` says and feeds replies, heartbeats and time.
+"""
+
+from __future__ import annotations
+
+from asyncio import Future
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from dynabus.core.cluster_view import ClusterView
+from dynabus.core.errors import CORAL_AVAILABILITY, ApiError
+from dynabus.core.messages import PartitionMetadata, Reply, ReplyPart, ReplyStatus, RequestPart
+from dynabus.core.operations.calls import Call, Control
+
+SETTLED = frozenset({ReplyStatus.OK, ReplyStatus.ERROR})
+REDIRECTS_MOST = 3
+"""Followed at once between two re-sends; beyond it two nodes that name each other would be asked in circles."""
+
+SILENT_TRIES = 2
+"""After so many re-sends without an answer others than the believed leader are asked too."""
+
+
+class Send(NamedTuple):
+    """A message to produce: to a storage node's inbox, or (node None) to the control topic."""
+
+    node: str | None
+    counter: int
+    budget_ms: int
+    parts: list[RequestPart]
+    control: Control | None
+
+
+@dataclass(slots=True)
+class Asking:
+    """One message under way and who waits for it."""
+
+    counter: int
+    calls: list[Call]
+    control: Control | None
+    replies: list[ReplyPart | None]
+    left: int
+    deadline_ms: float
+    future: Future[list[ReplyPart | None]]
+    next_send_ms: float = 0.0
+    tries: int = 0
+    redirects: int = 0
+    target: str | None = None
+    partition: int = -1
+
+
+class Asker:
+    """The in-flight map. `choose` picks one of several nodes (random in production)."""
+
+    def __init__(
+        self,
+        view: ClusterView,
+        send: Callable[[Send], None],
+        choose: Callable[[list[str]], str],
+        resend_ms: float,
+        most: int,
+    ) -> None:
+        self._view, self._send, self._choose = view, send, choose
+        self._resend_ms, self._most = resend_ms, most
+        self._under_way: dict[int, Asking] = {}
+        self._counter = 0
+        self.resent = 0
+
+    def __len__(self) -> int:
+        return len(self._under_way)
+
+    def next_counter(self) -> int:
+        self._counter += 1
+        return self._counter
+
+    def ask(self, asking: Asking, now_ms: float) -> None:
+        """Begin. Raises ApiError (throttling) where too much is under way."""
+        if len(self._under_way) >= self._most:
+            raise ApiError(
+                CORAL_AVAILABILITY + "ThrottlingException", "Rate of requests exceeds the allowed throughput."
+            )
+        self._under_way[asking.counter] = asking
+        self._dispatch(asking, now_ms)
+
+    def forget(self, counter: int) -> None:
+        """The client is gone."""
+        self._under_way.pop(counter, None)
+
+    def take(self, reply: Reply, now_ms: float) -> None:
+        """A reply of this incarnation."""
+        asking = self._under_way.get(reply["counter"])
+        if asking is None:
+            return
+        hint: str | None = None
+        for part in reply["parts"]:
+            if part["status"] in SETTLED:
+                index = part["index"]
+                if asking.replies[index] is None:
+                    asking.replies[index] = part
+                    asking.left -= 1
+            elif part["status"] == ReplyStatus.NOT_LEADER:
+                hint = part["body"].decode()
+        if asking.left == 0:
+            del self._under_way[asking.counter]
+            if not asking.future.done():
+                asking.future.set_result(asking.replies)
+        elif hint and hint != asking.target and asking.redirects < REDIRECTS_MOST:
+            asking.redirects += 1
+            self._dispatch(asking, now_ms, hint)
+
+    def leaders_changed(self, now_ms: float) -> None:
+        """A heartbeat named another leader: who waits at the old one asks the new one at once."""
+        for asking in self._under_way.values():
+            if asking.calls and asking.calls[0].consistent:
+                led = self._view.leader(asking.calls[0].table.id, asking.partition)
+                if led is not None and led[1] != asking.target and asking.redirects < REDIRECTS_MOST:
+                    asking.redirects += 1
+                    self._dispatch(asking, now_ms, led[1])
+
+    def tick(self, now_ms: float) -> None:
+        """Send again what was met with silence; give up what is past its deadline."""
+        for asking in [each for each in self._under_way.values() if each.next_send_ms <= now_ms]:
+            if now_ms >= asking.deadline_ms:
+                del self._under_way[asking.counter]
+                if not asking.future.done():
+                    asking.future.set_result(asking.replies)
+            else:
+                asking.redirects = 0
+                self.resent += 1
+                self._dispatch(asking, now_ms)
+
+    def _dispatch(self, asking: Asking, now_ms: float, target: str | None = None) -> None:
+        asking.tries += 1
+        asking.next_send_ms = min(now_ms + self._resend_ms, asking.deadline_ms)
+        budget_ms = max(1, int(asking.deadline_ms - now_ms))
+        if asking.control is not None:
+            self._send(Send(None, asking.counter, budget_ms, [], asking.control))
+            return
+        call = asking.calls[0]
+        table = self._view.tables.get(call.table.name)
+        if table is None or table.id != call.table.id:
+            table = call.table
+        partition = table.partition_of(call.route)
+        asking.partition = partition["number"]
+        asking.target = target or self._target(call, table.id, partition, asking.tries, now_ms)
+        parts = [_part(each, table.id, partition) for each in asking.calls]
+        self._send(Send(asking.target, asking.counter, budget_ms, parts, None))
+
+    def _target(self, call: Call, log: str, partition: PartitionMetadata, tries: int, now_ms: float) -> str:
+        members = partition["members"]
+        if not call.consistent:
+            living = [node for node in members if self._view.alive(node, now_ms)]
+            return self._choose(living or members)
+        led = self._view.leader(log, partition["number"])
+        if led is None or (tries > SILENT_TRIES and tries % 2):
+            return self._choose(members)
+        return led[1]
+
+
+def _part(call: Call, log: str, partition: PartitionMetadata) -> RequestPart:
+    return {
+        "operation": call.code,
+        "log": log,
+        "partition": partition["number"],
+        "generation": partition["generation"],
+        "consistent": call.consistent,
+        "key": call.key,
+        "value": call.value,
+        "size": call.size,
+        "detail": call.detail,
+    }

@@ -1,0 +1,107 @@
+"""The router's Kafka side: one producer, and one thread that consumes and hands over whole batches.
+
+The thread polls once and drains what is there; the event loop is woken once per batch, not once per message.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, Message, Producer, TopicPartition
+
+from dynabus.adapters.codec import UndecodableMessage, decode, encode
+from dynabus.adapters.kafka.settings import KafkaSettings
+from dynabus.adapters.logs import kafka_logger, logger
+from dynabus.core.topics import Topics
+
+DRAIN_MOST = 1000
+"""Messages per batch: more would let HTTP wait."""
+
+POLL_S = 0.15
+"""Below 200 ms the client does not wake up in between by itself."""
+
+Batch = list[tuple[str, Any]]
+
+
+class Bus:
+    """`deliver` is called in the consuming thread with decoded messages; `loaded` is set at the end of metadata."""
+
+    def __init__(self, kafka: KafkaSettings, topics: Topics, name: str, deliver: Callable[[Batch], None]) -> None:
+        self._producer = Producer(kafka.request_producer(), logger=kafka_logger())
+        self._consumer = Consumer(kafka.loop_consumer(partition_eof=True), logger=kafka_logger())
+        self._metadata = topics.metadata().name
+        self._deliver = deliver
+        self._stop = threading.Event()
+        self.loaded = threading.Event()
+        self.undecodable = 0
+        self._consumer.assign(
+            [
+                TopicPartition(self._metadata, 0, OFFSET_BEGINNING),
+                TopicPartition(topics.heartbeats().name, 0, OFFSET_END),
+                TopicPartition(topics.replies(name).name, 0, OFFSET_END),
+            ]
+        )
+        self._thread = threading.Thread(target=self._consume, name="bus", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def produce(self, topic: str, kind: str, message: Mapping[str, Any]) -> None:
+        """Hand a message to librdkafka; a full queue drops it, and the re-send repeats it."""
+        try:
+            self._producer.produce(topic, encode(kind, message))
+        except BufferError:
+            logger().warning("request queue is full", topic=topic)
+
+    def poll(self) -> None:
+        """Let the producer do its bookkeeping."""
+        self._producer.poll(0)
+
+    def close(self) -> None:
+        """Stop consuming and send what is queued."""
+        self._stop.set()
+        self._thread.join(2)
+        self._producer.flush(1)
+        self._consumer.close()
+
+    def _consume(self) -> None:
+        while not self._stop.is_set():
+            first = self._consumer.poll(POLL_S)
+            if first is None:
+                continue
+            batch: Batch = []
+            for message in (first, *self._consumer.consume(DRAIN_MOST, timeout=0)):
+                self._take(message, batch)
+            if batch:
+                self._deliver(batch)
+
+    def _take(self, message: Message, batch: Batch) -> None:
+        error = message.error()
+        if error is not None:
+            self._note(message, error)
+            return
+        value = message.value()
+        if value is None:
+            return
+        try:
+            batch.append(decode(value))
+        except UndecodableMessage as fault:
+            self.undecodable += 1
+            if self.undecodable & (self.undecodable - 1) == 0:
+                logger().warning(
+                    "undecodable message", topic=message.topic(), offset=message.offset(), reason=str(fault)
+                )
+
+    def _note(self, message: Message, error: KafkaError) -> None:
+        if error.code() == KafkaError._PARTITION_EOF:
+            if message.topic() == self._metadata:
+                self.loaded.set()
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+            # Old requests and heartbeats expired under a long pause: what counts is what comes now.
+            topic, partition = message.topic(), message.partition()
+            where = OFFSET_BEGINNING if topic == self._metadata else OFFSET_END
+            self._consumer.seek(TopicPartition(topic or "", partition or 0, where))
+        elif error.code() not in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
+            logger().warning("kafka", topic=message.topic(), reason=error.str())

@@ -1,0 +1,172 @@
+"""The router's shell: runs an operation's steps over the bus and answers with the bytes for HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable
+from typing import Any
+
+import orjson
+
+from dynabus.adapters.clock import monotonic_ms, new_incarnation
+from dynabus.core.cluster_view import ClusterView
+from dynabus.core.messages import ReplyPart
+from dynabus.core.operations.calls import Call, Context, Control
+from dynabus.core.operations.registry import routes
+from dynabus.core.topics import Topics
+from dynabus.request_router.asker import Asker, Asking, Send
+from dynabus.request_router.bus import Batch, Bus
+from dynabus.request_router.config import RouterSettings
+
+TICK_S = 0.025
+"""How exact re-sends are; a tick over an empty map costs nothing."""
+
+TABLE_SEEN_S = 1.0
+"""After CreateTable and DeleteTable the router waits so long to see it itself, so that the client does too."""
+
+
+class Router:
+    """One request router. Everything but `Bus` runs in the event loop."""
+
+    def __init__(self, settings: RouterSettings) -> None:
+        self.settings = settings
+        self.topics = Topics(settings.namespace)
+        self.view = ClusterView()
+        self.incarnation = new_incarnation()
+        self.asker = Asker(self.view, self._send, random.choice, settings.resend_ms, settings.in_flight_most)
+        self._context = Context(self.view, settings.region, settings.account)
+        self._bus: Bus | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ticker: asyncio.Task[None] | None = None
+
+    # -- life -------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Connect to the bus; returns at once, `readiness` says when the router can work."""
+        self._loop = asyncio.get_running_loop()
+        self._bus = Bus(self.settings.kafka_settings(), self.topics, self.settings.name, self._deliver)
+        self._bus.start()
+        self._ticker = asyncio.create_task(self._tick())
+
+    async def stop(self) -> None:
+        if self._ticker is not None:
+            self._ticker.cancel()
+        if self._bus is not None:
+            await asyncio.to_thread(self._bus.close)
+
+    def readiness(self) -> str | None:
+        """Why the router cannot work yet, or None."""
+        now_ms = monotonic_ms()
+        if self._bus is None or not self._bus.loaded.is_set():
+            return "reading metadata"
+        if not any(self.view.alive(node, now_ms) for node in self.view.nodes):
+            return "no storage node is heard"
+        if not self.view.hears_admin(now_ms) and not self.view.tables:
+            return "auto-admin is not heard"
+        return None
+
+    @property
+    def undecodable(self) -> int:
+        return self._bus.undecodable if self._bus is not None else 0
+
+    # -- one request ------------------------------------------------------------------------------------------
+
+    async def run(self, operation: str, body: Any, counter: int) -> bytes:
+        """The answer's JSON of one API request. Raises ApiError, or Refused with a storage node's error."""
+        deadline_ms = monotonic_ms() + self.settings.request_deadline_ms
+        steps = routes[operation](body, self._context)
+        try:
+            calls = next(steps)
+            while True:
+                calls = steps.send(await self._ask(calls, deadline_ms, counter))
+                counter = 0
+        except StopIteration as done:
+            answer: bytes = done.value
+        if operation in ("CreateTable", "DeleteTable"):
+            await self._see_table(operation, answer)
+        return answer
+
+    async def _ask(self, calls: list[Call] | Control, deadline_ms: float, counter: int) -> list[ReplyPart | None]:
+        if isinstance(calls, Control):
+            return await self._ask_together([], calls, deadline_ms, counter)
+        if len(calls) == 1:
+            return await self._ask_together(calls, None, deadline_ms, counter)
+        groups: dict[tuple[str, int, bool], list[int]] = {}
+        for index, call in enumerate(calls):
+            where = (call.table.id, call.table.partition_of(call.route)["number"], call.consistent)
+            groups.setdefault(where, []).append(index)
+        answers = await asyncio.gather(
+            *(self._ask_together([calls[i] for i in group], None, deadline_ms, 0) for group in groups.values())
+        )
+        replies: list[ReplyPart | None] = [None] * len(calls)
+        for group, found in zip(groups.values(), answers, strict=True):
+            for index, reply in zip(group, found, strict=True):
+                replies[index] = reply
+        return replies
+
+    def _ask_together(
+        self, calls: list[Call], control: Control | None, deadline_ms: float, counter: int
+    ) -> Awaitable[list[ReplyPart | None]]:
+        assert self._loop is not None
+        future: asyncio.Future[list[ReplyPart | None]] = self._loop.create_future()
+        count = len(calls) or 1
+        number = counter or self.asker.next_counter()
+        asking = Asking(number, calls, control, [None] * count, count, deadline_ms, future)
+        self.asker.ask(asking, monotonic_ms())
+        return future
+
+    async def _see_table(self, operation: str, answer: bytes) -> None:
+        description = orjson.loads(answer)["TableDescription"]
+        name, table_id = description["TableName"], description["TableId"].replace("-", "")
+        end_ms = monotonic_ms() + 1000 * TABLE_SEEN_S
+        while monotonic_ms() < end_ms:
+            table = self.view.tables.get(name)
+            known = table is not None and table.id == table_id
+            if operation == "CreateTable" and known:
+                return
+            if operation == "DeleteTable" and (table is None or not known or table.status == "DELETING"):
+                return
+            await asyncio.sleep(0.005)
+
+    # -- the bus ----------------------------------------------------------------------------------------------
+
+    def _send(self, send: Send) -> None:
+        assert self._bus is not None
+        common = {
+            "asker": self.settings.name,
+            "incarnation": self.incarnation,
+            "counter": send.counter,
+            "budget_ms": send.budget_ms,
+        }
+        if send.control is not None:
+            message = {**common, "operation": send.control.operation, "body": send.control.body}
+            self._bus.produce(self.topics.control().name, "control_request", message)
+        elif send.node is not None:
+            topic = f"{self.topics.namespace}.requests.{send.node}"
+            self._bus.produce(topic, "request", {**common, "parts": send.parts})
+
+    def _deliver(self, batch: Batch) -> None:
+        """In the bus thread."""
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._take, batch)
+
+    def _take(self, batch: Batch) -> None:
+        now_ms = monotonic_ms()
+        view_changed = False
+        for kind, message in batch:
+            if kind == "reply":
+                if message["incarnation"] == self.incarnation:
+                    self.asker.take(message, now_ms)
+            else:
+                self.view.take(kind, message, now_ms)
+                view_changed = True
+        if view_changed:
+            self.asker.leaders_changed(now_ms)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S if self.asker else 4 * TICK_S)
+            self.asker.tick(monotonic_ms())
+            if self._bus is not None:
+                self._bus.poll()
