@@ -53,7 +53,9 @@ def wait_until(what: str, condition: Callable[[], Any], timeout_s: float = 20.0)
 class Node:
     """A storage node's process."""
 
-    def __init__(self, bootstrap: str, namespace: str, name: str, zone: str, folder: Path, **settings: object) -> None:
+    def __init__(
+        self, bootstrap: str, namespace: str, name: str, zone: str, folder: Path, **settings: object
+    ) -> None:
         self.name, self.log = name, folder / f"{name}.log"
         self.ops_port = choose_ports(1)[0]
         self._environment = {
@@ -197,7 +199,6 @@ class Router:
         """One part, asked until it is answered; of `node` alone where one is named."""
         counter = self.next_counter()
         deadline = time.monotonic() + timeout_s
-        others = [name for name in self.nodes if name != self.leader]
         while time.monotonic() < deadline:
             self.send(node or self.leader, counter, [part])
             resend = time.monotonic() + RESEND_S
@@ -211,7 +212,7 @@ class Router:
                         self.leader = reply["body"].decode()
                         resend = 0.0
             if node is None and resend:
-                self.leader = others[0] if self.leader not in others else others[(others.index(self.leader) + 1) % len(others)]
+                self.leader = self.nodes[(self.nodes.index(self.leader) + 1) % len(self.nodes)]
         raise AssertionError(f"no answer within {timeout_s} s")
 
 
@@ -241,5 +242,5 @@ def _part(
         "key": key,
         "value": value,
         "size": size,
-        "detail": b"{}",
+        "detail": b"",
     }

@@ -1,0 +1,12 @@
+"""Auto-admin: the control plane. Policy and inventory -> planner -> decision -> executor.
+
+Its truth is the admin log, which it runs with the very `Replica` that storage nodes run, without members and without
+leases. Every decision is a mutation of that log; nothing outside is done before it is accepted, and everything that
+is done can be done again, so that a successor goes on wherever this process died.
+
+* `planner`    which nodes get which replicas (pure)
+* `decisions`  what a request makes of a table's row (pure)
+* `workflow`   what is left to do for a table (pure)
+* `executor`   topics and genesis records, in a thread of its own
+* `service`    the loop
+"""

@@ -12,17 +12,17 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from dynabus.adapters.data_folder import DataFolder, DataFolderError
 from dynabus.adapters.kafka.settings import KafkaConfigError
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.logs import configure_logs, logger
 from dynabus.adapters.ops_server import OpsServer
 from dynabus.adapters.settings import load_settings
 from dynabus.core.errors import InvariantError
+from dynabus.core.operations import registry
 from dynabus.storage_node.config import StorageNodeSettings
-from dynabus.storage_node.data_folder import DataFolder, DataFolderError
 from dynabus.storage_node.file_limit import FileLimitError
 from dynabus.storage_node.inbox import Operations
-from dynabus.storage_node.operations import OPERATIONS
 from dynabus.storage_node.ops import Ops
 from dynabus.storage_node.start import Start, Stopped
 
@@ -36,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
     settings = load_settings(StorageNodeSettings, argv, PROGRAM)
     configure_logs(settings.name, settings.log_level)
     try:
-        return serve(settings, OPERATIONS)
+        return serve(settings, registry)
     except (DataFolderError, FileLimitError, KafkaConfigError, UnsafeKafka, OSError) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return EXIT_CANNOT_RUN

@@ -14,9 +14,11 @@ from dynabus.adapters.log_codec import encode_place
 from dynabus.adapters.logs import logger
 from dynabus.core.ids import PartitionId
 from dynabus.core.replication.effects import Query, Write
+from dynabus.core.replication.election import Stage
 from dynabus.core.replication.records import Record
 from dynabus.core.replication.replica import Replica
 from dynabus.core.rows import CorruptRow
+from dynabus.storage_node.readers import By, Log
 
 BROKEN_STORE = (StoreError, CorruptRow)
 
@@ -28,16 +30,16 @@ class Hosted:
         "committed_offset",
         "dirty_since_ms",
         "failed",
+        "log",
         "partition",
         "replica",
         "restless",
         "store",
-        "topic",
     )
 
-    def __init__(self, partition: PartitionId, topic: str, store: LmdbStore, replica: Replica) -> None:
+    def __init__(self, partition: PartitionId, log: Log, store: LmdbStore, replica: Replica) -> None:
         self.partition = partition
-        self.topic = topic
+        self.log = log
         self.store = store
         self.replica = replica
         self.failed = False
@@ -45,6 +47,13 @@ class Hosted:
         self.committed_offset = replica.place.next_offset
         self.dirty_since_ms: float | None = None
         self.restless = True
+
+    @property
+    def best_read_by(self) -> By:
+        """Which consumer should read its log once it is up to date: read-backs must not wait."""
+        replica = self.replica
+        urgent = replica.leader is not None or replica.election.stage is Stage.CLAIMING
+        return By.MAIN if urgent else By.FOLLOWED
 
     @property
     def state(self) -> str:

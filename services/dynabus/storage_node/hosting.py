@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from confluent_kafka import TopicPartition
-
 from dynabus.adapters.codec import UndecodableMessage
+from dynabus.adapters.data_folder import DataFolder
 from dynabus.adapters.lmdb import LmdbStore, StoreError, StoreLostError, discard
 from dynabus.adapters.log_codec import decode_place
 from dynabus.adapters.logs import logger
@@ -25,11 +24,10 @@ from dynabus.core.replication.place import FOLD_VERSION, Origin, start_of_log
 from dynabus.core.replication.replica import Replica
 from dynabus.core.topics import Topics
 from dynabus.storage_node.assignments import Change
-from dynabus.storage_node.data_folder import DataFolder
 from dynabus.storage_node.file_limit import FileLimit
 from dynabus.storage_node.hosted import Hosted
 from dynabus.storage_node.lookups import LogFacts, LookupFailed, Lookups
-from dynabus.storage_node.readers import Readers
+from dynabus.storage_node.readers import By, Log, Readers
 from dynabus.storage_node.suspects import Suspects
 
 RETRY_MS = 500.0
@@ -41,7 +39,7 @@ class Opening:
     """A replica that is assigned and not here yet. `alarm`: why not; with `failed` it is not tried again."""
 
     partition: PartitionId
-    topic: str
+    log: Log
     preferred: bool
     facts: Future[LogFacts] | None = None
     retry_at_ms: float = 0.0
@@ -61,11 +59,11 @@ class Premises:
 
 
 class Hosting:
-    """The replicas of this node, by (log, partition) in `hosted` and by (topic, topic partition) in `by_topic`."""
+    """The replicas of this node, by (log id, partition) in `hosted` and by (topic, topic partition) in `by_log`."""
 
     def __init__(self, premises: Premises, readers: Readers, lookups: Lookups) -> None:
         self.hosted: dict[tuple[str, int], Hosted] = {}
-        self.by_topic: dict[tuple[str, int], Hosted] = {}
+        self.by_log: dict[tuple[str, int], Hosted] = {}
         self._premises, self._readers, self._lookups = premises, readers, lookups
         self._opening: dict[PartitionId, Opening] = {}
         self._introduced: dict[str, Future[None]] = {}
@@ -77,7 +75,7 @@ class Hosting:
         """What metadata changed; returns the replicas that were closed, which still have answers to give."""
         for partition in change.opened:
             topic = self._premises.topics.log_name(partition.log)
-            self._opening[partition] = Opening(partition, topic, partition in change.preferred)
+            self._opening[partition] = Opening(partition, Log(topic, partition.number), partition in change.preferred)
             if topic not in self._introduced:
                 self._introduced[topic] = self._lookups.introduce(topic)
         closed = [self._close(partition, "this node left the group", now_ms) for partition in change.left]
@@ -94,9 +92,9 @@ class Hosting:
         hosted = self.hosted.pop(partition, None)
         if hosted is None:
             return None
-        del self.by_topic[hosted.topic, partition.number]
+        del self.by_log[hosted.log]
         self._suspects.forget(hosted)
-        self._readers.leave(hosted.topic, partition.number)
+        self._readers.leave(hosted.log)
         hosted.retire(why, now_ms)
         logger().info("replica closed", partition=str(partition), reason=why)
         return hosted
@@ -119,22 +117,22 @@ class Hosting:
             for hosted in self._suspects.step(now_ms):
                 changed.append(hosted)
                 if hosted.replica.alarm is None:
-                    self._follow(hosted)
+                    self._catch_up(hosted)
         return changed
 
     def suspect(self, hosted: Hosted, now_ms: float) -> None:
         """Kafka says that the place is outside of the log."""
-        self._readers.leave(hosted.topic, hosted.partition.number)
+        self._readers.leave(hosted.log)
         self._suspects.add(hosted, now_ms)
 
     def stop_reading(self, hosted: Hosted) -> None:
         """It will never read on: frozen, failed or sealed."""
-        self._readers.leave(hosted.topic, hosted.partition.number)
+        self._readers.leave(hosted.log)
 
     def look_at_ends(self) -> None:
         """Tell all replicas where their logs end, as far as fetches told."""
-        for (topic, number), hosted in self.by_topic.items():
-            end = self._readers.end_offset(topic, number)
+        for hosted in self.by_log.values():
+            end = self._readers.end_offset(hosted.log)
             if end >= 0:
                 hosted.replica.end_offset = max(end, hosted.replica.place.next_offset)
 
@@ -164,7 +162,7 @@ class Hosting:
                 continue
             if opening.facts is None:
                 if now_ms >= opening.retry_at_ms:
-                    opening.facts = self._lookups.log_facts(opening.topic, opening.partition.number)
+                    opening.facts = self._lookups.log_facts(opening.log)
             elif opening.facts.done():
                 hosted = self._try_to_open(opening, opening.facts, now_ms)
                 opened += [hosted] if hosted is not None else []
@@ -182,7 +180,7 @@ class Hosting:
             logger().error("replica failed", partition=str(opening.partition), reason=str(error))
             return None
         del self._opening[opening.partition]
-        self.hosted[opening.partition] = self.by_topic[hosted.topic, opening.partition.number] = hosted
+        self.hosted[opening.partition] = self.by_log[hosted.log] = hosted
         logger().info("replica opened", partition=str(opening.partition), next_offset=hosted.committed_offset)
         return hosted
 
@@ -198,7 +196,7 @@ class Hosting:
             store.abandon()
             raise
         replica = Replica(self._premises.around, store, place, now_ms)
-        hosted = Hosted(partition, opening.topic, store, replica)
+        hosted = Hosted(partition, opening.log, store, replica)
         if place.origin != origin:
             replica.freeze(f"its place is of {place.origin}, the log is {origin}: restore that log", now_ms)
         elif place.fold_version != FOLD_VERSION:
@@ -207,7 +205,7 @@ class Hosting:
             self._suspects.add(hosted, now_ms)
         else:
             replica.end_offset = facts.high
-            self._follow(hosted)
+            self._catch_up(hosted)
         if opening.preferred and replica.alarm is None:
             replica.prefer(now_ms)
         return hosted
@@ -221,19 +219,26 @@ class Hosting:
             discard(path)
             return LmdbStore(path, self._premises.sync)
 
-    def _follow(self, hosted: Hosted) -> None:
-        self._readers.follow(hosted.topic, hosted.partition.number, hosted.replica.place.next_offset)
+    def _catch_up(self, hosted: Hosted) -> None:
+        self._readers.read(By.CATCH_UP, [(hosted.log, hosted.replica.place.next_offset)])
 
     def _move_caught_up(self) -> None:
-        ready = []
-        for topic, number in self._readers.catching_up:
-            hosted = self.by_topic[topic, number]
-            end = max(self._readers.end_offset(topic, number), hosted.replica.end_offset or 0)
+        for log in list(self._readers.catching_up):
+            hosted = self.by_log[log]
+            end = max(self._readers.end_offset(log), hosted.replica.end_offset or 0)
             hosted.replica.end_offset = end
-            if hosted.replica.place.next_offset >= end and self._introduced[topic].done():
-                ready.append(TopicPartition(topic, number, hosted.replica.place.next_offset))
-        if ready:
-            self._readers.move(ready)
+            if hosted.replica.place.next_offset >= end:
+                self._move(hosted)
+
+    def settle(self, hosted: Hosted) -> None:
+        """Who leads may have changed, and with it who should read."""
+        reader = self._readers.reader_of(hosted.log)
+        if reader is not None and reader is not By.CATCH_UP and reader is not hosted.best_read_by:
+            self._move(hosted)
+
+    def _move(self, hosted: Hosted) -> None:
+        if self._introduced[hosted.log.topic].done():
+            self._readers.read(hosted.best_read_by, [(hosted.log, hosted.replica.place.next_offset)])
 
     def close(self) -> None:
         """Commit all and leave clean directories."""

@@ -1,4 +1,4 @@
-"""Questions to Kafka that take milliseconds or hang while it is away: asked in a thread of their own.
+"""Questions to Kafka that take milliseconds or hang while it is away: asked in threads of their own.
 
 The loop starts a lookup and collects the answer in a later turn, so that requests never wait for one.
 """
@@ -14,9 +14,14 @@ from typing import Any, NamedTuple
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError, TopicIdentity
+from dynabus.storage_node.readers import Log, Readers
 
 TIMEOUT_S = 2.0
 """For one question; Kafka answers in 2 ms, or in fetch.wait.max.ms behind a parked fetch."""
+
+
+THREADS = 3
+"""One may hang behind a parked fetch, one may be deleting a folder."""
 
 
 class LogFacts(NamedTuple):
@@ -32,20 +37,20 @@ class LookupFailed(Exception):
 
 
 class Lookups:
-    """One thread that asks. `readers` are told of each topic, so that they need not find out when it is assigned."""
+    """Threads that ask. Consumers are told of each topic, so that they need not find out when it is assigned."""
 
-    def __init__(self, admin: TopicAdmin, catch_up: Consumer, main: Consumer) -> None:
-        self._admin, self._catch_up, self._main = admin, catch_up, main
+    def __init__(self, admin: TopicAdmin, readers: Readers) -> None:
+        self._admin, self._readers = admin, readers
         self._identities: dict[str, TopicIdentity] = {}
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="lookups")
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="lookups")
 
-    def log_facts(self, topic: str, partition: int, fresh: bool = False) -> Future[LogFacts]:
+    def log_facts(self, log: Log, fresh: bool = False) -> Future[LogFacts]:
         """Raises LookupFailed in the future. `fresh`: trust nothing that was told before."""
-        return self._pool.submit(self._log_facts, topic, partition, fresh)
+        return self._pool.submit(self._log_facts, log, fresh)
 
     def introduce(self, topic: str) -> Future[None]:
-        """Make the main consumer know the topic: found out only when it is assigned, that takes a second."""
-        return self._pool.submit(self._introduce, self._main, topic)
+        """Make the busy consumers know the topic: found out only when it is assigned, that takes a second."""
+        return self._pool.submit(self._introduce, topic, self._readers.main, self._readers.followed)
 
     def remove_folder(self, path: Path) -> None:
         """Deleting gigabytes takes long."""
@@ -58,19 +63,22 @@ class Lookups:
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _log_facts(self, topic: str, partition: int, fresh: bool) -> LogFacts:
+    def _log_facts(self, log: Log, fresh: bool) -> LogFacts:
+        topic = log.topic
         try:
             identity = None if fresh else self._identities.get(topic)
             if identity is None:
                 identity = self._identities[topic] = self._admin.identity(topic)
-                self._introduce(self._catch_up, topic)
-            found = self._catch_up.get_watermark_offsets(TopicPartition(topic, partition), timeout=TIMEOUT_S)
+                self._introduce(topic, self._readers.catch_up)
+            found = self._readers.catch_up.get_watermark_offsets(TopicPartition(*log), timeout=TIMEOUT_S)
         except (KafkaException, TopicError) as error:
             raise LookupFailed(str(error)) from error
         if found is None:
             raise LookupFailed(f"no answer about {topic} within {TIMEOUT_S} s")
         return LogFacts(identity, *found)
 
-    def _introduce(self, consumer: Consumer, topic: str) -> None:
-        with suppress(KafkaException):
-            consumer.list_topics(topic, timeout=TIMEOUT_S)
+    def _introduce(self, topic: str, *consumers: Consumer) -> None:
+        # The request waits behind the consumer's parked fetch, up to fetch.wait.max.ms.
+        for consumer in consumers:
+            with suppress(KafkaException):
+                consumer.list_topics(topic, timeout=TIMEOUT_S)

@@ -1,26 +1,46 @@
-"""The node's two consumers, assigned by hand, each position given with its assignment (I6).
+"""The node's three consumers, assigned by hand, each position given with its assignment (I6).
 
-`main` reads the inbox, heartbeats, metadata and every log that is up to date. librdkafka has one fetch in flight per
-broker and client, so a log that is far behind would hold requests up, and a log that is new would wait until the
-fetch that is parked comes back: such logs are read by `catch_up`, which is otherwise idle, and move when they have
-reached their end.
+| consumer   | reads                                             | so that                                   |
+|------------|---------------------------------------------------|-------------------------------------------|
+| `main`     | inbox, heartbeats, metadata, logs that are led     | a request and its read-back wait for none |
+| `followed` | logs that are up to date and led elsewhere         | they come in batches, not one by one      |
+| `catch_up` | logs that are behind, or were just opened          | bulk delays neither of the others         |
+
+librdkafka has one fetch in flight per broker and client. A log that is far behind would hold requests up, and one
+that is new would wait until the parked fetch comes back, so both are read by `catch_up`, which is otherwise idle,
+and move when they have reached their end. Followers that are woken for each record cost as much as the leader and,
+on the broker, are served before it (their fetches were parked earlier): `followed` prefetches next to nothing and is
+drained 40 times a second at most, which makes Kafka batch for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol, cast
+from enum import Enum
+from typing import Any, NamedTuple, Protocol, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from dynabus.adapters.kafka.settings import KafkaSettings
+from dynabus.adapters.clock import monotonic_ms
+from dynabus.adapters.kafka.settings import KafkaSettings, Properties
 from dynabus.adapters.logs import kafka_logger, logger
 
 DRAIN_MOST = 1024
 """Messages per turn and consumer: a turn then takes at most some tens of milliseconds, and heartbeats go out."""
 
-BUSY_POLL_S = 0.002
+CATCH_UP_POLL_S = 0.002
 """While a log is being caught up, `main` is looked at this often in between."""
+
+FOLLOW_MS = 25
+"""Between two looks at `followed`: what an eventually consistent read may be behind, besides Kafka's own way."""
+
+FOLLOWED: Properties = {
+    # Stop fetching as soon as something waits to be drained; the next fetch then brings all that has come since.
+    "queued.min.messages": 1,
+    "fetch.queue.backoff.ms": 10,
+    # While nothing is written: two fetches a second.
+    "fetch.wait.max.ms": 500,
+}
 
 WATERMARK_TIMEOUT_S = 5.0
 
@@ -38,77 +58,100 @@ class Arrival(Protocol):
     def timestamp(self) -> tuple[int, int]: ...
 
 
+class By(Enum):
+    """The consumers."""
+
+    MAIN = "main"
+    FOLLOWED = "followed"
+    CATCH_UP = "catch-up"
+
+
+class Log(NamedTuple):
+    """A replication log: its topic and topic partition."""
+
+    topic: str
+    number: int
+
+
 class Readers:
-    """Reads; `main` and `catch_up` may be asked about topics by other threads, but only polled by the loop."""
+    """Reads. The consumers may be asked about topics by other threads, but are only polled by the loop."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         own: dict[str, Any] = {"error_cb": _erred, "logger": kafka_logger()}
         self.main = Consumer({**settings.loop_consumer(), **own})
+        self.followed = Consumer({**settings.loop_consumer(), **FOLLOWED, **own})
         self.catch_up = Consumer({**settings.log_reader(partition_eof=False), **own})
-        self.catching_up: set[tuple[str, int]] = set()
-        self._on_main: set[tuple[str, int]] = set()
+        self._consumers = {By.MAIN: self.main, By.FOLLOWED: self.followed, By.CATCH_UP: self.catch_up}
+        self._by: dict[Log, By] = {}
+        self.catching_up: set[Log] = set()
         self._more = False
+        self._follow_due_ms = 0
+        self._flows = False
 
     def poll(self, timeout_s: float) -> tuple[list[Arrival], list[Arrival]]:
-        """What `main` and `catch_up` have, after waiting for `main` for at most so long."""
+        """What `main` has, after waiting for it for at most so long, and what the other two have."""
         if self.catching_up:
-            timeout_s = 0.0 if self._more else min(timeout_s, BUSY_POLL_S)
+            timeout_s = 0.0 if self._more else min(timeout_s, CATCH_UP_POLL_S)
+        elif self._flows:
+            timeout_s = min(timeout_s, FOLLOW_MS / 1000)
         first = self.main.poll(timeout_s)
         arrived = [] if first is None else [first, *self.main.consume(DRAIN_MOST, 0)]
-        old = self.catch_up.consume(DRAIN_MOST, 0) if self.catching_up else []
-        self._more = bool(old)
-        return cast("list[Arrival]", arrived), cast("list[Arrival]", old)
+        now_ms = monotonic_ms()
+        logs = self._drain_followed(now_ms) if now_ms >= self._follow_due_ms else []
+        if self.catching_up:
+            old = self.catch_up.consume(DRAIN_MOST, 0)
+            self._more = bool(old)
+            logs += old
+        return cast("list[Arrival]", arrived), cast("list[Arrival]", logs)
 
-    def start_at_end(self, topic: str) -> int:
+    def _drain_followed(self, now_ms: int) -> list[Any]:
+        drained = self.followed.consume(DRAIN_MOST, 0)
+        self._flows = bool(drained)
+        self._follow_due_ms = now_ms + (FOLLOW_MS if len(drained) < DRAIN_MOST else 0)
+        return drained
+
+    def start_at_end(self, topic: str) -> None:
         """Read the topic's only topic partition on `main` from its end. Raises KafkaException while it has none."""
-        end = self.end_of(topic)
-        self.assign_main([TopicPartition(topic, 0, end)])
-        return end
-
-    def end_of(self, topic: str) -> int:
-        """Where the next message of the topic's only topic partition goes. Raises KafkaException."""
         found = self.main.get_watermark_offsets(TopicPartition(topic, 0), timeout=WATERMARK_TIMEOUT_S)
         if found is None:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
-        return int(found[1])
+        self.start_at(topic, found[1])
 
-    def assign_main(self, places: Iterable[TopicPartition]) -> None:
-        """Read these on `main`, each from its offset."""
-        places = list(places)
-        self.main.incremental_assign(places)
-        self._on_main.update((each.topic, each.partition) for each in places)
+    def start_at(self, topic: str, offset: int) -> None:
+        """Read the topic's only topic partition on `main` from there."""
+        self.main.incremental_assign([TopicPartition(topic, 0, offset)])
 
-    def follow(self, topic: str, partition: int, offset: int) -> None:
-        """Read a log from there, with `catch_up`."""
-        self.catch_up.incremental_assign([TopicPartition(topic, partition, offset)])
-        self.catching_up.add((topic, partition))
+    def read(self, by: By, logs: Iterable[tuple[Log, int]]) -> None:
+        """Read these logs with that consumer, each from its offset, and with no other any more."""
+        places = list(logs)
+        for log, _ in places:
+            self.leave(log)
+        self._consumers[by].incremental_assign([TopicPartition(*log, offset) for log, offset in places])
+        self._by.update((log, by) for log, _ in places)
+        if by is By.CATCH_UP:
+            self.catching_up.update(log for log, _ in places)
 
-    def move(self, places: list[TopicPartition]) -> None:
-        """Logs that were caught up go on, at these offsets, on `main`."""
-        self.catch_up.incremental_unassign([TopicPartition(each.topic, each.partition) for each in places])
-        self.catching_up.difference_update((each.topic, each.partition) for each in places)
-        self.assign_main(places)
-
-    def leave(self, topic: str, partition: int) -> None:
+    def leave(self, log: Log) -> None:
         """Stop reading a log, wherever it is read."""
-        log = (topic, partition)
-        if log in self.catching_up:
+        by = self._by.pop(log, None)
+        if by is not None:
             self.catching_up.discard(log)
-            self.catch_up.incremental_unassign([TopicPartition(topic, partition)])
-        elif log in self._on_main:
-            self._on_main.discard(log)
-            self.main.incremental_unassign([TopicPartition(topic, partition)])
+            self._consumers[by].incremental_unassign([TopicPartition(*log)])
 
-    def end_offset(self, topic: str, partition: int) -> int:
+    def reader_of(self, log: Log) -> By | None:
+        """Which consumer reads it."""
+        return self._by.get(log)
+
+    def end_offset(self, log: Log) -> int:
         """The log's end as the last fetch told it; -1 while unknown. Asks nobody."""
-        consumer = self.catch_up if (topic, partition) in self.catching_up else self.main
-        found = consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)
+        by = self._by.get(log)
+        found = self._consumers[by].get_watermark_offsets(TopicPartition(*log), cached=True) if by else None
         return -1 if found is None else int(found[1])
 
     def close(self) -> None:
-        """Let go of both."""
-        self.main.close()
-        self.catch_up.close()
+        """Let go of all."""
+        for consumer in self._consumers.values():
+            consumer.close()
 
 
 def _erred(error: KafkaError) -> None:

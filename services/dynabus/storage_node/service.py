@@ -19,11 +19,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
+from math import ceil
 
 from confluent_kafka import KafkaError
 
 from dynabus.adapters.clock import monotonic_ns, unix_ms
 from dynabus.adapters.codec import UndecodableMessage, decode
+from dynabus.adapters.kafka.log_producer import LogProducer
 from dynabus.adapters.logs import logger
 from dynabus.core.ids import NodeName, Writer
 from dynabus.core.messages import Answer, Question
@@ -37,7 +39,6 @@ from dynabus.storage_node.heartbeats import compose, hear
 from dynabus.storage_node.hosted import Hosted
 from dynabus.storage_node.hosting import Hosting
 from dynabus.storage_node.inbox import Inbox, Operations
-from dynabus.storage_node.log_producer import LogProducer
 from dynabus.storage_node.mistakes import Mistakes
 from dynabus.storage_node.outbox import Outbox
 from dynabus.storage_node.readers import Arrival, Readers
@@ -95,8 +96,8 @@ class StorageNode:
         self._restless: set[Hosted] = set()
         self._dirty: dict[Hosted, None] = {}
         self._beat_asked = False
-        self._beaten_ms = self._beat_due_ms = float("-inf")
-        self._all_due_ms = self._restless_due_ms = float("-inf")
+        self._beaten_ms = self._beat_due_ms = 0.0
+        self._all_due_ms = self._restless_due_ms = 0.0
         self._inbox_topic = parts.topics.requests(parts.me.node).name
         self._heartbeats_topic = parts.topics.heartbeats().name
         self._metadata_topic = parts.topics.metadata().name
@@ -170,12 +171,12 @@ class StorageNode:
 
     def turn(self) -> None:
         """One turn of the loop."""
-        arrived, old = self._readers.poll(self._wait_s())
+        arrived, logs = self._readers.poll(self._wait_s())
         now_ms = monotonic_ns() / 1e6
         self.turns += 1
-        if arrived or old:
-            self.messages += len(arrived) + len(old)
-            self._take(arrived, old, now_ms)
+        if arrived or logs:
+            self.messages += len(arrived) + len(logs)
+            self._take(arrived, logs, now_ms)
         if self._hosting.busy or self._readers.catching_up:
             self._touched.update(dict.fromkeys(self._hosting.step(now_ms)))
         self._tick(now_ms)
@@ -194,26 +195,27 @@ class StorageNode:
             due_ms = min(due_ms, self._beaten_ms + BEAT_LEAST_MS)
         if self._hosting.busy:
             due_ms = min(due_ms, now_ms + BUSY_POLL_MS)
-        return max(0.0, due_ms - now_ms) / 1000
+        # librdkafka counts whole milliseconds: a fraction would be no wait at all, and the loop would spin.
+        return max(0, ceil(due_ms - now_ms)) / 1000
 
-    def _take(self, arrived: list[Arrival], old: list[Arrival], now_ms: float) -> None:
+    def _take(self, arrived: list[Arrival], logs: list[Arrival], now_ms: float) -> None:
         records: dict[Hosted, list[Record]] = {}
         heartbeats: list[Arrival] = []
         metadata: list[Arrival] = []
         inbox: list[Arrival] = []
-        by_topic = self._hosting.by_topic
+        by_log = self._hosting.by_log
         others = {
             self._inbox_topic: inbox,
             self._heartbeats_topic: heartbeats,
             self._metadata_topic: metadata,
         }
-        for message in (*arrived, *old):
+        for message in (*arrived, *logs):
             topic = message.topic()
             if (error := message.error()) is not None:
                 self._error(message, error, now_ms)
             elif (others_of_topic := others.get(topic)) is not None:
                 others_of_topic.append(message)
-            elif (hosted := by_topic.get((topic, message.partition()))) is not None:
+            elif (hosted := by_log.get((topic, message.partition()))) is not None:
                 epoch = message.leader_epoch()
                 record = decode_record(message.offset(), -1 if epoch is None else epoch, message.value())
                 batch = records.get(hosted)
@@ -244,7 +246,7 @@ class StorageNode:
             self._hosting.stop_reading(hosted)
 
     def _error(self, message: Arrival, error: KafkaError, now_ms: float) -> None:
-        hosted = self._hosting.by_topic.get((message.topic(), message.partition()))
+        hosted = self._hosting.by_log.get((message.topic(), message.partition()))
         if hosted is not None and error.code() in OUT_OF_RANGE:
             self._hosting.suspect(hosted, now_ms)
         else:
@@ -305,6 +307,7 @@ class StorageNode:
         self._restless_due_ms = now_ms + TICK_RESTLESS_MS
         for hosted in touched:
             hosted.tick(now_ms)
+            self._hosting.settle(hosted)
             if hosted.restless:
                 self._restless.add(hosted)
             else:
@@ -328,7 +331,7 @@ class StorageNode:
     def _perform(self, hosted: Hosted) -> None:
         for effect in hosted.replica.take_effects():
             if type(effect) is Append:
-                self._log.append(hosted.topic, hosted.partition.number, effect.value)
+                self._log.append(hosted.log, effect.value)
             elif type(effect) is Respond:
                 self._outbox.respond(effect.sender, effect.outcome)
             else:

@@ -12,9 +12,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaException
 
 from dynabus.adapters.clock import monotonic_ns
+from dynabus.adapters.data_folder import DataFolder
+from dynabus.adapters.kafka.log_producer import LogProducer
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
 from dynabus.adapters.log_codec import AvroBodies
@@ -23,11 +25,9 @@ from dynabus.core.ids import NodeName, Writer
 from dynabus.core.replication.effects import Surroundings
 from dynabus.core.topics import Topics
 from dynabus.storage_node.config import StorageNodeSettings
-from dynabus.storage_node.data_folder import DataFolder
 from dynabus.storage_node.file_limit import FileLimit
 from dynabus.storage_node.hosting import Hosting, Premises
 from dynabus.storage_node.inbox import Operations
-from dynabus.storage_node.log_producer import LogProducer
 from dynabus.storage_node.lookups import Lookups
 from dynabus.storage_node.metadata import newest_of_all
 from dynabus.storage_node.outbox import Outbox
@@ -66,7 +66,7 @@ class Start:
         admin = TopicAdmin(kafka)
         self._persist("waiting for Kafka", lambda: self._ensure_topics(admin))
         readers = Readers(kafka)
-        lookups = Lookups(admin, readers.catch_up, readers.main)
+        lookups = Lookups(admin, readers)
         dice = random.SystemRandom()
         around = Surroundings(
             me,
@@ -105,7 +105,7 @@ class Start:
         messages, next_offset = newest_of_all(kafka, topic)
         for message in messages:
             node.learn(message, monotonic_ns() / 1e6)
-        readers.assign_main([TopicPartition(topic, 0, next_offset)])
+        readers.start_at(topic, next_offset)
 
     def _persist(self, stage: str, attempt: Callable[[], object]) -> None:
         """Try until it succeeds."""

@@ -56,7 +56,7 @@ class Suspects:
     def _decide(self, hosted: Hosted, check: _Check, now_ms: float) -> bool:
         if check.facts is None:
             if now_ms >= check.ask_at_ms:
-                check.facts = self._lookups.log_facts(hosted.topic, hosted.partition.number, fresh=True)
+                check.facts = self._lookups.log_facts(hosted.log, fresh=True)
             return False
         if not check.facts.done():
             return False

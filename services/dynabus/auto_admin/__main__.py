@@ -1,0 +1,86 @@
+"""`dynabus auto-admin`: wiring, signals, exit codes (0 stopped as asked, 1 cannot run as it is, 70 broken invariant)."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Sequence
+
+from dynabus.adapters.data_folder import DataFolder, DataFolderError
+from dynabus.adapters.kafka.settings import KafkaConfigError
+from dynabus.adapters.kafka.topic_rules import UnsafeKafka
+from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
+from dynabus.adapters.logs import configure_logs, logger
+from dynabus.adapters.ops_server import Checks, OpsServer
+from dynabus.adapters.settings import load_settings
+from dynabus.auto_admin.config import AutoAdminSettings
+from dynabus.auto_admin.service import AutoAdmin
+from dynabus.core.errors import InvariantError
+from dynabus.core.ids import NodeName, Writer
+from dynabus.core.topics import Topics
+
+PROGRAM = "dynabus auto-admin"
+RETRY_S = 0.25
+"""Kafka may start at the same time."""
+
+
+class Life:
+    """What signals and health checks see of the process, before and after it has begun."""
+
+    def __init__(self) -> None:
+        self.stopped = False
+        self.admin: AutoAdmin | None = None
+
+    def stop(self) -> None:
+        self.stopped = True
+        if self.admin is not None:
+            self.admin.stopping = True
+
+    def readiness(self) -> str | None:
+        if self.admin is None:
+            return "waiting for Kafka"
+        return None if self.admin.replica.place.reign.leader is not None else "the admin log has no leader yet"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run until SIGTERM or SIGINT; the exit code."""
+    settings = load_settings(AutoAdminSettings, argv, PROGRAM)
+    configure_logs(settings.name, settings.log_level)
+    try:
+        return _serve(settings)
+    except (DataFolderError, KafkaConfigError, UnsafeKafka, OSError) as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return 1
+    except InvariantError:
+        logger().exception("broken invariant")
+        return 70
+
+
+def _serve(settings: AutoAdminSettings) -> int:
+    life = Life()
+    folder = DataFolder(settings.data)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: life.stop())
+    server = OpsServer(settings.ops_host, settings.ops_port, Checks(readiness=life.readiness))
+    me = Writer(NodeName(settings.name), folder.next_incarnation())
+    topics = Topics(settings.namespace)
+    while not life.stopped and life.admin is None:
+        try:
+            for warning in TopicAdmin(settings.kafka_settings()).ensure(list(topics.shared())):
+                logger().warning("kafka", warning=warning)
+            life.admin = AutoAdmin(settings, me)
+        except TopicError as error:
+            logger().warning("not yet", reason=str(error))
+            time.sleep(RETRY_S)
+    if life.admin is not None:
+        logger().info("started", incarnation=me.incarnation, ops_port=server.port)
+        life.admin.stopping = life.stopped
+        life.admin.run()
+    server.close()
+    folder.close()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,24 @@
+"""Settings of auto-admin."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from dynabus.adapters.settings import ServiceSettings
+
+
+class AutoAdminSettings(ServiceSettings):
+    """Flags, `DYNABUS_*` variables or the lines of a TOML file."""
+
+    region: str = Field(default="us-east-1", description="Region in the ARNs of tables.")
+    account: str = Field(default="000000000000", pattern=r"^\d{12}$", description="Account id in the ARNs of tables.")
+    replicas: int = Field(default=3, ge=1, le=7, description="Replicas of a partition, one per zone where possible.")
+    initial_partitions: int = Field(
+        default=1, ge=1, le=256, description="Partitions of a new table, unless its throughput needs more."
+    )
+    placement_wait_ms: int = Field(
+        default=3000,
+        ge=0,
+        description="How long after the first node was heard a table waits for enough nodes (milliseconds).",
+    )
+    heartbeat_ms: int = Field(default=1500, ge=50, description="Period of heartbeats (milliseconds).")

@@ -1,0 +1,59 @@
+"""Workflows: what is left to do for a table, from its row and what is known to be done. Pure and restartable.
+
+| row      | known                                     | next                                      |
+|----------|-------------------------------------------|-------------------------------------------|
+| CREATING | nothing                                   | BUILD: topic, genesis records             |
+| CREATING | built                                     | PUBLISH: nodes open replicas and claim    |
+| CREATING | published, every partition has a leader   | ACTIVATE: the next decision               |
+| ACTIVE   | not published by us                       | PUBLISH                                   |
+| DELETING | not published by us                       | PUBLISH: nodes close their replicas       |
+| DELETING | published, no node holds a replica of it  | DESTROY: the topic                        |
+| DELETING | destroyed                                 | REMOVE: the next decision                 |
+
+Everything may be done twice, so a new active auto-admin knows nothing and begins at the top.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Step(Enum):
+    BUILD = "build"
+    PUBLISH = "publish"
+    ACTIVATE = "activate"
+    DESTROY = "destroy"
+    REMOVE = "remove"
+
+
+@dataclass(slots=True)
+class Progress:
+    """What this process knows to be done for one table."""
+
+    built: bool = False
+    published: str | None = None
+    """The status that was published last."""
+    published_ms: float = 0.0
+    decided: str | None = None
+    """The status for which the next decision was appended."""
+    destroyed: bool = False
+    busy: bool = False
+    """A step is under way."""
+
+
+def next_step(status: str, progress: Progress, *, led: bool, held: bool) -> Step | None:
+    """`led`: every partition has a leader. `held`: some living node still has a replica of it."""
+    if progress.busy:
+        return None
+    if status == "CREATING" and not progress.built:
+        return Step.BUILD
+    if progress.published != status:
+        return Step.PUBLISH
+    if status == "CREATING":
+        return Step.ACTIVATE if led else None
+    if status == "DELETING":
+        if progress.destroyed:
+            return Step.REMOVE
+        return None if held else Step.DESTROY
+    return None
