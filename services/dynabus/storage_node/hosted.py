@@ -32,6 +32,7 @@ class Hosted:
         "failed",
         "log",
         "partition",
+        "read",
         "replica",
         "restless",
         "store",
@@ -47,6 +48,8 @@ class Hosted:
         self.committed_offset = replica.place.next_offset
         self.dirty_since_ms: float | None = None
         self.restless = True
+        self.read = 0
+        """Records read since the process started, those that are void too."""
 
     @property
     def best_read_by(self) -> By:
@@ -66,10 +69,12 @@ class Hosted:
 
     def read_log(self, records: Iterable[Record], now_ms: float) -> None:
         """Records of its log, in order."""
+        before = self.replica.place.next_offset
         try:
             self.replica.read_log(records, now_ms)
         except BROKEN_STORE as error:
             self.quarantine(error, now_ms)
+        self.read += self.replica.place.next_offset - before
         if self.dirty_since_ms is None and self.replica.place.next_offset != self.committed_offset:
             self.dirty_since_ms = now_ms
 

@@ -6,6 +6,7 @@ The loop's objects are read, never changed, and only whole values that the loop 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -13,11 +14,15 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from dynabus.adapters.clock import monotonic_ms
 from dynabus.adapters.ops_server import Checks
+from dynabus.storage_node.hosted import Hosted
 from dynabus.storage_node.service import StorageNode
 from dynabus.storage_node.start import Start
 
 STUCK_MS = 10_000
 """A turn takes at most tenths of a second; a loop that has not ended one for so long does not work."""
+
+STATUS_TIMEOUT_S = 1.0
+"""An idle loop turns ten times a second."""
 
 
 class Ops:
@@ -60,30 +65,67 @@ class Ops:
             return self._start.stage
         if node.stopping:
             return "stopping"
-        if not node.heard_itself:
+        if not node.intake.heard_itself:
             return "waiting for the own heartbeat"
-        opening = sum(state == "opening" for state in node.states())
+        states = [hosted.state for hosted in _hosted(node)] + [each["state"] for each in node.hosting.unopened()]
+        opening = states.count("opening")
         return f"{opening} replicas are catching up" if opening else None
 
     def status(self) -> Mapping[str, Any]:
-        """The cluster as this node sees it."""
-        return {"tables": []}
+        """The cluster as this node sees it; no tables while it is being built or its loop does not turn."""
+        node = self._node
+        if node is None:
+            return {"tables": []}
+        told: SimpleQueue[list[dict[str, Any]]] = SimpleQueue()
+        node.run_in_loop(lambda: told.put(node.intake.view.status()))
+        try:
+            return {"tables": told.get(timeout=STATUS_TIMEOUT_S)}
+        except Empty:
+            return {"tables": []}
 
     def collect(self) -> Iterator[Metric]:
         """Prometheus metrics; labels are bounded by the replicas of this node."""
         node = self._node
         if node is None:
             return
-        for name, text, value in node.counts():
+        replicas = [(hosted.partition, hosted.replica) for hosted in _hosted(node)]
+        for name, text, value in _counts(node, _hosted(node)):
             yield CounterMetricFamily(f"dynabus_node_{name}", text, value)
-        lag = GaugeMetricFamily(
-            "dynabus_replica_lag", "Records between the place and the log's end", labels=("log", "partition")
-        )
-        term = GaugeMetricFamily("dynabus_replica_term", "Current term", labels=("log", "partition"))
-        leads = GaugeMetricFamily("dynabus_replica_leads", "1 while this node leads", labels=("log", "partition"))
-        for (log, partition), replica in node.replicas():
-            labels = (log, str(partition))
-            lag.add_metric(labels, replica.lag)
-            term.add_metric(labels, replica.place.reign.term)
-            leads.add_metric(labels, float(replica.leader is not None))
-        yield from (lag, term, leads)
+        labels = ("log", "partition")
+        lag = GaugeMetricFamily("dynabus_replica_lag", "Records between the place and the log's end", labels=labels)
+        term = GaugeMetricFamily("dynabus_replica_term", "Current term", labels=labels)
+        leads = GaugeMetricFamily("dynabus_replica_leads", "1 while this node leads", labels=labels)
+        alarm = GaugeMetricFamily("dynabus_replica_alarm", "1 while it is frozen or failed", labels=labels)
+        for (log, partition), replica in replicas:
+            of = (log, str(partition))
+            lag.add_metric(of, replica.lag)
+            term.add_metric(of, replica.place.reign.term)
+            leads.add_metric(of, float(replica.leader is not None))
+            alarm.add_metric(of, float(replica.alarm is not None))
+        yield from (lag, term, leads, alarm)
+
+
+def _hosted(node: StorageNode) -> list[Hosted]:
+    """A copy made in one step: the loop goes on changing the original."""
+    return list(node.hosting.hosted.values())
+
+
+def _counts(node: StorageNode, replicas: list[Hosted]) -> list[tuple[str, str, int]]:
+    intake, outbox = node.intake, node.outbox
+    voids = sum(hosted.replica.voids for hosted in replicas)
+    read = sum(hosted.read for hosted in replicas)
+    return [
+        ("turns", "Turns of the loop", node.turns),
+        ("messages", "Messages read, of all kinds; by turns: the mean size of a batch", node.messages),
+        ("requests", "Parts of requests", intake.inbox.requests),
+        ("expired", "Parts of requests whose budget had run out", intake.inbox.expired),
+        ("strays", "Parts of requests for partitions that are not here", intake.inbox.strays),
+        ("accepted_records", "Log records that count, of the replicas that are open", read - voids),
+        ("void_records", "Log records that do not count, of the replicas that are open", voids),
+        ("undecodable", "Messages outside of replication logs that were skipped", intake.mistakes.undecodable),
+        ("consumer_errors", "Errors about a topic partition", intake.mistakes.errors),
+        ("commits", "LMDB commits", node.commits),
+        ("sent", "Replies, heartbeats and other messages sent", outbox.sent),
+        ("dropped", "The same, given up", outbox.dropped),
+        ("producer_replacements", "Times that the log producer failed", node.replacements),
+    ]

@@ -13,8 +13,9 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from dynabus.adapters.codec import encode
 from dynabus.adapters.kafka.settings import Properties
 from dynabus.adapters.logs import kafka_logger
-from dynabus.core.ids import NodeName
+from dynabus.core.ids import NodeName, PartitionId, Writer
 from dynabus.core.messages import Answer, Heartbeat, Question, ReplyPart
+from dynabus.core.replication.effects import Ask, Tell
 from dynabus.core.replication.store import Outcome
 from dynabus.core.replication.unresolved import Sender
 from dynabus.core.topics import MESSAGE_LIMIT_BYTES, Topics
@@ -67,13 +68,31 @@ class Outbox:
                 message = {"incarnation": incarnation, "counter": counter, "node": self._node, "parts": parts}
                 self._send(topic, encode("reply", message))
 
-    def ask(self, node: NodeName, question: Question) -> None:
-        """Ask another node."""
-        self._send(self._topics.requests(node).name, encode("question", question))
-
-    def tell(self, node: NodeName, answer: Answer) -> None:
-        """Answer another node's question."""
-        self._send(self._topics.requests(node).name, encode("answer", answer))
+    def exchange(self, me: Writer, partition: PartitionId, effect: Ask | Tell) -> None:
+        """Ask other nodes about a partition's leader, or answer one of them."""
+        log, number = partition
+        if isinstance(effect, Ask):
+            question: Question = {
+                "log": log,
+                "partition": number,
+                "node": me.node,
+                "incarnation": me.incarnation,
+                "term": effect.term,
+                "nonce": effect.nonce,
+            }
+            for node in effect.nodes:
+                self._send(self._topics.requests(node).name, encode("question", question))
+        else:
+            answer: Answer = {
+                "log": log,
+                "partition": number,
+                "node": me.node,
+                "nonce": effect.nonce,
+                "hears_leader": effect.hears_leader,
+                "caught_up": effect.caught_up,
+                "able": effect.able,
+            }
+            self._send(self._topics.requests(effect.node).name, encode("answer", answer))
 
     def beat(self, heartbeat: Heartbeat) -> None:
         """Tell everybody."""

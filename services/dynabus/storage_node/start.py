@@ -104,7 +104,7 @@ class Start:
         topic = self._topics.metadata().name
         messages, next_offset = newest_of_all(kafka, topic)
         for message in messages:
-            node.learn(message, monotonic_ns() / 1e6)
+            node.intake.learn(message, monotonic_ns() / 1e6)
         readers.start_at(topic, next_offset)
 
     def _persist(self, stage: str, attempt: Callable[[], object]) -> None:

@@ -14,7 +14,6 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from dynabus.adapters.kafka.settings import LOG_TIMEOUT_MS, Properties
 from dynabus.adapters.logs import kafka_logger
-from dynabus.storage_node.readers import Log
 
 FULL_MOST_S = LOG_TIMEOUT_MS / 1000 + 0.5
 """A full queue either moves or times out within this; longer means that the producer hangs."""
@@ -33,9 +32,8 @@ class LogProducer:
         self.failed: str | None = None
         self._producer = self._make()
 
-    def append(self, log: Log, value: bytes) -> None:
+    def append(self, topic: str, partition: int, value: bytes) -> None:
         """Append; waits while the bounded queue is full."""
-        topic, partition = log
         waited_s = 0.0
         while self.failed is None:
             try:
