@@ -1,0 +1,28 @@
+"""DynamoDB's expression language: condition, filter, update, projection and key-condition expressions.
+
+text --grammar (lark, cached by text)--> `syntax` trees --bind placeholders, check--> `Condition`, `Update`, ...
+
+Request routers parse to refuse what is wrong; storage nodes parse the same text again, which is a look-up in the
+cache and a binding of a few placeholders, and evaluate. Trees know nothing of requests, so that the legacy parameters
+can be turned into the same trees.
+Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.html
+"""
+
+from dynabus.core.expressions.conditions import Condition, parse_condition
+from dynabus.core.expressions.keys import KeyCondition, parse_key_condition
+from dynabus.core.expressions.placeholders import Placeholders
+from dynabus.core.expressions.projections import Projection, parse_projection
+from dynabus.core.expressions.updates import Update, Updated, parse_update
+
+__all__ = [
+    "Condition",
+    "KeyCondition",
+    "Placeholders",
+    "Projection",
+    "Update",
+    "Updated",
+    "parse_condition",
+    "parse_key_condition",
+    "parse_projection",
+    "parse_update",
+]

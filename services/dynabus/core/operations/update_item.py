@@ -5,13 +5,11 @@ Evaluated at the leader against the previous row; the log carries the new row, n
 
 from __future__ import annotations
 
-from typing import Any
-
 import orjson
 
 from dynabus.core.capacity import write_halves
 from dynabus.core.errors import ApiError, validation_error
-from dynabus.core.expressions import parse_condition, parse_update
+from dynabus.core.expressions import Updated, parse_condition, parse_update
 from dynabus.core.messages import RequestPart
 from dynabus.core.operations.calls import Call, Code, Context, Request, Steps
 from dynabus.core.operations.items import (
@@ -104,27 +102,28 @@ def node(part: RequestPart) -> Evaluate:
         old_size = row.size if row is not None else 0
         try:
             if update is None:
-                new, touched_old, touched_new = (item or key), {}, {}
+                updated = Updated(item or key, {}, {})
             else:
-                new, touched_old, touched_new = update.apply(item, key)
+                updated = update.apply(item, key)
+            new = updated.item
             size = item_size(new)
             check_item_size(size, update=True)
         except ApiError as error:
             return refused(error, old_size)
-        body = _attributes(wanted, item, new, touched_old, touched_new)
+        body = _attributes(wanted, item, updated)
         outcome = Outcome(body=body, size=max(size, old_size))
         return Decision(True, encode_row(orjson.dumps(new), size, wall_ms), outcome)
 
     return evaluate
 
 
-def _attributes(wanted: str, item: Item | None, new: Item, touched_old: Any, touched_new: Any) -> bytes:
+def _attributes(wanted: str, item: Item | None, updated: Updated) -> bytes:
     """The answer's Attributes; DynamoDB leaves the member out where there is nothing in it."""
     attributes = {
         "NONE": None,
         "ALL_OLD": item,
-        "ALL_NEW": new,
-        "UPDATED_OLD": touched_old,
-        "UPDATED_NEW": touched_new,
+        "ALL_NEW": updated.item,
+        "UPDATED_OLD": updated.old,
+        "UPDATED_NEW": updated.new,
     }[wanted]
     return orjson.dumps(attributes) if attributes else b""
