@@ -41,7 +41,7 @@ def _picked(value: AttributeValue, below: dict[str | int, Any] | None) -> Attrib
     if below is None:
         return value
     if "L" in value:
-        return {"L": [_picked(value["L"][index], below[index]) for index in sorted(below)]}  # type: ignore[type-var]
+        return {"L": [_picked(value["L"][index], below[index]) for index in sorted(below)]}
     return {"M": {str(name): _picked(value["M"][name], deeper) for name, deeper in below.items()}}
 
 

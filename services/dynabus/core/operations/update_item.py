@@ -101,10 +101,7 @@ def node(part: RequestPart) -> Evaluate:
             return refusal
         old_size = row.size if row is not None else 0
         try:
-            if update is None:
-                updated = Updated(item or key, {}, {})
-            else:
-                updated = update.apply(item, key)
+            updated = Updated(item or key, {}, {}) if update is None else update.apply(item, key)
             new = updated.item
             size = item_size(new)
             check_item_size(size, update=True)
