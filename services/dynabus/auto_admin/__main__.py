@@ -1,4 +1,9 @@
-"""`dynabus auto-admin`: wiring, signals, exit codes (0 stopped as asked, 1 cannot run as it is, 70 broken invariant)."""
+"""`dynabus auto-admin`: wiring, signals, exit codes.
+
+0  stopped as asked
+1  cannot run as it is: one line says why
+70 a broken invariant
+"""
 
 from __future__ import annotations
 

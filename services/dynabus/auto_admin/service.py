@@ -27,7 +27,7 @@ from dynabus.auto_admin.config import AutoAdminSettings
 from dynabus.auto_admin.decisions import TableState, read_row, table_key
 from dynabus.auto_admin.executor import Executor, StepFailed, genesis
 from dynabus.auto_admin.planner import Candidate, Load, Placement, plan
-from dynabus.auto_admin.workflow import Progress, Step, next_step
+from dynabus.auto_admin.workflow import Progress, Step, metadata_version, next_step
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.ids import Incarnation, LogId, NodeName, PartitionId, RequestId, Writer
 from dynabus.core.messages import ControlRequest, Heartbeat, ReplyStatus
@@ -348,7 +348,7 @@ class AutoAdmin:
         return {
             "id": state.id,
             "name": state.name,
-            "version": self.replica.place.next_offset,
+            "version": metadata_version(self.replica.place.next_offset, status),
             "status": status,
             "description": orjson.dumps(state.description),
             "partitions": state.metadata_partitions(),

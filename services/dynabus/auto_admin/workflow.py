@@ -27,6 +27,14 @@ class Step(Enum):
     REMOVE = "remove"
 
 
+_RANKS = {"CREATING": 0, "ACTIVE": 1, "DELETING": 2, "DELETED": 3}
+
+
+def metadata_version(next_offset: int, status: str) -> int:
+    """Of published metadata, ever higher: by the admin log's offset, and by status where no record lies between."""
+    return next_offset * len(_RANKS) + _RANKS[status]
+
+
 @dataclass(slots=True)
 class Progress:
     """What this process knows to be done for one table."""
