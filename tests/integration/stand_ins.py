@@ -32,6 +32,10 @@ from dynabus.core.topics import Topics
 
 NODE_COMMAND = [sys.executable, "-P", "-m", "dynabus.storage_node"]
 ADMIN = Writer(NodeName("admin-1"), Incarnation(1))
+DESCRIPTION = {
+    "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+}
 RESEND_S = 0.25
 """Routers re-send a request under the same id this often."""
 
@@ -106,6 +110,14 @@ class Node:
         lines = [line for line in self.get("/metrics")[1].splitlines() if line.startswith(f"dynabus_{name}")]
         return sum(float(line.rpartition(" ")[2]) for line in lines)
 
+    def replica(self, log: str, partition: int = 0) -> dict[str, Any]:
+        """What this node knows of its own replica; empty while it does not know it."""
+        for table in json.loads(self.get("/status")[1] or '{"tables": []}')["tables"]:
+            if table["id"] == log:
+                own = [r for r in table["partitions"][partition]["replicas"] if r["node"] == self.name]
+                return own[0] if own else {}
+        return {}
+
 
 class AutoAdmin:
     """Makes topics, genesis and metadata records."""
@@ -140,7 +152,7 @@ class AutoAdmin:
             "name": "table",
             "version": self._version,
             "status": status,
-            "description": b"{}",
+            "description": json.dumps(DESCRIPTION).encode(),
             "partitions": [
                 {
                     "number": partition,
@@ -195,9 +207,11 @@ class Router:
         _, reply = decode(message.value())
         return [(reply["counter"], part) for part in reply["parts"] if reply["incarnation"] == self.incarnation]
 
-    def ask(self, part: RequestPart, timeout_s: float = 15.0, node: str | None = None) -> ReplyPart:
-        """One part, asked until it is answered; of `node` alone where one is named."""
-        counter = self.next_counter()
+    def ask(
+        self, part: RequestPart, timeout_s: float = 15.0, node: str | None = None, counter: int | None = None
+    ) -> ReplyPart:
+        """One part, asked until it is answered; of `node` alone where one is named; `counter`: of an earlier try."""
+        counter = counter or self.next_counter()
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             self.send(node or self.leader, counter, [part])

@@ -19,6 +19,8 @@ import structlog
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
+KAFKA_LINE_EVERY_S = 5.0
+
 _FIRST = ("time", "level", "service", "event")
 
 
@@ -49,8 +51,14 @@ def logger() -> Any:
 
 
 def kafka_logger() -> logging.Logger:
-    """For the `logger=` of confluent-kafka's clients: librdkafka's own lines become fields like ours."""
-    return logging.getLogger("librdkafka")
+    """For the `logger=` of confluent-kafka's clients: librdkafka's own lines become fields like ours.
+
+    While Kafka is away each client says so many times a second; one line of a kind in five seconds says it as well.
+    """
+    found = logging.getLogger("librdkafka")
+    if not found.filters:
+        found.addFilter(_Seldom())
+    return found
 
 
 @contextmanager
@@ -72,6 +80,21 @@ def _render(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> byte
     """JSON with what a person looks for first in front; what orjson does not know is written as its repr."""
     ordered = {key: event.pop(key) for key in _FIRST if key in event}
     return orjson.dumps({**ordered, **event}, default=repr, option=orjson.OPT_NON_STR_KEYS)
+
+
+class _Seldom(logging.Filter):
+    """Lets one line of each kind pass in `KAFKA_LINE_EVERY_S`; librdkafka's kind is the line's first word."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed_s: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind = record.getMessage().partition(" ")[0]
+        due = record.created - self._passed_s.get(kind, float("-inf")) >= KAFKA_LINE_EVERY_S
+        if due:
+            self._passed_s[kind] = record.created
+        return due
 
 
 class _Forward(logging.Handler):

@@ -13,6 +13,8 @@ from dynabus.storage_node.readers import Arrival
 READ_TIMEOUT_MS = 30_000
 """For the whole topic, which holds a few records per table; it is read at 100,000 records a second."""
 
+LIST_TIMEOUT_S = 5.0
+
 
 def newest_of_all(settings: KafkaSettings, topic: str) -> tuple[list[Arrival], int]:
     """The newest message of each key, oldest first, and the offset at which to read on.
@@ -21,6 +23,8 @@ def newest_of_all(settings: KafkaSettings, topic: str) -> tuple[list[Arrival], i
     """
     consumer = Consumer(settings.log_reader(partition_eof=True))
     try:
+        # Known topics are fetched at once; others when the client next looks for leaders, within a second.
+        consumer.list_topics(topic, timeout=LIST_TIMEOUT_S)
         consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
         newest: dict[bytes | None, Arrival] = {}
         deadline_ms = monotonic_ms() + READ_TIMEOUT_MS

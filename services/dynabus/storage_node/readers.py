@@ -23,7 +23,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from dynabus.adapters.clock import monotonic_ms
 from dynabus.adapters.kafka.settings import KafkaSettings, Properties
-from dynabus.adapters.logs import kafka_logger, logger
+from dynabus.adapters.logs import kafka_logger
 
 DRAIN_MOST = 1024
 """Messages per turn and consumer: a turn then takes at most some tens of milliseconds, and heartbeats go out."""
@@ -42,7 +42,7 @@ FOLLOWED: Properties = {
     "fetch.wait.max.ms": 500,
 }
 
-WATERMARK_TIMEOUT_S = 5.0
+QUERY_TIMEOUT_S = 5.0
 
 
 class Arrival(Protocol):
@@ -77,7 +77,7 @@ class Readers:
     """Reads. The consumers may be asked about topics by other threads, but are only polled by the loop."""
 
     def __init__(self, settings: KafkaSettings) -> None:
-        own: dict[str, Any] = {"error_cb": _erred, "logger": kafka_logger()}
+        own: dict[str, Any] = {"logger": kafka_logger()}
         self.main = Consumer({**settings.loop_consumer(), **own})
         self.followed = Consumer({**settings.loop_consumer(), **FOLLOWED, **own})
         self.catch_up = Consumer({**settings.log_reader(partition_eof=False), **own})
@@ -112,13 +112,15 @@ class Readers:
 
     def start_at_end(self, topic: str) -> None:
         """Read the topic's only topic partition on `main` from its end. Raises KafkaException while it has none."""
-        found = self.main.get_watermark_offsets(TopicPartition(topic, 0), timeout=WATERMARK_TIMEOUT_S)
+        found = self.main.get_watermark_offsets(TopicPartition(topic, 0), timeout=QUERY_TIMEOUT_S)
         if found is None:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
         self.start_at(topic, found[1])
 
     def start_at(self, topic: str, offset: int) -> None:
-        """Read the topic's only topic partition on `main` from there."""
+        """Read the topic's only topic partition on `main` from there. Raises KafkaException."""
+        # A topic that the consumer does not know is fetched only after its next look at all topics, in a second.
+        self.main.list_topics(topic, timeout=QUERY_TIMEOUT_S)
         self.main.incremental_assign([TopicPartition(topic, 0, offset)])
 
     def read(self, by: By, logs: Iterable[tuple[Log, int]]) -> None:
@@ -152,8 +154,3 @@ class Readers:
         """Let go of all."""
         for consumer in self._consumers.values():
             consumer.close()
-
-
-def _erred(error: KafkaError) -> None:
-    """Not about one topic partition: brokers come and go, the clients reconnect by themselves."""
-    logger().warning("kafka", error=error.str())
