@@ -1,0 +1,68 @@
+"""From table metadata to a node's replicas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dynabus.core.ids import LogId, NodeName, PartitionId
+from dynabus.core.messages import TableMetadata
+from dynabus.storage_node.assignments import Assignments, Change
+
+ME = NodeName("node-1")
+LOG = LogId("a" * 32)
+
+
+def table(version: int, *members: str, status: str = "ACTIVE", preferred: str = "node-1") -> TableMetadata:
+    partition: dict[str, Any] = {
+        "generation": 1,
+        "lower": b"",
+        "upper": None,
+        "members": list(members),
+        "preferred": preferred,
+        "state": "active",
+    }
+    made: Any = {
+        "id": LOG,
+        "name": "t",
+        "version": version,
+        "status": status,
+        "description": b"{}",
+        "partitions": [{"number": 0, **partition}, {"number": 1, **partition, "preferred": "node-2"}],
+    }
+    found: TableMetadata = made
+    return found
+
+
+def at(number: int) -> PartitionId:
+    return PartitionId(LOG, number)
+
+
+def test_members_open_and_the_preferred_claims() -> None:
+    change = Assignments(ME).learn(table(1, "node-1", "node-2"))
+    assert change == Change((at(0), at(1)), frozenset({at(0)}))
+
+
+def test_strangers_open_nothing() -> None:
+    assert Assignments(ME).learn(table(1, "node-2")) == Change()
+
+
+def test_only_newer_versions_count() -> None:
+    assignments = Assignments(ME)
+    assignments.learn(table(5, "node-1"))
+    assert assignments.learn(table(5, "node-2")) == Change()
+    assert assignments.learn(table(4, "node-1", status="DELETED")) == Change()
+    assert assignments.learn(table(6, "node-1")).opened == ()
+
+
+def test_whoever_is_no_member_any_more_leaves() -> None:
+    assignments = Assignments(ME)
+    assignments.learn(table(1, "node-1"))
+    change = assignments.learn(table(2, "node-2"))
+    assert (change.left, change.opened, change.deleted) == ((at(0), at(1)), (), None)
+    assert assignments.learn(table(3, "node-1")).opened == (at(0), at(1))
+
+
+def test_a_deleted_table_goes_even_if_it_was_never_here() -> None:
+    assignments = Assignments(ME)
+    assert assignments.learn(table(1, "node-2", status="DELETING")).deleted == LOG
+    assert assignments.learn(table(2, "node-1", status="DELETED")).deleted == LOG

@@ -1,0 +1,78 @@
+"""What a node says and hears."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.unit.storage_node.replicas import ME, PARTITION, hosted, hosting, leading
+
+from dynabus.core.ids import Incarnation, NodeName, Writer
+from dynabus.storage_node.heartbeats import compose, hear
+
+
+def beat(node: str, incarnation: int, *states: Any, service: str = "storage-node") -> Any:
+    return {
+        "node": node,
+        "service": service,
+        "zone": "a",
+        "incarnation": incarnation,
+        "stopping": False,
+        "replicas": list(states),
+    }
+
+
+def state(**members: Any) -> Any:
+    return {
+        "log": PARTITION.log,
+        "partition": PARTITION.number,
+        "generation": 1,
+        "state": "active",
+        "leading": False,
+        "appending": False,
+        "term": 1,
+        "sequence": 0,
+        "next_offset": 2,
+        "lag": 0,
+        "alarm": "",
+        **members,
+    }
+
+
+def test_a_leader_says_so() -> None:
+    heartbeat = compose(ME, "a", hosting(leading()), False, 2.0)
+    (said,) = heartbeat["replicas"]
+    assert (said["leading"], said["appending"], said["term"], said["sequence"]) == (True, True, 1, 0)
+    assert (said["state"], said["next_offset"], said["lag"], said["generation"]) == ("active", 2, 0, 1)
+
+
+def test_an_alarm_is_said() -> None:
+    replica = leading()
+    replica.replica.freeze("lost", 2.0)
+    (said,) = compose(ME, "a", hosting(replica), False, 2.0)["replicas"]
+    assert (said["state"], said["alarm"], said["leading"]) == ("frozen", "lost", False)
+
+
+def test_able_peers_are_known_as_successors() -> None:
+    replica = leading()
+    told = hear(ME, beat("node-2", 3, state()), hosting(replica), 10.0)
+    assert list(told) == [replica]
+    assert replica.replica.neighbours.successor(0.0) == "node-2"
+    hear(ME, beat("node-2", 3, state(state="opening")), hosting(replica), 11.0)
+    assert replica.replica.neighbours.successor(0.0) is None
+
+
+def test_the_own_heartbeat_reaches_all_replicas_and_others_only_those_they_mention() -> None:
+    replica = hosted()
+    assert list(hear(ME, beat(ME.node, ME.incarnation), hosting(replica), 10.0)) == [replica]
+    assert list(hear(ME, beat("node-2", 3), hosting(replica), 10.0)) == []
+
+
+def test_a_newer_run_of_the_leaders_node_says_that_the_leader_is_gone() -> None:
+    replica = leading()
+    other = Writer(NodeName("node-2"), Incarnation(1))
+    assert list(hear(other, beat(ME.node, ME.incarnation + 1), hosting(replica), 10.0)) == [replica]
+    assert list(hear(other, beat(ME.node, ME.incarnation), hosting(replica), 10.0)) == []
+
+
+def test_auto_admins_heartbeats_are_not_those_of_a_node() -> None:
+    assert list(hear(ME, beat(ME.node, ME.incarnation, service="auto-admin"), hosting(hosted()), 10.0)) == []

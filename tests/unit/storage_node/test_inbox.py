@@ -1,0 +1,153 @@
+"""What the inbox makes of messages."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, cast
+
+import orjson
+import pytest
+from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME
+from tests.unit.storage_node.replicas import PARTITION, leading
+
+from dynabus.adapters.codec import UndecodableMessage, encode
+from dynabus.core.errors import validation_error
+from dynabus.core.messages import ReplyStatus
+from dynabus.core.replication.effects import Append, Respond, Tell
+from dynabus.core.replication.store import Decision, Evaluate, Outcome
+from dynabus.core.replication.unresolved import Sender
+from dynabus.storage_node.inbox import Inbox
+from dynabus.storage_node.readers import Arrival
+
+PUT, GET, REFUSED = 1, 2, 3
+
+
+class Operations:
+    """One write, one read, one write that is refused while its request is parsed."""
+
+    @staticmethod
+    def put(part: Any) -> Evaluate:
+        return lambda _old, _now: Decision(True, part["value"], Outcome())
+
+    @staticmethod
+    def refuse(_part: Any) -> Evaluate:
+        raise validation_error("no")
+
+    writes: ClassVar[Any] = {PUT: put, REFUSED: refuse}
+    reads: ClassVar[Any] = {GET: lambda part: lambda store: Outcome(body=store.get(part["key"]) or b"")}
+
+
+class Message:
+    """As much of a Kafka message as the inbox looks at."""
+
+    def __init__(self, value: bytes, appended_ms: int = 0, kind: int = TIMESTAMP_LOG_APPEND_TIME) -> None:
+        self._value, self._stamp = value, (kind, appended_ms)
+
+    def value(self) -> bytes:
+        return self._value
+
+    def timestamp(self) -> tuple[int, int]:
+        return self._stamp
+
+    def leader_epoch(self) -> int:
+        return 1
+
+
+class Desk:
+    """An inbox, the replica behind it, and what was answered without asking it."""
+
+    def __init__(self) -> None:
+        self.replica = leading()
+        self.replica.replica.take_effects()
+        self.answers: list[tuple[Sender, Outcome]] = []
+        self.inbox = Inbox(cast("Any", Operations), self._find, lambda *answer: self.answers.append(answer))
+
+    def _find(self, log: str, partition: int) -> Any:
+        return self.replica if (log, partition) == PARTITION else None
+
+    def take(
+        self, value: bytes, now_ms: float = 2.0, appended_ms: int = 0, kind: int = TIMESTAMP_LOG_APPEND_TIME
+    ) -> None:
+        self.inbox.take(cast("Arrival", Message(value, appended_ms, kind)), now_ms, 0)
+
+    def effects(self) -> list[Any]:
+        return self.replica.replica.take_effects()
+
+
+def request(*operations: int, log: str = PARTITION.log, budget_ms: int = 1000, counter: int = 1) -> bytes:
+    parts = [
+        {
+            "operation": operation,
+            "log": log,
+            "partition": 0,
+            "generation": 1,
+            "consistent": True,
+            "key": b"k",
+            "value": b"row",
+            "size": 3,
+            "detail": b"",
+        }
+        for operation in operations
+    ]
+    message = {"asker": "r", "incarnation": 5, "counter": counter, "budget_ms": budget_ms, "parts": parts}
+    return encode("request", message)
+
+
+def test_writes_and_reads_reach_the_brain_in_order() -> None:
+    desk = Desk()
+    desk.take(request(PUT, GET))
+    appended, read = desk.effects()
+    assert isinstance(appended, Append)
+    assert isinstance(read, Respond)
+    assert read.sender == Sender("r", 5, 1, 1)
+    assert read.outcome.body == b""
+
+
+def test_what_is_not_here_is_a_stale_route() -> None:
+    desk = Desk()
+    desk.take(request(GET, log="f" * 32))
+    ((sender, outcome),) = desk.answers
+    assert (sender, outcome.status) == (Sender("r", 5, 1, 0), ReplyStatus.STALE_ROUTE)
+    assert desk.inbox.strays == 1
+
+
+def test_a_refusal_is_answered_and_the_other_parts_go_on() -> None:
+    desk = Desk()
+    desk.take(request(REFUSED, 99, PUT))
+    assert [outcome.status for _, outcome in desk.answers] == [ReplyStatus.ERROR, ReplyStatus.ERROR]
+    assert orjson.loads(desk.answers[0][1].body)["message"] == "no"
+    assert "UnknownOperation" in orjson.loads(desk.answers[1][1].body)["__type"]
+    assert len(desk.effects()) == 1
+
+
+def test_expired_requests_are_dropped() -> None:
+    desk = Desk()
+    desk.take(request(GET), now_ms=10_000.0, appended_ms=5000)
+    desk.take(request(PUT, GET, counter=2), now_ms=12_000.0, appended_ms=5500)
+    assert desk.inbox.expired == 2
+    assert desk.inbox.requests == 1
+
+
+def test_times_of_creation_say_nothing() -> None:
+    desk = Desk()
+    desk.take(request(GET), now_ms=10_000.0, appended_ms=5000)
+    desk.take(request(GET, counter=2), now_ms=99_000.0, appended_ms=5500, kind=TIMESTAMP_CREATE_TIME)
+    assert desk.inbox.requests == 2
+
+
+def test_questions_are_answered() -> None:
+    desk = Desk()
+    question = {"log": PARTITION.log, "partition": 0, "node": "node-2", "incarnation": 1, "term": 1, "nonce": 9}
+    desk.take(encode("question", question))
+    (tell,) = desk.effects()
+    assert tell == Tell("node-2", 9, True, True, False)  # type: ignore[arg-type]
+    desk.take(encode("question", {**question, "log": "f" * 32}))
+    assert desk.effects() == []
+
+
+def test_other_messages_do_not_belong_here() -> None:
+    desk = Desk()
+    with pytest.raises(UndecodableMessage):
+        desk.take(b"rubbish")
+    leader = {"log": "", "partition": 0, "term": 1, "node": "n", "incarnation": 1}
+    with pytest.raises(UndecodableMessage):
+        desk.take(encode("leader_metadata", leader))

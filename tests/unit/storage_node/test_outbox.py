@@ -1,0 +1,27 @@
+"""Replies stay below the message limit."""
+
+from __future__ import annotations
+
+from dynabus.adapters.codec import encode
+from dynabus.core.replication.store import Outcome
+from dynabus.core.topics import MESSAGE_LIMIT_BYTES
+from dynabus.storage_node.outbox import REPLY_LIMIT_BYTES, split
+
+
+def test_one_message_where_it_fits() -> None:
+    (parts,) = split([(0, Outcome(0, b"x")), (1, Outcome(1, b"y", 1, 2, 3, b"z"))])
+    assert [part["index"] for part in parts] == [0, 1]
+    assert parts[1] == {"index": 1, "status": 1, "body": b"y", "size": 1, "count": 2, "scanned": 3, "last": b"z"}
+
+
+def test_large_parts_are_spread_in_order() -> None:
+    messages = split([(index, Outcome(0, b"x" * 6_000_000)) for index in range(5)])
+    assert [[part["index"] for part in parts] for parts in messages] == [[0, 1], [2, 3], [4]]
+    for parts in messages:
+        value = encode("reply", {"incarnation": 1 << 62, "counter": 1 << 62, "node": "n" * 48, "parts": parts})
+        assert len(value) < MESSAGE_LIMIT_BYTES
+
+
+def test_a_message_is_filled_up_to_the_limit() -> None:
+    messages = split([(0, Outcome()), (1, Outcome(0, b"x" * (REPLY_LIMIT_BYTES - 200))), (2, Outcome(0, b"x" * 200))])
+    assert [len(parts) for parts in messages] == [2, 1]
