@@ -6,6 +6,7 @@ that has come with it, and who leads is known before requests are answered.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
@@ -36,7 +37,13 @@ class Intake:
     """Sorts and hands over. `touched` collects the replicas that heard anything, until the loop takes it."""
 
     def __init__(
-        self, me: Writer, topics: Topics, hosting: Hosting, operations: Operations, respond: Respond
+        self,
+        me: Writer,
+        topics: Topics,
+        hosting: Hosting,
+        operations: Operations,
+        respond: Respond,
+        hurry: Callable[[], None],
     ) -> None:
         self.touched: dict[Hosted, None] = {}
         self.dirty: dict[Hosted, None] = {}
@@ -45,7 +52,7 @@ class Intake:
         self.mistakes = Mistakes()
         self.view = ClusterView()
         self.heard_itself = False
-        self._me, self._hosting = me, hosting
+        self._me, self._hosting, self._hurry = me, hosting, hurry
         self._assignments = Assignments(me.node)
         self._inbox: list[Arrival] = []
         self._heartbeats: list[Arrival] = []
@@ -105,6 +112,8 @@ class Intake:
             if heartbeat is not None:
                 if (heartbeat["node"], heartbeat["incarnation"]) == self._me:
                     self.heard_itself = True
+                elif heartbeat["stopping"]:
+                    self._hurry()
                 self.touched.update(dict.fromkeys(hear(self._me, heartbeat, self._hosting, now_ms)))
                 self.view.take("heartbeat", heartbeat, now_ms)
         self._heartbeats.clear()

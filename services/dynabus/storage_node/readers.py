@@ -34,6 +34,10 @@ CATCH_UP_POLL_S = 0.002
 FOLLOW_MS = 25
 """Between two looks at `followed`: what an eventually consistent read may be behind, besides Kafka's own way."""
 
+HURRY_MS = 500
+HURRY_POLL_S = 0.005
+"""When another node says that it stops, its resigns are on their way: `followed` is then looked at all the time."""
+
 FOLLOWED: Properties = {
     # Stop fetching as soon as something waits to be drained; the next fetch then brings all that has come since.
     "queued.min.messages": 1,
@@ -87,6 +91,7 @@ class Readers:
         self._more = False
         self._follow_due_ms = 0
         self._flows = False
+        self._hurry_until_ms = 0
 
     def poll(self, timeout_s: float) -> tuple[list[Arrival], list[Arrival]]:
         """What `main` has, after waiting for it for at most so long, and what the other two have."""
@@ -94,6 +99,8 @@ class Readers:
             timeout_s = 0.0 if self._more else min(timeout_s, CATCH_UP_POLL_S)
         elif self._flows:
             timeout_s = min(timeout_s, FOLLOW_MS / 1000)
+        if self._hurry_until_ms:
+            timeout_s = min(timeout_s, HURRY_POLL_S)
         first = self.main.poll(timeout_s)
         arrived = [] if first is None else [first, *self.main.consume(DRAIN_MOST, 0)]
         now_ms = monotonic_ms()
@@ -107,8 +114,16 @@ class Readers:
     def _drain_followed(self, now_ms: int) -> list[Any]:
         drained = self.followed.consume(DRAIN_MOST, 0)
         self._flows = bool(drained)
-        self._follow_due_ms = now_ms + (FOLLOW_MS if len(drained) < DRAIN_MOST else 0)
+        if now_ms >= self._hurry_until_ms:
+            self._hurry_until_ms = 0
+        at_once = self._hurry_until_ms or len(drained) == DRAIN_MOST
+        self._follow_due_ms = 0 if at_once else now_ms + FOLLOW_MS
         return drained
+
+    def hurry(self) -> None:
+        """Something is about to come on `followed` that somebody waits for."""
+        self._hurry_until_ms = monotonic_ms() + HURRY_MS
+        self._follow_due_ms = 0
 
     def start_at_end(self, topic: str) -> None:
         """Read the topic's only topic partition on `main` from its end. Raises KafkaException while it has none."""

@@ -80,7 +80,9 @@ class StorageNode:
 
     def __init__(self, parts: Parts) -> None:
         self.hosting, self.outbox = parts.hosting, parts.outbox
-        self.intake = Intake(parts.me, parts.topics, parts.hosting, parts.operations, parts.outbox.respond)
+        self.intake = Intake(
+            parts.me, parts.topics, parts.hosting, parts.operations, parts.outbox.respond, parts.readers.hurry
+        )
         self.stopping = False
         self.turns = self.messages = self.commits = self.replacements = 0
         self.turn_ended_ms = now_of_clock()
