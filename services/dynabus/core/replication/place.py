@@ -9,8 +9,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from dynabus.core.errors import InvariantError
 from dynabus.core.ids import NodeName, PartitionId, Writer
-from dynabus.core.replication.records import CHAIN_START, Child, Form
+from dynabus.core.replication.records import (
+    CHAIN_START,
+    Bodies,
+    Child,
+    Empty,
+    Envelope,
+    Form,
+    Kind,
+    encode_record,
+)
 
 FOLD_VERSION = 1
 """Of the rules in `fold`; a place written under other rules is not gone on from."""
@@ -69,6 +79,13 @@ class Place(NamedTuple):
     def sealed(self) -> bool:
         return self.children is not None
 
+    def leader_hint(self, me: Writer) -> str:
+        """Who `me` would ask instead of itself: the named successor, or another leader; empty if nobody is known."""
+        reign = self.reign
+        if reign.resigned:
+            return reign.successor or ""
+        return "" if reign.leader is None or reign.leader.writer == me else reign.leader.writer.node
+
     def leads(self, writer: Writer) -> bool:
         """True while `writer` is the winner of a term that has not ended."""
         reign = self.reign
@@ -78,6 +95,16 @@ class Place(NamedTuple):
             and reign.leader.writer == writer
             and self.children is None
         )
+
+
+def encode_claim(place: Place, me: Writer, nonce: int, bodies: Bodies) -> bytes:
+    """A bid for the term after the place's; only a log that has begun can be claimed."""
+    if place.group is None:
+        raise InvariantError("a claim before the log began")
+    number, body = bodies.encode(Kind.CLAIM, Empty())
+    generation, term = place.group.generation, place.reign.term + 1
+    envelope = Envelope(generation, term, 0, place.chain, place.log_time_ms, me, nonce, Kind.CLAIM)
+    return encode_record(envelope, number, body)
 
 
 def start_of_log(origin: Origin, offset: int = 0) -> Place:

@@ -34,9 +34,9 @@ from dynabus.core.replication.election import Election, Stage, Step
 from dynabus.core.replication.fold import Verdict, fold
 from dynabus.core.replication.leader import Leader, Seat
 from dynabus.core.replication.neighbours import Neighbours
-from dynabus.core.replication.place import Place
-from dynabus.core.replication.records import Empty, Envelope, Form, Kind, Mutation, Record, encode_record
-from dynabus.core.replication.request_ids import remember
+from dynabus.core.replication.place import Place, encode_claim
+from dynabus.core.replication.records import Form, Kind, Mutation, Record
+from dynabus.core.replication.request_ids import apply_mutation
 from dynabus.core.replication.store import Outcome, Store
 from dynabus.core.replication.unresolved import Sender
 
@@ -51,10 +51,8 @@ class Replica:
         self.alarm: str | None = None
         self.stopping = False
         self.preferred = False
-        self.end_offset: int | None = None
-        """The log's end as last heard of; None until known."""
-        self.voids = 0
-        """Void records since this process started."""
+        self.end_offset: int | None = None  # the log's end as last heard of
+        self.voids = 0  # since this process started
         self.election = Election(around.timing.election, around.random)
         self.neighbours = Neighbours(self.election)
         self._around = around
@@ -65,8 +63,7 @@ class Replica:
 
     def take_effects(self) -> list[Effect]:
         """The effects since the last call, in the order in which they must be performed."""
-        effects = self._effects[:]
-        self._effects.clear()
+        effects, self._effects[:] = self._effects[:], []
         return effects
 
     # -- the log ----------------------------------------------------------------------------------------------
@@ -123,12 +120,7 @@ class Replica:
             self.place = before
             self.freeze(f"mutation at offset {record.offset} is of a newer version; upgrade this node", now_ms)
             return
-        if body.new is None:
-            self.store.delete(body.key)
-        else:
-            self.store.put(body.key, body.new)
-        if body.request:
-            remember(self.store, body, record.sequence, self.place.log_time_ms)
+        apply_mutation(self.store, body, record.sequence, self.place.log_time_ms)
 
     # -- terms ------------------------------------------------------------------------------------------------
 
@@ -245,17 +237,9 @@ class Replica:
         return True
 
     def _redirect(self, senders: Iterable[Sender]) -> None:
-        name = self._leader_hint()
+        name = self.place.leader_hint(self._around.me).encode()
         for sender in senders:
             self._effects.append(Respond(sender, Outcome(ReplyStatus.NOT_LEADER, name)))
-
-    def _leader_hint(self) -> bytes:
-        reign = self.place.reign
-        if reign.resigned:
-            return (reign.successor or "").encode()
-        if reign.leader is None or reign.leader.writer == self._around.me:
-            return b""
-        return reign.leader.writer.node.encode()
 
     # -- other nodes ------------------------------------------------------------------------------------------
 
@@ -311,23 +295,9 @@ class Replica:
         self._effects.append(Ask(others, self.place.reign.term, self.election.nonce))
 
     def _claim(self, now_ms: float) -> None:
-        place = self.place
-        if place.group is None:
-            raise InvariantError("a claim before the log began")
         nonce = self._around.nonce()
         self.election.claiming(nonce, now_ms)
-        number, body = self._around.bodies.encode(Kind.CLAIM, Empty())
-        envelope = Envelope(
-            place.group.generation,
-            place.reign.term + 1,
-            0,
-            place.chain,
-            place.log_time_ms,
-            self._around.me,
-            nonce,
-            Kind.CLAIM,
-        )
-        self._effects.append(Append(encode_record(envelope, number, body)))
+        self._effects.append(Append(encode_claim(self.place, self._around.me, nonce, self._around.bodies)))
 
     def append_failed(self, now_ms: float) -> None:
         """The node's log producer reported an error or a timeout: everything unresolved goes out again (I4)."""

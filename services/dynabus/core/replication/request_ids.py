@@ -43,6 +43,16 @@ def outcome_digest(key: bytes, row: bytes | None, answer: bytes) -> bytes:
     return digest.digest()
 
 
+def apply_mutation(store: Store, mutation: Mutation, sequence: int, log_time_ms: int) -> None:
+    """The effect of an accepted mutation: its row, and its request id with it."""
+    if mutation.new is None:
+        store.delete(mutation.key)
+    else:
+        store.put(mutation.key, mutation.new)
+    if mutation.request:
+        remember(store, mutation, sequence, log_time_ms)
+
+
 def remember(store: Store, mutation: Mutation, sequence: int, log_time_ms: int) -> None:
     """Keep the outcome of an applied mutation and drop what has expired: the same on every replica."""
     value = _VALUE.pack(mutation.expires_ms, mutation.status, mutation.size, mutation.outcome) + mutation.answer
