@@ -48,6 +48,8 @@ class Progress:
     destroyed: bool = False
     busy: bool = False
     """A step is under way."""
+    not_before_ms: float = 0.0
+    """The last step failed: try again then."""
 
 
 def next_step(status: str, progress: Progress, *, led: bool, held: bool) -> Step | None:
