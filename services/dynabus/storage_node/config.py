@@ -59,9 +59,10 @@ class StorageNodeSettings(ServiceSettings):
         description="Milliseconds after which applied records are committed to LMDB; a restart reads the rest again.",
     )
     commit_records: int = Field(
-        default=10_000,
+        default=1000,
         ge=1,
-        description="Applied records of one replica after which they are committed, whatever the time.",
+        description="Applied records of one replica after which they are committed, whatever the time; LMDB keeps "
+        "4 KB of memory for each.",
     )
 
     def timing(self) -> Timing:

@@ -102,9 +102,14 @@ class Hosting:
     # -- every turn -------------------------------------------------------------------------------------------
 
     @property
-    def busy(self) -> bool:
-        """Something is on its way that no message announces."""
+    def unsettled(self) -> bool:
+        """Something is being opened or suspected: `step` has work."""
         return bool(self._opening) or bool(self._suspects)
+
+    @property
+    def asking(self) -> bool:
+        """An answer is on its way that no message announces."""
+        return any(opening.facts is not None for opening in self._opening.values()) or self._suspects.asking
 
     def step(self, now_ms: float) -> list[Hosted]:
         """Go on with what is being opened, caught up or suspected; returns replicas that changed."""
@@ -176,7 +181,7 @@ class Hosting:
             opening.facts, opening.retry_at_ms, opening.alarm = None, now_ms + RETRY_MS, str(error)
             return None
         except (StoreError, UndecodableMessage) as error:
-            opening.alarm, opening.failed = str(error), True
+            opening.facts, opening.alarm, opening.failed = None, str(error), True
             logger().error("replica failed", partition=str(opening.partition), reason=str(error))
             return None
         del self._opening[opening.partition]

@@ -43,7 +43,7 @@ TICK_ALL_MS = 100.0
 TICK_RESTLESS_MS = 20.0
 """Replicas in an election, or with answers that wait for a lease or the end of a deferral."""
 
-BUSY_POLL_MS = 5.0
+ASKING_POLL_MS = 5.0
 """While lookups are under way in their threads."""
 
 BEAT_LEAST_MS = 50.0
@@ -141,7 +141,7 @@ class StorageNode:
         if arrived or logs:
             self.messages += len(arrived) + len(logs)
             self.intake.take(arrived, logs, now_ms)
-        if self.hosting.busy or self._readers.catching_up:
+        if self.hosting.unsettled or self._readers.catching_up:
             self.intake.touched.update(dict.fromkeys(self.hosting.step(now_ms)))
         self._tick(now_ms)
         self._perform_all()
@@ -160,8 +160,8 @@ class StorageNode:
             due_ms = min(due_ms, self._restless_due_ms)
         if self._beat_asked:
             due_ms = min(due_ms, self._beaten_ms + BEAT_LEAST_MS)
-        if self.hosting.busy:
-            due_ms = min(due_ms, now_ms + BUSY_POLL_MS)
+        if self.hosting.unsettled and self.hosting.asking:
+            due_ms = min(due_ms, now_ms + ASKING_POLL_MS)
         # librdkafka counts whole milliseconds: a fraction would be no wait at all, and the loop would spin.
         return max(0, ceil(due_ms - now_ms)) / 1000
 

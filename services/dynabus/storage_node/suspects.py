@@ -36,6 +36,11 @@ class Suspects:
     def __bool__(self) -> bool:
         return bool(self._checks)
 
+    @property
+    def asking(self) -> bool:
+        """Kafka was asked about one of them."""
+        return any(check.facts is not None for check in self._checks.values())
+
     def add(self, hosted: Hosted, now_ms: float) -> None:
         """Begin to confirm; the replica is not read meanwhile."""
         if hosted not in self._checks:
