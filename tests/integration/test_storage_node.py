@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -134,6 +135,19 @@ def test_kill_and_restart_keeps_data(group: Group) -> None:
     group.nodes["node-2"].end(signal.SIGKILL)
     group.start()
     assert [group.version(log, f"k{version}") for version in range(100)] == list(range(100))
+
+
+def test_what_a_host_crash_left_is_rebuilt_from_the_log(group: Group) -> None:
+    log = group.table("node-2")
+    assert group.put(log, "a", 1) == ReplyStatus.OK
+    group.nodes["node-2"].end(signal.SIGKILL)
+    state = group.folder / "node-2" / log / "0" / "state"
+    left = json.loads(state.read_text())
+    assert left["state"] == "dirty"
+    state.write_text(json.dumps({**left, "boot_id": "another boot"}))
+    group.start()
+    assert group.version(log, "a") == 1
+    assert "replica is rebuilt from its log" in group.nodes["node-2"].log.read_text()
 
 
 def test_the_leader_is_killed(group: Group) -> None:
