@@ -2,7 +2,7 @@
 # make down     stop it                      make status   what runs
 # make test     all tests, a real Apache Kafka included
 # make check    format, lint, types, import rules, fast tests: no broker, under 30 s
-# make simulate SEEDS=1000                   make bench
+# make simulate SEEDS=1000                   make bench     latency beside bare Kafka
 
 SHELL := /bin/bash
 BIN := .venv/bin
@@ -57,4 +57,4 @@ simulate: install
 	$(BIN)/python -m tests.simulation.run --seeds $(SEEDS)
 
 bench: install
-	$(BIN)/python -m bench.run
+	$(BIN)/python -m bench.latency

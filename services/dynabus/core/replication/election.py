@@ -114,12 +114,16 @@ class Election:
         self._at_once = True
         self._due_ms = now_ms
 
-    def claim_accepted(self, now_ms: float) -> None:
-        """Somebody's claim (perhaps ours) was accepted: the attempt is over, whoever won."""
+    def claim_accepted(self, now_ms: float, *, replayed: bool) -> None:
+        """Somebody's claim (perhaps ours) was accepted: the attempt is over, whoever won.
+
+        It counts as a heartbeat, but for one that is only read again: its sender may be long dead.
+        """
         self.stage = Stage.WATCHING
         self._timeout_ms = 0.0
         self._at_once = False
-        self._leader_ms = now_ms
+        if not replayed:
+            self._leader_ms = now_ms
         self._watch(now_ms)
 
     def attempt_failed(self, now_ms: float) -> None:

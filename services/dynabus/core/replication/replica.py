@@ -128,7 +128,7 @@ class Replica:
         won = self._won(record)
         claim_sent_ms = self.election.claim_sent_ms
         carried = self._carried_deferral(before)
-        self.election.claim_accepted(now_ms)
+        self.election.claim_accepted(now_ms, replayed=record.offset + 1 < (self.end_offset or 0))
         self.neighbours.claim_accepted(record.term)
         self._retire(now_ms)
         if won:

@@ -447,3 +447,12 @@ def test_a_mutation_of_a_newer_schema_stops_the_replica_in_front_of_it() -> None
     assert bench.replica.alarm is not None
     assert "newer version" in bench.replica.alarm
     assert bench.replica.place == place
+
+
+def test_a_claim_that_is_read_again_after_a_restart_is_no_heartbeat() -> None:
+    log = Bench().lead().log
+    bench = Bench("node-b", [*log, b"rubbish that came later"])
+    bench.replica.end_offset = len(bench.log)
+    bench.read()
+    bench.replica.question(NODES[2], 1, 1, 42, bench.now_ms)
+    assert bench.replica.take_effects()[-1] == Tell(NODES[2], 42, False, True, True)

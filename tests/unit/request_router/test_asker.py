@@ -1,0 +1,212 @@
+"""Requests under way: one id through all re-sends, the right node, bounded waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pytest
+
+from dynabus.core.cluster_view import ClusterView, Table
+from dynabus.core.errors import ApiError
+from dynabus.core.messages import Reply, ReplyPart, ReplyStatus
+from dynabus.core.operations.calls import Call, Code, Control
+from dynabus.request_router.asker import Asker, Asking, Send
+
+LOG = "a" * 32
+NODES = ["node-1", "node-2", "node-3"]
+RESEND_MS, DEADLINE_MS = 250.0, 10_000.0
+
+
+def view(leader: str | None = "node-1") -> ClusterView:
+    found = ClusterView()
+    description = {
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+    }
+    partition = {
+        "number": 0,
+        "generation": 1,
+        "lower": b"",
+        "upper": None,
+        "members": NODES,
+        "preferred": NODES[0],
+        "state": "active",
+    }
+    message = {
+        "id": LOG,
+        "name": "t",
+        "version": 1,
+        "status": "ACTIVE",
+        "description": orjson.dumps(description),
+        "partitions": [partition],
+    }
+    found.take("table_metadata", message, 0.0)
+    if leader is not None:
+        lead(found, leader, 1)
+    return found
+
+
+def lead(found: ClusterView, node: str, term: int) -> None:
+    found.take("leader_metadata", {"log": LOG, "partition": 0, "term": term, "node": node, "incarnation": 1}, 0.0)
+
+
+class Desk:
+    """An asker whose messages are kept in a list."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, found: ClusterView, most: int = 10) -> None:
+        self.view, self.loop = found, loop
+        self.sent: list[Send] = []
+        self.chosen: list[list[str]] = []
+        self.asker = Asker(found, self.sent.append, self._choose, RESEND_MS, most)
+
+    def _choose(self, nodes: list[str]) -> str:
+        self.chosen.append(nodes)
+        return nodes[-1]
+
+    @property
+    def table(self) -> Table:
+        return self.view.tables["t"]
+
+    def call(self, consistent: bool = True, key: bytes = b"k") -> Call:
+        return Call(self.table, key, Code.PUT, consistent, consistent, key)
+
+    def ask(self, *calls: Call, control: Control | None = None) -> asyncio.Future[list[ReplyPart | None]]:
+        future: asyncio.Future[list[ReplyPart | None]] = self.loop.create_future()
+        count = len(calls) or 1
+        counter = self.asker.next_counter()
+        asking = Asking(counter, list(calls), control, [None] * count, count, DEADLINE_MS, future)
+        self.asker.ask(asking, 0.0)
+        return future
+
+    def reply(self, *parts: tuple[int, ReplyStatus, bytes], counter: int = 1, now_ms: float = 1.0) -> None:
+        built: list[Any] = [
+            {"index": index, "status": int(status), "body": body, "size": 0, "count": 0, "scanned": 0, "last": b""}
+            for index, status, body in parts
+        ]
+        message: Reply = {"incarnation": 1, "counter": counter, "node": "n", "parts": built}
+        self.asker.take(message, now_ms)
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    found = asyncio.new_event_loop()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def desk(loop: asyncio.AbstractEventLoop) -> Desk:
+    return Desk(loop, view())
+
+
+def test_a_request_goes_to_the_leader_and_is_answered(desk: Desk) -> None:
+    future = desk.ask(desk.call())
+    assert [send.node for send in desk.sent] == ["node-1"]
+    desk.reply((0, ReplyStatus.OK, b"x"))
+    assert future.result()[0] is not None
+    assert len(desk.asker) == 0
+
+
+def test_silence_is_met_with_the_same_message(desk: Desk) -> None:
+    desk.ask(desk.call(key=b"a"), desk.call(key=b"b"))
+    desk.asker.tick(RESEND_MS - 1)
+    assert len(desk.sent) == 1
+    desk.asker.tick(RESEND_MS)
+    first, second = desk.sent
+    assert (first.counter, first.parts) == (second.counter, second.parts)
+    assert second.budget_ms < first.budget_ms
+
+
+def test_after_some_silence_others_are_asked_too(desk: Desk) -> None:
+    desk.ask(desk.call())
+    for turn in range(1, 6):
+        desk.asker.tick(RESEND_MS * turn)
+    assert {send.node for send in desk.sent} == {"node-1", "node-3"}
+
+
+def test_a_redirect_is_followed_at_once_and_not_for_ever(desk: Desk) -> None:
+    desk.ask(desk.call())
+    desk.reply((0, ReplyStatus.NOT_LEADER, b"node-2"))
+    assert [send.node for send in desk.sent] == ["node-1", "node-2"]
+    for node in (b"node-1", b"node-2", b"node-1", b"node-2", b"node-1"):
+        desk.reply((0, ReplyStatus.NOT_LEADER, node))
+    assert len(desk.sent) == 4
+
+
+@pytest.mark.parametrize("status", [ReplyStatus.BUSY, ReplyStatus.STALE_ROUTE, ReplyStatus.NOT_LEADER])
+def test_what_is_no_answer_is_asked_again_later(desk: Desk, status: ReplyStatus) -> None:
+    future = desk.ask(desk.call())
+    desk.reply((0, status, b""))
+    assert not future.done()
+    assert len(desk.sent) == 1
+    desk.asker.tick(RESEND_MS)
+    assert len(desk.sent) == 2
+
+
+def test_a_new_leader_that_is_heard_of_is_asked_at_once(desk: Desk) -> None:
+    desk.ask(desk.call())
+    lead(desk.view, "node-2", 2)
+    desk.asker.leaders_changed(1.0)
+    assert [send.node for send in desk.sent] == ["node-1", "node-2"]
+
+
+def test_the_deadline_ends_it(desk: Desk) -> None:
+    future = desk.ask(desk.call(key=b"a"), desk.call(key=b"b"))
+    desk.reply((1, ReplyStatus.OK, b"x"))
+    desk.asker.tick(DEADLINE_MS)
+    first, second = future.result()
+    assert first is None
+    assert second is not None
+    assert len(desk.asker) == 0
+
+
+def test_parts_may_come_apart_and_twice(desk: Desk) -> None:
+    future = desk.ask(desk.call(key=b"a"), desk.call(key=b"b"))
+    desk.reply((0, ReplyStatus.OK, b"1"))
+    desk.reply((0, ReplyStatus.OK, b"other"))
+    assert not future.done()
+    desk.reply((1, ReplyStatus.ERROR, b"2"))
+    assert [part["body"] for part in future.result() if part] == [b"1", b"2"]
+    desk.reply((1, ReplyStatus.OK, b"late"))
+
+
+def test_eventual_reads_go_to_living_members(loop: asyncio.AbstractEventLoop) -> None:
+    desk = Desk(loop, view())
+    beat = {
+        "node": "node-2",
+        "service": "storage-node",
+        "zone": "b",
+        "incarnation": 1,
+        "stopping": False,
+        "replicas": [],
+    }
+    desk.view.take("heartbeat", beat, 0.0)
+    desk.ask(desk.call(consistent=False))
+    assert desk.chosen == [["node-2"]]
+
+
+def test_without_a_known_leader_any_member_is_asked(loop: asyncio.AbstractEventLoop) -> None:
+    desk = Desk(loop, view(leader=None))
+    desk.ask(desk.call())
+    assert desk.chosen == [NODES]
+
+
+def test_control_requests_go_to_the_control_topic_until_answered(desk: Desk) -> None:
+    future = desk.ask(control=Control("CreateTable", b"{}"))
+    desk.asker.tick(RESEND_MS)
+    assert [send.node for send in desk.sent] == [None, None]
+    desk.reply((0, ReplyStatus.OK, b"{}"))
+    assert future.done()
+
+
+def test_overload_is_throttled(loop: asyncio.AbstractEventLoop) -> None:
+    desk = Desk(loop, view(), most=2)
+    desk.ask(desk.call())
+    desk.ask(desk.call())
+    with pytest.raises(ApiError) as refused:
+        desk.ask(desk.call())
+    assert refused.value.type.endswith("ThrottlingException")
+    assert len(desk.sent) == 2
