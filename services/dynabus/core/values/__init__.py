@@ -13,6 +13,7 @@ value would cost more than everything that is done with it.
 from typing import Any
 
 from dynabus.core.values.comparison import ORDERED_TYPES, compare, equal
+from dynabus.core.values.nesting import check_nesting
 from dynabus.core.values.normalise import normalise_item, normalise_value
 from dynabus.core.values.numbers import (
     add_numbers,
@@ -32,6 +33,7 @@ __all__ = [
     "Item",
     "add_numbers",
     "check_item_size",
+    "check_nesting",
     "compare",
     "equal",
     "item_size",

@@ -17,6 +17,7 @@ from typing import Any
 
 from dynabus.core.errors import ApiError, validation_error
 from dynabus.core.limits import MAX_ATTRIBUTE_NAME_BYTES, MAX_NESTING
+from dynabus.core.values.nesting import too_deep
 from dynabus.core.values.numbers import normalise_number
 from dynabus.core.values.shape import conform, conform_item
 
@@ -24,9 +25,6 @@ _INVALID = "One or more parameter values were invalid: "
 _EMPTY = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
 _SEVERAL = (
     "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"
-)
-_TOO_DEEP = (
-    "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit"
 )
 
 
@@ -188,13 +186,13 @@ def _list(value: Any, level: int) -> list[dict[str, Any]]:
     if value.__class__ is not list:
         raise _Misshapen
     if level == MAX_NESTING and value:
-        raise validation_error(_TOO_DEEP)
+        raise too_deep()
     return [_value({} if element is None else element, level + 1) for element in value]
 
 
 def _map(value: Any, level: int) -> dict[str, dict[str, Any]]:
     if level == MAX_NESTING and value:
-        raise validation_error(_TOO_DEEP)
+        raise too_deep()
     return _attributes(value, level + 1)
 
 
