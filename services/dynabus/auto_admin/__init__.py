@@ -8,5 +8,9 @@ is done can be done again, so that a successor goes on wherever this process die
 * `decisions`  what a request makes of a table's row (pure)
 * `workflow`   what is left to do for a table (pure)
 * `executor`   topics and genesis records, in a thread of its own
+* `tables`     takes those steps
+* `control`    what routers ask for
+* `cache`      the metadata topic, written and kept true
 * `service`    the loop
+* `outside`    what these need of the world; `links` and `executor` are Kafka, `connection` puts all together
 """

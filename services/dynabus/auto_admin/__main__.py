@@ -20,6 +20,7 @@ from dynabus.adapters.logs import configure_logs, logger
 from dynabus.adapters.ops_server import Checks, OpsServer
 from dynabus.adapters.settings import load_settings
 from dynabus.auto_admin.config import AutoAdminSettings
+from dynabus.auto_admin.connection import connect
 from dynabus.auto_admin.service import AutoAdmin
 from dynabus.core.errors import InvariantError
 from dynabus.core.ids import NodeName, Writer
@@ -45,6 +46,8 @@ class Life:
     def readiness(self) -> str | None:
         if self.admin is None:
             return "waiting for Kafka"
+        if self.admin.replica.alarm is not None:
+            return self.admin.replica.alarm
         return None if self.admin.replica.place.reign.leader is not None else "the admin log has no leader yet"
 
 
@@ -70,11 +73,12 @@ def _serve(settings: AutoAdminSettings) -> int:
     server = OpsServer(settings.ops_host, settings.ops_port, Checks(readiness=life.readiness))
     me = Writer(NodeName(settings.name), folder.next_incarnation())
     topics = Topics(settings.namespace)
+    kafka = TopicAdmin(settings.kafka_settings())
     while not life.stopped and life.admin is None:
         try:
-            for warning in TopicAdmin(settings.kafka_settings()).ensure(list(topics.shared())):
+            for warning in kafka.ensure(list(topics.shared())):
                 logger().warning("kafka", warning=warning)
-            life.admin = AutoAdmin(settings, me)
+            life.admin = connect(settings, me, kafka)
         except TopicError as error:
             logger().warning("not yet", reason=str(error))
             time.sleep(RETRY_S)

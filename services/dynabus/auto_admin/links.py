@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -19,34 +19,33 @@ from dynabus.adapters.codec import UndecodableMessage, decode, encode
 from dynabus.adapters.kafka.log_producer import LogProducer
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
+from dynabus.auto_admin.outside import Delivered, Turn
+from dynabus.core.messages import Heartbeat, Reply
 from dynabus.core.replication.records import Record, decode_record
 from dynabus.core.topics import Topics
 
 DRAIN_MOST = 1000
 
 
-class Turn(NamedTuple):
-    """What one poll brought: records of the admin log, other messages decoded, and where the log ends, if told."""
-
-    records: list[Record]
-    messages: list[tuple[str, Any]]
-    end_offset: int | None
-    out_of_range: bool
+FETCH_WAIT_MS = 250
+"""How long an idle fetch is parked at the broker. All is assigned at the start, so that nothing waits for it."""
 
 
 class Links:
-    """Polls, sends. Undecodable messages are counted, logged with topic and offset, and skipped."""
+    """`outside.Bus` over Kafka. Undecodable messages are counted, logged with topic and offset, and skipped."""
 
     def __init__(self, kafka: KafkaSettings, topics: Topics) -> None:
         self.undecodable = 0
-        self.log = LogProducer(kafka.log_producer(), list.clear)
+        self._log = LogProducer(kafka.log_producer(), list.clear)
         self._topics = topics
         self._admin_log = topics.admin_log().name
-        self._consumer = Consumer(kafka.loop_consumer(partition_eof=True), logger=kafka_logger())
+        consumer = {**kafka.loop_consumer(partition_eof=True), "fetch.wait.max.ms": FETCH_WAIT_MS}
+        self._consumer = Consumer(consumer, logger=kafka_logger())
         self._bus = Producer(kafka.request_producer(), logger=kafka_logger())
         self._consumer.assign(
             [
                 TopicPartition(self._admin_log, 0, OFFSET_BEGINNING),
+                TopicPartition(topics.metadata().name, 0, OFFSET_BEGINNING),
                 TopicPartition(topics.control().name, 0, OFFSET_END),
                 TopicPartition(topics.heartbeats().name, 0, OFFSET_END),
             ]
@@ -56,57 +55,75 @@ class Links:
         """Wait for a message, then take all that are there."""
         first = self._consumer.poll(timeout_s)
         messages = [] if first is None else [first, *self._consumer.consume(DRAIN_MOST, timeout=0)]
-        records: list[Record] = []
-        others: list[tuple[str, Any]] = []
-        end: int | None = None
-        lost = False
+        turn = Turn()
         for message in messages:
-            error, ours = message.error(), message.topic() == self._admin_log
-            if error is None and ours:
-                records.append(decode_record(message.offset() or 0, message.leader_epoch() or 0, message.value()))
-            elif error is None:
-                self._decode(message, others)
-            elif error.code() == KafkaError._PARTITION_EOF and ours:
-                end = message.offset()
-            elif error.code() == KafkaError._AUTO_OFFSET_RESET:
-                lost = lost or ours
-                if not ours:
-                    self._consumer.seek(TopicPartition(message.topic() or "", 0, OFFSET_END))
-        return Turn(records, others, end, lost)
+            error = message.error()
+            if error is not None:
+                self._failed(error, message, turn)
+            elif message.topic() != self._admin_log:
+                self._decode(message, turn.messages)
+            else:
+                turn.records.append(_record(message))
+        return turn
+
+    def _failed(self, error: KafkaError, message: Message, turn: Turn) -> None:
+        ours = message.topic() == self._admin_log
+        if error.code() == KafkaError._PARTITION_EOF:
+            turn.end_offset = message.offset() if ours else turn.end_offset
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET and ours:
+            turn.out_of_range = True
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+            # Requests and heartbeats that were cleaned up meanwhile are of no use; metadata that changes comes again.
+            self._consumer.seek(TopicPartition(message.topic() or "", 0, OFFSET_END))
 
     def _decode(self, message: Message, others: list[tuple[str, Any]]) -> None:
+        value = message.value()
+        if value is None:
+            return  # a tombstone in metadata
         try:
-            others.append(decode(message.value()))
+            others.append(decode(value))
         except UndecodableMessage as error:
             self.undecodable += 1
             logger().warning("message skipped", topic=message.topic(), offset=message.offset(), reason=str(error))
 
     def append(self, value: bytes) -> None:
         """To the admin log."""
-        self.log.append(self._admin_log, 0, value)
+        self._log.append(self._admin_log, 0, value)
 
-    def reply(self, asker: str, reply: dict[str, Any]) -> None:
+    def reply(self, asker: str, reply: Reply) -> None:
         self._send(f"{self._topics.namespace}.replies.{asker}", encode("reply", reply))
 
-    def metadata(self, key: str, kind: str, message: dict[str, Any] | None) -> None:
-        """None: a tombstone, so that compaction forgets the key."""
-        self._send(self._topics.metadata().name, None if message is None else encode(kind, message), key)
+    def metadata(self, key: str, kind: str, message: Any | None, delivered: Delivered) -> None:
+        """None: a tombstone, so that compaction forgets the key. `serve` calls `delivered`."""
+        self._send(self._topics.metadata().name, None if message is None else encode(kind, message), key, delivered)
 
-    def beat(self, heartbeat: dict[str, Any]) -> None:
+    def beat(self, heartbeat: Heartbeat) -> None:
         self._send(self._topics.heartbeats().name, encode("heartbeat", heartbeat), heartbeat["node"])
 
-    def serve(self) -> None:
-        """Once per turn: hear about failures."""
-        self.log.serve()
+    def serve(self) -> str | None:
+        """Once per turn: hear about deliveries. Why appends to the admin log failed, if they did."""
+        self._log.serve()
         self._bus.poll(0)
+        failed = self._log.failed
+        if failed is not None:
+            self._log.replace()
+        return failed
 
     def close(self) -> None:
+        """Send what is left, for a second at most."""
         self._bus.flush(1)
         self._consumer.close()
 
-    def _send(self, topic: str, value: bytes | None, key: str | None = None) -> None:
-        """What cannot be sent is dropped: routers ask again, heartbeats and metadata come again."""
+    def _send(self, topic: str, value: bytes | None, key: str | None = None, told: Delivered | None = None) -> None:
+        """What cannot be sent is dropped: routers ask again, heartbeats come again, metadata is sent again."""
+        report = None if told is None else lambda error, _message: told(error is None)
         try:
-            self._bus.produce(topic, value, key)
+            self._bus.produce(topic, value, key, on_delivery=report)
         except (BufferError, KafkaException) as error:
             logger().warning("not sent", topic=topic, reason=str(error))
+            if told is not None:
+                told(False)
+
+
+def _record(message: Message) -> Record:
+    return decode_record(message.offset() or 0, message.leader_epoch() or 0, message.value())

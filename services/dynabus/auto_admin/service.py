@@ -1,96 +1,75 @@
-"""Auto-admin's loop: admin log, control requests, heartbeats in; decisions, metadata, steps out.
+"""Auto-admin's loop: admin log, control requests, heartbeats, metadata in; decisions, metadata, steps out.
 
-Order within a turn: log records are folded and applied first, then heartbeats and requests, then time; effects go out
-in the order in which the brain gave them; only then are tables looked at, so that nothing is done for a decision that
-is not accepted yet. A standby does all but the last: it follows the log and answers nobody.
+Order within a turn: log records are folded and applied first, then other messages, then time; effects go out in the
+order in which the brain gave them; only then are tables looked at, so that nothing is done for a decision that is not
+accepted yet. A standby does all but the last: it follows the log and answers nobody.
 """
 
 from __future__ import annotations
 
-import random
-from functools import partial
 from typing import Any
 
-import orjson
-
-from dynabus.adapters.clock import monotonic_ns, unix_ms
-from dynabus.adapters.kafka.topics import TopicAdmin
-from dynabus.adapters.log_codec import AvroBodies
 from dynabus.adapters.logs import logger
 from dynabus.adapters.memory_store import MemoryStore
-from dynabus.auto_admin import decisions
-from dynabus.auto_admin.config import AutoAdminSettings
+from dynabus.auto_admin.cache import Cache
+from dynabus.auto_admin.control import GENERATION, Control
 from dynabus.auto_admin.decisions import table_key
-from dynabus.auto_admin.executor import Executor, genesis
-from dynabus.auto_admin.links import Links
-from dynabus.auto_admin.planner import Candidate, Placement, plan
+from dynabus.auto_admin.executor import admin_genesis
+from dynabus.auto_admin.outside import Turn, World
 from dynabus.auto_admin.tables import Tables
 from dynabus.core.cluster_view import ClusterView
-from dynabus.core.ids import Incarnation, LogId, NodeName, PartitionId, RequestId, Writer
-from dynabus.core.messages import ControlRequest, Heartbeat, ReplyStatus
-from dynabus.core.replication.effects import Append, Beat, Leading, Peer, Respond, Surroundings, Timing, Write
-from dynabus.core.replication.place import Origin, start_of_log
+from dynabus.core.ids import Incarnation, LogId, NodeName, RequestId
+from dynabus.core.messages import Heartbeat, ReplyStatus
+from dynabus.core.replication.effects import Append, Beat, Leading, Peer, Respond, Write
+from dynabus.core.replication.place import start_of_log
 from dynabus.core.replication.replica import Replica
 from dynabus.core.replication.request_ids import encode_request_id
 from dynabus.core.replication.store import Evaluate
 from dynabus.core.replication.unresolved import Sender
-from dynabus.core.tables import partition_count
-from dynabus.core.topics import Topics
 
 SERVICE = "auto-admin"
 ADMIN_LOG = LogId("admin")
 OWN_BUDGET_MS = 60_000
+"""How long the ids of own decisions are kept at least; they are never asked for again, each says what it expects."""
+
 STOP_MS = 1000.0
 """How long a planned stop waits until its resign is read back."""
 
-BUSY_POLL_S, IDLE_POLL_S = 0.01, 0.15
-MOCK_PARTITIONS_MOST, PARTITIONS_MOST = 4, 1000
-"""librdkafka's mock broker makes every topic with four; Kafka itself could take more than a thousand a table."""
+BUSY_POLL_S, IDLE_POLL_S = 0.01, 0.25
+"""A message ends either at once. Idle: elections are due to a quarter of a second."""
 
 
 class AutoAdmin:
     """One auto-admin, active or standby."""
 
-    def __init__(self, settings: AutoAdminSettings, me: Writer) -> None:
-        """Connects. Raises TopicError while Kafka does not answer."""
-        kafka, topics = settings.kafka_settings(), Topics(settings.namespace)
-        self.settings, self.me = settings, me
-        self.stopping = False
+    def __init__(self, world: World) -> None:
+        self.me, self.stopping = world.me, False
+        self._world, self._bus, self._now_ms = world, world.bus, world.now_ms
+        now_ms, store = world.now_ms(), MemoryStore()
         self.view = ClusterView()
-        admin = TopicAdmin(kafka)
-        self._mock = admin.cluster().is_mock
-        identity = admin.identity(topics.admin_log().name)
-        self._links = Links(kafka, topics)
-        self._executor = Executor(kafka, topics, me)
-        store, dice = MemoryStore(), random.SystemRandom()
-        around = Surroundings(me, dice.random, partial(dice.getrandbits, 62), AvroBodies(), Timing.without_leases())
-        origin = Origin(identity.cluster_id, identity.topic_id, PartitionId(ADMIN_LOG, 0))
-        self.replica = Replica(around, store, start_of_log(origin), self._now_ms())
-        self.replica.prefer(self._now_ms())
-        self._tables = Tables(self.replica, store, self.view, self._links, self._executor)
+        self.replica = Replica(world.around, store, start_of_log(world.origin), now_ms)
+        self.replica.prefer(now_ms)
+        self._cache = Cache(world.bus, self.replica)
+        self.tables = Tables(self.replica, store, self.view, self._cache, world.steps)
+        self._control = Control(world.settings, self.tables, self.view, world.partitions_most)
         self._own = 0
-        self._genesis_sent = self._was_active = False
+        self._genesis_sent = self._alarmed = False
+        self._active_term: int | None = None
         self._next_beat_ms = self._stop_by_ms = 0.0
-        self._first_node_ms: float | None = None
-
-    @staticmethod
-    def _now_ms() -> float:
-        return monotonic_ns() / 1e6
 
     @property
-    def active(self) -> bool:
-        """Leads the admin log; what it decides counts once it is accepted."""
+    def active_term(self) -> int | None:
+        """The term in which this one leads the admin log; what it decides counts once it is accepted."""
         leader = self.replica.leader
-        return leader is not None and leader.serving
+        return leader.seat.term if leader is not None and leader.serving else None
 
     # -- the loop ---------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Until `stopping` and the resign is read back."""
         while not self._finished():
-            self._turn()
-        self._executor.close()
-        self._links.close()
+            self.turn()
+        self._bus.close()
 
     def _finished(self) -> bool:
         if not self.stopping:
@@ -102,23 +81,14 @@ class AutoAdmin:
             self._perform(now_ms)
         return self.replica.leader is None or now_ms > self._stop_by_ms
 
-    def _turn(self) -> None:
-        busy = self._tables.busy or self.replica.restless
-        turn = self._links.poll(BUSY_POLL_S if busy else IDLE_POLL_S)
+    def turn(self) -> None:
+        """Wait for messages, then do all that there is to do."""
+        busy = self.tables.busy or self.replica.restless
+        turn = self._bus.poll(BUSY_POLL_S if busy else IDLE_POLL_S)
         now_ms = self._now_ms()
-        if turn.records:
-            self.replica.end_offset = max(self.replica.end_offset or 0, turn.records[-1].offset + 1)
-            self.replica.read_log(turn.records, now_ms)
-        if turn.end_offset is not None:
-            self._reached_end(turn.end_offset)
-        if turn.out_of_range:
-            self.replica.freeze("the place lies beyond the admin log's end", now_ms)
+        self._read_log(turn, now_ms)
         for kind, message in turn.messages:
-            if kind == "heartbeat":
-                self._heard(message, now_ms)
-            elif kind == "control_request" and self.active:
-                # Only the active one answers; others stay silent, and the router asks again.
-                self._control(message, now_ms)
+            self._take(kind, message, now_ms)
         self.replica.tick(now_ms)
         if now_ms >= self._next_beat_ms:
             self._beat(now_ms)
@@ -126,32 +96,54 @@ class AutoAdmin:
         self._look_at_tables(now_ms)
         self._perform(now_ms)
 
-    def _reached_end(self, offset: int) -> None:
-        self.replica.end_offset = offset
-        if offset == 0 and not self._genesis_sent:
+    def _read_log(self, turn: Turn, now_ms: float) -> None:
+        replica = self.replica
+        if turn.records:
+            replica.end_offset = max(replica.end_offset or 0, turn.records[-1].offset + 1)
+            replica.read_log(turn.records, now_ms)
+        if turn.end_offset is not None:
+            replica.end_offset = turn.end_offset
+        if turn.out_of_range:
+            replica.freeze("the place lies outside of the admin log: Kafka lost acknowledged records", now_ms)
+        if replica.end_offset == 0 and not self._genesis_sent:
             # A new cluster. Two that find this at once both write one; the first counts.
             self._genesis_sent = True
-            self._links.append(genesis(self.me, None))
+            self._bus.append(admin_genesis(self.me))
+        if replica.alarm is not None and not self._alarmed:
+            # It stays, and health checks and heartbeats show why it does nothing: that is for people to solve (I9).
+            self._alarmed = True
+            logger().error("frozen", reason=replica.alarm)
 
     def _look_at_tables(self, now_ms: float) -> None:
-        if self.active != self._was_active:
-            self._was_active = self.active
-            self._tables.forget()
-            logger().info("active" if self.active else "standby", term=self.replica.place.reign.term)
-        if self.active:
-            self._tables.step(now_ms, lambda name, evaluate: self._decide_myself(name, evaluate, now_ms))
+        term = self.active_term
+        if term != self._active_term:
+            self._active_term = term
+            self.tables.forget()
+            self._cache.forget()
+            logger().info("standby" if term is None else "active", term=self.replica.place.reign.term)
+        if term is None or self.stopping:
+            return
+        if self.replica.leader is not None and self.replica.leader.idle:
+            self._control.settled()
+        self.tables.step(now_ms, lambda name, evaluate: self._decide(name, evaluate, now_ms))
 
     # -- messages ---------------------------------------------------------------------------------------------
 
-    def _heard(self, heartbeat: Heartbeat, now_ms: float) -> None:
-        if heartbeat["service"] == SERVICE:
-            self._heard_admin(heartbeat, now_ms)
-            return
-        self.view.take("heartbeat", heartbeat, now_ms)
-        if self._first_node_ms is None:
-            self._first_node_ms = now_ms
-        if self.active:
-            self._tables.publish_leaders(heartbeat)
+    def _take(self, kind: str, message: Any, now_ms: float) -> None:
+        if kind == "heartbeat" and message["service"] == SERVICE:
+            self._heard_admin(message, now_ms)
+        elif kind == "heartbeat":
+            self.view.take(kind, message, now_ms)
+            self._control.heard_node(now_ms)
+            if self.active_term is not None:
+                self._cache.publish_leaders(message, self.tables.all())
+        elif kind == "table_metadata":
+            self._cache.saw(message)
+        elif kind == "control_request" and self.active_term is not None:
+            # Only the active one answers; others stay silent, and the router asks again.
+            write = self._control.write(message, now_ms)
+            if write is not None:
+                self.replica.write(write, now_ms, self._world.wall_ms())
 
     def _heard_admin(self, heartbeat: Heartbeat, now_ms: float) -> None:
         node, incarnation = NodeName(heartbeat["node"]), Incarnation(heartbeat["incarnation"])
@@ -160,109 +152,83 @@ class AutoAdmin:
             peer = Peer(incarnation, state["next_offset"], now_ms, not heartbeat["stopping"])
             self.replica.hear(node, incarnation, said, peer, now_ms)
 
-    def _control(self, request: ControlRequest, now_ms: float) -> None:
-        """Decide what a router asks for."""
-        sender = Sender(request["asker"], request["incarnation"], request["counter"], 0)
-        request_id = encode_request_id(RequestId(Incarnation(sender.incarnation), sender.counter, 0))
-        try:
-            body = orjson.loads(request["body"])
-            name = body["TableName"]
-        except (ValueError, KeyError, TypeError) as error:
-            logger().warning("control request skipped", asker=sender.asker, reason=repr(error))
-            return
-        if request["operation"] == "DeleteTable":
-            evaluate = decisions.delete(name)
-        elif request["operation"] == "CreateTable":
-            placements = self._place(body, now_ms)
-            if not placements:
-                return
-            evaluate = decisions.create(body, request_id, placements, self.settings.region, self.settings.account)
-        else:
-            return
-        self._decide(Write(sender, request_id, 1, table_key(name), evaluate, request["budget_ms"]), now_ms)
-
-    def _place(self, request: dict[str, Any], now_ms: float) -> list[Placement]:
-        """Where the new table's replicas go; empty while too few nodes are heard."""
-        known = self.view.nodes.values()
-        nodes = [Candidate(node.name, node.zone) for node in known if self.view.alive(node.name, now_ms)]
-        waited_ms = now_ms - (self._first_node_ms or now_ms)
-        if not nodes or (len(nodes) < self.settings.replicas and waited_ms < self.settings.placement_wait_ms):
-            return []
-        most = MOCK_PARTITIONS_MOST if self._mock else PARTITIONS_MOST
-        count = partition_count(request, self.settings.initial_partitions, most)
-        return plan(count, nodes, self._tables.load(), self.settings.replicas)
-
-    def _decide(self, write: Write, now_ms: float) -> None:
-        self.replica.write(write, now_ms, unix_ms())
-
-    def _decide_myself(self, name: str, evaluate: Evaluate, now_ms: float) -> None:
+    def _decide(self, name: str, evaluate: Evaluate, now_ms: float) -> None:
+        """A decision of our own."""
         self._own += 1
         request_id = encode_request_id(RequestId(self.me.incarnation, self._own, 0))
         sender = Sender("", self.me.incarnation, self._own, 0)
-        self._decide(Write(sender, request_id, 1, table_key(name), evaluate, OWN_BUDGET_MS), now_ms)
+        write = Write(sender, request_id, GENERATION, table_key(name), evaluate, OWN_BUDGET_MS)
+        self.replica.write(write, now_ms, self._world.wall_ms())
 
     # -- out --------------------------------------------------------------------------------------------------
 
     def _perform(self, now_ms: float) -> None:
         for effect in self.replica.take_effects():
             if isinstance(effect, Append):
-                self._links.append(effect.value)
+                self._bus.append(effect.value)
             elif isinstance(effect, Respond):
                 self._answer(effect)
             elif isinstance(effect, Beat):
                 self._beat(now_ms)
-        self._links.serve()
-        log = self._links.log
-        if log.failed is not None:
-            logger().warning("log producer replaced", reason=log.failed)
-            log.replace()
+        failed = self._bus.serve()
+        if failed is not None:
+            logger().warning("log producer replaced", reason=failed)
             self._genesis_sent = False
             self.replica.append_failed(now_ms)
 
     def _answer(self, effect: Respond) -> None:
         sender, outcome = effect.sender, effect.outcome
-        if not sender.asker or outcome.status not in (ReplyStatus.OK, ReplyStatus.ERROR):
+        final = outcome.status in (ReplyStatus.OK, ReplyStatus.ERROR)
+        if not sender.asker and not final:
+            # A decision of our own was not taken: look at all tables again.
+            self.tables.forget()
+        if not sender.asker or not final:
             return
-        part = {
-            "index": 0,
-            "status": int(outcome.status),
-            "body": outcome.body,
-            "size": 0,
-            "count": 0,
-            "scanned": 0,
-            "last": b"",
-        }
-        reply = {
-            "incarnation": sender.incarnation,
-            "counter": sender.counter,
-            "node": self.me.node,
-            "parts": [part],
-        }
-        self._links.reply(sender.asker, reply)
+        self._bus.reply(
+            sender.asker,
+            {
+                "incarnation": sender.incarnation,
+                "counter": sender.counter,
+                "node": self.me.node,
+                "parts": [
+                    {
+                        "index": 0,
+                        "status": int(outcome.status),
+                        "body": outcome.body,
+                        "size": 0,
+                        "count": 0,
+                        "scanned": 0,
+                        "last": b"",
+                    }
+                ],
+            },
+        )
 
     def _beat(self, now_ms: float) -> None:
-        self._next_beat_ms = now_ms + self.settings.heartbeat_ms
-        replica, leading = self.replica, self.replica.leading(now_ms)
-        state = {
-            "log": ADMIN_LOG,
-            "partition": 0,
-            "generation": 1,
-            "state": "active" if replica.alarm is None else "frozen",
-            "leading": leading.leading,
-            "appending": leading.appending,
-            "term": leading.term,
-            "sequence": replica.place.next_sequence - 1,
-            "next_offset": replica.place.next_offset,
-            "lag": replica.lag,
-            "alarm": replica.alarm or "",
-        }
-        self._links.beat(
+        settings, replica = self._world.settings, self.replica
+        self._next_beat_ms = now_ms + settings.heartbeat_ms
+        leading = replica.leading(now_ms)
+        self._bus.beat(
             {
                 "node": self.me.node,
                 "service": SERVICE,
-                "zone": self.settings.zone,
+                "zone": settings.zone,
                 "incarnation": self.me.incarnation,
                 "stopping": self.stopping,
-                "replicas": [state],
+                "replicas": [
+                    {
+                        "log": ADMIN_LOG,
+                        "partition": 0,
+                        "generation": GENERATION,
+                        "state": "active" if replica.alarm is None else "frozen",
+                        "leading": leading.leading,
+                        "appending": leading.appending,
+                        "term": leading.term,
+                        "sequence": replica.place.next_sequence - 1,
+                        "next_offset": replica.place.next_offset,
+                        "lag": replica.lag,
+                        "alarm": replica.alarm or "",
+                    }
+                ],
             }
         )

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from typing import Any
-
-import orjson
+from typing import NamedTuple
 
 from dynabus.adapters.logs import logger
 from dynabus.auto_admin import decisions
+from dynabus.auto_admin.cache import Cache
 from dynabus.auto_admin.decisions import TableState, read_row
-from dynabus.auto_admin.executor import Executor, StepFailed
-from dynabus.auto_admin.links import Links
+from dynabus.auto_admin.outside import StepFailed, Steps
 from dynabus.auto_admin.planner import Load, Placement
-from dynabus.auto_admin.workflow import Progress, Step, metadata_version, next_step
+from dynabus.auto_admin.workflow import Progress, Step, next_step
 from dynabus.core.cluster_view import ClusterView
-from dynabus.core.messages import Heartbeat
 from dynabus.core.replication.replica import Replica
 from dynabus.core.replication.store import Evaluate, Reader
 
@@ -30,82 +27,111 @@ Decide = Callable[[str, Evaluate], None]
 """(table name, evaluate): append a decision of our own."""
 
 
+class _Job(NamedTuple):
+    state: TableState
+    step: Step
+    future: Future[None]
+    progress: Progress
+
+
 class Tables:
     """Knows what was done since this process became the active one; `forget` when it no longer is."""
 
-    def __init__(self, replica: Replica, store: Reader, view: ClusterView, links: Links, executor: Executor) -> None:
+    def __init__(self, replica: Replica, store: Reader, view: ClusterView, cache: Cache, steps: Steps) -> None:
         self._replica, self._store, self._view = replica, store, view
-        self._links, self._executor = links, executor
+        self._cache, self._steps = cache, steps
         self._progress: dict[str, Progress] = {}
-        self._jobs: list[tuple[TableState, Step, Future[None]]] = []
-        self._leaders: dict[tuple[str, int], tuple[int, str]] = {}
+        self._jobs: list[_Job] = []
+        self._states: dict[str, TableState] = {}
+        self._read_at = -1
 
     @property
     def busy(self) -> bool:
-        return bool(self._jobs)
+        """Something is under way whose end no message announces."""
+        return any(progress.busy for progress in self._progress.values())
 
-    def all(self) -> list[TableState]:
-        return [read_row(row) for _, row in self._store.scan(decisions.PREFIX, None)]
+    def all(self) -> Mapping[str, TableState]:
+        """The accepted rows by table id; read again when the admin log has moved."""
+        if self._read_at != self._replica.place.next_offset:
+            self._read_at = self._replica.place.next_offset
+            rows = (read_row(row) for _, row in self._store.scan(decisions.PREFIX, None))
+            self._states = {state.id: state for state in rows}
+        return self._states
 
     def load(self) -> Load:
         """How the replicas of all tables lie on the nodes."""
         load = Load()
-        for state in self.all():
+        for state in self.all().values():
             for each in state.partitions:
                 load.add(Placement(tuple(each["members"]), each["preferred"]))
         return load
 
     def forget(self) -> None:
         """Another term: whoever is active begins at the top of each workflow."""
+        for job in self._jobs:
+            job.future.cancel()
+        self._jobs.clear()
         self._progress.clear()
-        self._leaders.clear()
 
     def step(self, now_ms: float, decide: Decide) -> None:
         """Take the next step of each table that has one."""
         self._collect(now_ms)
-        tables = self.all()
-        for state in tables:
+        states = self.all()
+        for table_id in self._progress.keys() - states.keys():
+            del self._progress[table_id]
+        for state in states.values():
             progress = self._progress.setdefault(state.id, Progress())
-            step = next_step(state.status, progress, led=self._led(state), held=self._held(state, progress, now_ms))
+            if self._cache.is_overwritten(state.id):
+                progress.published = None
+            if progress.published == state.status == "ACTIVE":
+                continue
+            led, held = self._led(state), self._held(state, progress, now_ms)
+            step = next_step(state.status, progress, led=led, held=held)
             if step is not None and now_ms >= progress.not_before_ms:
                 self._do(step, state, progress, now_ms, decide)
-        for table_id in self._progress.keys() - {state.id for state in tables}:
-            del self._progress[table_id]
-            self._links.metadata(f"table/{table_id}", "table_metadata", None)
+        self._cache.clean(states)
 
     def _do(self, step: Step, state: TableState, progress: Progress, now_ms: float, decide: Decide) -> None:
         if step is Step.PUBLISH:
-            self._publish(state, state.status)
-            progress.published, progress.published_ms = state.status, now_ms
+            self._publish(state, state.status, progress, now_ms)
+        elif step is Step.RETRACT:
+            self._publish(state, "DELETED", progress, now_ms)
         elif step in (Step.BUILD, Step.DESTROY):
             progress.busy = True
-            job = self._executor.build(state) if step is Step.BUILD else self._executor.destroy(state)
-            self._jobs.append((state, step, job))
+            future = self._steps.build(state) if step is Step.BUILD else self._steps.destroy(state)
+            self._jobs.append(_Job(state, step, future, progress))
             logger().info(step.value, table=state.name, id=state.id)
         elif progress.decided != state.status:
             # Once per term: the decision is accepted, or this term ends and the next active one starts over.
             progress.decided = state.status
-            if step is Step.REMOVE:
-                self._publish(state, "DELETED")
             make = decisions.activate if step is Step.ACTIVATE else decisions.remove
             decide(state.name, make(state.id))
 
+    def _publish(self, state: TableState, status: str, progress: Progress, now_ms: float) -> None:
+        def delivered(well: bool) -> None:
+            progress.busy = False
+            if well:
+                progress.published = status
+            else:
+                progress.not_before_ms = now_ms + RETRY_MS
+
+        progress.busy, progress.published_ms = True, now_ms
+        self._cache.publish(state, status, delivered)
+
     def _collect(self, now_ms: float) -> None:
         """Steps that are done."""
-        for job in [each for each in self._jobs if each[2].done()]:
+        for job in [each for each in self._jobs if each.future.done()]:
             self._jobs.remove(job)
-            state, step, future = job
-            progress = self._progress.get(state.id)
-            if progress is None:
-                continue
+            progress, error = job.progress, job.future.exception()
             progress.busy = False
-            error = future.exception()
             if isinstance(error, StepFailed):
                 progress.not_before_ms = now_ms + RETRY_MS
-                logger().warning("step failed, tried again", step=step.value, table=state.name, reason=str(error))
+                logger().warning(
+                    "step failed, tried again", step=job.step.value, table=job.state.name, reason=str(error)
+                )
             elif error is not None:
                 raise error
-            elif step is Step.BUILD:
+            elif job.step is Step.BUILD:
                 progress.built = True
             else:
                 progress.destroyed = True
@@ -122,29 +148,3 @@ class Tables:
             for node in self._view.nodes.values()
             if self._view.alive(node.name, now_ms)
         )
-
-    def _publish(self, state: TableState, status: str) -> None:
-        message: dict[str, Any] = {
-            "id": state.id,
-            "name": state.name,
-            "version": metadata_version(self._replica.place.next_offset, status),
-            "status": status,
-            "description": orjson.dumps(state.description),
-            "partitions": state.metadata_partitions(),
-        }
-        self._links.metadata(f"table/{state.id}", "table_metadata", message)
-
-    def publish_leaders(self, heartbeat: Heartbeat) -> None:
-        """The durable copy of who leads, for whoever starts later."""
-        for state in heartbeat["replicas"]:
-            key, led = (state["log"], state["partition"]), (state["term"], heartbeat["node"])
-            if state["leading"] and self._leaders.get(key, (-1, "")) < led:
-                self._leaders[key] = led
-                message = {
-                    "log": state["log"],
-                    "partition": state["partition"],
-                    "term": state["term"],
-                    "node": heartbeat["node"],
-                    "incarnation": heartbeat["incarnation"],
-                }
-                self._links.metadata(f"leader/{state['log']}/{state['partition']}", "leader_metadata", message)

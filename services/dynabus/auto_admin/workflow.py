@@ -8,9 +8,11 @@
 | ACTIVE   | not published by us                       | PUBLISH                                   |
 | DELETING | not published by us                       | PUBLISH: nodes close their replicas       |
 | DELETING | published, no node holds a replica of it  | DESTROY: the topic                        |
-| DELETING | destroyed                                 | REMOVE: the next decision                 |
+| DELETING | destroyed                                 | RETRACT: published once more, as DELETED  |
+| DELETING | retracted                                 | REMOVE: the next decision                 |
 
-Everything may be done twice, so a new active auto-admin knows nothing and begins at the top.
+Everything may be done twice, so a new active auto-admin knows nothing and begins at the top. Published means that
+Kafka has it: what the row no longer says, nobody would publish again.
 """
 
 from __future__ import annotations
@@ -24,10 +26,16 @@ class Step(Enum):
     PUBLISH = "publish"
     ACTIVATE = "activate"
     DESTROY = "destroy"
+    RETRACT = "retract"
     REMOVE = "remove"
 
 
 _RANKS = {"CREATING": 0, "ACTIVE": 1, "DELETING": 2, "DELETED": 3}
+
+
+def version_offset(version: int) -> int:
+    """How far the admin log was read by whoever published this version."""
+    return version // len(_RANKS)
 
 
 def metadata_version(next_offset: int, status: str) -> int:
@@ -41,8 +49,9 @@ class Progress:
 
     built: bool = False
     published: str | None = None
-    """The status that was published last."""
+    """The status that metadata has."""
     published_ms: float = 0.0
+    """When it was sent."""
     decided: str | None = None
     """The status for which the next decision was appended."""
     destroyed: bool = False
@@ -56,6 +65,8 @@ def next_step(status: str, progress: Progress, *, led: bool, held: bool) -> Step
     """`led`: every partition has a leader. `held`: some living node still has a replica of it."""
     if progress.busy:
         return None
+    if progress.destroyed:
+        return Step.REMOVE if progress.published == "DELETED" else Step.RETRACT
     if status == "CREATING" and not progress.built:
         return Step.BUILD
     if progress.published != status:
@@ -63,7 +74,5 @@ def next_step(status: str, progress: Progress, *, led: bool, held: bool) -> Step
     if status == "CREATING":
         return Step.ACTIVATE if led else None
     if status == "DELETING":
-        if progress.destroyed:
-            return Step.REMOVE
         return None if held else Step.DESTROY
     return None

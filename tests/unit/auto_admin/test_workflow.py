@@ -42,8 +42,11 @@ class Cluster:
         elif step is Step.DESTROY:
             assert not self.held, "the topic goes while nodes read it"
             self.topic, progress.destroyed = False, True
-        else:
+        elif step is Step.RETRACT:
             assert not self.topic
+            self.published = progress.published = "DELETED"
+        else:
+            assert self.published == "DELETED"
             self.status = None
 
 
@@ -72,7 +75,7 @@ def test_creation_finishes_whatever_dies(crash_after: set[int]) -> None:
     assert (cluster.status, cluster.published, cluster.topic) == ("ACTIVE", "ACTIVE", True)
 
 
-@pytest.mark.parametrize("crash_after", [set(), *({n} for n in range(1, 5)), {1, 2, 3}])
+@pytest.mark.parametrize("crash_after", [set(), *({n} for n in range(1, 6)), {1, 2, 3, 4}])
 def test_deletion_finishes_whatever_dies(crash_after: set[int]) -> None:
     cluster = Cluster("DELETING", topic=True, published="ACTIVE", held=True, led=True)
     live(cluster, crash_after)

@@ -1,0 +1,85 @@
+"""Control requests: what routers ask for becomes a decision to be appended, or nothing yet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from dynabus.adapters.logs import logger
+from dynabus.auto_admin import decisions
+from dynabus.auto_admin.config import AutoAdminSettings
+from dynabus.auto_admin.decisions import table_key
+from dynabus.auto_admin.planner import Candidate, Load, Placement, plan
+from dynabus.auto_admin.tables import Tables
+from dynabus.core.cluster_view import ClusterView
+from dynabus.core.ids import Incarnation, RequestId
+from dynabus.core.messages import ControlRequest
+from dynabus.core.replication.effects import Write
+from dynabus.core.replication.request_ids import encode_request_id
+from dynabus.core.replication.unresolved import Sender
+from dynabus.core.tables import partition_count
+
+GENERATION = 1
+"""Of the admin log, which is never split."""
+
+
+class Control:
+    """Makes writes of requests; places new tables on the nodes that are heard."""
+
+    def __init__(self, settings: AutoAdminSettings, tables: Tables, view: ClusterView, partitions_most: int) -> None:
+        self._settings, self._tables, self._view = settings, tables, view
+        self._partitions_most = partitions_most
+        self._first_node_ms: float | None = None
+        self._planned: dict[bytes, list[Placement]] = {}
+
+    def heard_node(self, now_ms: float) -> None:
+        """A storage node lives: from the first one on, others are waited for."""
+        if self._first_node_ms is None:
+            self._first_node_ms = now_ms
+
+    def settled(self) -> None:
+        """No decision is under way: all that was planned is in the rows, or refused."""
+        self._planned.clear()
+
+    def write(self, request: ControlRequest, now_ms: float) -> Write | None:
+        """None: not a request, or too few nodes are heard and the router will ask again."""
+        sender = Sender(request["asker"], request["incarnation"], request["counter"], 0)
+        request_id = encode_request_id(RequestId(Incarnation(sender.incarnation), sender.counter, 0))
+        try:
+            body = orjson.loads(request["body"])
+            name = body["TableName"]
+        except (ValueError, KeyError, TypeError) as error:
+            logger().warning("control request skipped", asker=sender.asker, reason=repr(error))
+            return None
+        if request["operation"] == "DeleteTable":
+            evaluate = decisions.delete(name)
+        elif request["operation"] == "CreateTable":
+            placements = self._place(body, request_id, now_ms)
+            if not placements:
+                return None
+            evaluate = decisions.create(body, request_id, placements, self._settings.region, self._settings.account)
+        else:
+            logger().warning("control request skipped", asker=sender.asker, operation=request["operation"])
+            return None
+        return Write(sender, request_id, GENERATION, table_key(name), evaluate, request["budget_ms"])
+
+    def _place(self, request: dict[str, Any], request_id: bytes, now_ms: float) -> list[Placement]:
+        """Where the new table's replicas go; empty while too few nodes are heard."""
+        known = self._view.nodes.values()
+        nodes = [Candidate(node.name, node.zone) for node in known if self._view.alive(node.name, now_ms)]
+        waited_ms = now_ms - (self._first_node_ms or now_ms)
+        if not nodes or (len(nodes) < self._settings.replicas and waited_ms < self._settings.placement_wait_ms):
+            return []
+        count = partition_count(request, self._settings.initial_partitions, self._partitions_most)
+        self._planned.pop(request_id, None)
+        placements = self._planned[request_id] = plan(count, nodes, self._load(), self._settings.replicas)
+        return placements
+
+    def _load(self) -> Load:
+        """What is decided, and what was planned a moment ago: tables are often made several at a time."""
+        load = self._tables.load()
+        for placements in self._planned.values():
+            for placement in placements:
+                load.add(placement)
+        return load

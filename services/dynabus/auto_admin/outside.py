@@ -1,0 +1,82 @@
+"""What auto-admin needs of the world, as its loop sees it: Kafka in production, a few dictionaries in tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from dynabus.auto_admin.config import AutoAdminSettings
+from dynabus.auto_admin.decisions import TableState
+from dynabus.core.ids import Writer
+from dynabus.core.messages import Heartbeat, Reply
+from dynabus.core.replication.effects import Surroundings
+from dynabus.core.replication.place import Origin
+from dynabus.core.replication.records import Record
+
+Delivered = Callable[[bool], None]
+"""Called by `Bus.serve` once it is known whether Kafka has the message."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """What one poll brought: records of the admin log, other messages decoded, and where the log ends, if told."""
+
+    records: list[Record] = field(default_factory=list)
+    messages: list[tuple[str, Any]] = field(default_factory=list)
+    end_offset: int | None = None
+    out_of_range: bool = False
+
+
+class Bus(Protocol):
+    """Messages in and out."""
+
+    def poll(self, timeout_s: float) -> Turn:
+        """Wait for a message, then take all that are there."""
+
+    def append(self, value: bytes) -> None:
+        """To the admin log."""
+
+    def reply(self, asker: str, reply: Reply) -> None:
+        """To a router."""
+
+    def metadata(self, key: str, kind: str, message: Any | None, delivered: Delivered) -> None:
+        """None: a tombstone, so that compaction forgets the key."""
+
+    def beat(self, heartbeat: Heartbeat) -> None:
+        """To everybody."""
+
+    def serve(self) -> str | None:
+        """Once per turn: hear about deliveries. Why appends to the admin log failed, if they did."""
+
+    def close(self) -> None:
+        """Send what is left, for a second at most."""
+
+
+class Steps(Protocol):
+    """Work that blocks; the futures raise StepFailed."""
+
+    def build(self, state: TableState) -> Future[None]:
+        """Create the table's topic, wait for its leaders, write a genesis record into each empty log."""
+
+    def destroy(self, state: TableState) -> Future[None]:
+        """Delete the table's topic."""
+
+
+class StepFailed(Exception):
+    """Kafka did not do it this time; the step is tried again."""
+
+
+class World(NamedTuple):
+    """All that one auto-admin is given."""
+
+    me: Writer
+    settings: AutoAdminSettings
+    around: Surroundings
+    origin: Origin
+    bus: Bus
+    steps: Steps
+    now_ms: Callable[[], float]
+    wall_ms: Callable[[], int]
+    partitions_most: int

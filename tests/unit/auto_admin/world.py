@@ -1,0 +1,222 @@
+"""Kafka and storage nodes in a few lists, for auto-admins under test. Each outside effect is a point to crash at."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from dynabus.adapters.log_codec import AvroBodies
+from dynabus.auto_admin.config import AutoAdminSettings
+from dynabus.auto_admin.decisions import TableState
+from dynabus.auto_admin.executor import genesis_of
+from dynabus.auto_admin.outside import Delivered, StepFailed, Turn, World
+from dynabus.auto_admin.service import ADMIN_LOG, AutoAdmin
+from dynabus.core.ids import Incarnation, NodeName, PartitionId, Writer
+from dynabus.core.messages import Heartbeat, ReplicaState, TableMetadata
+from dynabus.core.replication.effects import Surroundings, Timing
+from dynabus.core.replication.place import Origin
+from dynabus.core.replication.records import decode_record
+
+TURN_MS = 50.0
+WALL_MS = 1_700_000_000_000
+NODES = {"node-1": "a", "node-2": "b", "node-3": "c"}
+
+
+class Crash(Exception):
+    """The process is gone, between two lines."""
+
+
+class Kafka:
+    """What outlives every process. `crash_after` counts down with each effect on it."""
+
+    def __init__(self) -> None:
+        self.now_ms = 1000.0
+        self.admin_log: list[bytes] = []
+        self.messages: list[tuple[str, Any]] = []
+        """Metadata, heartbeats and control requests, in one order."""
+        self.metadata: dict[str, Any] = {}
+        """After compaction."""
+        self.logs: dict[str, dict[int, list[bytes]]] = {}
+        self.replies: list[Any] = []
+        self.effects = 0
+        self.crash_after: int | None = None
+        self.lose_metadata = 0
+
+    def effect(self) -> None:
+        self.effects += 1
+        if self.crash_after == self.effects:
+            raise Crash
+
+    def put_metadata(self, key: str, kind: str, message: Any | None) -> None:
+        if message is None:
+            self.metadata.pop(key, None)
+        else:
+            self.metadata[key] = message
+            self.messages.append((kind, message))
+
+
+class FakeBus:
+    """One auto-admin's clients."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self._log_at, self._at, self._began_at = 0, 0, len(kafka.messages)
+        self._reports: list[Callable[[], None]] = []
+        self.closed = False
+
+    def poll(self, timeout_s: float) -> Turn:
+        kafka = self._kafka
+        values, self._log_at = kafka.admin_log[self._log_at :], len(kafka.admin_log)
+        first = self._log_at - len(values)
+        fresh = list(enumerate(kafka.messages))[self._at :]
+        self._at = len(kafka.messages)
+        return Turn(
+            [decode_record(first + at, 0, value) for at, value in enumerate(values)],
+            [message for at, message in fresh if at >= self._began_at or message[0] == "table_metadata"],
+            self._log_at,
+        )
+
+    def append(self, value: bytes) -> None:
+        self._kafka.admin_log.append(value)
+        self._kafka.effect()
+
+    def reply(self, asker: str, reply: Any) -> None:
+        self._kafka.replies.append(reply)
+        self._kafka.effect()
+
+    def metadata(self, key: str, kind: str, message: Any | None, delivered: Delivered) -> None:
+        lost = self._kafka.lose_metadata > 0
+        if lost:
+            self._kafka.lose_metadata -= 1
+        else:
+            self._kafka.put_metadata(key, kind, message)
+        self._reports.append(lambda: delivered(not lost))
+        self._kafka.effect()
+
+    def beat(self, heartbeat: Heartbeat) -> None:
+        self._kafka.messages.append(("heartbeat", heartbeat))
+
+    def serve(self) -> str | None:
+        reports, self._reports = self._reports, []
+        for report in reports:
+            report()
+        return None
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeSteps:
+    """Does each step at once; a crash may come between any two of its effects."""
+
+    def __init__(self, kafka: Kafka, me: Writer) -> None:
+        self._kafka, self._me = kafka, me
+        self.fail = 0
+
+    def build(self, state: TableState) -> Future[None]:
+        return self._done(lambda: self._build(state))
+
+    def destroy(self, state: TableState) -> Future[None]:
+        def take_away() -> None:
+            self._kafka.logs.pop(state.id, None)
+            self._kafka.effect()
+
+        return self._done(take_away)
+
+    def _build(self, state: TableState) -> None:
+        logs = self._kafka.logs.setdefault(state.id, {each["number"]: [] for each in state.partitions})
+        self._kafka.effect()
+        for partition in state.metadata_partitions():
+            if not logs[partition["number"]]:
+                logs[partition["number"]].append(genesis_of(self._me, partition))
+                self._kafka.effect()
+
+    def _done(self, step: Callable[[], None]) -> Future[None]:
+        future: Future[None] = Future()
+        if self.fail:
+            self.fail -= 1
+            future.set_exception(StepFailed("not now"))
+        else:
+            step()
+            future.set_result(None)
+        return future
+
+
+class Nodes:
+    """Storage nodes: they follow the newest metadata, open replicas of logs that have begun, and say so."""
+
+    def __init__(self, kafka: Kafka, names: dict[str, str] | None = None) -> None:
+        self._kafka, self.names = kafka, NODES if names is None else names
+        self._tables: dict[str, TableMetadata] = {}
+        self._at = 0
+
+    def turn(self) -> None:
+        fresh, self._at = self._kafka.messages[self._at :], len(self._kafka.messages)
+        for kind, message in fresh:
+            if kind == "table_metadata" and message["version"] > self._tables.get(message["id"], _NONE)["version"]:
+                self._tables[message["id"]] = message
+        for name, zone in self.names.items():
+            self._kafka.messages.append(("heartbeat", self._heartbeat(name, zone)))
+
+    def _heartbeat(self, name: str, zone: str) -> Any:
+        replicas = [
+            _replica(table["id"], each["number"], each["preferred"] == name)
+            for table in self._tables.values()
+            for each in table["partitions"]
+            if table["status"] in ("CREATING", "ACTIVE")
+            and name in each["members"]
+            and self._begun(table["id"], each)
+        ]
+        return {
+            "node": name,
+            "service": "storage-node",
+            "zone": zone,
+            "incarnation": 1,
+            "stopping": False,
+            "replicas": replicas,
+        }
+
+    def _begun(self, table_id: str, partition: Any) -> bool:
+        return bool(self._kafka.logs.get(table_id, {}).get(partition["number"]))
+
+
+_NONE: Any = {"version": -1}
+
+
+def _replica(log: str, number: int, leading: bool) -> ReplicaState:
+    return {
+        "log": log,
+        "partition": number,
+        "generation": 1,
+        "state": "active",
+        "leading": leading,
+        "appending": leading,
+        "term": 1,
+        "sequence": 0,
+        "next_offset": 2,
+        "lag": 0,
+        "alarm": "",
+    }
+
+
+def auto_admin(kafka: Kafka, name: str = "admin-1", run: int = 1, **settings: Any) -> AutoAdmin:
+    """A process of that name, in one of its runs."""
+    # Incarnations are unique among all processes: request ids rest on them.
+    me = Writer(NodeName(name), Incarnation(1000 * run + sum(name.encode())))
+    dice = random.Random(f"{name} {run}")
+    world = World(
+        me=me,
+        settings=AutoAdminSettings(
+            kafka="127.0.0.1:1", name=name, zone="a", data="unused", **{"initial_partitions": 2, **settings}
+        ),
+        around=Surroundings(me, dice.random, lambda: dice.getrandbits(62), AvroBodies(), Timing.without_leases()),
+        origin=Origin("cluster", "topic", PartitionId(ADMIN_LOG, 0)),
+        bus=FakeBus(kafka),
+        steps=FakeSteps(kafka, me),
+        now_ms=lambda: kafka.now_ms,
+        wall_ms=lambda: WALL_MS,
+        partitions_most=4,
+    )
+    return AutoAdmin(world)
