@@ -9,19 +9,19 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Callable
 
-from dynabus.core.expressions.documents import lookup, shown
-from dynabus.core.expressions.grammar import parse
 from dynabus.core.expressions.operands import Binder, Bound
+from dynabus.core.expressions.parsing import parse
 from dynabus.core.expressions.placeholders import Placeholders
-from dynabus.core.expressions.syntax import Between, Comparison, Function, Grouped, In, Logical, Negation, Test
+from dynabus.core.expressions.syntax import Between, Comparison, Function, In, Logical, Negation, Test
 from dynabus.core.values import AttributeValue, Item, compare, equal
-
-CHOICES_MOST = 100
-"""Operands of IN. Source: AWS, ServiceQuotas."""
 
 ORDERED_TYPES = ("S", "N", "B")
 
 TYPES = ("B", "NULL", "SS", "BOOL", "L", "BS", "N", "NS", "S", "M")
+"""In the order in which DynamoDB's message lists them."""
+
+_ANY_TYPE = "{NS,SS,L,BS,N,M,B,BOOL,NULL,S}"
+"""How DynamoDB shows the type of an operand of which it knows none."""
 
 Matches = Callable[[Item | None], bool]
 
@@ -44,35 +44,31 @@ class Condition:
 def parse_condition(text: str, placeholders: Placeholders, kind: str = "ConditionExpression") -> Condition:
     """Parse, check and bind; raises ApiError with DynamoDB's message."""
     binder = Binder(placeholders, kind)
-    tree: Test = parse(text, kind)
-    if isinstance(tree, Grouped) and isinstance(tree.part, Grouped):
-        raise binder.fault("The expression has redundant parentheses;")
-    return Condition(_test(tree, binder), binder.names)
+    return Condition(_test(parse(text, kind), binder), binder.names)
 
 
 def _test(test: Test, binder: Binder) -> Matches:
-    if isinstance(test, Grouped):
-        if isinstance(test.part, Grouped):
-            raise binder.fault("The expression has redundant parentheses;")
-        return _test(test.part, binder)
-    binder.count()
-    if isinstance(test, Comparison):
-        return _comparison(test, binder)
-    if isinstance(test, Function):
-        return _function(test, binder)
-    if isinstance(test, Logical):
-        return _logical(test, binder)
-    if isinstance(test, Negation):
-        part = _test(test.part, binder)
-        return lambda item: not part(item)
-    return _between(test, binder) if isinstance(test, Between) else _in(test, binder)
+    return _TESTS[test.__class__](test, binder)
+
+
+def _negation(test: Negation, binder: Binder) -> Matches:
+    part = _test(test.part, binder)
+    return lambda item: not part(item)
 
 
 def _logical(test: Logical, binder: Binder) -> Matches:
-    parts = [_test(part, binder) for part in test.parts]
-    if test.operator == "AND":
-        return lambda item: all(part(item) for part in parts)
-    return lambda item: any(part(item) for part in parts)
+    parts = []
+    for part in test.parts:
+        parts.append(_test(part, binder))  # noqa: PERF401  # a comprehension is one more frame in each nested level
+    stop = test.operator == "OR"
+
+    def matches(item: Item | None) -> bool:
+        for part in parts:
+            if part(item) is stop:
+                return stop
+        return not stop
+
+    return matches
 
 
 _ORDER: dict[str, Callable[[int], bool]] = {
@@ -86,7 +82,7 @@ _ORDER: dict[str, Callable[[int], bool]] = {
 def _comparison(test: Comparison, binder: Binder) -> Matches:
     operator = test.operator
     left, right = binder.operand(test.left), binder.operand(test.right)
-    _need_distinct(operator, left, [right], binder)
+    binder.need_distinct(operator, left, right)
     if operator in ("=", "<>"):
         wanted = operator == "="
         return lambda item: _equal(left.evaluate(item), right.evaluate(item)) is wanted
@@ -99,14 +95,6 @@ def _comparison(test: Comparison, binder: Binder) -> Matches:
         return order is not None and holds(order)
 
     return matches
-
-
-def _need_distinct(operator: str, first: Bound, others: list[Bound], binder: Binder) -> None:
-    if first.path is not None and any(other.path == first.path for other in others):
-        raise binder.fault(
-            "The first operand must be distinct from the remaining operands for this operator or function; "
-            f"operator: {operator}, first operand: {shown(first.path)}"
-        )
 
 
 def _equal(left: AttributeValue | None, right: AttributeValue | None) -> bool:
@@ -122,11 +110,10 @@ def _order(left: AttributeValue | None, right: AttributeValue | None) -> int | N
 
 def _between(test: Between, binder: Binder) -> Matches:
     operand, low, high = (binder.operand(each) for each in (test.operand, test.low, test.high))
+    binder.need_distinct("BETWEEN", operand, low, high)
     for side in (operand, low, high):
         binder.need_type("BETWEEN", side, ORDERED_TYPES)
-    _need_distinct("BETWEEN", operand, [low, high], binder)
-    if low.literal is not None and high.literal is not None:
-        _check_bounds(low.literal, high.literal, binder)
+    check_bounds(low, high, binder)
 
     def matches(item: Item | None) -> bool:
         value = operand.evaluate(item)
@@ -136,9 +123,12 @@ def _between(test: Between, binder: Binder) -> Matches:
     return matches
 
 
-def _check_bounds(low: AttributeValue, high: AttributeValue, binder: Binder) -> None:
-    bounds = f"lower bound operand: {_shown_value(low)}, upper bound operand: {_shown_value(high)}"
-    order = _order(low, high)
+def check_bounds(low: Bound, high: Bound, binder: Binder) -> None:
+    """Refuse bounds of BETWEEN that are values of different types, or the wrong way round."""
+    if low.literal is None or high.literal is None:
+        return
+    bounds = f"lower bound operand: {_shown_value(low.literal)}, upper bound operand: {_shown_value(high.literal)}"
+    order = _order(low.literal, high.literal)
     if order is None:
         raise binder.fault(f"The BETWEEN operator requires same data type for lower and upper bounds; {bounds}")
     if order > 0:
@@ -153,14 +143,9 @@ def _shown_value(value: AttributeValue) -> str:
 
 
 def _in(test: In, binder: Binder) -> Matches:
-    if len(test.choices) > CHOICES_MOST:
-        raise binder.fault(
-            "Incorrect number of operands for operator or function; "
-            f"operator or function: IN, number of operands: {len(test.choices) + 1}"
-        )
     operand = binder.operand(test.operand)
     choices = [binder.operand(choice) for choice in test.choices]
-    _need_distinct("IN", operand, choices, binder)
+    binder.need_distinct("IN", operand, *choices)
 
     def matches(item: Item | None) -> bool:
         value = operand.evaluate(item)
@@ -173,43 +158,42 @@ def _in(test: In, binder: Binder) -> Matches:
 
 
 def _function(function: Function, binder: Binder) -> Matches:
-    make = _FUNCTIONS.get(function.name)
-    if make is None:
-        raise binder.misplaced(function.name)
-    return make(function, binder)
+    """The check of the text saw to names, places and numbers of operands."""
+    return _FUNCTIONS[function.name](*(binder.operand(argument) for argument in function.arguments), binder)
 
 
-def _attribute_exists(function: Function, binder: Binder) -> Matches:
-    (argument,) = binder.arguments(function, 1)
-    path = binder.need_path(function, argument)
-    return lambda item: lookup(item, path) is not None
+def _attribute_exists(argument: Bound, binder: Binder) -> Matches:
+    binder.need_path("attribute_exists", argument)
+    evaluate = argument.evaluate
+    return lambda item: evaluate(item) is not None
 
 
-def _attribute_not_exists(function: Function, binder: Binder) -> Matches:
-    exists = _attribute_exists(function, binder)
-    return lambda item: not exists(item)
+def _attribute_not_exists(argument: Bound, binder: Binder) -> Matches:
+    binder.need_path("attribute_not_exists", argument)
+    evaluate = argument.evaluate
+    return lambda item: evaluate(item) is None
 
 
-def _attribute_type(function: Function, binder: Binder) -> Matches:
-    argument, wanted = binder.arguments(function, 2)
-    path = binder.need_path(function, argument)
-    binder.need_type(function.name, wanted, ("S",))
-    name = wanted.literal["S"] if wanted.literal is not None else None
-    if name is not None and name not in TYPES:
+def _attribute_type(argument: Bound, wanted: Bound, binder: Binder) -> Matches:
+    binder.need_path("attribute_type", argument)
+    if wanted.literal is None:
+        raise binder.wrong_type("attribute_type", wanted.type or _ANY_TYPE)
+    binder.need_type("attribute_type", wanted, ("S",))
+    name = wanted.literal["S"]
+    if name not in TYPES:
         raise binder.fault(f"Invalid attribute type name found; type: {name}, valid types: {{{','.join(TYPES)}}}")
 
     def matches(item: Item | None) -> bool:
-        value, kind = lookup(item, path), wanted.evaluate(item)
-        return value is not None and kind is not None and kind.get("S") in value
+        value = argument.evaluate(item)
+        return value is not None and name in value
 
     return matches
 
 
-def _begins_with(function: Function, binder: Binder) -> Matches:
-    argument, prefix = binder.arguments(function, 2)
+def _begins_with(argument: Bound, prefix: Bound, binder: Binder) -> Matches:
+    binder.need_distinct("begins_with", argument, prefix)
     for side in (argument, prefix):
-        binder.need_type(function.name, side, ("S", "B"))
-    _need_distinct(function.name, argument, [prefix], binder)
+        binder.need_type("begins_with", side, ("S", "B"))
 
     def matches(item: Item | None) -> bool:
         value, start = argument.evaluate(item), prefix.evaluate(item)
@@ -225,9 +209,8 @@ def _begins_with(function: Function, binder: Binder) -> Matches:
 _SET_OF = {"S": "SS", "N": "NS", "B": "BS"}
 
 
-def _contains(function: Function, binder: Binder) -> Matches:
-    argument, part = binder.arguments(function, 2)
-    _need_distinct(function.name, argument, [part], binder)
+def _contains(argument: Bound, part: Bound, binder: Binder) -> Matches:
+    binder.need_distinct("contains", argument, part)
     return lambda item: _holds(argument.evaluate(item), part.evaluate(item))
 
 
@@ -244,10 +227,19 @@ def _holds(value: AttributeValue | None, part: AttributeValue | None) -> bool:
     return kind == "B" and "B" in value and b64decode(content) in b64decode(value["B"])
 
 
-_FUNCTIONS: dict[str, Callable[[Function, Binder], Matches]] = {
+_FUNCTIONS: dict[str, Callable[..., Matches]] = {
     "attribute_exists": _attribute_exists,
     "attribute_not_exists": _attribute_not_exists,
     "attribute_type": _attribute_type,
     "begins_with": _begins_with,
     "contains": _contains,
+}
+
+_TESTS: dict[type[Test], Callable[..., Matches]] = {
+    Comparison: _comparison,
+    Between: _between,
+    In: _in,
+    Function: _function,
+    Logical: _logical,
+    Negation: _negation,
 }

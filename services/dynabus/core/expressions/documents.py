@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias, Union
 
 from dynabus.core.expressions.placeholders import BoundPath
 from dynabus.core.values import AttributeValue, Item
+
+PathTree: TypeAlias = dict[str | int, Union["PathTree", int]]
+"""Paths by their elements; a path ends in its number. Elements of one node are all names or all indexes."""
 
 
 def lookup(item: Item | None, path: BoundPath) -> AttributeValue | None:
@@ -25,101 +29,92 @@ def lookup(item: Item | None, path: BoundPath) -> AttributeValue | None:
     return found  # type: ignore[no-any-return]
 
 
-def project(item: Item, paths: list[BoundPath]) -> Item:
+def project(item: Item, tree: PathTree) -> Item:
     """The parts of an item that the paths name: nested parts merged, lists closed up in their order."""
-    kept: dict[str | int, Any] = {}
-    for path in paths:
-        if lookup(item, path) is not None:
-            node = kept
-            for element in path[:-1]:
-                node = node.setdefault(element, {})
-            node[path[-1]] = None
-    return {str(name): _picked(item[str(name)], below) for name, below in kept.items()}
+    return _picked_members(item, tree)
 
 
-def _picked(value: AttributeValue, below: dict[str | int, Any] | None) -> AttributeValue:
-    if below is None:
+def _picked(value: AttributeValue | None, below: PathTree | int) -> AttributeValue | None:
+    if value is None or isinstance(below, int):
         return value
-    if "L" in value:
-        return {"L": [_picked(value["L"][index], below[index]) for index in sorted(below)]}
-    return {"M": {str(name): _picked(value["M"][name], deeper) for name, deeper in below.items()}}
+    kind = "L" if next(iter(below)).__class__ is int else "M"
+    if kind not in value:
+        return None
+    content: Any = _picked_elements(value["L"], below) if kind == "L" else _picked_members(value["M"], below)
+    return {kind: content} if content else None
+
+
+def _picked_members(members: dict[str, AttributeValue], tree: PathTree) -> dict[str, AttributeValue]:
+    picked = {name: _picked(members.get(name), below) for name, below in tree.items()}  # type: ignore[arg-type]
+    return {name: value for name, value in picked.items() if value is not None}  # type: ignore[misc]  # all names
+
+
+def _picked_elements(elements: list[AttributeValue], tree: PathTree) -> list[AttributeValue]:
+    indexes = sorted(index for index in tree if index < len(elements))  # type: ignore[operator]  # all indexes
+    picked = (_picked(elements[index], tree[index]) for index in indexes)  # type: ignore[index]
+    return [value for value in picked if value is not None]
 
 
 class NoSuchParent(Exception):
     """The container that a path leads into does not exist or is of another type."""
 
 
-def with_value(item: Item, path: BoundPath, value: AttributeValue) -> Item:
-    """A copy of the item with the value at the path; only the containers on the way are copied."""
-    name = str(path[0])
-    if len(path) == 1:
-        return {**item, name: value}
-    if name not in item:
-        raise NoSuchParent
-    return {**item, name: _set(item[name], path[1:], value)}
+def rewritten(item: Item, tree: PathTree, values: Sequence[AttributeValue | None]) -> Item:
+    """A copy of the item with value number n at path number n, and nothing there if it is None.
+
+    List indexes mean the list as it was: what is set beyond its end is appended, in the order of the indexes; what is
+    removed beyond its end was not there. Only containers on the way to a change are copied, each of them once.
+    Raises `NoSuchParent`.
+    """
+    return _with_members(item, tree, values)
 
 
-def _set(container: AttributeValue, path: BoundPath, value: AttributeValue) -> AttributeValue:
-    element = path[0]
-    if element.__class__ is int:
-        elements = container.get("L")
-        if elements is None:
-            raise NoSuchParent
-        changed = list(elements)
-        if len(path) > 1:
-            if element >= len(changed):
+def _with_members(
+    members: dict[str, AttributeValue], tree: PathTree, values: Sequence[AttributeValue | None]
+) -> dict[str, AttributeValue]:
+    changed: dict[Any, AttributeValue] = dict(members)
+    for name, below in tree.items():
+        if not isinstance(below, int):
+            if name not in changed:
                 raise NoSuchParent
-            changed[element] = _set(changed[element], path[1:], value)
-        elif element < len(changed):
-            changed[element] = value
+            changed[name] = _with_content(changed[name], below, values)
+            continue
+        value = values[below]
+        if value is None:
+            changed.pop(name, None)
         else:
-            # An index beyond the end appends, whatever it is.
-            changed.append(value)
-        return {"L": changed}
-    members = container.get("M")
-    if members is None or (len(path) > 1 and element not in members):
+            changed[name] = value
+    return changed
+
+
+def _with_content(
+    container: AttributeValue, tree: PathTree, values: Sequence[AttributeValue | None]
+) -> AttributeValue:
+    if next(iter(tree)).__class__ is int:
+        if "L" not in container:
+            raise NoSuchParent
+        return {"L": _with_elements(container["L"], tree, values)}
+    if "M" not in container:
         raise NoSuchParent
-    return {"M": {**members, element: value if len(path) == 1 else _set(members[element], path[1:], value)}}
+    return {"M": _with_members(container["M"], tree, values)}
 
 
-def without(item: Item, path: BoundPath) -> Item:
-    """A copy of the item without what is at the path; a path that leads nowhere changes nothing."""
-    name = str(path[0])
-    if name not in item:
-        if len(path) > 1:
-            raise NoSuchParent
-        return item
-    if len(path) == 1:
-        return {key: value for key, value in item.items() if key != name}
-    return {**item, name: _remove(item[name], path[1:])}
-
-
-def _remove(container: AttributeValue, path: BoundPath) -> AttributeValue:
-    element = path[0]
-    if element.__class__ is int:
-        elements = container.get("L")
-        if elements is None:
-            raise NoSuchParent
-        if element >= len(elements):
-            if len(path) > 1:
+def _with_elements(
+    elements: list[AttributeValue], tree: PathTree, values: Sequence[AttributeValue | None]
+) -> list[AttributeValue]:
+    changed: list[AttributeValue | None] = list(elements)
+    for index in sorted(tree):
+        assert isinstance(index, int)
+        below = tree[index]
+        if not isinstance(below, int):
+            if index >= len(elements):
                 raise NoSuchParent
-            return container
-        changed = list(elements)
-        if len(path) == 1:
-            del changed[element]
+            changed[index] = _with_content(elements[index], below, values)
+        elif index < len(elements):
+            changed[index] = values[below]
         else:
-            changed[element] = _remove(changed[element], path[1:])
-        return {"L": changed}
-    members = container.get("M")
-    if members is None:
-        raise NoSuchParent
-    if element not in members:
-        if len(path) > 1:
-            raise NoSuchParent
-        return container
-    if len(path) == 1:
-        return {"M": {key: value for key, value in members.items() if key != element}}
-    return {"M": {**members, element: _remove(members[element], path[1:])}}
+            changed.append(values[below])
+    return [value for value in changed if value is not None]
 
 
 def shown(path: BoundPath) -> str:

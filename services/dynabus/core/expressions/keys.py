@@ -1,5 +1,6 @@
 """Key conditions: one `=` on the partition key, and perhaps one condition on the sort key.
 
+The messages are DynamoDB's as dynalite's tests recorded them; that some have no prefix is DynamoDB's too.
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.KeyConditionExpressions.html
 """
 
@@ -8,24 +9,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from dynabus.core.errors import ApiError, validation_error
-from dynabus.core.expressions.grammar import parse
+from dynabus.core.expressions.conditions import ORDERED_TYPES, check_bounds
 from dynabus.core.expressions.operands import Binder, Bound
+from dynabus.core.expressions.parsing import parse
 from dynabus.core.expressions.placeholders import Placeholders
-from dynabus.core.expressions.syntax import (
-    Between,
-    Comparison,
-    Function,
-    Grouped,
-    In,
-    Logical,
-    Negation,
-    Operand,
-    Test,
-)
+from dynabus.core.expressions.syntax import Between, Comparison, Function, In, Logical, Negation, Operand, Test
 from dynabus.core.values import AttributeValue
 
 KIND = "KeyConditionExpression"
 _MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_INVALID = "Invalid condition in KeyConditionExpression: "
 
 
 class KeyCondition(NamedTuple):
@@ -48,26 +41,17 @@ def parse_key_condition(
     text: str, placeholders: Placeholders, hash_name: str, range_name: str | None
 ) -> KeyCondition:
     """Parse, check and bind for this key schema; raises ApiError with DynamoDB's message."""
-    binder = Binder(placeholders, KIND)
-    ones = [_one(test, binder) for test in _conjuncts(parse(text, KIND), binder)]
-    if len(ones) > 2:
-        raise validation_error("Conditions can be of length 1 or 2 only")
-    by_name = {one.name: one for one in ones}
-    if len(by_name) < len(ones):
-        raise validation_error("KeyConditionExpressions must only contain one condition per key")
+    by_name = _by_name(_conjuncts(parse(text, KIND)), Binder(placeholders, KIND))
     of_hash = by_name.pop(hash_name, None)
     if of_hash is None:
         raise _missed(hash_name)
-    if of_hash.operator != "=":
-        raise validation_error("Query key condition not supported")
-    if not by_name:
-        return KeyCondition(of_hash.operands[0], None, [])
-    of_range = by_name.get(range_name) if range_name is not None else None
-    if of_range is None:
-        if range_name is None:
-            raise validation_error("Query key condition not supported")
+    if by_name and range_name is not None and range_name not in by_name:
         raise _missed(range_name)
-    return KeyCondition(of_hash.operands[0], of_range.operator, of_range.operands)
+    if of_hash.operator != "=" or (by_name and range_name is None):
+        raise validation_error("Query key condition not supported")
+    if range_name is None or not by_name:
+        return KeyCondition(of_hash.operands[0], None, [])
+    return KeyCondition(of_hash.operands[0], by_name[range_name].operator, by_name[range_name].operands)
 
 
 def _missed(name: str) -> ApiError:
@@ -78,57 +62,82 @@ def _unsupported(operator: str) -> ApiError:
     return validation_error(f"Invalid operator used in KeyConditionExpression: {operator}")
 
 
-def _conjuncts(test: Test, binder: Binder) -> list[Test]:
-    if isinstance(test, Grouped):
-        if isinstance(test.part, Grouped):
-            raise binder.fault("The expression has redundant parentheses;")
-        return _conjuncts(test.part, binder)
-    if isinstance(test, Logical):
-        if test.operator == "OR":
-            raise _unsupported("OR")
-        return [each for part in test.parts for each in _conjuncts(part, binder)]
+def _conjuncts(test: Test) -> list[Test]:
     if isinstance(test, Negation):
         raise _unsupported("NOT")
-    return [test]
+    if not isinstance(test, Logical):
+        return [test]
+    if test.operator == "OR":
+        raise _unsupported("OR")
+    return [each for part in test.parts for each in _conjuncts(part)]
+
+
+def _by_name(tests: list[Test], binder: Binder) -> dict[str, _One]:
+    by_name: dict[str, _One] = {}
+    for test in tests:
+        one = _one(test, binder)
+        if one.name in by_name:
+            raise validation_error("KeyConditionExpressions must only contain one condition per key")
+        by_name[one.name] = one
+    if len(by_name) > 2:
+        raise validation_error("Conditions can be of length 1 or 2 only")
+    return by_name
 
 
 def _one(test: Test, binder: Binder) -> _One:
-    binder.count()
     if isinstance(test, Comparison):
         return _comparison(test, binder)
     if isinstance(test, Between):
-        name = _name(binder.operand(test.operand), binder)
-        return _One(name, "BETWEEN", [_literal(test.low, binder), _literal(test.high, binder)])
+        return _between(test, binder)
     if isinstance(test, In):
         raise _unsupported("IN")
-    if not isinstance(test, Function) or test.name != "begins_with":
-        raise _unsupported(test.name if isinstance(test, Function) else "NOT")
-    path, prefix = binder.arguments(test, 2)
-    binder.need_type("begins_with", prefix, ("S", "B"))
-    return _One(_name(path, binder), "begins_with", [_need_literal(prefix, binder)])
+    assert isinstance(test, Function)  # _conjuncts took the rest apart
+    if test.name != "begins_with":
+        raise _unsupported(test.name)
+    key, prefix = _bound(test.arguments, binder)
+    binder.need_distinct("begins_with", key, prefix)
+    for side in (key, prefix):
+        binder.need_type("begins_with", side, ("S", "B"))
+    return _condition("begins_with", key, prefix)
 
 
 def _comparison(test: Comparison, binder: Binder) -> _One:
     if test.operator == "<>":
         raise _unsupported("<>")
-    left, right = binder.operand(test.left), binder.operand(test.right)
-    if left.path is None and right.path is not None:
-        return _One(_name(right, binder), _MIRRORED[test.operator], [_need_literal(left, binder)])
-    return _One(_name(left, binder), test.operator, [_need_literal(right, binder)])
+    left, right = _bound((test.left, test.right), binder)
+    binder.need_distinct(test.operator, left, right)
+    if test.operator != "=":
+        for side in (left, right):
+            binder.need_type(test.operator, side, ORDERED_TYPES)
+    if left.path is None and right.path is None:
+        raise validation_error(f"{_INVALID}No key attribute specified")
+    if left.path is None:
+        return _condition(_MIRRORED[test.operator], right, left)
+    return _condition(test.operator, left, right)
 
 
-def _name(bound: Bound, binder: Binder) -> str:
-    """Key attributes are top-level ones."""
-    if bound.path is None or len(bound.path) > 1:
-        raise binder.fault("KeyConditionExpressions cannot have conditions on nested attributes")
-    return str(bound.path[0])
+def _between(test: Between, binder: Binder) -> _One:
+    key, low, high = _bound((test.operand, test.low, test.high), binder)
+    binder.need_distinct("BETWEEN", key, low, high)
+    for side in (key, low, high):
+        binder.need_type("BETWEEN", side, ORDERED_TYPES)
+    check_bounds(low, high, binder)
+    return _condition("BETWEEN", key, low, high)
 
 
-def _literal(operand: Operand, binder: Binder) -> AttributeValue:
-    return _need_literal(binder.operand(operand), binder)
+def _bound(operands: tuple[Operand, ...], binder: Binder) -> list[Bound]:
+    if any(isinstance(operand, Function) for operand in operands):
+        raise validation_error("KeyConditionExpressions cannot contain nested operations")
+    return [binder.operand(operand) for operand in operands]
 
 
-def _need_literal(bound: Bound, binder: Binder) -> AttributeValue:
-    if bound.literal is None:
-        raise binder.fault("The expression must compare key attributes with values")
-    return bound.literal
+def _condition(operator: str, key: Bound, *values: Bound) -> _One:
+    """Key attributes are top-level ones, and compared with values."""
+    if key.path is None:
+        raise validation_error(f"{_INVALID}{operator} operator must have the key attribute as its first operand")
+    if any(value.path is not None and len(value.path) > 1 for value in (key, *values)):
+        raise validation_error("KeyConditionExpressions cannot have conditions on nested attributes")
+    literals = [value.literal for value in values if value.literal is not None]
+    if len(literals) < len(values):
+        raise validation_error(f"{_INVALID}Multiple attribute names used in one condition")
+    return _One(str(key.path[0]), operator, literals)

@@ -7,14 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from dynabus.core.errors import serialization_error, validation_error
-from dynabus.core.expressions.reserved import RESERVED
 from dynabus.core.expressions.syntax import Path
-from dynabus.core.values import AttributeValue
+from dynabus.core.values import AttributeValue, value_size
 
 KEY_BYTES_MOST = 255
+"""Of `#name` or `:name`. Source: AWS, ServiceQuotas, expression parameters."""
+
 SUBSTITUTION_BYTES_MOST = 2 * 1024 * 1024
-_NAME = re.compile(r"#[A-Za-z0-9_]+\Z")
-_VALUE = re.compile(r":[A-Za-z0-9_]+\Z")
+"""Of all names and values that placeholders stand for. Source: as above."""
+
+_NAME = re.compile(r"#[A-Za-z0-9_]+")
+_VALUE = re.compile(r":[A-Za-z0-9_]+")
 
 BoundPath = tuple[str | int, ...]
 """A path with its names resolved."""
@@ -29,35 +32,37 @@ class Placeholders:
         self.names: Mapping[str, str] = names if names is not None else {}
         self.values: Mapping[str, AttributeValue] = values if values is not None else {}
         self._used: set[str] = set()
+        size = 0
         if names is not None:
             _check_keys(names, "ExpressionAttributeNames", _NAME)
-            for name in names.values():
-                if name.__class__ is not str:
-                    raise serialization_error("Unexpected value type in payload")
+            size += _size_of_names(names)
         if values is not None:
             _check_keys(values, "ExpressionAttributeValues", _VALUE)
+            size += sum(map(value_size, values.values()))
+        if size > SUBSTITUTION_BYTES_MOST:
+            # Wording ours: what DynamoDB says is not known.
+            raise validation_error(
+                "Expression attribute names and values have exceeded the maximum allowed size; "
+                f"size of names and values: {size}"
+            )
 
     def path(self, path: Path, kind: str) -> BoundPath:
-        """The path with its placeholders replaced; reserved words may stand in it only as placeholders."""
+        """The path with its placeholders replaced. The check of the text saw to reserved words."""
         return tuple(
-            element if element.__class__ is int else self._name(str(element), kind) for element in path.elements
+            [self._name(element, kind) if element.__class__ is str else element for element in path.elements]
         )
 
-    def _name(self, element: str, kind: str) -> str:
-        if element[0] == "#":
-            found = self.names.get(element)
-            if found is None:
-                raise validation_error(
-                    f"Invalid {kind}: An expression attribute name used in the document path is not defined; "
-                    f"attribute name: {element}"
-                )
-            self._used.add(element)
-            return found
-        if element.upper() in RESERVED:
+    def _name(self, element: Any, kind: str) -> str:
+        if element[0] != "#":
+            return element  # type: ignore[no-any-return]  # a name
+        found = self.names.get(element)
+        if found is None:
             raise validation_error(
-                f"Invalid {kind}: Attribute name is a reserved keyword; reserved keyword: {element}"
+                f"Invalid {kind}: An expression attribute name used in the document path is not defined; "
+                f"attribute name: {element}"
             )
-        return element
+        self._used.add(element)
+        return found
 
     def value(self, name: str, kind: str) -> AttributeValue:
         """The value of `:x`."""
@@ -84,8 +89,24 @@ class Placeholders:
 def _check_keys(given: Mapping[str, Any], member: str, form: re.Pattern[str]) -> None:
     if not given:
         raise validation_error(f"{member} must not be empty")
-    for name in given:
-        if not form.match(name):
-            raise validation_error(f'{member} contains invalid key: Syntax error; key: "{name}"')
-        if len(name) > KEY_BYTES_MOST:
-            raise validation_error(f'{member} contains invalid key: Key is too long; key: "{name[:64]}"')
+    for key in given:
+        if len(key) > KEY_BYTES_MOST:
+            raise validation_error(
+                f"{member} contains invalid key: The expression attribute map contains a key that is too long; "
+                f"size of key: {len(key)}"
+            )
+        if not form.fullmatch(key):
+            raise validation_error(f'{member} contains invalid key: Syntax error; key: "{key}"')
+
+
+def _size_of_names(names: Mapping[str, Any]) -> int:
+    size = 0
+    for key, name in names.items():
+        if name.__class__ is not str:
+            raise serialization_error("Unexpected value type in payload")
+        if not name:
+            raise validation_error(
+                f"ExpressionAttributeNames contains invalid value: Empty attribute name for key {key}"
+            )
+        size += len(name) if name.isascii() else len(name.encode("utf-8", "surrogatepass"))
+    return size

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dynabus.core.expressions.documents import project
-from dynabus.core.expressions.grammar import parse
+from dynabus.core.expressions.documents import PathTree, project
 from dynabus.core.expressions.operands import Binder
-from dynabus.core.expressions.paths import check_paths
-from dynabus.core.expressions.placeholders import BoundPath, Placeholders
+from dynabus.core.expressions.parsing import parse
+from dynabus.core.expressions.paths import path_tree
+from dynabus.core.expressions.placeholders import Placeholders
 from dynabus.core.values import Item
 
 KIND = "ProjectionExpression"
@@ -15,19 +15,17 @@ KIND = "ProjectionExpression"
 class Projection:
     """A bound projection."""
 
-    __slots__ = ("paths",)
+    __slots__ = ("_tree",)
 
-    def __init__(self, paths: list[BoundPath]) -> None:
-        self.paths = paths
+    def __init__(self, tree: PathTree) -> None:
+        self._tree = tree
 
     def apply(self, item: Item) -> Item:
         """What of the item is wanted; what is not there is left out."""
-        return project(item, self.paths)
+        return project(item, self._tree)
 
 
 def parse_projection(text: str, placeholders: Placeholders) -> Projection:
     """Parse, check and bind; raises ApiError with DynamoDB's message."""
     binder = Binder(placeholders, KIND)
-    paths = [binder.path(path) for path in parse(text, KIND)]
-    check_paths(paths, binder)
-    return Projection(paths)
+    return Projection(path_tree([binder.path(path) for path in parse(text, KIND)], binder))

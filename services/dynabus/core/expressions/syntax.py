@@ -1,4 +1,7 @@
-"""Trees of parsed expressions, placeholders unresolved. Immutable, so one tree serves every request with its text."""
+"""Trees of parsed expressions, placeholders unresolved. Immutable, so one tree serves every request with its text.
+
+Parentheses are gone: they shape a tree and are not in it.
+"""
 
 from __future__ import annotations
 
@@ -79,14 +82,7 @@ class Negation:
     part: Test
 
 
-@dataclass(frozen=True, slots=True)
-class Grouped:
-    """A condition in parentheses: they count for the rule against redundant ones, and mean nothing else."""
-
-    part: Test
-
-
-Test = Comparison | Between | In | Function | Logical | Negation | Grouped
+Test = Comparison | Between | In | Function | Logical | Negation
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +92,10 @@ class Action:
     clause: str
     path: Path
     operand: Operand | None = None
+
+
+class Section(NamedTuple):
+    """The actions of one clause of an update expression."""
+
+    clause: str
+    actions: tuple[Action, ...]

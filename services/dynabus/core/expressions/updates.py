@@ -1,21 +1,25 @@
 """Update expressions. Right-hand sides and list indexes mean the old item, whatever else the expression does.
 
+What an update answers for UPDATED_OLD and UPDATED_NEW is its paths looked up in the old and in the new item, and no
+more than that. So in lists, as in DynamoDB: an element that was appended (`SET l[9] = :x` on three elements) is not
+answered, since there is no `l[9]`; and after `REMOVE l[1]` the element that moved up to `l[1]` is.
+
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from dynabus.core.errors import ApiError, validation_error
-from dynabus.core.expressions.documents import NoSuchParent, lookup, project, with_value, without
-from dynabus.core.expressions.grammar import parse
+from dynabus.core.expressions.documents import NoSuchParent, PathTree, lookup, project, rewritten
 from dynabus.core.expressions.operands import Binder, Bound, Evaluate
-from dynabus.core.expressions.paths import check_paths
+from dynabus.core.expressions.parsing import parse
+from dynabus.core.expressions.paths import path_tree
 from dynabus.core.expressions.placeholders import BoundPath, Placeholders
-from dynabus.core.expressions.syntax import Action, Arithmetic, Function, Operand
-from dynabus.core.values import AttributeValue, Item, add_numbers, subtract_numbers
+from dynabus.core.expressions.syntax import Action, Arithmetic, Function, Operand, Section
+from dynabus.core.values import AttributeValue, Item, add_numbers, check_nesting, subtract_numbers
 
 KIND = "UpdateExpression"
 _SETS = ("SS", "NS", "BS")
@@ -41,17 +45,17 @@ class Updated(NamedTuple):
     new: Item
 
 
-Change = Callable[[Item | None], tuple[BoundPath, AttributeValue | None]]
-"""From the old item: which path gets which value (None: it goes)."""
+Change = Callable[[Item | None], AttributeValue | None]
+"""From the old item: the new value at a path, or None if what is there goes."""
 
 
 class Update:
     """A bound update."""
 
-    __slots__ = ("_changes", "_paths")
+    __slots__ = ("_changes", "_paths", "_tree")
 
-    def __init__(self, changes: list[Change], paths: list[BoundPath]) -> None:
-        self._changes, self._paths = changes, paths
+    def __init__(self, paths: list[BoundPath], changes: list[Change], tree: PathTree) -> None:
+        self._paths, self._changes, self._tree = paths, changes, tree
 
     def attribute_names(self) -> set[str]:
         """Top-level names of what is written."""
@@ -59,39 +63,28 @@ class Update:
 
     def apply(self, item: Item | None, key: Item) -> Updated:
         """The item after the update; one that did not exist begins with its key. Raises ApiError, changes nothing."""
-        changes = [change(item) for change in self._changes]
-        new = key if item is None else item
+        values = [change(item) for change in self._changes]
         try:
-            for path, value in sorted((each for each in changes if each[1] is not None), key=_by_index):
-                new = with_value(new, path, value)  # type: ignore[arg-type]  # those without value were left out
-            # Indexes mean the old list, so later elements go first.
-            for path, _ in sorted((each for each in changes if each[1] is None), key=_by_index, reverse=True):
-                new = without(new, path)
+            new = rewritten(key if item is None else item, self._tree, values)
         except NoSuchParent as error:
             raise validation_error(
                 "The document path provided in the update expression is invalid for update"
             ) from error
-        return Updated(new, project(item or {}, self._paths), project(new, self._paths))
-
-
-def _by_index(change: tuple[BoundPath, Any]) -> tuple[tuple[int, str | int], ...]:
-    return tuple((0, element) if element.__class__ is int else (1, element) for element in change[0])
+        for path, value in zip(self._paths, values, strict=True):
+            if value is not None:
+                check_nesting(value, len(path))
+        return Updated(new, project(item or {}, self._tree), project(new, self._tree))
 
 
 def parse_update(text: str, placeholders: Placeholders) -> Update:
     """Parse, check and bind; raises ApiError with DynamoDB's message."""
     binder = Binder(placeholders, KIND)
-    sections: tuple[tuple[str, tuple[Action, ...]], ...] = parse(text, KIND)
-    seen: set[str] = set()
-    for clause, _ in sections:
-        if clause in seen:
-            raise binder.fault(f'The "{clause}" section can only be used once in an update expression;')
-        seen.add(clause)
-    actions = [action for _, listed in sections for action in listed]
+    sections: tuple[Section, ...] = parse(text, KIND)
+    actions = [action for section in sections for action in section.actions]
     paths = [binder.path(action.path) for action in actions]
+    tree = path_tree(paths, binder)
     changes = [_ACTIONS[action.clause](action, path, binder) for action, path in zip(actions, paths, strict=True)]
-    check_paths(paths, binder)
-    return Update(changes, paths)
+    return Update(paths, changes, tree)
 
 
 # -- actions ------------------------------------------------------------------------------------------------------
@@ -100,27 +93,27 @@ def parse_update(text: str, placeholders: Placeholders) -> Update:
 def _set(action: Action, path: BoundPath, binder: Binder) -> Change:
     assert action.operand is not None
     value = _value(action.operand, binder).evaluate
-    return lambda item: (path, _present(value(item)))
+    return lambda item: _present(value(item))
 
 
 def _remove(action: Action, path: BoundPath, binder: Binder) -> Change:
-    binder.count()
-    return lambda _: (path, None)
+    return lambda _: None
 
 
 def _add(action: Action, path: BoundPath, binder: Binder) -> Change:
     value = _literal(action, binder, ("N", *_SETS), "ADD")
     ((kind, content),) = value.items()
 
-    def change(item: Item | None) -> tuple[BoundPath, AttributeValue]:
+    def change(item: Item | None) -> AttributeValue:
         old = lookup(item, path)
         if old is None:
-            return path, value
+            return value
         if kind not in old:
             raise _wrong_type()
         if kind == "N":
-            return path, {"N": add_numbers(old["N"], content)}
-        return path, {kind: [*old[kind], *(element for element in content if element not in old[kind])]}
+            return {"N": add_numbers(old["N"], content)}
+        members = set(old[kind])
+        return {kind: [*old[kind], *(member for member in content if member not in members)]}
 
     return change
 
@@ -128,21 +121,21 @@ def _add(action: Action, path: BoundPath, binder: Binder) -> Change:
 def _delete(action: Action, path: BoundPath, binder: Binder) -> Change:
     value = _literal(action, binder, _SETS, "DELETE")
     ((kind, content),) = value.items()
+    members = set(content)
 
-    def change(item: Item | None) -> tuple[BoundPath, AttributeValue | None]:
+    def change(item: Item | None) -> AttributeValue | None:
         old = lookup(item, path)
         if old is None:
-            return path, None
+            return None
         if kind not in old:
             raise _wrong_type()
-        left = [element for element in old[kind] if element not in content]
-        return path, ({kind: left} if left else None)
+        left = [member for member in old[kind] if member not in members]
+        return {kind: left} if left else None  # there is no empty set
 
     return change
 
 
 def _literal(action: Action, binder: Binder, allowed: tuple[str, ...], clause: str) -> AttributeValue:
-    binder.count()
     assert action.operand is not None
     bound = binder.operand(action.operand)
     assert bound.literal is not None
@@ -166,20 +159,16 @@ _ACTIONS: dict[str, Callable[[Action, BoundPath, Binder], Change]] = {
 
 
 def _value(operand: Operand, binder: Binder) -> Bound:
-    """What SET allows: paths, values, two functions, one plus or minus."""
+    """What SET allows: paths, values, two functions, one plus or minus. The check of the text admits nothing else."""
     if isinstance(operand, Arithmetic):
         return _arithmetic(operand, binder)
     if isinstance(operand, Function):
-        make = _FUNCTIONS.get(operand.name)
-        if make is None:
-            raise binder.misplaced(operand.name)
-        binder.count()
-        return make(operand, binder)
+        first, second = operand.arguments
+        return _FUNCTIONS[operand.name](_value(first, binder), _value(second, binder), binder)
     return binder.operand(operand)
 
 
 def _arithmetic(sum_: Arithmetic, binder: Binder) -> Bound:
-    binder.count()
     left, right = _value(sum_.left, binder), _value(sum_.right, binder)
     for side in (left, right):
         binder.need_type(sum_.operator, side, ("N",))
@@ -191,13 +180,12 @@ def _arithmetic(sum_: Arithmetic, binder: Binder) -> Bound:
             raise _wrong_type()
         return {"N": combine(one["N"], two["N"])}
 
-    return Bound(evaluate)
+    return Bound(evaluate, "N")
 
 
-def _if_not_exists(function: Function, binder: Binder) -> Bound:
-    _need_two(function, binder)
-    first = _value(function.arguments[0], binder)
-    path, other = binder.need_path(function, first), _value(function.arguments[1], binder).evaluate
+def _if_not_exists(first: Bound, second: Bound, binder: Binder) -> Bound:
+    path, other = binder.need_path("if_not_exists", first), second.evaluate
+    binder.need_distinct("if_not_exists", first, second)
 
     def evaluate(item: Item | None) -> AttributeValue | None:
         found = lookup(item, path)
@@ -206,12 +194,10 @@ def _if_not_exists(function: Function, binder: Binder) -> Bound:
     return Bound(evaluate)
 
 
-def _list_append(function: Function, binder: Binder) -> Bound:
-    _need_two(function, binder)
-    first, second = (_value(argument, binder) for argument in function.arguments)
+def _list_append(first: Bound, second: Bound, binder: Binder) -> Bound:
     for side in (first, second):
-        binder.need_type(function.name, side, ("L",))
-    return Bound(_appended(first.evaluate, second.evaluate))
+        binder.need_type("list_append", side, ("L",))
+    return Bound(_appended(first.evaluate, second.evaluate), "L")
 
 
 def _appended(first: Evaluate, second: Evaluate) -> Evaluate:
@@ -224,15 +210,7 @@ def _appended(first: Evaluate, second: Evaluate) -> Evaluate:
     return evaluate
 
 
-def _need_two(function: Function, binder: Binder) -> None:
-    if len(function.arguments) != 2:
-        raise binder.fault(
-            "Incorrect number of operands for operator or function; "
-            f"operator or function: {function.name}, number of operands: {len(function.arguments)}"
-        )
-
-
-_FUNCTIONS: dict[str, Callable[[Function, Binder], Bound]] = {
+_FUNCTIONS: dict[str, Callable[[Bound, Bound, Binder], Bound]] = {
     "if_not_exists": _if_not_exists,
     "list_append": _list_append,
 }
