@@ -6,7 +6,6 @@ Deleting what is not there changes nothing, so nothing is appended to the log; i
 from __future__ import annotations
 
 from dynabus.core.capacity import write_halves
-from dynabus.core.errors import validation_error
 from dynabus.core.expressions import parse_condition
 from dynabus.core.messages import RequestPart
 from dynabus.core.operations.calls import Call, Code, Context, Request, Steps
@@ -18,6 +17,7 @@ from dynabus.core.operations.items import (
     find_table,
     load,
     placeholders,
+    refuse_new_values,
     settled,
 )
 from dynabus.core.operations.shapes import (
@@ -29,7 +29,7 @@ from dynabus.core.operations.shapes import (
     TABLE_NAME,
     Member,
     check,
-    refuse_unbuilt,
+    check_parameters,
 )
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.rows import decode_row
@@ -49,14 +49,13 @@ MEMBERS: dict[str, Member] = {
 def route(body: Request, context: Context) -> Steps:
     """The router half."""
     request = check(body, MEMBERS)
-    refuse_unbuilt(body)
+    check_parameters(body, "ConditionExpression")
     key_item = normalise_item(request["Key"])
+    refuse_new_values(request)
     found = placeholders(request)
     if "ConditionExpression" in request:
         parse_condition(request["ConditionExpression"], found)
     found.check_all_used()
-    if request.get("ReturnValues", "NONE") not in ("NONE", "ALL_OLD"):
-        raise validation_error("Return values set to invalid value")
     table = find_table(context, request["TableName"])
     key = table.schema.encode(key_item)
     detail = detail_of(request, found, "ConditionExpression", "ReturnValues", "ReturnValuesOnConditionCheckFailure")

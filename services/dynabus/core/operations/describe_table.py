@@ -9,6 +9,7 @@ import orjson
 
 from dynabus.core.errors import resource_not_found
 from dynabus.core.operations.calls import Context, Request, Steps
+from dynabus.core.operations.items import plain_name
 from dynabus.core.operations.shapes import TABLE_NAME, Member, check
 
 MEMBERS: dict[str, Member] = {"TableName": TABLE_NAME}
@@ -17,10 +18,9 @@ MEMBERS: dict[str, Member] = {"TableName": TABLE_NAME}
 def route(body: Request, context: Context) -> Steps:
     """The router half; asks nobody."""
     request = check(body, MEMBERS)
-    name = request["TableName"]
-    plain = name.rpartition("/")[2] if name.startswith("arn:") else name
-    table = context.view.tables.get(plain)
+    name = plain_name(request["TableName"])
+    table = context.view.tables.get(name)
     if table is None:
-        raise resource_not_found(f"Requested resource not found: Table: {plain} not found")
+        raise resource_not_found(f"Requested resource not found: Table: {name} not found")
     yield from ()
     return orjson.dumps({"Table": {**table.description, "TableStatus": table.status}})

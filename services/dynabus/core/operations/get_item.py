@@ -21,7 +21,7 @@ from dynabus.core.operations.shapes import (
     TEXT,
     Member,
     check,
-    refuse_unbuilt,
+    check_parameters,
 )
 from dynabus.core.replication.store import Outcome, Read, Reader
 from dynabus.core.rows import decode_row
@@ -40,13 +40,12 @@ MEMBERS: dict[str, Member] = {
 def route(body: Request, context: Context) -> Steps:
     """The router half."""
     request = check(body, MEMBERS)
-    refuse_unbuilt(body)
+    check_parameters(body, "ProjectionExpression")
     key_item = normalise_item(request["Key"])
     detail = b""
-    if "ProjectionExpression" in request or "ExpressionAttributeNames" in request:
+    if "ProjectionExpression" in request:
         found = placeholders(request)
-        if "ProjectionExpression" in request:
-            parse_projection(request["ProjectionExpression"], found)
+        parse_projection(request["ProjectionExpression"], found)
         found.check_all_used()
         detail = detail_of(request, found, "ProjectionExpression")
     table = find_table(context, request["TableName"])

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from dynabus.core.capacity import consumed
-from dynabus.core.errors import ApiError, conditional_check_failed, internal_server_error, resource_not_found
+from dynabus.core.errors import (
+    ApiError,
+    conditional_check_failed,
+    internal_server_error,
+    resource_not_found,
+    validation_error,
+)
 from dynabus.core.expressions import Condition, Placeholders, parse_condition
 from dynabus.core.messages import ReplyStatus, RequestPart
 from dynabus.core.operations.calls import Context, Reply
@@ -29,9 +35,20 @@ CONDITION: dict[str, Member] = {
 SERVING = frozenset({"ACTIVE", "UPDATING"})
 
 
+def plain_name(name_or_arn: str) -> str:
+    """A table's name, whether it was given so or as `arn:aws:dynamodb:<region>:<account>:table/<name>`."""
+    return name_or_arn.rpartition("/")[2] if name_or_arn.startswith("arn:") else name_or_arn
+
+
+def refuse_new_values(request: Mapping[str, Any]) -> None:
+    """Writes that replace or delete whole items can return the old one only."""
+    if request.get("ReturnValues", "NONE") not in ("NONE", "ALL_OLD"):
+        raise validation_error("ReturnValues can only be ALL_OLD or NONE")
+
+
 def find_table(context: Context, name: str) -> Table:
     """The table by name or ARN; raises DynamoDB's ResourceNotFoundException while it is not there to use."""
-    table = context.view.tables.get(name.rpartition("/")[2] if name.startswith("arn:") else name)
+    table = context.view.tables.get(plain_name(name))
     if table is None or table.status not in SERVING:
         raise resource_not_found("Requested resource not found")
     return table
@@ -39,10 +56,20 @@ def find_table(context: Context, name: str) -> Table:
 
 def placeholders(request: Mapping[str, Any]) -> Placeholders:
     """Names and values of a request, values in normal form; raises ApiError."""
-    values = request.get("ExpressionAttributeValues")
-    if values is not None:
-        values = {name: normalise_value(value) for name, value in values.items()}
-    return Placeholders(request.get("ExpressionAttributeNames"), values)
+    found = Placeholders(request.get("ExpressionAttributeNames"), request.get("ExpressionAttributeValues"))
+    if found.values:
+        found.values = {name: _value(name, value) for name, value in found.values.items()}
+    return found
+
+
+def _value(name: str, value: Any) -> Any:
+    try:
+        return normalise_value(value)
+    except ApiError as error:
+        if not error.type.endswith("ValidationException"):
+            raise
+        text = f"ExpressionAttributeValues contains invalid value: {error.message} for key {name}"
+        raise validation_error(text) from error
 
 
 def bound(detail: Mapping[str, Any]) -> Placeholders:

@@ -1,7 +1,7 @@
 """PutItem. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html
 
-Checked in this order: shapes and constraints; members of features that are not built; the item's values; the
-expressions; ReturnValues; the table; the key; the item's size.
+Checked in this order: shapes and constraints; which parameters go together; the item's values; ReturnValues; the
+item's size; the expressions; the table; the key.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import orjson
 
 from dynabus.core.capacity import write_halves
-from dynabus.core.errors import validation_error
 from dynabus.core.expressions import parse_condition
 from dynabus.core.messages import RequestPart
 from dynabus.core.operations.calls import Call, Code, Context, Request, Steps
@@ -21,6 +20,7 @@ from dynabus.core.operations.items import (
     find_table,
     load,
     placeholders,
+    refuse_new_values,
     settled,
 )
 from dynabus.core.operations.shapes import (
@@ -32,7 +32,7 @@ from dynabus.core.operations.shapes import (
     TABLE_NAME,
     Member,
     check,
-    refuse_unbuilt,
+    check_parameters,
 )
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.rows import decode_row, encode_row
@@ -52,18 +52,17 @@ MEMBERS: dict[str, Member] = {
 def route(body: Request, context: Context) -> Steps:
     """The router half."""
     request = check(body, MEMBERS)
-    refuse_unbuilt(body)
+    check_parameters(body, "ConditionExpression")
     item = normalise_item(request["Item"])
+    refuse_new_values(request)
+    size = item_size(item)
+    check_item_size(size)
     found = placeholders(request)
     if "ConditionExpression" in request:
         parse_condition(request["ConditionExpression"], found)
     found.check_all_used()
-    if request.get("ReturnValues", "NONE") not in ("NONE", "ALL_OLD"):
-        raise validation_error("Return values set to invalid value")
     table = find_table(context, request["TableName"])
     key = table.schema.encode_item(item)
-    size = item_size(item)
-    check_item_size(size)
     detail = b""
     if "ConditionExpression" in request or request.get("ReturnValues") == "ALL_OLD":
         detail = detail_of(

@@ -31,10 +31,14 @@ class Member:
     pattern: str | None = None
     least: int | None = None
     most: int | None = None
+    arn: bool = False
 
 
-TABLE_NAME = Member("String", required=True, shortest=1, longest=1024)
-NEW_TABLE_NAME = Member("String", required=True, shortest=3, longest=255, pattern="[a-zA-Z0-9_.-]+")
+NAME_PATTERN = "[a-zA-Z0-9_.-]+"
+TABLE_NAME = Member("String", required=True, shortest=1, longest=255, pattern=NAME_PATTERN, arn=True)
+"""Of a table that exists: its name or its ARN; only names are held against the constraints."""
+
+NEW_TABLE_NAME = Member("String", required=True, shortest=3, longest=255, pattern=NAME_PATTERN)
 TEXT = Member("String")
 FLAG = Member("Boolean")
 NAMES = Member("Map")
@@ -46,27 +50,76 @@ ON_FAILURE = Member("String", values=("ALL_OLD", "NONE"))
 RETURN_VALUES = Member("String", values=("ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW"))
 
 EXPRESSIONS: dict[str, Member] = {"ExpressionAttributeNames": NAMES, "ExpressionAttributeValues": NAMES}
-LEGACY = ("Expected", "ConditionalOperator", "AttributesToGet", "AttributeUpdates", "KeyConditions", "QueryFilter")
-_NOT_YET = (*LEGACY, "ScanFilter", "IndexName")
+LEGACY = (
+    "AttributeUpdates",
+    "AttributesToGet",
+    "Expected",
+    "QueryFilter",
+    "ScanFilter",
+    "ConditionalOperator",
+    "KeyConditions",
+)
+"""Parameters of before expressions existed."""
+
+_NOT_YET = (*LEGACY, "IndexName")
+FAULTS_MOST = 10
+"""DynamoDB looks no further."""
 
 
 def check(body: Any, members: Mapping[str, Member]) -> dict[str, Any]:
     """The known, non-null members of a request. Raises ApiError."""
-    if body.__class__ is not dict:
-        raise serialization_error(_NOT_A_LIST if body.__class__ is list else "Unexpected value type in payload")
-    present = {name: body[name] for name in members if body.get(name) is not None}
-    for name, value in present.items():
-        _TYPES[members[name].type](value)
-    faults = [fault for name, member in members.items() for fault in _faults(name, member, present.get(name))]
+    present = read(body, members)
+    faults = faults_of(present, members)
     if faults:
         raise detected(faults)
     return present
 
 
+def read(body: Any, members: Mapping[str, Member]) -> dict[str, Any]:
+    """The same without their constraints: a structure whose members have the right JSON types."""
+    if body.__class__ is not dict:
+        raise serialization_error(_NOT_A_LIST if body.__class__ is list else "Unexpected value type in payload")
+    present = {name: body[name] for name in members if body.get(name) is not None}
+    for name, value in present.items():
+        _TYPES[members[name].type](value)
+    return present
+
+
+def faults_of(present: Mapping[str, Any], members: Mapping[str, Member], path: str = "") -> list[str]:
+    """The constraints that a structure breaks; `path` leads to it and ends with a dot."""
+    return [fault for name, member in members.items() for fault in _faults(path, name, member, present.get(name))]
+
+
 def detected(faults: list[str]) -> ApiError:
-    """The ValidationException that lists broken constraints; DynamoDB lists ten at most."""
-    noun = "error" if len(faults) == 1 else "errors"
-    return validation_error(f"{len(faults)} validation {noun} detected: {'; '.join(faults[:10])}")
+    """The ValidationException that lists broken constraints."""
+    shown = faults[:FAULTS_MOST]
+    noun = "error" if len(shown) == 1 else "errors"
+    return validation_error(f"{len(shown)} validation {noun} detected: {'; '.join(shown)}")
+
+
+def check_parameters(body: Mapping[str, Any], *expressions: str) -> None:
+    """Which parameters go together: `expressions` are the members of this operation that hold expressions."""
+    given = [name for name in expressions if body.get(name) is not None]
+    legacy = [name for name in LEGACY if body.get(name) is not None]
+    if given and legacy:
+        raise validation_error(
+            "Can not use both expression and non-expression parameters in the same request: Non-expression "
+            f"parameters: {{{', '.join(legacy)}}} Expression parameters: {{{', '.join(given)}}}"
+        )
+    refuse_unbuilt(body)
+    if not given and body.get("ExpressionAttributeNames") is not None:
+        raise validation_error("ExpressionAttributeNames can only be specified when using expressions")
+    if body.get("ExpressionAttributeValues") is not None:
+        _check_values_wanted([name for name in expressions if name != "ProjectionExpression"], given)
+
+
+def _check_values_wanted(expressions: list[str], given: list[str]) -> None:
+    if expressions and not set(expressions) & set(given):
+        verb = "is" if len(expressions) == 1 else "are"
+        raise validation_error(
+            "ExpressionAttributeValues can only be specified when using expressions: "
+            f"{' and '.join(expressions)} {verb} null"
+        )
 
 
 def refuse_unbuilt(body: Mapping[str, Any], names: tuple[str, ...] = _NOT_YET) -> None:
@@ -82,15 +135,17 @@ def fault(value: Any, path: str, constraint: str) -> str:
     return f"Value {shown} at '{path}' failed to satisfy constraint: {constraint}"
 
 
-def _faults(name: str, member: Member, value: Any) -> list[str]:
-    path = name[0].lower() + name[1:]
+def _faults(path: str, name: str, member: Member, value: Any) -> list[str]:
+    path += name[0].lower() + name[1:]
     if value is None:
         return [fault(None, path, "Member must not be null")] if member.required else []
     return [fault(value, path, constraint) for constraint in _broken(member, value)]
 
 
 def _broken(member: Member, value: Any) -> list[str]:
-    broken = []
+    broken: list[str] = []
+    if member.arn and value.startswith("arn:"):
+        return broken
     if member.values and value not in member.values:
         broken.append(f"Member must satisfy enum value set: [{', '.join(member.values)}]")
     if member.pattern is not None and not re.fullmatch(member.pattern, value):

@@ -34,7 +34,7 @@ from dynabus.core.operations.shapes import (
     TEXT,
     Member,
     check,
-    refuse_unbuilt,
+    check_parameters,
 )
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.rows import encode_row
@@ -57,7 +57,7 @@ _SENT = ("UpdateExpression", "ConditionExpression", "ReturnValues", "ReturnValue
 def route(body: Request, context: Context) -> Steps:
     """The router half."""
     request = check(body, MEMBERS)
-    refuse_unbuilt(body)
+    check_parameters(body, "UpdateExpression", "ConditionExpression")
     key_item = normalise_item(request["Key"])
     found = placeholders(request)
     written: set[str] = set()
