@@ -15,7 +15,7 @@ from dynabus.core.expressions import parse_projection
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.operations.calls import Call, Code, Context, Reply, Request, Steps
 from dynabus.core.operations.items import Refused, detail_of, find_table, placeholders
-from dynabus.core.operations.shapes import CAPACITY, FLAG, NAMES, TEXT, Member, check, detected, fault, refuse_unbuilt
+from dynabus.core.operations.shapes import CAPACITY, FLAG, NAMES, TEXT, Member, check, check_parameters, detected
 from dynabus.core.values import Item, normalise_item
 
 KEYS_MOST = 100
@@ -52,17 +52,23 @@ def route(body: Request, context: Context) -> Steps:
 def _tables(request: Request) -> dict[str, Request]:
     tables = request["RequestItems"]
     if not tables:
-        shown = fault("{}", "requestItems", "Member must have length greater than or equal to 1")
-        raise detected([shown])
-    for of in tables.values():
-        refuse_unbuilt(of if isinstance(of, dict) else {})
+        raise validation_error("The requestItems parameter is required for BatchGetItem")
     checked = {name: check(of, TABLE_MEMBERS) for name, of in tables.items()}
-    if any(not of["Keys"] for of in checked.values()):
-        shown = fault("[]", "requestItems.keys", "Member must have length greater than or equal to 1")
-        raise detected([shown])
+    for name, of in checked.items():
+        _check_count(name, len(of["Keys"]))
+        check_parameters(tables[name], "ProjectionExpression")
     if sum(len(of["Keys"]) for of in checked.values()) > KEYS_MOST:
         raise validation_error("Too many items requested for the BatchGetItem call")
     return checked
+
+
+def _check_count(name: str, count: int) -> None:
+    """Source: nubo-db/dynamodb-conformance, error-messages/batchGetItem."""
+    if 1 <= count <= KEYS_MOST:
+        return
+    bound = "less than or equal to 100" if count else "greater than or equal to 1"
+    where = f"Value at 'RequestItems.{name}.member.Keys'"
+    raise detected([f"{where} failed to satisfy constraint: Member must have length {bound}"])
 
 
 def _keys(name: str, of: Request, context: Context) -> list[Wanted]:

@@ -16,7 +16,7 @@ from dynabus.core.messages import ReplyStatus
 from dynabus.core.operations.calls import Call, Code, Context, Reply, Request, Steps
 from dynabus.core.operations.items import Refused, find_table
 from dynabus.core.operations.shapes import CAPACITY, METRICS, Member, check, detected, fault
-from dynabus.core.values import check_item_size, item_size, normalise_item
+from dynabus.core.values import Item, check_item_size, item_size, normalise_item
 
 if TYPE_CHECKING:
     from dynabus.core.cluster_view import Table
@@ -59,7 +59,7 @@ def route(body: Request, context: Context) -> Steps:
 def _checked(request: Request) -> dict[str, list[Request]]:
     tables = request["RequestItems"]
     if not tables:
-        raise detected([fault("{}", "requestItems", "Member must have length greater than or equal to 1")])
+        raise validation_error("The requestItems parameter is required for BatchWriteItem")
     shape = Member("List", required=True)
     checked: dict[str, list[Request]] = {}
     for name, writes in tables.items():
@@ -96,10 +96,19 @@ def _call(table: Table, write: Request) -> Call:
         key = table.schema.encode(write["DeleteRequest"]["Key"])
         return Call(table, key, Code.DELETE, True, True, key)
     item = write["PutRequest"]["Item"]
-    key = table.schema.encode_item(item)
+    key = _key_of(table, item)
     size = item_size(item)
     check_item_size(size)
     return Call(table, key, Code.PUT, True, True, key, orjson.dumps(item), size)
+
+
+def _key_of(table: Table, item: Item) -> bytes:
+    """What PutItem words by attribute, a batch words as a whole. Source: dynalite's recorded answers."""
+    schema = table.schema
+    types = ((schema.hash, schema.hash_type), (schema.range, schema.range_type))
+    if any(name is not None and kind not in item.get(name, {}) for name, kind in types):
+        raise validation_error("The provided key element does not match the schema")
+    return schema.encode_item(item)
 
 
 def _answer(request: Request, wanted: list[Wanted], replies: list[Reply]) -> bytes:

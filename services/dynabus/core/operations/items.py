@@ -56,10 +56,10 @@ def find_table(context: Context, name: str) -> Table:
 
 def placeholders(request: Mapping[str, Any]) -> Placeholders:
     """Names and values of a request, values in normal form; raises ApiError."""
-    found = Placeholders(request.get("ExpressionAttributeNames"), request.get("ExpressionAttributeValues"))
-    if found.values:
-        found.values = {name: _value(name, value) for name, value in found.values.items()}
-    return found
+    values = request.get("ExpressionAttributeValues")
+    if values is not None:
+        values = {name: _value(name, value) for name, value in values.items()}
+    return Placeholders(request.get("ExpressionAttributeNames"), values)
 
 
 def _value(name: str, value: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from dynabus.core.capacity import consumed, read_halves
-from dynabus.core.errors import validation_error
+from dynabus.core.errors import ApiError, validation_error
 from dynabus.core.expressions import Placeholders, parse_condition, parse_projection
 from dynabus.core.messages import ReplyPart, RequestPart
 from dynabus.core.operations.calls import Call, Calls, Code, Reply, Request
@@ -49,34 +49,33 @@ MEMBERS: dict[str, Member] = {
 
 
 def check_select(request: Request) -> None:
-    """Select against ProjectionExpression."""
+    """Select against ProjectionExpression. Messages: moto's tests against AWS itself (test_dynamodb_query_scan)."""
     select, projects = request.get("Select"), "ProjectionExpression" in request
+    if projects and select in _WHOLE:
+        raise validation_error(f"Cannot specify the ProjectionExpression when choosing to get {_WHOLE[select]}")
     if select == "ALL_PROJECTED_ATTRIBUTES":
-        raise validation_error(
-            "One or more parameter values were invalid: ALL_PROJECTED_ATTRIBUTES can be used only when "
-            "Querying using an IndexName"
-        )
+        raise validation_error("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
     if select == "SPECIFIC_ATTRIBUTES" and not projects:
         raise validation_error(
             "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"
         )
-    if projects and select in ("COUNT", "ALL_ATTRIBUTES"):
-        noun = "only the Count" if select == "COUNT" else "ALL_ATTRIBUTES"
-        raise validation_error(
-            f"Cannot specify the AttributesToGet or ProjectionExpression when choosing to get {noun}"
-        )
 
 
-def check_expressions(request: Request, found: Placeholders, keys: set[str]) -> None:
-    """Filter and projection; a Query's filter may not name the key (`keys`)."""
+_WHOLE = {
+    "ALL_ATTRIBUTES": "ALL_ATTRIBUTES",
+    "ALL_PROJECTED_ATTRIBUTES": "ALL_PROJECTED_ATTRIBUTES",
+    "COUNT": "only the Count",
+}
+
+
+def check_expressions(request: Request, found: Placeholders) -> set[str]:
+    """Filter and projection; the attribute names in the filter."""
+    names: set[str] = set()
     if "FilterExpression" in request:
-        condition = parse_condition(request["FilterExpression"], found, "FilterExpression")
-        for name in sorted(condition.paths() & keys):
-            raise validation_error(
-                "Filter Expression can only contain non-primary key attributes: Primary key attribute: " + name
-            )
+        names = parse_condition(request["FilterExpression"], found, "FilterExpression").paths()
     if "ProjectionExpression" in request:
         parse_projection(request["ProjectionExpression"], found)
+    return names
 
 
 def page_detail(request: Request, found: Placeholders, schema: KeySchema, forward: bool) -> dict[str, Any]:
@@ -94,18 +93,17 @@ def page_detail(request: Request, found: Placeholders, schema: KeySchema, forwar
     return detail
 
 
-def start_key(request: Request, schema: KeySchema) -> bytes | None:
-    """The encoded ExclusiveStartKey, which must be a key of this table."""
+def start_key(request: Request, schema: KeySchema) -> tuple[bytes, Item] | None:
+    """The ExclusiveStartKey, encoded and plain; it must be a key of this table (which need not exist any more)."""
     if "ExclusiveStartKey" not in request:
         return None
-    key = normalise_item(request["ExclusiveStartKey"])
-    types = {schema.hash: schema.hash_type, schema.range: schema.range_type}
-    fits = len(key) == len(schema.names) and all(name in key and types[name] in key[name] for name in schema.names)
-    if not fits:
-        raise validation_error(
-            "The provided starting key is invalid: The provided key element does not match the schema"
-        )
-    return schema.encode(key)
+    try:
+        key = normalise_item(request["ExclusiveStartKey"])
+        return schema.encode(key), key
+    except ApiError as error:
+        if not error.type.endswith("ValidationException"):
+            raise
+        raise validation_error(f"The provided starting key is invalid: {error.message}") from error
 
 
 def after(lower: bytes, upper: bytes | None, start: bytes | None, forward: bool) -> tuple[bytes, bytes | None]:
@@ -151,9 +149,10 @@ def gather(
         consistent = request.get("ConsistentRead", False)
         (reply,) = yield [Call(table, first, Code.PAGE, False, consistent, first, behind or b"", left, sent)]
         page.add(settled(reply))
-        if page.last or behind is None or (not forward and first <= lower):
+        exhausted = behind is None if forward else first <= lower
+        if page.last or exhausted:
             return page
-        lower, upper = (behind, upper) if forward else (lower, first)
+        lower, upper = (behind or b"", upper) if forward else (lower, first)
     return page
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dynabus.core.errors import validation_error
-from dynabus.core.expressions import parse_key_condition
+from dynabus.core.errors import ApiError, validation_error
+from dynabus.core.expressions import KeyCondition, parse_key_condition
 from dynabus.core.keys import partition_key_bounds, range_bounds
 from dynabus.core.operations.calls import Context, Request, Steps
 from dynabus.core.operations.items import find_table, placeholders
@@ -19,59 +19,105 @@ from dynabus.core.operations.pages import (
     start_key,
 )
 from dynabus.core.operations.schema import KeySchema, check_key_size
-from dynabus.core.operations.shapes import FLAG, TEXT, Member, check, refuse_unbuilt
-from dynabus.core.values import AttributeValue
+from dynabus.core.operations.shapes import FLAG, TEXT, Member, check, check_parameters, detected, read
+from dynabus.core.values import AttributeValue, compare
 
+Bounds = tuple[bytes, bytes | None]
 MEMBERS: dict[str, Member] = {**PAGE_MEMBERS, "KeyConditionExpression": TEXT, "ScanIndexForward": FLAG}
 
 
 def route(body: Request, context: Context) -> Steps:
     """The router half; the storage-node half is that of a page."""
+    request = _checked(body)
+    found = placeholders(request)
+    filtered = check_expressions(request, found)
+    table = find_table(context, request["TableName"])
+    schema = table.schema
+    condition = parse_key_condition(request["KeyConditionExpression"], found, schema.hash, schema.range)
+    found.check_all_used()
+    _refuse_keys_in_filter(filtered, schema)
+    _check_types(schema, condition)
+    collection = partition_key_bounds(condition.hash_value)
+    wanted = collection
+    if condition.operator is not None:
+        _check_order(condition)
+        wanted = range_bounds(condition.hash_value, condition.operator, condition.operands)
+    start = _start(request, schema, collection, wanted)
+    detail = page_detail(request, found, schema, request.get("ScanIndexForward", True))
+    page = yield from gather(table, request, detail, *wanted, start)
+    return page_answer(page, table, request)
+
+
+def _checked(body: Request) -> Request:
+    present = read(body, MEMBERS)
+    if present.get("Limit", 1) < 1:
+        # Of all operations only Query words it so. Source: nubo-db/dynamodb-conformance, error-messages/query.
+        constraint = "Member must have value greater than or equal to 1"
+        raise detected([f"Value at 'Limit' failed to satisfy constraint: {constraint}"])
     request = check(body, MEMBERS)
-    refuse_unbuilt(body)
-    check_select(request)
+    check_parameters(body, "ProjectionExpression", "FilterExpression", "KeyConditionExpression")
+    try:
+        check_select(request)
+    except ApiError as error:
+        raise detected([error.message]) from error
     if "KeyConditionExpression" not in request:
         raise validation_error(
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
         )
-    table = find_table(context, request["TableName"])
-    schema, found = table.schema, placeholders(request)
-    condition = parse_key_condition(request["KeyConditionExpression"], found, schema.hash, schema.range)
-    check_expressions(request, found, set(schema.names))
-    found.check_all_used()
-    _check_type(schema.hash, schema.hash_type, condition.hash_value)
-    check_key_size(schema.hash, condition.hash_value, sort=False)
-    lower, upper = partition_key_bounds(condition.hash_value)
-    if condition.operator is not None:
-        _check_range(schema, condition.operands)
-        lower, upper = range_bounds(condition.hash_value, condition.operator, condition.operands)
-    start = start_key(request, schema)
-    forward = request.get("ScanIndexForward", True)
-    _check_start(start, condition.hash_value)
-    detail = page_detail(request, found, schema, forward)
-    page = yield from gather(table, request, detail, lower, upper, start)
-    return page_answer(page, table, request)
+    return request
 
 
-def _check_range(schema: KeySchema, operands: list[AttributeValue]) -> None:
-    for operand in operands:
-        assert schema.range is not None
-        assert schema.range_type is not None
-        _check_type(schema.range, schema.range_type, operand)
-        check_key_size(schema.range, operand, sort=True)
+def _refuse_keys_in_filter(filtered: set[str], schema: KeySchema) -> None:
+    for name in schema.names:
+        if name in filtered:
+            raise validation_error(
+                "Filter Expression can only contain non-primary key attributes: Primary key attribute: " + name
+            )
 
 
-def _check_type(name: str, kind: str, value: AttributeValue) -> None:
+def _check_types(schema: KeySchema, condition: KeyCondition) -> None:
+    _check_value(schema.hash, schema.hash_type, condition.hash_value, sort=False)
+    for operand in condition.operands:
+        _check_value(str(schema.range), str(schema.range_type), operand, sort=True)
+
+
+def _check_value(name: str, kind: str, value: AttributeValue, sort: bool) -> None:
     if kind not in value:
         raise validation_error(
             "One or more parameter values were invalid: Condition parameter type does not match schema type"
         )
+    check_key_size(name, value, sort)
 
 
-def _check_start(start: bytes | None, hash_value: AttributeValue) -> None:
-    """The start key must lie in the item collection that is queried."""
-    if start is None:
-        return
-    lower, upper = partition_key_bounds(hash_value)
-    if not lower <= start or (upper is not None and start >= upper):
+def _check_order(condition: KeyCondition) -> None:
+    if condition.operator == "BETWEEN" and compare(*condition.operands) > 0:
+        low, high = (_java(operand) for operand in condition.operands)
+        raise validation_error(
+            "Invalid KeyConditionExpression: The BETWEEN operator requires upper bound to be greater than or equal "
+            f"to lower bound; lower bound operand: AttributeValue: {low}, upper bound operand: AttributeValue: {high}"
+        )
+
+
+def _java(value: AttributeValue) -> str:
+    [(kind, content)] = value.items()
+    return f"{{{kind}:{content}}}"
+
+
+def _start(request: Request, schema: KeySchema, collection: Bounds, wanted: Bounds) -> bytes | None:
+    """The start key must lie in the item collection and within the sort key's condition."""
+    if "ExclusiveStartKey" not in request:
+        return None
+    if set(request["ExclusiveStartKey"]) != set(schema.names):
+        raise validation_error("The provided starting key is invalid")
+    found = start_key(request, schema)
+    assert found is not None
+    if not _within(found[0], collection):
         raise validation_error("The provided starting key is outside query boundaries based on provided conditions")
+    if not _within(found[0], wanted):
+        raise validation_error("The provided starting key does not match the range key predicate")
+    return found[0]
+
+
+def _within(key: bytes, bounds: Bounds) -> bool:
+    lower, upper = bounds
+    return lower <= key and (upper is None or key < upper)

@@ -19,7 +19,7 @@ from dynabus.core.operations.pages import (
     page_detail,
     start_key,
 )
-from dynabus.core.operations.shapes import Member, check, refuse_unbuilt
+from dynabus.core.operations.shapes import Member, check, check_parameters
 
 SEGMENTS_MOST = 1_000_000
 _HASH_SPACE = 1 << 64
@@ -34,14 +34,15 @@ MEMBERS: dict[str, Member] = {
 def route(body: Request, context: Context) -> Steps:
     """The router half; the storage-node half is that of a page."""
     request = check(body, MEMBERS)
-    refuse_unbuilt(body)
+    check_parameters(body, "ProjectionExpression", "FilterExpression")
     check_select(request)
     lower, upper = _segment(request)
     found = placeholders(request)
-    check_expressions(request, found, set())
+    check_expressions(request, found)
     found.check_all_used()
     table = find_table(context, request["TableName"])
-    start = start_key(request, table.schema)
+    given = start_key(request, table.schema)
+    start = given[0] if given is not None else None
     if start is not None and (start < lower or (upper is not None and start >= upper)):
         raise validation_error(
             "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use "
