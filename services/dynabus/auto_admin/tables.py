@@ -44,11 +44,12 @@ class Tables:
         self._jobs: list[_Job] = []
         self._states: dict[str, TableState] = {}
         self._read_at = -1
+        self._now_ms = self._retry_ms = 0.0
 
     @property
     def busy(self) -> bool:
-        """Something is under way whose end no message announces."""
-        return any(progress.busy for progress in self._progress.values())
+        """Something is under way, or to be tried again, that no message announces."""
+        return self._retry_ms > self._now_ms or any(progress.busy for progress in self._progress.values())
 
     def all(self) -> Mapping[str, TableState]:
         """The accepted rows by table id; read again when the admin log has moved."""
@@ -75,7 +76,8 @@ class Tables:
 
     def step(self, now_ms: float, decide: Decide) -> None:
         """Take the next step of each table that has one."""
-        self._collect(now_ms)
+        self._now_ms = now_ms
+        self._collect()
         states = self.all()
         for table_id in self._progress.keys() - states.keys():
             del self._progress[table_id]
@@ -113,19 +115,22 @@ class Tables:
             if well:
                 progress.published = status
             else:
-                progress.not_before_ms = now_ms + RETRY_MS
+                self._try_again(progress)
 
         progress.busy, progress.published_ms = True, now_ms
         self._cache.publish(state, status, delivered)
 
-    def _collect(self, now_ms: float) -> None:
+    def _try_again(self, progress: Progress) -> None:
+        progress.not_before_ms = self._retry_ms = self._now_ms + RETRY_MS
+
+    def _collect(self) -> None:
         """Steps that are done."""
         for job in [each for each in self._jobs if each.future.done()]:
             self._jobs.remove(job)
             progress, error = job.progress, job.future.exception()
             progress.busy = False
             if isinstance(error, StepFailed):
-                progress.not_before_ms = now_ms + RETRY_MS
+                self._try_again(progress)
                 logger().warning(
                     "step failed, tried again", step=job.step.value, table=job.state.name, reason=str(error)
                 )

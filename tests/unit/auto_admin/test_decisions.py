@@ -10,7 +10,7 @@ import pytest
 from dynabus.auto_admin import decisions
 from dynabus.auto_admin.planner import Placement
 from dynabus.core.messages import ReplyStatus
-from dynabus.core.replication.store import Decision, Evaluate
+from dynabus.core.replication.store import Decision, Evaluate, Outcome
 
 REQUEST: dict[str, Any] = {
     "TableName": "music",
@@ -98,7 +98,7 @@ def test_the_life_of_a_table() -> None:
     active = row(create(), decisions.activate(own_id()))
     assert active is not None
     assert decisions.read_row(active).status == "ACTIVE"
-    deleting = row(lambda *_: Decision(True, active, decisions.Outcome()), decisions.delete("music"))
+    deleting = row(lambda *_: Decision(True, active, Outcome()), decisions.delete("music"))
     assert deleting is not None
     assert decisions.read_row(deleting).status == "DELETING"
     gone = decisions.remove(own_id())(deleting, WALL_MS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 from dynabus.adapters.log_codec import AvroBodies
@@ -43,6 +44,7 @@ class Kafka:
         self.effects = 0
         self.crash_after: int | None = None
         self.lose_metadata = 0
+        self.out_of_range = False
 
     def effect(self) -> None:
         self.effects += 1
@@ -76,6 +78,7 @@ class FakeBus:
             [decode_record(first + at, 0, value) for at, value in enumerate(values)],
             [message for at, message in fresh if at >= self._began_at or message[0] == "table_metadata"],
             self._log_at,
+            kafka.out_of_range,
         )
 
     def append(self, value: bytes) -> None:
@@ -209,7 +212,7 @@ def auto_admin(kafka: Kafka, name: str = "admin-1", run: int = 1, **settings: An
     world = World(
         me=me,
         settings=AutoAdminSettings(
-            kafka="127.0.0.1:1", name=name, zone="a", data="unused", **{"initial_partitions": 2, **settings}
+            kafka="127.0.0.1:1", name=name, zone="a", data=Path("unused"), **{"initial_partitions": 2, **settings}
         ),
         around=Surroundings(me, dice.random, lambda: dice.getrandbits(62), AvroBodies(), Timing.without_leases()),
         origin=Origin("cluster", "topic", PartitionId(ADMIN_LOG, 0)),
