@@ -1,0 +1,58 @@
+"""BatchWriteItem."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Refused = Callable[..., tuple[str, str]]
+
+
+def put(pk: str, **more: Any) -> dict[str, Any]:
+    return {"PutRequest": {"Item": {"pk": {"S": pk}, **more}}}
+
+
+def delete(pk: str) -> dict[str, Any]:
+    return {"DeleteRequest": {"Key": {"pk": {"S": pk}}}}
+
+
+def test_puts_and_deletes(db: Any, hash_table: str, range_table: str) -> None:
+    """API."""
+    db.put_item(TableName=hash_table, Item={"pk": {"S": "bw-old"}})
+    writes = [*(put(f"bw-{n}", n={"N": f"{n}.0"}) for n in range(20)), delete("bw-old"), delete("bw-nobody")]
+    others = [{"PutRequest": {"Item": {"pk": {"S": "bw"}, "sk": {"N": str(n)}}}} for n in range(3)]
+    answer = db.batch_write_item(
+        RequestItems={hash_table: writes, range_table: others}, ReturnConsumedCapacity="TOTAL"
+    )
+    assert answer["UnprocessedItems"] == {}
+    units = {each["TableName"]: each["CapacityUnits"] for each in answer["ConsumedCapacity"]}
+    assert units == {hash_table: 22.0, range_table: 3.0}
+    found = db.batch_get_item(
+        RequestItems={hash_table: {"Keys": [{"pk": {"S": f"bw-{n}"}} for n in range(20)], "ConsistentRead": True}}
+    )
+    assert {each["n"]["N"] for each in found["Responses"][hash_table]} == {str(n) for n in range(20)}
+    assert "Item" not in db.get_item(TableName=hash_table, Key={"pk": {"S": "bw-old"}}, ConsistentRead=True)
+
+
+@pytest.mark.parametrize(
+    ("writes", "part"),
+    [
+        ([put("a"), delete("a")], "Provided list of item keys contains duplicates"),
+        ([put(str(n)) for n in range(26)], "Member must have length less than or equal to 25"),
+        ([], "Member must have length greater than or equal to 1"),
+        ([{}], "Supplied AttributeValue is empty"),
+        ([{**put("a"), **delete("b")}], "Supplied AttributeValue has more than one datatypes set"),
+        ([put("")], "cannot contain an empty string value. Key: pk"),
+        ([{"PutRequest": {"Item": {"x": {"S": "1"}}}}], "Missing the key pk in the item"),
+        ([put("a", v={"S": "x" * 410_000})], "Item size has exceeded the maximum allowed size"),
+    ],
+)
+def test_refusals_write_nothing(db: Any, hash_table: str, refused: Refused, writes: Any, part: str) -> None:
+    """observed."""
+    all_writes = [put("bw-witness"), *writes] if len(writes) in (1, 2) else writes
+    code, message = refused(db.batch_write_item, RequestItems={hash_table: all_writes})
+    assert code == "ValidationException"
+    assert part in message
+    assert "Item" not in db.get_item(TableName=hash_table, Key={"pk": {"S": "bw-witness"}}, ConsistentRead=True)

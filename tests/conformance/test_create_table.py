@@ -1,0 +1,110 @@
+"""CreateTable."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Refused = Callable[..., tuple[str, str]]
+PK = [{"AttributeName": "pk", "AttributeType": "S"}]
+HASH = [{"AttributeName": "pk", "KeyType": "HASH"}]
+GOOD: dict[str, Any] = {
+    "TableName": "created",
+    "AttributeDefinitions": PK,
+    "KeySchema": HASH,
+    "BillingMode": "PAY_PER_REQUEST",
+}
+
+
+def test_a_table_is_active_within_a_second(db: Any) -> None:
+    """API: CREATING first, then ACTIVE."""
+    began = time.monotonic()
+    created = db.create_table(**GOOD)["TableDescription"]
+    assert created["TableStatus"] == "CREATING"
+    assert created["TableArn"] == "arn:aws:dynamodb:us-east-1:000000000000:table/created"
+    assert created["BillingModeSummary"] == {"BillingMode": "PAY_PER_REQUEST"}
+    assert (created["ItemCount"], created["TableSizeBytes"]) == (0, 0)
+    while db.describe_table(TableName="created")["Table"]["TableStatus"] != "ACTIVE":
+        assert time.monotonic() - began < 10
+    print(f"\nACTIVE after {time.monotonic() - began:.2f} s")
+    db.put_item(TableName="created", Item={"pk": {"S": "a"}})
+
+
+def test_a_name_is_taken_once(db: Any, hash_table: str, refused: Refused) -> None:
+    """API."""
+    found = refused(db.create_table, **{**GOOD, "TableName": hash_table})
+    assert found == ("ResourceInUseException", f"Table already exists: {hash_table}")
+
+
+def test_provisioned_throughput_is_described(db: Any, range_table: str) -> None:
+    """API."""
+    table = db.describe_table(TableName=range_table)["Table"]
+    throughput = table["ProvisionedThroughput"]
+    assert (throughput["ReadCapacityUnits"], throughput["WriteCapacityUnits"]) == (5000, 2000)
+    assert "BillingModeSummary" not in table
+
+
+@pytest.mark.parametrize("name", ["ab", "x" * 256, "a b", "a/b", ""])
+def test_names(db: Any, refused: Refused, name: str) -> None:
+    """LIMITS: 3 to 255 of a-z, A-Z, 0-9, _ - ."""
+    code, message = refused(db.create_table, **{**GOOD, "TableName": name})
+    assert code == "ValidationException"
+    assert "at 'tableName' failed to satisfy constraint" in message
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"KeySchema": []}, "keySchema"),
+        ({"KeySchema": HASH * 3}, "keySchema"),
+        ({"KeySchema": [{"AttributeName": "pk", "KeyType": "RANGE"}]}, "not a HASH key type"),
+        ({"KeySchema": [*HASH, {"AttributeName": "pk", "KeyType": "RANGE"}]}, "have the same name"),
+        ({"KeySchema": [{"AttributeName": "other", "KeyType": "HASH"}]}, "not defined in AttributeDefinitions"),
+        (
+            {"AttributeDefinitions": [*PK, {"AttributeName": "x", "AttributeType": "S"}]},
+            "Number of attributes in KeySchema does not exactly match",
+        ),
+        ({"AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "BOOL"}]}, "enum value set: [B, N, S]"),
+        ({"BillingMode": "FREE"}, "enum value set: [PROVISIONED, PAY_PER_REQUEST]"),
+        ({"BillingMode": "PROVISIONED"}, "must both be specified when BillingMode is PROVISIONED"),
+        (
+            {"ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}},
+            "can be specified when BillingMode is PAY_PER_REQUEST",
+        ),
+        (
+            {
+                "BillingMode": "PROVISIONED",
+                "ProvisionedThroughput": {"ReadCapacityUnits": 0, "WriteCapacityUnits": 1},
+            },
+            "greater than or equal to 1",
+        ),
+        ({"GlobalSecondaryIndexes": [{"IndexName": "i"}]}, "GlobalSecondaryIndexes is not supported"),
+        ({"LocalSecondaryIndexes": [{"IndexName": "i"}]}, "LocalSecondaryIndexes is not supported"),
+        ({"StreamSpecification": {"StreamEnabled": True}}, "StreamSpecification is not supported"),
+        ({"SSESpecification": {"Enabled": True}}, "SSESpecification is not supported"),
+        ({"Tags": [{"Key": "a", "Value": "b"}]}, "Tags is not supported"),
+    ],
+)
+def test_refusals(db: Any, refused: Refused, change: dict[str, Any], part: str) -> None:
+    """observed; "not supported" is ours."""
+    code, message = refused(db.create_table, **{**GOOD, "TableName": "never-created", **change})
+    assert code == "ValidationException"
+    assert part in message
+    assert "never-created" not in db.list_tables()["TableNames"]
+
+
+def test_harmless_defaults_pass(db: Any, make_table: Callable[..., str]) -> None:
+    """API: what only says the default is no feature."""
+    make_table(
+        "conformance-defaults",
+        ("pk", "S"),
+        BillingMode="PAY_PER_REQUEST",
+        StreamSpecification={"StreamEnabled": False},
+        SSESpecification={"Enabled": False},
+        TableClass="STANDARD",
+        DeletionProtectionEnabled=False,
+        GlobalSecondaryIndexes=[],
+    )

@@ -1,0 +1,35 @@
+"""DescribeTable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def test_a_table_is_described(db: Any, range_table: str) -> None:
+    """API."""
+    table = db.describe_table(TableName=range_table)["Table"]
+    assert table["TableName"] == range_table
+    assert table["TableStatus"] == "ACTIVE"
+    assert table["KeySchema"] == [
+        {"AttributeName": "pk", "KeyType": "HASH"},
+        {"AttributeName": "sk", "KeyType": "RANGE"},
+    ]
+    assert {each["AttributeName"]: each["AttributeType"] for each in table["AttributeDefinitions"]} == {
+        "pk": "S",
+        "sk": "N",
+    }
+    assert len(table["TableId"]) == 36
+    assert table["CreationDateTime"].timestamp() > 1_600_000_000
+
+
+def test_by_arn(db: Any, range_table: str) -> None:
+    """API: TableName may be an ARN."""
+    arn = db.describe_table(TableName=range_table)["Table"]["TableArn"]
+    assert db.describe_table(TableName=arn)["Table"]["TableName"] == range_table
+
+
+def test_a_table_that_is_not_there(db: Any, refused: Callable[..., tuple[str, str]]) -> None:
+    """observed."""
+    found = refused(db.describe_table, TableName="no-such-table")
+    assert found == ("ResourceNotFoundException", "Requested resource not found: Table: no-such-table not found")

@@ -1,0 +1,200 @@
+"""Query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Refused = Callable[..., tuple[str, str]]
+COUNT = 20
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _items(db: Any, range_table: str) -> None:
+    for pk in ("q1", "q2"):
+        for number in range(COUNT):
+            item = {
+                "pk": {"S": pk},
+                "sk": {"N": str(number)},
+                "even": {"BOOL": number % 2 == 0},
+                "v": {"S": "x" * 50},
+            }
+            db.put_item(TableName=range_table, Item=item)
+
+
+def query(db: Any, table: str, condition: str = "pk = :p", values: Any = None, **more: Any) -> dict[str, Any]:
+    given = {":p": {"S": "q1"}, **(values or {})}
+    found: dict[str, Any] = db.query(
+        TableName=table,
+        KeyConditionExpression=condition,
+        ExpressionAttributeValues=given,
+        ConsistentRead=True,
+        **more,
+    )
+    return found
+
+
+def numbers(answer: dict[str, Any]) -> list[int]:
+    return [int(item["sk"]["N"]) for item in answer["Items"]]
+
+
+@pytest.mark.parametrize(
+    ("condition", "values", "expected"),
+    [
+        ("pk = :p", {}, range(20)),
+        ("pk = :p AND sk = :a", {":a": "7"}, [7]),
+        ("pk = :p AND sk < :a", {":a": "3"}, [0, 1, 2]),
+        ("pk = :p AND sk <= :a", {":a": "3"}, [0, 1, 2, 3]),
+        ("pk = :p AND sk > :a", {":a": "17"}, [18, 19]),
+        (":a <= sk AND :p = pk", {":a": "18"}, [18, 19]),
+        ("(pk = :p) AND (sk BETWEEN :a AND :b)", {":a": "4.5", ":b": "7"}, [5, 6, 7]),
+        ("pk = :p AND sk > :a", {":a": "100"}, []),
+    ],
+)
+def test_key_conditions(db: Any, range_table: str, condition: str, values: Any, expected: Any) -> None:
+    """developerguide/Query.KeyConditionExpressions."""
+    given = {name: {"N": value} for name, value in values.items()}
+    answer = query(db, range_table, condition, given)
+    assert numbers(answer) == list(expected)
+    assert answer["Count"] == answer["ScannedCount"] == len(list(expected))
+    backward = query(db, range_table, condition, given, ScanIndexForward=False)
+    assert numbers(backward) == list(expected)[::-1]
+
+
+@pytest.mark.parametrize("forward", [True, False])
+@pytest.mark.parametrize("limit", [1, 3, 7, 20, 21])
+def test_paging(db: Any, range_table: str, forward: bool, limit: int) -> None:
+    """PAGES: each item once, in order, whatever the Limit."""
+    found: list[int] = []
+    more: dict[str, Any] = {}
+    for _ in range(COUNT + 2):
+        answer = query(db, range_table, Limit=limit, ScanIndexForward=forward, **more)
+        assert answer["Count"] <= limit
+        found += numbers(answer)
+        if "LastEvaluatedKey" not in answer:
+            break
+        assert set(answer["LastEvaluatedKey"]) == {"pk", "sk"}
+        more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+    assert found == list(range(COUNT))[:: 1 if forward else -1]
+
+
+def test_filters_count_after_the_limit(db: Any, range_table: str) -> None:
+    """PAGES: Limit and 1 MB are measured before the filter."""
+    answer = query(db, range_table, values={":t": {"BOOL": True}}, FilterExpression="even = :t", Limit=6)
+    assert numbers(answer) == [0, 2, 4]
+    assert (answer["Count"], answer["ScannedCount"]) == (3, 6)
+    assert answer["LastEvaluatedKey"]["sk"] == {"N": "5"}
+
+
+def test_a_page_ends_at_1_mb(db: Any, make_table: Callable[..., str]) -> None:
+    """PAGES: the item that crosses 1 MB still belongs to the page."""
+    table = make_table("conformance-large", ("pk", "S"), ("sk", "N"))
+    for number in range(5):
+        item = {"pk": {"S": "q1"}, "sk": {"N": str(number)}, "v": {"S": "x" * 300_000}}
+        db.put_item(TableName=table, Item=item)
+    first = query(db, table, ReturnConsumedCapacity="TOTAL")
+    assert numbers(first) == [0, 1, 2, 3]
+    assert first["ConsumedCapacity"]["CapacityUnits"] == pytest.approx(293, abs=1)
+    second = query(db, table, ExclusiveStartKey=first["LastEvaluatedKey"])
+    assert numbers(second) == [4]
+    assert "LastEvaluatedKey" not in second
+
+
+def test_select_and_projection(db: Any, range_table: str, refused: Refused) -> None:
+    """API."""
+    counted = query(db, range_table, Select="COUNT")
+    assert "Items" not in counted
+    assert counted["Count"] == COUNT
+    projected = query(db, range_table, ProjectionExpression="sk", Limit=1)
+    assert projected["Items"] == [{"sk": {"N": "0"}}]
+    call = {
+        "TableName": range_table,
+        "KeyConditionExpression": "pk = :p",
+        "ExpressionAttributeValues": {":p": {"S": "q1"}},
+    }
+    for more in (
+        {"Select": "COUNT", "ProjectionExpression": "sk"},
+        {"Select": "ALL_PROJECTED_ATTRIBUTES"},
+        {"Select": "SPECIFIC_ATTRIBUTES"},
+        {"IndexName": "nope"},
+        {"Limit": 0},
+    ):
+        assert refused(db.query, **call, **more)[0] == "ValidationException"
+
+
+def test_consumed_capacity(db: Any, range_table: str) -> None:
+    """CAPACITY: sizes are added up, then rounded; halved where not strongly consistent."""
+    answer = query(db, range_table, ReturnConsumedCapacity="INDEXES")
+    expected = {"TableName": range_table, "CapacityUnits": 1.0, "Table": {"CapacityUnits": 1.0}}
+    assert answer["ConsumedCapacity"] == expected
+    eventual = db.query(
+        TableName=range_table,
+        KeyConditionExpression="pk = :p",
+        ExpressionAttributeValues={":p": {"S": "q1"}},
+        ReturnConsumedCapacity="TOTAL",
+    )
+    assert eventual["ConsumedCapacity"]["CapacityUnits"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("condition", "values", "message"),
+    [
+        ("sk = :a", {":a": {"N": "1"}}, "Query condition missed key schema element: pk"),
+        ("pk > :a", {":a": {"S": "x"}}, "Query key condition not supported"),
+        ("pk = :a AND v = :a", {":a": {"S": "x"}}, "Query condition missed key schema element: sk"),
+        ("pk = :a OR sk = :a", {":a": {"S": "x"}}, "Invalid operator used in KeyConditionExpression: OR"),
+        (
+            "pk = :a AND pk = :a",
+            {":a": {"S": "x"}},
+            "KeyConditionExpressions must only contain one condition per key",
+        ),
+        (
+            "pk = :a",
+            {":a": {"N": "1"}},
+            "One or more parameter values were invalid: Condition parameter type does not match schema type",
+        ),
+        (
+            "pk = :a",
+            {":a": {"S": ""}},
+            "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
+            "empty string value. Key: pk",
+        ),
+    ],
+)
+def test_conditions_that_are_refused(
+    db: Any, range_table: str, refused: Refused, condition: str, values: Any, message: str
+) -> None:
+    """observed."""
+    found = refused(
+        db.query, TableName=range_table, KeyConditionExpression=condition, ExpressionAttributeValues=values
+    )
+    assert found == ("ValidationException", message)
+
+
+@pytest.mark.parametrize("start", [{"pk": {"S": "q1"}}, {"pk": {"S": "q1"}, "sk": {"S": "1"}}, {"x": {"S": "1"}}])
+def test_start_keys_that_are_no_keys(db: Any, range_table: str, refused: Refused, start: Any) -> None:
+    """observed."""
+    code, message = refused(
+        db.query,
+        TableName=range_table,
+        KeyConditionExpression="pk = :p",
+        ExpressionAttributeValues={":p": {"S": "q1"}},
+        ExclusiveStartKey=start,
+    )
+    assert code == "ValidationException"
+    assert message.startswith("The provided starting key is invalid")
+
+
+def test_a_filter_may_not_name_the_key(db: Any, range_table: str, refused: Refused) -> None:
+    """observed."""
+    found = refused(
+        db.query,
+        TableName=range_table,
+        KeyConditionExpression="pk = :p",
+        FilterExpression="sk = :p",
+        ExpressionAttributeValues={":p": {"S": "q1"}},
+    )
+    expected = "Filter Expression can only contain non-primary key attributes: Primary key attribute: sk"
+    assert found == ("ValidationException", expected)
