@@ -19,7 +19,8 @@ from dynabus.core.expressions.parsing import parse
 from dynabus.core.expressions.paths import path_tree
 from dynabus.core.expressions.placeholders import BoundPath, Placeholders
 from dynabus.core.expressions.syntax import Action, Arithmetic, Function, Operand, Section
-from dynabus.core.values import AttributeValue, Item, add_numbers, check_nesting, subtract_numbers
+from dynabus.core.limits import MAX_ITEM_BYTES
+from dynabus.core.values import AttributeValue, Item, add_numbers, check_item_size, check_nesting, subtract_numbers
 
 KIND = "UpdateExpression"
 _SETS = ("SS", "NS", "BS")
@@ -205,6 +206,8 @@ def _appended(first: Evaluate, second: Evaluate) -> Evaluate:
         one, two = _present(first(item)), _present(second(item))
         if "L" not in one or "L" not in two:
             raise _wrong_type()
+        if len(one["L"]) + len(two["L"]) > MAX_ITEM_BYTES:  # an element counts at least one byte
+            check_item_size(MAX_ITEM_BYTES + 1, update=True)  # now, not after a tower of appends has copied it over
         return {"L": [*one["L"], *two["L"]]}
 
     return evaluate
