@@ -19,6 +19,10 @@ NODE_SILENT_MS = 4500.0
 """Three heartbeats: a node that is silent for longer is asked last."""
 
 
+DELETED_MOST = 10_000
+"""Ids of deleted tables, which are never used again: a late, older record must not bring one back to life."""
+
+
 @dataclass(slots=True)
 class Table:
     """A table as auto-admin published it last, with its partitions in key order."""
@@ -70,6 +74,7 @@ class ClusterView:
         """By name; the newest of its name."""
         self.nodes: dict[str, Node] = {}
         self._by_id: dict[str, Table] = {}
+        self._deleted: dict[str, None] = {}
         self._leaders: dict[tuple[str, int], tuple[int, str]] = {}
         self._admin_ms = float("-inf")
 
@@ -86,7 +91,7 @@ class ClusterView:
 
     def _table(self, message: TableMetadata) -> None:
         known = self._by_id.get(message["id"])
-        if known is not None and known.version >= message["version"]:
+        if message["id"] in self._deleted or (known is not None and known.version >= message["version"]):
             return
         if message["status"] == "DELETED":
             self._forget(message["id"])
@@ -107,6 +112,9 @@ class ClusterView:
             self.tables[table.name] = table
 
     def _forget(self, table_id: str) -> None:
+        self._deleted[table_id] = None
+        if len(self._deleted) > DELETED_MOST:
+            del self._deleted[next(iter(self._deleted))]
         known = self._by_id.pop(table_id, None)
         if known is not None:
             if self.tables.get(known.name) is known:
@@ -149,6 +157,13 @@ class ClusterView:
     def alive(self, node: str, now_ms: float) -> bool:
         known = self.nodes.get(node)
         return known is not None and not known.stopping and now_ms - known.heard_ms < NODE_SILENT_MS
+
+    def serves(self, node: str, log: str, partition: int, now_ms: float) -> bool:
+        """Alive, with a replica of this partition that is open and follows its log."""
+        if not self.alive(node, now_ms):
+            return False
+        state = self.nodes[node].replicas.get((log, partition))
+        return state is not None and state["state"] == "active"
 
     def status(self) -> list[dict[str, Any]]:
         """The member `tables` of `dynabus status --json`."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import sys
 from collections.abc import Sequence
 
 import uvicorn
 import uvloop
+from prometheus_client import REGISTRY
 
 from dynabus.adapters.kafka.settings import KafkaConfigError
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
@@ -18,6 +20,7 @@ from dynabus.adapters.settings import load_settings
 from dynabus.core.topics import Topics
 from dynabus.request_router.config import RouterSettings
 from dynabus.request_router.http import Application
+from dynabus.request_router.protocol import Protocol
 from dynabus.request_router.service import Router
 
 PROGRAM = "dynabus request-router"
@@ -32,6 +35,7 @@ def main(argv: Sequence[str]) -> int:
     """Run until a signal; the exit code."""
     settings = load_settings(RouterSettings, argv, PROGRAM)
     configure_logs(settings.name, settings.log_level)
+    _raise_file_limit()
     try:
         _ensure_topics(settings)
     except (KafkaConfigError, TopicError, UnsafeKafka) as error:
@@ -45,6 +49,12 @@ def _ensure_topics(settings: RouterSettings) -> None:
     topics = Topics(settings.namespace)
     wanted = [topics.metadata(), topics.heartbeats(), topics.control(), topics.replies(settings.name)]
     TopicAdmin(settings.kafka_settings()).ensure(wanted)
+
+
+def _raise_file_limit() -> None:
+    """A connection is a file; the soft limit is for programs that use select()."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _serve(settings: RouterSettings) -> int:
@@ -64,7 +74,7 @@ async def _serve(settings: RouterSettings) -> int:
             Application(router),
             host=settings.host,
             port=settings.port,
-            http="httptools",
+            http=Protocol,
             loop="none",
             lifespan="off",
             access_log=False,
@@ -75,13 +85,21 @@ async def _serve(settings: RouterSettings) -> int:
             backlog=1024,
         )
     )
+    REGISTRY.register(router.metrics)
+    failed = asyncio.Event()
+
+    def end() -> None:
+        failed.set()
+        server.should_exit = True
+
+    router.failed = end
     logger().info("serving", host=settings.host, port=settings.port, ops_port=ops.port)
     try:
         await server.serve()
     finally:
         await router.stop()
         ops.close()
-    return 0 if server.started else 1
+    return 0 if server.started and not failed.is_set() else 1
 
 
 if __name__ == "__main__":

@@ -112,6 +112,7 @@ class Asker:
                 asking.future.set_result(asking.replies)
         elif hint and hint != asking.target and asking.redirects < REDIRECTS_MOST:
             asking.redirects += 1
+            self.resent += 1
             self._dispatch(asking, now_ms, hint)
 
     def leaders_changed(self, now_ms: float) -> None:
@@ -121,6 +122,7 @@ class Asker:
                 led = self._view.leader(asking.calls[0].table.id, asking.partition)
                 if led is not None and led[1] != asking.target and asking.redirects < REDIRECTS_MOST:
                     asking.redirects += 1
+                    self.resent += 1
                     self._dispatch(asking, now_ms, led[1])
 
     def tick(self, now_ms: float) -> None:
@@ -155,7 +157,8 @@ class Asker:
     def _target(self, call: Call, log: str, partition: PartitionMetadata, tries: int, now_ms: float) -> str:
         members = partition["members"]
         if not call.consistent:
-            living = [node for node in members if self._view.alive(node, now_ms)]
+            serving = [node for node in members if self._view.serves(node, log, partition["number"], now_ms)]
+            living = serving or [node for node in members if self._view.alive(node, now_ms)]
             return self._choose(living or members)
         led = self._view.leader(log, partition["number"])
         if led is None or (tries > SILENT_TRIES and tries % 2):

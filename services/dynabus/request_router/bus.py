@@ -9,7 +9,16 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 
 from dynabus.adapters.codec import UndecodableMessage, decode, encode
 from dynabus.adapters.kafka.settings import KafkaSettings
@@ -26,16 +35,24 @@ Batch = list[tuple[str, Any]]
 
 
 class Bus:
-    """`deliver` is called in the consuming thread with decoded messages; `loaded` is set at the end of metadata."""
+    """`deliver` is called in the consuming thread with decoded messages, `failed` when that thread ends by a defect;
+    `loaded` is set at the end of metadata."""
 
-    def __init__(self, kafka: KafkaSettings, topics: Topics, name: str, deliver: Callable[[Batch], None]) -> None:
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        topics: Topics,
+        name: str,
+        deliver: Callable[[Batch], None],
+        failed: Callable[[], None],
+    ) -> None:
         self._producer = Producer(kafka.request_producer(), logger=kafka_logger())
         self._consumer = Consumer(kafka.loop_consumer(partition_eof=True), logger=kafka_logger())
         self._metadata = topics.metadata().name
-        self._deliver = deliver
+        self._deliver, self._failed = deliver, failed
         self._stop = threading.Event()
         self.loaded = threading.Event()
-        self.undecodable = 0
+        self.undecodable = self.dropped = 0
         self._consumer.assign(
             [
                 TopicPartition(self._metadata, 0, OFFSET_BEGINNING),
@@ -43,7 +60,7 @@ class Bus:
                 TopicPartition(topics.replies(name).name, 0, OFFSET_END),
             ]
         )
-        self._thread = threading.Thread(target=self._consume, name="bus", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="bus", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -52,8 +69,10 @@ class Bus:
         """Hand a message to librdkafka; a full queue drops it, and the re-send repeats it."""
         try:
             self._producer.produce(topic, encode(kind, message))
-        except BufferError:
-            logger().warning("request queue is full", topic=topic)
+        except (BufferError, KafkaException) as error:
+            self.dropped += 1
+            if self.dropped & (self.dropped - 1) == 0:
+                logger().warning("request not sent", topic=topic, reason=str(error), dropped=self.dropped)
 
     def poll(self) -> None:
         """Let the producer do its bookkeeping."""
@@ -65,6 +84,14 @@ class Bus:
         self._thread.join(2)
         self._producer.flush(1)
         self._consumer.close()
+
+    def _run(self) -> None:
+        try:
+            self._consume()
+        except Exception:
+            # A router that no longer hears replies is of no use to anybody: it ends, and is seen to have ended.
+            logger().exception("the bus thread failed")
+            self._failed()
 
     def _consume(self) -> None:
         while not self._stop.is_set():

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 from zlib import crc32
 
@@ -45,6 +47,14 @@ class ClientGone(Exception):
     """The connection was closed before the request was whole; nothing can be answered."""
 
 
+@dataclass(slots=True)
+class Exchange:
+    """One request to the API: its number, and its operation once that is known."""
+
+    counter: int
+    operation: str = ""
+
+
 class Application:
     """The ASGI application of one router."""
 
@@ -56,23 +66,27 @@ class Application:
         if scope["type"] != "http":
             return
         if scope["method"] != "POST":
-            await self._page(scope, send)
+            await self._other(scope, send)
             return
-        counter = self._router.asker.next_counter()
+        began_s = monotonic()
+        exchange = Exchange(self._router.asker.next_counter())
         try:
-            status, body = await self._post(scope, receive, counter)
+            status, body = await self._post(scope, receive, exchange)
         except ClientGone:
             return
         finally:
-            self._router.asker.forget(counter)
-        label = request_label(self._router.incarnation, counter)
+            self._router.asker.forget(exchange.counter)
+        self._router.metrics.answered(exchange.operation, status, monotonic() - began_s)
+        label = request_label(self._router.incarnation, exchange.counter)
+        if status >= 500:
+            logger().warning("request failed", request_id=label, operation=exchange.operation, status=status)
         await respond(send, status, body, JSON_TYPE, label)
 
-    async def _post(self, scope: Scope, receive: Receive, counter: int) -> tuple[int, bytes]:
+    async def _post(self, scope: Scope, receive: Receive, exchange: Exchange) -> tuple[int, bytes]:
         try:
             raw = await self._body(receive)
-            operation, body = self._request(scope["headers"], scope["query_string"], raw)
-            return 200, await self._router.run(operation, body, counter)
+            exchange.operation, body = self._request(scope["headers"], scope["query_string"], raw)
+            return 200, await self._router.run(exchange.operation, body, exchange.counter)
         except Refused as refused:
             return 400, refused.body
         except ApiError as error:
@@ -80,8 +94,8 @@ class Application:
         except ClientGone:
             raise
         except Exception:
-            label = request_label(self._router.incarnation, counter)
-            logger().exception("request failed", request_id=label)
+            label = request_label(self._router.incarnation, exchange.counter)
+            logger().exception("a defect", request_id=label, operation=exchange.operation)
             return 500, orjson.dumps(internal_server_error().body())
 
     def _request(self, headers: Iterable[tuple[bytes, bytes]], query: bytes, raw: bytes) -> tuple[str, Any]:
@@ -114,6 +128,13 @@ class Application:
                 return await _rest(raw, receive)
         except TimeoutError as error:
             raise ApiError(CORAL + "RequestTimeoutException", "The request timed out.", 408) from error
+
+    async def _other(self, scope: Scope, send: Send) -> None:
+        """What is no POST. Source of the refusal: dynalite's recorded answers."""
+        if scope["method"] in ("GET", "HEAD"):
+            await self._page(scope, send)
+        else:
+            await respond(send, 404, b"<UnknownOperationException/>\n", b"text/xml")
 
     async def _page(self, scope: Scope, send: Send) -> None:
         """Health and status, and what is answered to a GET of the API."""

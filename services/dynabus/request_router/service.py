@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
 
 from dynabus.adapters.clock import monotonic_ms, new_incarnation
+from dynabus.adapters.logs import logger
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.messages import ReplyPart
 from dynabus.core.operations.calls import Call, Context, Control
 from dynabus.core.operations.registry import routes
-from dynabus.core.topics import Topics
+from dynabus.core.topics import MESSAGE_LIMIT_BYTES, Topics
 from dynabus.request_router.asker import Asker, Asking, Send
 from dynabus.request_router.bus import Batch, Bus
 from dynabus.request_router.config import RouterSettings
+from dynabus.request_router.metrics import Metrics
 
 TICK_S = 0.025
 """How exact re-sends are; a tick over an empty map costs nothing."""
+
+GROUP_BYTES = MESSAGE_LIMIT_BYTES // 2
+"""Of the items in one message; keys and details of a batch are far below the other half."""
 
 TABLE_SEEN_S = 1.0
 """After CreateTable and DeleteTable the router waits so long to see it itself, so that the client does too."""
@@ -35,25 +40,41 @@ class Router:
         self.view = ClusterView()
         self.incarnation = new_incarnation()
         self.asker = Asker(self.view, self._send, random.choice, settings.resend_ms, settings.in_flight_most)
+        self.metrics = Metrics(self._counts, self._gauges)
         self._context = Context(self.view, settings.region, settings.account)
         self._bus: Bus | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ticker: asyncio.Task[None] | None = None
+        self.failed: Callable[[], None] = lambda: None
+        """Called in the loop when a part of the router ended by a defect: the process must end too."""
 
     # -- life -------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Connect to the bus; returns at once, `readiness` says when the router can work."""
         self._loop = asyncio.get_running_loop()
-        self._bus = Bus(self.settings.kafka_settings(), self.topics, self.settings.name, self._deliver)
+        self._bus = Bus(
+            self.settings.kafka_settings(), self.topics, self.settings.name, self._deliver, self._bus_failed
+        )
         self._bus.start()
         self._ticker = asyncio.create_task(self._tick())
+        self._ticker.add_done_callback(self._ticker_ended)
 
     async def stop(self) -> None:
         if self._ticker is not None:
             self._ticker.cancel()
         if self._bus is not None:
             await asyncio.to_thread(self._bus.close)
+
+    def _bus_failed(self) -> None:
+        """In the bus thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.failed)
+
+    def _ticker_ended(self, ticker: asyncio.Task[None]) -> None:
+        if not ticker.cancelled() and (error := ticker.exception()) is not None:
+            logger().error("the ticker failed", exc_info=error)
+            self.failed()
 
     def readiness(self) -> str | None:
         """Why the router cannot work yet, or None."""
@@ -66,9 +87,16 @@ class Router:
             return "auto-admin is not heard"
         return None
 
-    @property
-    def undecodable(self) -> int:
-        return self._bus.undecodable if self._bus is not None else 0
+    def _counts(self) -> dict[str, tuple[str, float]]:
+        bus = self._bus
+        return {
+            "sent_again": ("Requests sent again, after silence or a redirect", self.asker.resent),
+            "undecodable": ("Messages that were skipped", bus.undecodable if bus is not None else 0),
+            "dropped": ("Messages that could not be handed to Kafka", bus.dropped if bus is not None else 0),
+        }
+
+    def _gauges(self) -> dict[str, tuple[str, float]]:
+        return {"in_flight": ("Messages under way", len(self.asker)), "tables": ("Tables", len(self.view.tables))}
 
     # -- one request ------------------------------------------------------------------------------------------
 
@@ -92,15 +120,12 @@ class Router:
             return await self._ask_together([], calls, deadline_ms, counter)
         if len(calls) == 1:
             return await self._ask_together(calls, None, deadline_ms, counter)
-        groups: dict[tuple[str, int, bool], list[int]] = {}
-        for index, call in enumerate(calls):
-            where = (call.table.id, call.table.partition_of(call.route)["number"], call.consistent)
-            groups.setdefault(where, []).append(index)
+        groups = grouped(calls)
         answers = await asyncio.gather(
-            *(self._ask_together([calls[i] for i in group], None, deadline_ms, 0) for group in groups.values())
+            *(self._ask_together([calls[i] for i in group], None, deadline_ms, 0) for group in groups)
         )
         replies: list[ReplyPart | None] = [None] * len(calls)
-        for group, found in zip(groups.values(), answers, strict=True):
+        for group, found in zip(groups, answers, strict=True):
             for index, reply in zip(group, found, strict=True):
                 replies[index] = reply
         return replies
@@ -170,3 +195,19 @@ class Router:
             self.asker.tick(monotonic_ms())
             if self._bus is not None:
                 self._bus.poll()
+
+
+def grouped(calls: list[Call]) -> list[list[int]]:
+    """Which calls travel together, as positions: those to one partition, as far as they fit into a message."""
+    groups: list[list[int]] = []
+    open_groups: dict[tuple[str, int, bool], tuple[list[int], int]] = {}
+    for index, call in enumerate(calls):
+        where = (call.table.id, call.table.partition_of(call.route)["number"], call.consistent)
+        group, size = open_groups.get(where, ([], 0))
+        size += len(call.value)
+        if not group or size > GROUP_BYTES:
+            group, size = [], len(call.value)
+            groups.append(group)
+        group.append(index)
+        open_groups[where] = (group, size)
+    return groups

@@ -14,9 +14,9 @@ from dynabus.core.capacity import consumed, write_halves
 from dynabus.core.errors import internal_server_error, validation_error
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.operations.calls import Call, Code, Context, Reply, Request, Steps
-from dynabus.core.operations.items import Refused, find_table
+from dynabus.core.operations.items import Refused, find_table, stored
 from dynabus.core.operations.shapes import CAPACITY, METRICS, Member, check, detected, fault
-from dynabus.core.values import Item, check_item_size, item_size, normalise_item
+from dynabus.core.values import Item, normalise_item
 
 if TYPE_CHECKING:
     from dynabus.core.cluster_view import Table
@@ -97,9 +97,8 @@ def _call(table: Table, write: Request) -> Call:
         return Call(table, key, Code.DELETE, True, True, key)
     item = write["PutRequest"]["Item"]
     key = _key_of(table, item)
-    size = item_size(item)
-    check_item_size(size)
-    return Call(table, key, Code.PUT, True, True, key, orjson.dumps(item), size)
+    item_json, size = stored(item)
+    return Call(table, key, Code.PUT, True, True, key, item_json, size)
 
 
 def _key_of(table: Table, item: Item) -> bytes:

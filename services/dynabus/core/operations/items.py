@@ -16,12 +16,14 @@ from dynabus.core.errors import (
     validation_error,
 )
 from dynabus.core.expressions import Condition, Placeholders, parse_condition
+from dynabus.core.limits import MAX_ITEM_BYTES
 from dynabus.core.messages import ReplyStatus, RequestPart
 from dynabus.core.operations.calls import Context, Reply
 from dynabus.core.operations.shapes import NAMES, TEXT, Member
 from dynabus.core.replication.store import Decision, Outcome
 from dynabus.core.rows import Row, decode_row
-from dynabus.core.values import Item, normalise_value
+from dynabus.core.topics import MESSAGE_LIMIT_BYTES
+from dynabus.core.values import Item, check_item_size, item_size, normalise_value
 
 if TYPE_CHECKING:
     from dynabus.core.cluster_view import Table
@@ -33,6 +35,10 @@ CONDITION: dict[str, Member] = {
 }
 
 SERVING = frozenset({"ACTIVE", "UPDATING"})
+
+
+ITEM_JSON_BYTES_MOST = MESSAGE_LIMIT_BYTES // 2 - 128 * 1024
+"""Two images, a key and the record's own fields fit into one message."""
 
 
 def plain_name(name_or_arn: str) -> str:
@@ -119,6 +125,20 @@ def load(row: bytes | None) -> tuple[Row | None, Item | None]:
 def refused(error: ApiError, size: int = 0) -> Decision:
     """An evaluation that raised."""
     return Decision(False, None, Outcome(ReplyStatus.ERROR, orjson.dumps(error.body()), size))
+
+
+def stored(item: Item, update: bool = False) -> tuple[bytes, int]:
+    """(JSON, item size) of an item in normal form; raises ApiError where it is too large.
+
+    DynamoDB's 400 KB can be more as JSON: 3.7 MB if it is all empty strings, and without bound if it is all numbers
+    like 1E125. A log record holds the old and the new item in one message, which bounds it here.
+    """
+    size = item_size(item)
+    check_item_size(size, update=update)
+    item_json = orjson.dumps(item)
+    if len(item_json) > ITEM_JSON_BYTES_MOST:
+        check_item_size(MAX_ITEM_BYTES + 1, update=update)
+    return item_json, size
 
 
 class Refused(Exception):

@@ -21,6 +21,7 @@ from dynabus.core.operations.schema import KeySchema
 from dynabus.core.operations.shapes import CAPACITY, FLAG, NAMES, TABLE_NAME, TEXT, Member
 from dynabus.core.replication.store import Outcome, Read, Reader
 from dynabus.core.rows import decode_row
+from dynabus.core.topics import MESSAGE_LIMIT_BYTES
 from dynabus.core.values import Item, normalise_item
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 PAGE_BYTES = 1024 * 1024
 """The item that crosses it still belongs to the page."""
+
+PAGE_JSON_BYTES = MESSAGE_LIMIT_BYTES // 2
+"""One more item fits into the reply: small items can be large as JSON (`items.stored`)."""
 
 ROWS_MOST = 20_000
 """Rows looked at in one turn of a storage node: 1 MB holds more of the tiniest items, and others wait meanwhile."""
@@ -184,7 +188,7 @@ def node(part: RequestPart) -> Read:
 
     def read(store: Reader) -> Outcome:
         items: list[bytes] = []
-        count = scanned = size = 0
+        count = scanned = size = json_bytes = 0
         for _, raw in store.scan(lower, upper, reverse):
             row = decode_row(raw)
             scanned, size = scanned + 1, size + row.size
@@ -193,7 +197,8 @@ def node(part: RequestPart) -> Read:
                 count += 1
                 if not counts:
                     items.append(row.item_json if project is None or item is None else orjson.dumps(project(item)))
-            if scanned >= limit or size >= budget or scanned >= ROWS_MOST:
+                    json_bytes += len(items[-1])
+            if scanned >= limit or size >= budget or scanned >= ROWS_MOST or json_bytes >= PAGE_JSON_BYTES:
                 whole = item if item is not None else orjson.loads(row.item_json)
                 last = orjson.dumps({name: whole[name] for name in keys})
                 return Outcome(body=b",".join(items), size=size, count=count, scanned=scanned, last=last)

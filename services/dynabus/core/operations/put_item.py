@@ -6,8 +6,6 @@ item's size; the expressions; the table; the key.
 
 from __future__ import annotations
 
-import orjson
-
 from dynabus.core.capacity import write_halves
 from dynabus.core.expressions import parse_condition
 from dynabus.core.messages import RequestPart
@@ -22,6 +20,7 @@ from dynabus.core.operations.items import (
     placeholders,
     refuse_new_values,
     settled,
+    stored,
 )
 from dynabus.core.operations.shapes import (
     CAPACITY,
@@ -36,7 +35,7 @@ from dynabus.core.operations.shapes import (
 )
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.rows import decode_row, encode_row
-from dynabus.core.values import check_item_size, item_size, normalise_item
+from dynabus.core.values import normalise_item
 
 MEMBERS: dict[str, Member] = {
     "TableName": TABLE_NAME,
@@ -55,8 +54,7 @@ def route(body: Request, context: Context) -> Steps:
     check_parameters(body, "ConditionExpression")
     item = normalise_item(request["Item"])
     refuse_new_values(request)
-    size = item_size(item)
-    check_item_size(size)
+    item_json, size = stored(item)
     found = placeholders(request)
     if "ConditionExpression" in request:
         parse_condition(request["ConditionExpression"], found)
@@ -68,7 +66,7 @@ def route(body: Request, context: Context) -> Steps:
         detail = detail_of(
             request, found, "ConditionExpression", "ReturnValues", "ReturnValuesOnConditionCheckFailure"
         )
-    (reply,) = yield [Call(table, key, Code.PUT, True, True, key, orjson.dumps(item), size, detail)]
+    (reply,) = yield [Call(table, key, Code.PUT, True, True, key, item_json, size, detail)]
     done = settled(reply)
     return answer(done["body"], request, table.name, write_halves(done["size"]))
 

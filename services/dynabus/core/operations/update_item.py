@@ -22,6 +22,7 @@ from dynabus.core.operations.items import (
     placeholders,
     refused,
     settled,
+    stored,
 )
 from dynabus.core.operations.schema import KeySchema
 from dynabus.core.operations.shapes import (
@@ -38,7 +39,7 @@ from dynabus.core.operations.shapes import (
 )
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.rows import encode_row
-from dynabus.core.values import Item, check_item_size, item_size, normalise_item
+from dynabus.core.values import Item, normalise_item
 
 MEMBERS: dict[str, Member] = {
     "TableName": TABLE_NAME,
@@ -102,14 +103,12 @@ def node(part: RequestPart) -> Evaluate:
         old_size = row.size if row is not None else 0
         try:
             updated = Updated(item or key, {}, {}) if update is None else update.apply(item, key)
-            new = updated.item
-            size = item_size(new)
-            check_item_size(size, update=True)
+            item_json, size = stored(updated.item, update=True)
         except ApiError as error:
             return refused(error, old_size)
         body = _attributes(wanted, item, updated)
         outcome = Outcome(body=body, size=max(size, old_size))
-        return Decision(True, encode_row(orjson.dumps(new), size, wall_ms), outcome)
+        return Decision(True, encode_row(item_json, size, wall_ms), outcome)
 
     return evaluate
 
