@@ -1,0 +1,56 @@
+"""The router's shell without a bus: grouping, and what ends it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from tests.unit.request_router.test_asker import view
+
+from dynabus.core.operations.calls import Call, Code
+from dynabus.request_router import service
+from dynabus.request_router.config import RouterSettings
+from dynabus.request_router.service import Router, grouped
+
+
+def call(size: int = 0, consistent: bool = True) -> Call:
+    return Call(view().tables["t"], b"k", Code.PUT, True, consistent, b"k", b"x" * size)
+
+
+def test_calls_to_one_partition_travel_together() -> None:
+    assert grouped([call(), call(), call(consistent=False), call()]) == [[0, 1, 3], [2]]
+
+
+def test_a_group_fits_into_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "GROUP_BYTES", 100)
+    assert grouped([call(60), call(40), call(1), call(500), call(1)]) == [[0, 1], [2], [3], [4]]
+
+
+def test_a_ticker_that_fails_ends_the_router(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        router = Router(RouterSettings(name="router-1"))
+        failed = asyncio.Event()
+        router.failed = failed.set
+        monkeypatch.setattr(router.asker, "tick", lambda _now_ms: 1 / 0)
+        ticker = asyncio.create_task(router._tick())
+        ticker.add_done_callback(router._ticker_ended)
+        await asyncio.wait_for(failed.wait(), 5)
+
+    asyncio.run(scenario())
+
+
+def test_metrics_count_by_operation_and_status() -> None:
+    router = Router(RouterSettings(name="router-1"))
+    registry = CollectorRegistry()
+    registry.register(router.metrics)
+    router.metrics.answered("PutItem", 200, 0.0004)
+    router.metrics.answered("PutItem", 400, 0.02)
+    router.metrics.answered("PutItem", 200, 60.0)
+    text = generate_latest(registry).decode()
+    assert 'dynabus_router_requests_total{operation="PutItem",status="200"} 2.0' in text
+    assert 'dynabus_router_latency_seconds_bucket{le="0.001",operation="PutItem"} 1.0' in text
+    assert 'dynabus_router_latency_seconds_bucket{le="10.0",operation="PutItem"} 2.0' in text
+    assert 'dynabus_router_latency_seconds_bucket{le="+Inf",operation="PutItem"} 3.0' in text
+    assert "dynabus_router_in_flight 0.0" in text
+    assert "dynabus_router_sent_again_total 0.0" in text
