@@ -49,7 +49,11 @@ def test_nothing_found(db: Any, hash_table: str) -> None:
     ("keys", "message"),
     [
         ([key(1), key(1)], "Provided list of item keys contains duplicates"),
-        ([key(n) for n in range(101)], "Too many items requested for the BatchGetItem call"),
+        (
+            [key(n) for n in range(101)],
+            "1 validation error detected: Value at 'RequestItems.conformance-hash.member.Keys' failed to satisfy "
+            "constraint: Member must have length less than or equal to 100",
+        ),
         ([{"x": {"S": "1"}}], "The provided key element does not match the schema"),
     ],
 )

@@ -45,7 +45,7 @@ def test_puts_and_deletes(db: Any, hash_table: str, range_table: str) -> None:
         ([{}], "Supplied AttributeValue is empty"),
         ([{**put("a"), **delete("b")}], "Supplied AttributeValue has more than one datatypes set"),
         ([put("")], "cannot contain an empty string value. Key: pk"),
-        ([{"PutRequest": {"Item": {"x": {"S": "1"}}}}], "Missing the key pk in the item"),
+        ([{"PutRequest": {"Item": {"x": {"S": "1"}}}}], "The provided key element does not match the schema"),
         ([put("a", v={"S": "x" * 410_000})], "Item size has exceeded the maximum allowed size"),
     ],
 )

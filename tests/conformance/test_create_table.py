@@ -61,7 +61,10 @@ def test_names(db: Any, refused: Refused, name: str) -> None:
         ({"KeySchema": []}, "keySchema"),
         ({"KeySchema": HASH * 3}, "keySchema"),
         ({"KeySchema": [{"AttributeName": "pk", "KeyType": "RANGE"}]}, "not a HASH key type"),
-        ({"KeySchema": [*HASH, {"AttributeName": "pk", "KeyType": "RANGE"}]}, "have the same name"),
+        (
+            {"KeySchema": [*HASH, {"AttributeName": "pk", "KeyType": "RANGE"}]},
+            "Some index key attribute have no definition",
+        ),
         ({"KeySchema": [{"AttributeName": "other", "KeyType": "HASH"}]}, "not defined in AttributeDefinitions"),
         (
             {"AttributeDefinitions": [*PK, {"AttributeName": "x", "AttributeType": "S"}]},

@@ -38,7 +38,7 @@ def test_return_values(db: Any, hash_table: str, refused: Refused) -> None:
     assert delete(db, hash_table, ReturnValues="ALL_OLD") == {"Attributes": ITEM}
     assert delete(db, hash_table, ReturnValues="ALL_OLD") == {}
     found = refused(db.delete_item, TableName=hash_table, Key=KEY, ReturnValues="ALL_NEW")
-    assert found == ("ValidationException", "Return values set to invalid value")
+    assert found == ("ValidationException", "ReturnValues can only be ALL_OLD or NONE")
 
 
 def test_conditions(db: Any, hash_table: str) -> None:

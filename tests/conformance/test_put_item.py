@@ -172,7 +172,7 @@ def test_return_values(db: Any, hash_table: str, refused: Refused) -> None:
     assert put(db, hash_table, second, ReturnValues="NONE") == {}
     for other in ("ALL_NEW", "UPDATED_OLD", "UPDATED_NEW"):
         code, message = refused(db.put_item, TableName=hash_table, Item=first, ReturnValues=other)
-        assert (code, message) == (VALIDATION, "Return values set to invalid value")
+        assert (code, message) == (VALIDATION, "ReturnValues can only be ALL_OLD or NONE")
 
 
 def test_conditions(db: Any, hash_table: str, refused: Refused) -> None:
