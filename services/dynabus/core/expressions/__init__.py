@@ -1,6 +1,6 @@
 """DynamoDB's expression language: condition, filter, update, projection and key-condition expressions.
 
-text --grammar (lark, cached by text)--> `syntax` trees --bind placeholders, check--> `Condition`, `Update`, ...
+text --grammar (lark), static check, cached by text--> `syntax` trees --bind placeholders, check--> `Condition`, ...
 
 Request routers parse to refuse what is wrong; storage nodes parse the same text again, which is a look-up in the
 cache and a binding of a few placeholders, and evaluate. Trees know nothing of requests, so that the legacy parameters

@@ -14,7 +14,7 @@ KEY_BYTES_MOST = 255
 """Of `#name` or `:name`. Source: AWS, ServiceQuotas, expression parameters."""
 
 SUBSTITUTION_BYTES_MOST = 2 * 1024 * 1024
-"""Of all names and values that placeholders stand for. Source: as above."""
+"""Of all names and values that placeholders stand for (not of `#x` and `:x` themselves). Source: as above."""
 
 _NAME = re.compile(r"#[A-Za-z0-9_]+")
 _VALUE = re.compile(r":[A-Za-z0-9_]+")

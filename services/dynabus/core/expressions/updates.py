@@ -20,7 +20,15 @@ from dynabus.core.expressions.paths import path_tree
 from dynabus.core.expressions.placeholders import BoundPath, Placeholders
 from dynabus.core.expressions.syntax import Action, Arithmetic, Function, Operand, Section
 from dynabus.core.limits import MAX_ITEM_BYTES
-from dynabus.core.values import AttributeValue, Item, add_numbers, check_item_size, check_nesting, subtract_numbers
+from dynabus.core.values import (
+    AttributeValue,
+    Item,
+    add_numbers,
+    check_item_size,
+    check_nesting,
+    subtract_numbers,
+    value_size,
+)
 
 KIND = "UpdateExpression"
 _SETS = ("SS", "NS", "BS")
@@ -65,6 +73,7 @@ class Update:
     def apply(self, item: Item | None, key: Item) -> Updated:
         """The item after the update; one that did not exist begins with its key. Raises ApiError, changes nothing."""
         values = [change(item) for change in self._changes]
+        _check_copies(values)
         try:
             new = rewritten(key if item is None else item, self._tree, values)
         except NoSuchParent as error:
@@ -75,6 +84,19 @@ class Update:
             if value is not None:
                 check_nesting(value, len(path))
         return Updated(new, project(item or {}, self._tree), project(new, self._tree))
+
+
+def _check_copies(values: list[AttributeValue | None]) -> None:
+    """Refuse an update that copies containers to more than an item holds, before anybody walks through all of them.
+
+    The size of the item is checked afterwards in any case, but 400 copies of a list of 400 KB take seconds to add up.
+    """
+    containers = [value for value in values if value is not None and ("L" in value or "M" in value)]
+    size = 0
+    if len(containers) > 1:
+        for container in containers:
+            size += value_size(container)
+            check_item_size(size, update=True)
 
 
 def parse_update(text: str, placeholders: Placeholders) -> Update:

@@ -300,3 +300,12 @@ def test_a_tower_of_appends_stops_at_the_items_limit() -> None:
     update = parse_update(text, Placeholders(None, None))
     with pytest.raises(ApiError, match="Item size to update has exceeded the maximum allowed size"):
         update.apply({"l": {"L": [{"NULL": True}] * 100_000}}, KEY)
+
+
+def test_copies_beyond_the_items_limit_are_refused_at_once() -> None:
+    text = "SET " + ",".join(f"a{at}=l" for at in range(500))
+    update = parse_update(text, Placeholders(None, None))
+    begun = perf_counter()
+    with pytest.raises(ApiError, match="Item size to update has exceeded the maximum allowed size"):
+        update.apply({"l": {"L": [{"S": ""}] * 400_000}}, KEY)
+    assert perf_counter() - begun < 2  # two walks through the list, not 500
