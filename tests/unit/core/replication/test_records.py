@@ -43,7 +43,7 @@ def test_vectors(vector: dict[str, Any]) -> None:
 
 @given(st.data())
 def test_a_changed_byte_never_passes(data: st.DataObject) -> None:
-    """But for the version and the schema number, which stand in front of the checksum and are judged by themselves."""
+    """But for version and schema number, which stand in front of the checksum and are judged by themselves."""
     value = bytearray.fromhex(VECTORS[-1]["value"])
     at = data.draw(st.integers(3, len(value) - 1))
     value[at] ^= data.draw(st.integers(1, 255))
