@@ -226,7 +226,8 @@ MOMENTS: dict[str, Callable[[Router, int, str, set[str]], Any]] = {
     "at once": lambda *_: True,
     "answered": lambda router, counter, _name, _logs: router.replies.get(counter),
     "topic": lambda router, _counter, _name, logs: router.logs() - logs,
-    "published": lambda router, _counter, name, _logs: router.table(name),
+    "announced": lambda router, _counter, name, _logs: router.table(name),
+    "published": lambda router, _counter, name, _logs: (router.table(name) or {"partitions": []})["partitions"],
 }
 
 

@@ -15,7 +15,7 @@ import orjson
 
 from dynabus.auto_admin.decisions import TableState
 from dynabus.auto_admin.outside import Bus, Delivered
-from dynabus.auto_admin.workflow import metadata_version, version_offset
+from dynabus.auto_admin.workflow import ANNOUNCED, metadata_version, version_offset
 from dynabus.core.messages import Heartbeat, LeaderMetadata, TableMetadata
 from dynabus.core.replication.replica import Replica
 
@@ -46,6 +46,10 @@ class Cache:
             self._highest[table_id] = version
             self._overwritten.discard(table_id)
 
+    def has(self, table_id: str) -> bool:
+        """The topic has had a record of the table."""
+        return table_id in self._highest
+
     def is_overwritten(self, table_id: str) -> bool:
         """The topic's last record of the table is an old one; publish again."""
         return table_id in self._overwritten
@@ -59,15 +63,15 @@ class Cache:
                 self._bus.metadata(f"table/{table_id}", "table_metadata", None, _whatever)
 
     def publish(self, state: TableState, status: str, delivered: Delivered) -> None:
-        """With the version of now. A deleted table's leaders go first."""
+        """With the version of now. An announced table has no partitions yet; a deleted table's leaders go first."""
         self._overwritten.discard(state.id)
         message: TableMetadata = {
             "id": state.id,
             "name": state.name,
             "version": metadata_version(self._replica.place.next_offset, status),
-            "status": status,
+            "status": state.status if status == ANNOUNCED else status,
             "description": orjson.dumps(state.description),
-            "partitions": state.metadata_partitions(),
+            "partitions": [] if status == ANNOUNCED else state.metadata_partitions(),
         }
         if status == "DELETED":
             for each in state.partitions:

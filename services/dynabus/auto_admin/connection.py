@@ -36,7 +36,7 @@ def connect(settings: AutoAdminSettings, me: Writer, admin: TopicAdmin) -> AutoA
         around=Surroundings(me, dice.random, partial(dice.getrandbits, 62), AvroBodies(), timing),
         origin=Origin(identity.cluster_id, identity.topic_id, PartitionId(ADMIN_LOG, 0)),
         bus=Links(kafka, topics),
-        steps=Executor(kafka, topics, me),
+        steps=Executor(kafka, topics, me, admin),
         now_ms=lambda: monotonic_ns() / 1e6,
         wall_ms=unix_ms,
         partitions_most=MOCK_PARTITIONS if admin.cluster().is_mock else PARTITIONS_MOST,

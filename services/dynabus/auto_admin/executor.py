@@ -28,11 +28,8 @@ CALL_S = 5.0
 class Executor:
     """One thread, one step at a time. Every step may be done twice, by this process and by its successor."""
 
-    def __init__(self, kafka: KafkaSettings, topics: Topics, me: Writer) -> None:
-        self._kafka, self._topics, self._me = kafka, topics, me
-        self._admin = TopicAdmin(kafka)
-        self._producer = self._new_producer()
-        self._reader = Consumer(kafka.log_reader(), logger=kafka_logger())
+    def __init__(self, kafka: KafkaSettings, topics: Topics, me: Writer, admin: TopicAdmin) -> None:
+        self._kafka, self._topics, self._me, self._admin = kafka, topics, me, admin
         self._worker = Worker("executor")
 
     def build(self, state: TableState) -> Future[None]:
@@ -45,35 +42,39 @@ class Executor:
 
     def _build(self, state: TableState) -> None:
         topic = self._topics.log(LogId(state.id), len(state.partitions))
+        # Tables are seldom made: clients that live as long as one step cost nothing in between, and none is broken.
+        reader = Consumer(self._kafka.log_reader(), logger=kafka_logger())
         try:
             self._admin.ensure([topic])
-            for partition in state.metadata_partitions():
-                if self._is_empty(topic.name, partition["number"]):
-                    record = genesis_of(self._me, partition)
-                    self._producer.produce(topic.name, record, None, partition["number"])
-            if self._producer.flush(CALL_S):
-                raise StepFailed(f"genesis records of {topic.name} are not delivered")
-            if any(self._is_empty(topic.name, each["number"]) for each in state.partitions):
-                raise StepFailed(f"genesis records of {topic.name} are not there")
+            self._begin_logs(topic.name, state, reader)
         except (KafkaException, TopicError, UnsafeKafka, BufferError) as error:
-            # An idempotent producer may be beyond repair.
-            self._producer = self._new_producer()
             raise StepFailed(str(error)) from error
+        finally:
+            reader.close()
 
-    def _new_producer(self) -> Producer:
-        return Producer(self._kafka.log_producer(), logger=kafka_logger())
-
-    def _is_empty(self, topic: str, partition: int) -> bool:
-        found = self._reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=CALL_S)
-        if found is None:
-            raise StepFailed(f"no answer about {topic}")
-        return found[1] == 0
+    def _begin_logs(self, topic: str, state: TableState, reader: Consumer) -> None:
+        empty = [each for each in state.metadata_partitions() if _is_empty(reader, topic, each["number"])]
+        if not empty:
+            return
+        producer = Producer(self._kafka.log_producer(), logger=kafka_logger())
+        for partition in empty:
+            producer.produce(topic, genesis_of(self._me, partition), None, partition["number"])
+        # Records that time out leave the queue too, so that only the logs can tell.
+        if producer.flush(CALL_S) or any(_is_empty(reader, topic, each["number"]) for each in empty):
+            raise StepFailed(f"genesis records of {topic} are not delivered")
 
     def _destroy(self, state: TableState) -> None:
         try:
             self._admin.delete([self._topics.log_name(LogId(state.id))])
         except (KafkaException, TopicError) as error:
             raise StepFailed(str(error)) from error
+
+
+def _is_empty(reader: Consumer, topic: str, partition: int) -> bool:
+    found = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=CALL_S)
+    if found is None:
+        raise StepFailed(f"no answer about {topic}")
+    return found[1] == 0
 
 
 def genesis_of(me: Writer, partition: PartitionMetadata) -> bytes:

@@ -1,8 +1,9 @@
 """Auto-admin's loop: admin log, control requests, heartbeats, metadata in; decisions, metadata, steps out.
 
-Order within a turn: log records are folded and applied first, then other messages, then time; effects go out in the
-order in which the brain gave them; only then are tables looked at, so that nothing is done for a decision that is not
-accepted yet. A standby does all but the last: it follows the log and answers nobody.
+Order within a turn: log records are folded and applied first, then other messages, then time; then tables are looked
+at, as far as decisions are accepted, and the brain's effects go out in the order in which it gave them. So a router
+can see a table in metadata when it gets the answer to CreateTable. A standby looks at no
+tables: it follows the log and answers nobody.
 """
 
 from __future__ import annotations
@@ -92,7 +93,6 @@ class AutoAdmin:
         self.replica.tick(now_ms)
         if now_ms >= self._next_beat_ms:
             self._beat(now_ms)
-        self._perform(now_ms)
         self._look_at_tables(now_ms)
         self._perform(now_ms)
 

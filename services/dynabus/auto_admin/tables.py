@@ -12,7 +12,7 @@ from dynabus.auto_admin.cache import Cache
 from dynabus.auto_admin.decisions import TableState, read_row
 from dynabus.auto_admin.outside import StepFailed, Steps
 from dynabus.auto_admin.planner import Load, Placement
-from dynabus.auto_admin.workflow import Progress, Step, next_step
+from dynabus.auto_admin.workflow import ANNOUNCED, Progress, Step, next_step
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.replication.replica import Replica
 from dynabus.core.replication.store import Evaluate, Reader
@@ -96,6 +96,9 @@ class Tables:
     def _do(self, step: Step, state: TableState, progress: Progress, now_ms: float, decide: Decide) -> None:
         if step is Step.PUBLISH:
             self._publish(state, state.status, progress, now_ms)
+        elif step is Step.ANNOUNCE:
+            self._announce(state, progress)
+            self._do(Step.BUILD, state, progress, now_ms, decide)
         elif step is Step.RETRACT:
             self._publish(state, "DELETED", progress, now_ms)
         elif step in (Step.BUILD, Step.DESTROY):
@@ -108,6 +111,12 @@ class Tables:
             progress.decided = state.status
             make = decisions.activate if step is Step.ACTIVATE else decisions.remove
             decide(state.name, make(state.id))
+
+    def _announce(self, state: TableState, progress: Progress) -> None:
+        """Unless a predecessor came further: nodes would close what they have opened. A lost one costs nothing."""
+        progress.published = ANNOUNCED
+        if not self._cache.has(state.id):
+            self._cache.publish(state, ANNOUNCED, _whatever)
 
     def _publish(self, state: TableState, status: str, progress: Progress, now_ms: float) -> None:
         def delivered(well: bool) -> None:
@@ -153,3 +162,7 @@ class Tables:
             for node in self._view.nodes.values()
             if self._view.alive(node.name, now_ms)
         )
+
+
+def _whatever(_delivered: bool) -> None:
+    """Nothing depends on it."""

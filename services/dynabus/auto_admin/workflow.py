@@ -1,15 +1,16 @@
 """Workflows: what is left to do for a table, from its row and what is known to be done. Pure and restartable.
 
-| row      | known                                     | next                                      |
-|----------|-------------------------------------------|-------------------------------------------|
-| CREATING | nothing                                   | BUILD: topic, genesis records             |
-| CREATING | built                                     | PUBLISH: nodes open replicas and claim    |
-| CREATING | published, every partition has a leader   | ACTIVATE: the next decision               |
-| ACTIVE   | not published by us                       | PUBLISH                                   |
-| DELETING | not published by us                       | PUBLISH: nodes close their replicas       |
-| DELETING | published, no node holds a replica of it  | DESTROY: the topic                        |
-| DELETING | destroyed                                 | RETRACT: published once more, as DELETED  |
-| DELETING | retracted                                 | REMOVE: the next decision                 |
+| row      | known                                     | next                                              |
+|----------|-------------------------------------------|---------------------------------------------------|
+| CREATING | nothing, and metadata has no record of it | ANNOUNCE: routers know it, nodes have no part yet |
+| CREATING | announced                                 | BUILD: topic, genesis records                     |
+| CREATING | built                                     | PUBLISH: nodes open replicas and claim            |
+| CREATING | published, every partition has a leader   | ACTIVATE: the next decision                       |
+| ACTIVE   | not published by us                       | PUBLISH                                           |
+| DELETING | not published by us                       | PUBLISH: nodes close their replicas               |
+| DELETING | published, no node holds a replica of it  | DESTROY: the topic                                |
+| DELETING | destroyed                                 | RETRACT: published once more, as DELETED          |
+| DELETING | retracted                                 | REMOVE: the next decision                         |
 
 Everything may be done twice, so a new active auto-admin knows nothing and begins at the top. Published means that
 Kafka has it: what the row no longer says, nobody would publish again.
@@ -22,6 +23,7 @@ from enum import Enum
 
 
 class Step(Enum):
+    ANNOUNCE = "announce"
     BUILD = "build"
     PUBLISH = "publish"
     ACTIVATE = "activate"
@@ -30,17 +32,20 @@ class Step(Enum):
     REMOVE = "remove"
 
 
-_RANKS = {"CREATING": 0, "ACTIVE": 1, "DELETING": 2, "DELETED": 3}
+ANNOUNCED = "ANNOUNCED"
+_RANKS = {ANNOUNCED: 0, "CREATING": 1, "ACTIVE": 2, "DELETING": 3, "DELETED": 4}
+_STEP = 8
+"""Versions per offset: room for what may be published between two records, and for three more."""
 
 
 def version_offset(version: int) -> int:
     """How far the admin log was read by whoever published this version."""
-    return version // len(_RANKS)
+    return version // _STEP
 
 
 def metadata_version(next_offset: int, status: str) -> int:
     """Of published metadata, ever higher: by the admin log's offset, and by status where no record lies between."""
-    return next_offset * len(_RANKS) + _RANKS[status]
+    return next_offset * _STEP + _RANKS[status]
 
 
 @dataclass(slots=True)
@@ -49,7 +54,7 @@ class Progress:
 
     built: bool = False
     published: str | None = None
-    """The status that metadata has."""
+    """The status that metadata has, or ANNOUNCED."""
     published_ms: float = 0.0
     """When it was sent."""
     decided: str | None = None
@@ -68,7 +73,7 @@ def next_step(status: str, progress: Progress, *, led: bool, held: bool) -> Step
     if progress.destroyed:
         return Step.REMOVE if progress.published == "DELETED" else Step.RETRACT
     if status == "CREATING" and not progress.built:
-        return Step.BUILD
+        return Step.BUILD if progress.published is not None else Step.ANNOUNCE
     if progress.published != status:
         return Step.PUBLISH
     if status == "CREATING":

@@ -124,6 +124,13 @@ def test_a_crash_after_any_effect_and_a_standby_that_takes_over(crash_after: int
     run(crash_after, names=("admin-1", "admin-2"), restarts=False)
 
 
+def test_a_router_sees_the_table_when_it_gets_the_answer() -> None:
+    life = Life()
+    life.until("active", life.active)
+    life.ask("CreateTable", **REQUEST)
+    assert life.status() == "CREATING"
+
+
 def test_a_standby_only_follows() -> None:
     life = Life("admin-1", "admin-2")
     life.create()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from dynabus.auto_admin.workflow import Progress, Step, metadata_version, next_step
+from dynabus.auto_admin.workflow import ANNOUNCED, Progress, Step, metadata_version, next_step
 
 
 @dataclass
@@ -31,7 +31,9 @@ class Cluster:
 
     def do(self, step: Step, progress: Progress) -> None:
         self.steps.append(step)
-        if step is Step.BUILD:
+        if step is Step.ANNOUNCE:
+            progress.published = ANNOUNCED
+        elif step is Step.BUILD:
             self.topic = progress.built = True
         elif step is Step.PUBLISH:
             assert self.topic or self.status == "DELETING", "published before the topic has a leader"
@@ -68,7 +70,7 @@ def live(cluster: Cluster, crash_after: set[int]) -> None:
     raise AssertionError(f"does not come to rest: {cluster}")
 
 
-@pytest.mark.parametrize("crash_after", [set(), *({n} for n in range(1, 6)), {1, 2, 3, 4}])
+@pytest.mark.parametrize("crash_after", [set(), *({n} for n in range(1, 7)), {1, 2, 3, 4, 5}])
 def test_creation_finishes_whatever_dies(crash_after: set[int]) -> None:
     cluster = Cluster()
     live(cluster, crash_after)
@@ -100,6 +102,6 @@ def test_metadata_versions_rise() -> None:
     versions = [
         metadata_version(offset, status)
         for offset in (7, 8)
-        for status in ("CREATING", "ACTIVE", "DELETING", "DELETED")
+        for status in (ANNOUNCED, "CREATING", "ACTIVE", "DELETING", "DELETED")
     ]
     assert versions == sorted(set(versions))
