@@ -1,0 +1,174 @@
+"""Tables: what CreateTable asks of auto-admin, what auto-admin decides, what is shown of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.core.operations.cluster import Cluster
+
+from dynabus.core.tables import partition_count
+
+IN_USE = "com.amazonaws.dynamodb.v20120810#ResourceInUseException"
+GOOD: dict[str, Any] = {
+    "TableName": "tab",
+    "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+UNITS = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 6}
+
+
+def test_a_table_is_described(cluster: Cluster) -> None:
+    created = cluster.ask("CreateTable", **GOOD)["TableDescription"]
+    shown = cluster.ask("DescribeTable", TableName="tab")["Table"]
+    assert created["TableStatus"] == "CREATING"
+    assert shown == {**created, "TableStatus": "ACTIVE"}
+    assert shown["BillingModeSummary"] == {"BillingMode": "PAY_PER_REQUEST"}
+    assert shown["ProvisionedThroughput"] == {
+        "NumberOfDecreasesToday": 0,
+        "ReadCapacityUnits": 0,
+        "WriteCapacityUnits": 0,
+    }
+    assert len(shown["TableId"]) == 36
+
+
+def test_a_provisioned_table_is_described(cluster: Cluster) -> None:
+    request = {name: value for name, value in GOOD.items() if name != "BillingMode"}
+    created = cluster.ask("CreateTable", **request, ProvisionedThroughput=UNITS)["TableDescription"]
+    assert created["ProvisionedThroughput"] == {"NumberOfDecreasesToday": 0, **UNITS}
+    assert "BillingModeSummary" not in created
+
+
+def test_a_name_is_taken_until_its_table_is_deleted(cluster: Cluster) -> None:
+    cluster.ask("CreateTable", **GOOD)
+    again = cluster.ask("CreateTable", **GOOD)
+    assert (again["__type"], again["message"]) == (IN_USE, "Table already exists: tab")
+    assert cluster.ask("DeleteTable", TableName="tab")["TableDescription"]["TableStatus"] == "DELETING"
+    gone = "Requested resource not found: Table: tab not found"
+    assert cluster.message("DescribeTable", TableName="tab") == gone
+    assert cluster.message("DeleteTable", TableName="tab") == gone
+    assert "TableDescription" in cluster.ask("CreateTable", **GOOD)
+
+
+def test_protected_tables_are_not_deleted(cluster: Cluster) -> None:
+    cluster.ask("CreateTable", **GOOD, DeletionProtectionEnabled=True)
+    assert "protected against deletion" in cluster.message("DeleteTable", TableName="tab")
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("GlobalSecondaryIndexes", [{"IndexName": "i"}]),
+        ("LocalSecondaryIndexes", [{"IndexName": "i"}]),
+        ("StreamSpecification", {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}),
+        ("StreamSpecification", {"StreamEnabled": False, "StreamViewType": "NEW_IMAGE"}),
+        ("SSESpecification", {"Enabled": True}),
+        ("Tags", [{"Key": "a", "Value": "b"}]),
+        ("OnDemandThroughput", {"MaxReadRequestUnits": 5}),
+        ("WarmThroughput", {"ReadUnitsPerSecond": 5}),
+        ("ResourcePolicy", "{}"),
+    ],
+)
+def test_what_is_not_built_is_refused_by_name(cluster: Cluster, member: str, value: Any) -> None:
+    text = cluster.message("CreateTable", **GOOD, **{member: value})
+    assert text == f"{member} is not supported by this version of Dynabus"
+    assert cluster.ask("ListTables") == {"TableNames": []}
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("StreamSpecification", {"StreamEnabled": False}),
+        ("SSESpecification", {"Enabled": False}),
+        ("Tags", []),
+        ("TableClass", "STANDARD"),
+        ("DeletionProtectionEnabled", False),
+    ],
+)
+def test_harmless_defaults_pass(cluster: Cluster, member: str, value: Any) -> None:
+    assert "TableDescription" in cluster.ask("CreateTable", **GOOD, **{member: value})
+
+
+def attributes(*names: str) -> list[dict[str, str]]:
+    return [{"AttributeName": name, "AttributeType": "S"} for name in names]
+
+
+def keys(*names: str) -> list[dict[str, str]]:
+    return [
+        {"AttributeName": name, "KeyType": role}
+        for name, role in zip(names, ("HASH", "RANGE", "RANGE"), strict=False)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"TableName": "a"}, "Member must have length greater than or equal to 3"),
+        ({"TableName": "a" * 256}, "Member must have length less than or equal to 255"),
+        ({"TableName": "a b c"}, "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"),
+        ({"BillingMode": "FREE"}, "enum value set: [PROVISIONED, PAY_PER_REQUEST]"),
+        ({"KeySchema": []}, "Value '[]' at 'keySchema'"),
+        ({"KeySchema": keys("pk", "b", "c")}, "Member must have length less than or equal to 2"),
+        ({"KeySchema": keys("other")}, "Some index key attributes are not defined in AttributeDefinitions"),
+        ({"KeySchema": keys("pk", "other")}, "Invalid KeySchema: Some index key attribute have no definition"),
+        ({"KeySchema": keys("pk", "pk")}, "Invalid KeySchema"),
+        ({"AttributeDefinitions": attributes("pk", "x")}, "Number of attributes in KeySchema does not exactly match"),
+        ({"AttributeDefinitions": attributes("pk", "pk")}, "Cannot redefine attribute"),
+        (
+            {"KeySchema": [{"AttributeName": "pk", "KeyType": "RANGE"}]},
+            "Invalid KeySchema: The first KeySchemaElement is not a HASH key type",
+        ),
+        (
+            {"AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "X"}]},
+            "Value 'X' at 'attributeDefinitions.1.member.attributeType' failed to satisfy constraint: "
+            "Member must satisfy enum value set: [B, N, S]",
+        ),
+        ({"ProvisionedThroughput": UNITS}, "can be specified when BillingMode is PAY_PER_REQUEST"),
+        ({"BillingMode": "PROVISIONED"}, "must both be specified when BillingMode is PROVISIONED"),
+        (
+            {"BillingMode": "PROVISIONED", "ProvisionedThroughput": {**UNITS, "ReadCapacityUnits": 0}},
+            "Value '0' at 'provisionedThroughput.readCapacityUnits'",
+        ),
+        (
+            {"BillingMode": "PROVISIONED", "ProvisionedThroughput": {**UNITS, "ReadCapacityUnits": 10**13}},
+            "Given value 10000000000000 for ReadCapacityUnits is out of bounds",
+        ),
+    ],
+)
+def test_bad_tables(cluster: Cluster, change: dict[str, Any], text: str) -> None:
+    assert text in cluster.message("CreateTable", **{**GOOD, **change})
+
+
+def test_broken_constraints_are_told_together(cluster: Cluster) -> None:
+    text = cluster.message("CreateTable", TableName="a", KeySchema=[], BillingMode="FREE")
+    assert text.startswith("4 validation errors detected: ")
+
+
+def test_lists_are_sorted_and_paged(cluster: Cluster) -> None:
+    for name in ("ccc", "aaa", "bbb"):
+        cluster.table(name)
+    assert cluster.ask("ListTables") == {"TableNames": ["aaa", "bbb", "ccc"]}
+    first = cluster.ask("ListTables", Limit=2)
+    assert first == {"TableNames": ["aaa", "bbb"], "LastEvaluatedTableName": "bbb"}
+    assert cluster.ask("ListTables", ExclusiveStartTableName="bbb") == {"TableNames": ["ccc"]}
+    assert cluster.ask("ListTables", ExclusiveStartTableName="bba", Limit=2) == {"TableNames": ["bbb", "ccc"]}
+
+
+@pytest.mark.parametrize(
+    ("units", "initial", "most", "count"),
+    [
+        (None, 1, 100, 1),
+        (None, 4, 100, 4),
+        ((3000, 1000), 1, 100, 2),
+        ((3001, 1000), 1, 100, 3),
+        ((5, 5), 1, 100, 1),
+        ((5, 5), 4, 100, 4),
+        ((10**12, 1), 1, 100, 100),
+    ],
+)
+def test_partitions_of_a_new_table(units: tuple[int, int] | None, initial: int, most: int, count: int) -> None:
+    request: dict[str, Any] = {"BillingMode": "PAY_PER_REQUEST"}
+    if units is not None:
+        request = {"ProvisionedThroughput": {"ReadCapacityUnits": units[0], "WriteCapacityUnits": units[1]}}
+    assert partition_count(request, initial, most) == count
