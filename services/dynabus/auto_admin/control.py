@@ -15,8 +15,10 @@ from dynabus.auto_admin.tables import Tables
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.ids import Incarnation, RequestId
 from dynabus.core.messages import ControlRequest
+from dynabus.core.operations.schema import key_schema
 from dynabus.core.replication.effects import Write
 from dynabus.core.replication.request_ids import encode_request_id
+from dynabus.core.replication.store import Evaluate
 from dynabus.core.replication.unresolved import Sender
 from dynabus.core.tables import partition_count
 
@@ -47,22 +49,34 @@ class Control:
         sender = Sender(request["asker"], request["incarnation"], request["counter"], 0)
         request_id = encode_request_id(RequestId(Incarnation(sender.incarnation), sender.counter, 0))
         try:
-            body = orjson.loads(request["body"])
-            name = body["TableName"]
-        except (ValueError, KeyError, TypeError) as error:
+            name, evaluate = self._read(request["operation"], orjson.loads(request["body"]), request_id, now_ms)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             logger().warning("control request skipped", asker=sender.asker, reason=repr(error))
             return None
-        if request["operation"] == "DeleteTable":
-            evaluate = decisions.delete(name)
-        elif request["operation"] == "CreateTable":
-            placements = self._place(body, request_id, now_ms)
-            if not placements:
-                return None
-            evaluate = decisions.create(body, request_id, placements, self._settings.region, self._settings.account)
-        else:
-            logger().warning("control request skipped", asker=sender.asker, operation=request["operation"])
+        if evaluate is None:
             return None
         return Write(sender, request_id, GENERATION, table_key(name), evaluate, request["budget_ms"])
+
+    def _read(self, operation: str, body: Any, request_id: bytes, now_ms: float) -> tuple[str, Evaluate | None]:
+        """The table's name and what is to be decided, None without nodes.
+
+        Routers have checked the request. Raises KeyError and the like for what no router would have sent: it would
+        stop this process, and every successor, as often as it is sent again.
+        """
+        name = body["TableName"]
+        table_key(name)
+        if operation == "DeleteTable":
+            return name, decisions.delete(name)
+        if operation != "CreateTable":
+            raise ValueError(f"unknown operation {operation}")
+        key_schema(body)
+        placements = self._place(body, request_id, now_ms)
+        if not placements:
+            return name, None
+        evaluate = decisions.create(body, request_id, placements, self._settings.region, self._settings.account)
+        # Pure, and for a name that is free it reads the whole request.
+        evaluate(None, 0)
+        return name, evaluate
 
     def _place(self, request: dict[str, Any], request_id: bytes, now_ms: float) -> list[Placement]:
         """Where the new table's replicas go; empty while too few nodes are heard."""

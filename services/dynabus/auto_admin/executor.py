@@ -56,7 +56,9 @@ class Executor:
         empty = [each for each in state.metadata_partitions() if _is_empty(reader, topic, each["number"])]
         if not empty:
             return
-        producer = Producer(self._kafka.log_producer(), logger=kafka_logger())
+        # Not idempotent: that costs a new producer half a second, and of two genesis records the first counts.
+        properties = {**self._kafka.log_producer(), "enable.idempotence": False}
+        producer = Producer(properties, logger=kafka_logger())
         for partition in empty:
             producer.produce(topic, genesis_of(self._me, partition), None, partition["number"])
         # Records that time out leave the queue too, so that only the logs can tell.
