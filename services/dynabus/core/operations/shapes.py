@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dynabus.core.errors import ApiError, serialization_error, validation_error
@@ -32,6 +32,11 @@ class Member:
     least: int | None = None
     most: int | None = None
     arn: bool = False
+    constrained: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        limits = (self.shortest, self.longest, self.pattern, self.least, self.most)
+        object.__setattr__(self, "constrained", bool(self.values) or any(limit is not None for limit in limits))
 
 
 NAME_PATTERN = "[a-zA-Z0-9_.-]+"
@@ -87,7 +92,19 @@ def read(body: Any, members: Mapping[str, Member]) -> dict[str, Any]:
 
 def faults_of(present: Mapping[str, Any], members: Mapping[str, Member], path: str = "") -> list[str]:
     """The constraints that a structure breaks; `path` leads to it and ends with a dot."""
-    return [fault for name, member in members.items() for fault in _faults(path, name, member, present.get(name))]
+    faults: list[str] = []
+    for name, member in members.items():
+        value = present.get(name)
+        if value is None:
+            if member.required:
+                faults.append(fault(None, _place(path, name), "Member must not be null"))
+        elif member.constrained:
+            faults += [fault(value, _place(path, name), constraint) for constraint in _broken(member, value)]
+    return faults
+
+
+def _place(path: str, name: str) -> str:
+    return f"{path}{name[0].lower()}{name[1:]}"
 
 
 def detected(faults: list[str]) -> ApiError:
@@ -133,13 +150,6 @@ def fault(value: Any, path: str, constraint: str) -> str:
     """One broken constraint in DynamoDB's words. `path` is in lower camel case."""
     shown = "null" if value is None else f"'{value}'"
     return f"Value {shown} at '{path}' failed to satisfy constraint: {constraint}"
-
-
-def _faults(path: str, name: str, member: Member, value: Any) -> list[str]:
-    path += name[0].lower() + name[1:]
-    if value is None:
-        return [fault(None, path, "Member must not be null")] if member.required else []
-    return [fault(value, path, constraint) for constraint in _broken(member, value)]
 
 
 def _broken(member: Member, value: Any) -> list[str]:
