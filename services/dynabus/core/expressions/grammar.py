@@ -80,11 +80,11 @@ _SET.2: /set(?![A-Za-z0-9_])/i
 _REMOVE.2: /remove(?![A-Za-z0-9_])/i
 _ADD.2: /add(?![A-Za-z0-9_])/i
 _DELETE.2: /delete(?![A-Za-z0-9_])/i
-NAME: /[A-Za-z_][A-Za-z0-9_]*/
+NAME: /[A-Za-z][A-Za-z0-9_]*/
 NAME_REF: /#[A-Za-z0-9_]+/
 VALUE_REF: /:[A-Za-z0-9_]+/
 INDEX: /0|[1-9][0-9]*/
-%ignore /[ \t\r\n\f]+/
+%ignore /[ \t\r\n]+/
 """
 
 
@@ -202,7 +202,7 @@ def tree_of(text: str, start: str) -> Any:
         raise NotParsed(_syntax_error(text, error)) from None
 
 
-_TOKEN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[#:][A-Za-z0-9_]+|0|[1-9][0-9]*|<>|<=|>=|[^ \t\r\n\f]")
+_TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9_]*|[#:][A-Za-z0-9_]+|0|[1-9][0-9]*|<>|<=|>=|[^ \t\r\n]")
 
 
 def _syntax_error(text: str, error: UnexpectedInput) -> str:

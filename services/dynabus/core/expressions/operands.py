@@ -88,7 +88,7 @@ class Binder:
 
 
 def _size(value: AttributeValue | None) -> AttributeValue | None:
-    """Characters of a string, bytes of a binary, elements of anything that has some; else no value at all."""
+    """UTF-16 units of a string (as Java counts), bytes of a binary, else elements; or no value at all."""
     if value is None:
         return None
     ((kind, content),) = value.items()
@@ -96,4 +96,6 @@ def _size(value: AttributeValue | None) -> AttributeValue | None:
         return None
     if kind == "B":
         return {"N": str(len(content) // 4 * 3 - content.count("=", -2))}
+    if kind == "S" and not content.isascii():
+        return {"N": str(len(content.encode("utf-16-le", "surrogatepass")) // 2)}
     return {"N": str(len(content))}

@@ -76,8 +76,8 @@ class Placeholders:
         return found
 
     def check_all_used(self) -> None:
-        """Whatever was given must be used by some expression of the request."""
-        for member, given in (("Values", self.values), ("Names", self.names)):
+        """Whatever was given must be used by some expression of the request; names are looked at first."""
+        for member, given in (("Names", self.names), ("Values", self.values)):
             unused = [name for name in given if name not in self._used]
             if unused:
                 raise validation_error(
@@ -90,10 +90,12 @@ def _check_keys(given: Mapping[str, Any], member: str, form: re.Pattern[str]) ->
     if not given:
         raise validation_error(f"{member} must not be empty")
     for key in given:
-        if len(key) > KEY_BYTES_MOST:
+        size = len(key) if key.isascii() else len(key.encode("utf-8", "surrogatepass"))
+        if size > KEY_BYTES_MOST:
+            # Only of a name's key does DynamoDB tell the size.
+            tail = f" size of key: {size}" if form is _NAME else ""
             raise validation_error(
-                f"{member} contains invalid key: The expression attribute map contains a key that is too long; "
-                f"size of key: {len(key)}"
+                f"{member} contains invalid key: The expression attribute map contains a key that is too long;{tail}"
             )
         if not form.fullmatch(key):
             raise validation_error(f'{member} contains invalid key: Syntax error; key: "{key}"')

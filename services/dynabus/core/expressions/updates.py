@@ -4,6 +4,9 @@ What an update answers for UPDATED_OLD and UPDATED_NEW is its paths looked up in
 more than that. So in lists, as in DynamoDB: an element that was appended (`SET l[9] = :x` on three elements) is not
 answered, since there is no `l[9]`; and after `REMOVE l[1]` the element that moved up to `l[1]` is.
 
+What is not there has nothing to remove: an update that only removes does not create an item, and its paths may lead
+nowhere then. Both as in DynamoDB (scylladb/scylladb issue 5862; its test of nested paths of a missing item).
+
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.UpdateExpressions.html
 """
 
@@ -61,17 +64,26 @@ Change = Callable[[Item | None], AttributeValue | None]
 class Update:
     """A bound update."""
 
-    __slots__ = ("_changes", "_paths", "_tree")
+    __slots__ = ("_changes", "_paths", "_tree", "removes_only")
 
-    def __init__(self, paths: list[BoundPath], changes: list[Change], tree: PathTree) -> None:
+    def __init__(
+        self, paths: list[BoundPath], changes: list[Change], tree: PathTree, *, removes_only: bool = False
+    ) -> None:
         self._paths, self._changes, self._tree = paths, changes, tree
+        self.removes_only = removes_only
+        """Whether there is nothing but REMOVE and DELETE: such an update creates no item."""
 
     def attribute_names(self) -> set[str]:
         """Top-level names of what is written."""
         return {str(path[0]) for path in self._paths}
 
     def apply(self, item: Item | None, key: Item) -> Updated:
-        """The item after the update; one that did not exist begins with its key. Raises ApiError, changes nothing."""
+        """The item after the update; one that did not exist begins with its key. Raises ApiError, changes nothing.
+
+        Where there is no item and `removes_only`, there is none afterwards either.
+        """
+        if item is None and self.removes_only:
+            return Updated(key, {}, {})
         values = [change(item) for change in self._changes]
         _check_copies(values)
         try:
@@ -107,7 +119,8 @@ def parse_update(text: str, placeholders: Placeholders) -> Update:
     paths = [binder.path(action.path) for action in actions]
     tree = path_tree(paths, binder)
     changes = [_ACTIONS[action.clause](action, path, binder) for action, path in zip(actions, paths, strict=True)]
-    return Update(paths, changes, tree)
+    removes_only = all(section.clause in ("REMOVE", "DELETE") for section in sections)
+    return Update(paths, changes, tree, removes_only=removes_only)
 
 
 # -- actions ------------------------------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ ITEM: dict[str, Any] = {
     "m": {"M": {"c": {"N": "1"}, "d": {"M": {"e": {"S": "ab"}}}}},
     "select": {"N": "10"},
     "x.y": {"N": "1"},
+    "utf": {"S": "\U0001d11e"},
 }
 
 
@@ -133,7 +134,11 @@ def holds(text: str, item: dict[str, Any] | None = ITEM) -> bool:
         ("(a) IN ((:1), (:2))", True),
         ("NOT (attribute_exists(a))", False),
         ("(NOT (a = :1))", True),
-        ("\ta\n=\r:2\f", True),
+        ("\ta\n=\r:2 ", True),
+        # DynamoDB counts the UTF-16 units of a string
+        ("size(utf) = :2", True),
+        ("attribute_type(:1, :n)", True),
+        ("attribute_type(:ab, :n)", False),
     ],
 )
 def test_meaning(text: str, expected: bool) -> None:
@@ -173,6 +178,9 @@ OPERAND_TYPE = "Incorrect operand type for operator or function; operator or fun
         ("= :1", 'Syntax error; token: "=", near: "= :1"'),
         ("a ! :1", 'Syntax error; token: "!", near: "a ! :1"'),
         ("a = :", 'Syntax error; token: ":", near: "= :"'),
+        ("a AND _b = :1", 'Syntax error; token: "AND", near: "a AND _"'),
+        ("_b = :1", 'Syntax error; token: "_", near: "_b"'),
+        ("a =\f:1", 'Syntax error; token: "\f", near: "=\f:1"'),
         ("l[01] = :1", 'Syntax error; token: "1", near: "01]"'),
         ("size() = :1", 'Syntax error; token: ")", near: "() ="'),
         ("a = :1 AND SET", 'Syntax error; token: "SET", near: "AND SET"'),

@@ -110,6 +110,14 @@ def test_a_new_item_begins_with_its_key() -> None:
     assert updated("SET a = :1 ADD b :2 REMOVE c", None).item == {**KEY, "a": {"N": "1"}, "b": {"N": "2"}}
 
 
+@pytest.mark.parametrize("text", ["REMOVE a", "REMOVE a.b, l[0]", "DELETE ss :ss", "DELETE m.ss :ss REMOVE b"])
+def test_what_only_removes_creates_nothing(text: str) -> None:
+    update = parse_update(text, Placeholders(NAMES, VALUES))
+    assert update.removes_only
+    assert update.apply(None, KEY) == (KEY, {}, {})
+    assert not parse_update("SET c = :1 REMOVE a", Placeholders(NAMES, VALUES)).removes_only
+
+
 @pytest.mark.parametrize(
     ("text", "old", "new"),
     [
@@ -190,6 +198,9 @@ TYPE = "Incorrect operand type for operator or function; operator"
         ("SET a = :1,", 'Syntax error; token: "<EOF>", near: ","'),
         ("SET a = :1 + :2 + :1", 'Syntax error; token: "+", near: ":2 + :1"'),
         ("SET a = (a + :1) + :1", 'Syntax error; token: "+", near: ") + :1"'),
+        ("SET _123 = :1", 'Syntax error; token: "_", near: "SET _123"'),  # as recorded from DynamoDB
+        ("ADD hits : incr", 'Syntax error; token: ":", near: "hits : incr"'),  # so is this
+        ("INVALID SYNTAX HERE", 'Syntax error; token: "INVALID", near: "INVALID SYNTAX"'),  # and this
         ("SET a <> :1", 'Syntax error; token: "<>", near: "a <> :1"'),
         ("ADD a = :1", 'Syntax error; token: "=", near: "a = :1"'),
         ("ADD a b", 'Syntax error; token: "b", near: "a b"'),
