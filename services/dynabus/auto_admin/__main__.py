@@ -48,7 +48,7 @@ class Life:
             return "waiting for Kafka"
         if self.admin.replica.alarm is not None:
             return self.admin.replica.alarm
-        return None if self.admin.replica.place.reign.leader is not None else "the admin log has no leader yet"
+        return None if self.admin.has_leader else "the admin log has no leader that is heard"
 
 
 def main(argv: Sequence[str]) -> int:

@@ -64,6 +64,13 @@ class AutoAdmin:
         leader = self.replica.leader
         return leader.seat.term if leader is not None and leader.serving else None
 
+    @property
+    def has_leader(self) -> bool:
+        """Somebody leads the admin log: this one, or another that is heard. Another thread may ask."""
+        if self.active_term is not None:
+            return True
+        return not self.replica.place.reign.resigned and self.replica.election.hears_leader(self._now_ms())
+
     # -- the loop ---------------------------------------------------------------------------------------------
 
     def run(self) -> None:
