@@ -31,6 +31,10 @@ FETCH_WAIT_MS = 250
 """How long an idle fetch is parked at the broker. All is assigned at the start, so that nothing waits for it."""
 
 
+ONLY_PARTITION = 0
+"""Of every topic here; named, because librdkafka's mock gives each topic four, and keys would choose among them."""
+
+
 class Links:
     """`outside.Bus` over Kafka. Undecodable messages are counted, logged with topic and offset, and skipped."""
 
@@ -44,10 +48,10 @@ class Links:
         self._bus = Producer(kafka.request_producer(), logger=kafka_logger())
         self._consumer.assign(
             [
-                TopicPartition(self._admin_log, 0, OFFSET_BEGINNING),
-                TopicPartition(topics.metadata().name, 0, OFFSET_BEGINNING),
-                TopicPartition(topics.control().name, 0, OFFSET_END),
-                TopicPartition(topics.heartbeats().name, 0, OFFSET_END),
+                TopicPartition(self._admin_log, ONLY_PARTITION, OFFSET_BEGINNING),
+                TopicPartition(topics.metadata().name, ONLY_PARTITION, OFFSET_BEGINNING),
+                TopicPartition(topics.control().name, ONLY_PARTITION, OFFSET_END),
+                TopicPartition(topics.heartbeats().name, ONLY_PARTITION, OFFSET_END),
             ]
         )
 
@@ -74,7 +78,7 @@ class Links:
             turn.out_of_range = True
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:
             # Requests and heartbeats that were cleaned up meanwhile are of no use; metadata that changes comes again.
-            self._consumer.seek(TopicPartition(message.topic() or "", 0, OFFSET_END))
+            self._consumer.seek(TopicPartition(message.topic() or "", ONLY_PARTITION, OFFSET_END))
 
     def _decode(self, message: Message, others: list[tuple[str, Any]]) -> None:
         value = message.value()
@@ -88,7 +92,7 @@ class Links:
 
     def append(self, value: bytes) -> None:
         """To the admin log."""
-        self._log.append(self._admin_log, 0, value)
+        self._log.append(self._admin_log, ONLY_PARTITION, value)
 
     def reply(self, asker: str, reply: Reply) -> None:
         self._send(f"{self._topics.namespace}.replies.{asker}", encode("reply", reply))
@@ -118,7 +122,7 @@ class Links:
         """What cannot be sent is dropped: routers ask again, heartbeats come again, metadata is sent again."""
         report = None if told is None else lambda error, _message: told(error is None)
         try:
-            self._bus.produce(topic, value, key, on_delivery=report)
+            self._bus.produce(topic, value, key, ONLY_PARTITION, on_delivery=report)
         except (BufferError, KafkaException) as error:
             logger().warning("not sent", topic=topic, reason=str(error))
             if told is not None:
