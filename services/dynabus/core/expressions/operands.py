@@ -80,11 +80,14 @@ class Binder:
 
     def need_distinct(self, operator: str, first: Bound, *others: Bound) -> None:
         """Refuse to compare a path with itself."""
-        if first.path is not None and any(other.path == first.path for other in others):
-            raise self.fault(
-                "The first operand must be distinct from the remaining operands for this operator or function; "
-                f"operator: {operator}, first operand: {shown(first.path)}"
-            )
+        if first.path is None:
+            return
+        for other in others:
+            if other.path == first.path:
+                raise self.fault(
+                    "The first operand must be distinct from the remaining operands for this operator or function; "
+                    f"operator: {operator}, first operand: {shown(first.path)}"
+                )
 
 
 def _size(value: AttributeValue | None) -> AttributeValue | None:
