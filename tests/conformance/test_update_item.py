@@ -180,3 +180,11 @@ def test_attribute_updates_are_not_built(db: Any, hash_table: str, refused: Refu
     code, message = refused(db.update_item, TableName=hash_table, Key=KEY, AttributeUpdates=changes)
     assert code == "ValidationException"
     assert "AttributeUpdates" in message
+
+
+def test_taking_away_from_nothing_creates_nothing(db: Any, hash_table: str) -> None:
+    """observed."""
+    key = {"pk": {"S": "never-there"}}
+    answer = db.update_item(TableName=hash_table, Key=key, UpdateExpression="REMOVE a", ReturnValues="ALL_NEW")
+    assert "Attributes" not in answer
+    assert "Item" not in db.get_item(TableName=hash_table, Key=key, ConsistentRead=True)

@@ -100,6 +100,9 @@ def node(part: RequestPart) -> Evaluate:
         refusal = condition.refusal(row, item, 0)
         if refusal is not None:
             return refusal
+        if item is None and update is not None and update.removes_only:
+            # Nothing to take away: DynamoDB creates no item for it.
+            return Decision(False, None, Outcome())
         old_size = row.size if row is not None else 0
         try:
             updated = Updated(item or key, {}, {}) if update is None else update.apply(item, key)
