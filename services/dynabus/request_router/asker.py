@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from asyncio import Future
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dynabus.core.cluster_view import ClusterView
@@ -22,6 +22,13 @@ from dynabus.core.operations.calls import Call, Control
 SETTLED = frozenset({ReplyStatus.OK, ReplyStatus.ERROR})
 REDIRECTS_MOST = 3
 """Followed at once between two re-sends; beyond it two nodes that name each other would be asked in circles."""
+
+BYTES_MOST = 256 * 1024 * 1024
+"""Of items in all messages under way: what a router holds of its clients' writes is bounded, however many."""
+
+BYTES_PER_MS = 10_000
+"""Large messages are given time before they are sent again (10 MB/s, what Kafka does at its worst): sending them
+again while the first copies are on their way is how an overload feeds itself."""
 
 SILENT_TRIES = 2
 """After so many re-sends without an answer others than the believed leader are asked too."""
@@ -53,6 +60,10 @@ class Asking:
     redirects: int = 0
     target: str | None = None
     partition: int = -1
+    size: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.size = sum(len(call.value) for call in self.calls)
 
 
 class Asker:
@@ -69,6 +80,7 @@ class Asker:
         self._view, self._send, self._choose = view, send, choose
         self._resend_ms, self._most = resend_ms, most
         self._under_way: dict[int, Asking] = {}
+        self._bytes = 0
         self._counter = 0
         self.resent = 0
 
@@ -81,16 +93,24 @@ class Asker:
 
     def ask(self, asking: Asking, now_ms: float) -> None:
         """Begin. Raises ApiError (throttling) where too much is under way."""
-        if len(self._under_way) >= self._most:
+        if len(self._under_way) >= self._most or self._bytes + asking.size > BYTES_MOST:
             raise ApiError(
                 CORAL_AVAILABILITY + "ThrottlingException", "Rate of requests exceeds the allowed throughput."
             )
         self._under_way[asking.counter] = asking
+        self._bytes += asking.size
         self._dispatch(asking, now_ms)
 
     def forget(self, counter: int) -> None:
-        """The client is gone."""
-        self._under_way.pop(counter, None)
+        """The client is gone, or has its answer."""
+        asking = self._under_way.pop(counter, None)
+        if asking is not None:
+            self._bytes -= asking.size
+
+    def _end(self, asking: Asking) -> None:
+        self.forget(asking.counter)
+        if not asking.future.done():
+            asking.future.set_result(asking.replies)
 
     def take(self, reply: Reply, now_ms: float) -> None:
         """A reply of this incarnation."""
@@ -107,9 +127,7 @@ class Asker:
             elif part["status"] == ReplyStatus.NOT_LEADER:
                 hint = part["body"].decode()
         if asking.left == 0:
-            del self._under_way[asking.counter]
-            if not asking.future.done():
-                asking.future.set_result(asking.replies)
+            self._end(asking)
         elif hint and hint != asking.target and asking.redirects < REDIRECTS_MOST:
             asking.redirects += 1
             self.resent += 1
@@ -129,9 +147,7 @@ class Asker:
         """Send again what was met with silence; give up what is past its deadline."""
         for asking in [each for each in self._under_way.values() if each.next_send_ms <= now_ms]:
             if now_ms >= asking.deadline_ms:
-                del self._under_way[asking.counter]
-                if not asking.future.done():
-                    asking.future.set_result(asking.replies)
+                self._end(asking)
             else:
                 asking.redirects = 0
                 self.resent += 1
@@ -139,7 +155,7 @@ class Asker:
 
     def _dispatch(self, asking: Asking, now_ms: float, target: str | None = None) -> None:
         asking.tries += 1
-        asking.next_send_ms = min(now_ms + self._resend_ms, asking.deadline_ms)
+        asking.next_send_ms = min(now_ms + self._resend_ms + asking.size / BYTES_PER_MS, asking.deadline_ms)
         budget_ms = max(1, int(asking.deadline_ms - now_ms))
         if asking.control is not None:
             self._send(Send(None, asking.counter, budget_ms, [], asking.control))

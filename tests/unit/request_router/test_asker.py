@@ -13,6 +13,7 @@ from dynabus.core.cluster_view import ClusterView, Table
 from dynabus.core.errors import ApiError
 from dynabus.core.messages import Reply, ReplyPart, ReplyStatus
 from dynabus.core.operations.calls import Call, Code, Control
+from dynabus.request_router import asker
 from dynabus.request_router.asker import Asker, Asking, Send
 
 LOG = "a" * 32
@@ -209,4 +210,29 @@ def test_overload_is_throttled(loop: asyncio.AbstractEventLoop) -> None:
     with pytest.raises(ApiError) as refused:
         desk.ask(desk.call())
     assert refused.value.type.endswith("ThrottlingException")
+    assert len(desk.sent) == 2
+
+
+def big(desk: Desk, size: int) -> Call:
+    return desk.call()._replace(value=b"x" * size)
+
+
+def test_bytes_under_way_are_bounded_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asker, "BYTES_MOST", 1000)
+    desk.ask(big(desk, 600))
+    with pytest.raises(ApiError):
+        desk.ask(big(desk, 401))
+    desk.ask(big(desk, 400))
+    desk.reply((0, ReplyStatus.OK, b""), counter=1)
+    desk.asker.forget(3)
+    desk.ask(big(desk, 600))
+    desk.asker.tick(DEADLINE_MS)
+    desk.ask(big(desk, 1000))
+
+
+def test_large_messages_are_given_time(desk: Desk) -> None:
+    desk.ask(big(desk, 5_000_000))
+    desk.asker.tick(RESEND_MS + 499)
+    assert len(desk.sent) == 1
+    desk.asker.tick(RESEND_MS + 500)
     assert len(desk.sent) == 2

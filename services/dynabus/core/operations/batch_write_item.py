@@ -16,6 +16,7 @@ from dynabus.core.messages import ReplyStatus
 from dynabus.core.operations.calls import Call, Code, Context, Reply, Request, Steps
 from dynabus.core.operations.items import Refused, find_table, stored
 from dynabus.core.operations.shapes import CAPACITY, METRICS, Member, check, detected, fault
+from dynabus.core.topics import MESSAGE_LIMIT_BYTES
 from dynabus.core.values import Item, normalise_item
 
 if TYPE_CHECKING:
@@ -52,8 +53,19 @@ def route(body: Request, context: Context) -> Steps:
         if len({each.call.key for each in calls}) < len(calls):
             raise validation_error("Provided list of item keys contains duplicates")
         wanted += calls
-    replies = yield [each.call for each in wanted]
-    return _answer(request, wanted, replies)
+    sent = _fitting(wanted)
+    replies = yield [each.call for each in wanted[:sent]]
+    return _answer(request, wanted, [*replies, *[None] * (len(wanted) - sent)])
+
+
+def _fitting(wanted: list[Wanted]) -> int:
+    """How many of the writes are sent: a request has 16 MB at most, and items can be larger in normal form."""
+    size = 0
+    for count, each in enumerate(wanted):
+        size += len(each.call.value)
+        if count and size > MESSAGE_LIMIT_BYTES:
+            return count
+    return len(wanted)
 
 
 def _checked(request: Request) -> dict[str, list[Request]]:

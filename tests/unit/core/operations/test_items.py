@@ -10,7 +10,7 @@ from tests.unit.core.operations.cluster import Cluster
 
 from dynabus.core.errors import ApiError
 from dynabus.core.messages import RequestPart
-from dynabus.core.operations import items, put_item
+from dynabus.core.operations import batch_write_item, items, put_item
 from dynabus.core.operations.calls import Code
 from dynabus.core.rows import encode_row
 
@@ -231,6 +231,16 @@ def test_a_batch_that_nobody_answered_is_a_500(table: Cluster) -> None:
         table.ask("Scan", TableName="tab"),
     ):
         assert answer["__type"] == "com.amazonaws.dynamodb.v20120810#InternalServerError"
+
+
+def test_a_batch_that_is_huge_as_json_is_done_in_parts(table: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_write_item, "MESSAGE_LIMIT_BYTES", 5000)
+    wanted = [{**key, "x": {"L": [{"N": "1E125"}] * 10}} for key in keys(10)]
+    left, rounds = {"tab": puts(wanted)}, 0
+    while left:
+        left, rounds = table.ask("BatchWriteItem", RequestItems=left)["UnprocessedItems"], rounds + 1
+    assert rounds == 4
+    assert table.ask("Scan", TableName="tab", Select="COUNT")["Count"] == 10
 
 
 def test_an_answer_holds_16_mb_at_most(table: Cluster) -> None:
