@@ -68,7 +68,7 @@ class Bus:
     def produce(self, topic: str, kind: str, message: Mapping[str, Any]) -> None:
         """Hand a message to librdkafka; a full queue drops it, and the re-send repeats it."""
         try:
-            self._producer.produce(topic, encode(kind, message))
+            self._producer.produce(topic, encode(kind, message), partition=0)
         except (BufferError, KafkaException) as error:
             self.dropped += 1
             if self.dropped & (self.dropped - 1) == 0:
