@@ -118,7 +118,8 @@ class DataFolder:
         """The cluster that was started here before, if any. Raises Problem where the folder is of another layout."""
         if not self._state.exists():
             return None
-        self._check_layout((self.path / "LAYOUT").read_text().strip())
+        layout = self.path / "LAYOUT"
+        self._check_layout(layout.read_text().strip() if layout.exists() else "missing")
         return _from_json(json.loads(self._state.read_text()))
 
     def save(self, cluster: Cluster) -> None:
