@@ -94,7 +94,7 @@ class Load:
         assert not recorded.stale
         counter = db.get_item(TableName=self._table, Key={"pk": {"S": "counter"}}, ConsistentRead=True)
         count = int(counter["Item"]["n"]["N"])
-        assert recorded.added <= count <= recorded.adds_tried
+        assert recorded.added <= count <= recorded.adds_tried, (recorded.added, count, recorded.adds_tried)
         return {
             "acknowledged": len(recorded.ends),
             "reads": recorded.reads,
@@ -138,7 +138,7 @@ class Load:
                     recorded.stale.append((key, floor, seen))
 
     def _add(self) -> None:
-        db, recorded = client(self._port, max_attempts=1, mode="standard"), self.recorded
+        db, recorded = client(self._port, total_max_attempts=1, mode="standard"), self.recorded
         while not self._stop.is_set():
             recorded.adds_tried += 1
             try:

@@ -58,7 +58,7 @@ class Control:
         return Write(sender, request_id, GENERATION, table_key(name), evaluate, request["budget_ms"])
 
     def _read(self, operation: str, body: Any, request_id: bytes, now_ms: float) -> tuple[str, Evaluate | None]:
-        """The table's name and what is to be decided, None without nodes.
+        """The table's name and what is to be decided, None for not yet.
 
         Routers have checked the request. Raises KeyError and the like for what no router would have sent: it would
         stop this process, and every successor, as often as it is sent again.
@@ -69,6 +69,9 @@ class Control:
             return name, decisions.delete(name)
         if operation != "CreateTable":
             raise ValueError(f"unknown operation {operation}")
+        if self._tables.is_leaving(name):
+            # "Already exists" would contradict what DescribeTable says; the router asks again, and then it is gone.
+            return name, None
         key_schema(body)
         placements = self._place(body, request_id, now_ms)
         if not placements:

@@ -59,6 +59,13 @@ class Tables:
             self._states = {state.id: state for state in rows}
         return self._states
 
+    def is_leaving(self, name: str) -> bool:
+        """The last table of that name is destroyed, and routers may know already; its row goes in a moment."""
+        return any(
+            state.name == name and state.status == "DELETING" and self._progress.get(state.id, Progress()).destroyed
+            for state in self.all().values()
+        )
+
     def load(self) -> Load:
         """How the replicas of all tables lie on the nodes."""
         load = Load()
