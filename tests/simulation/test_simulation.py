@@ -7,7 +7,7 @@ import pytest
 from tests.simulation.broken import BROKEN, active
 from tests.simulation.run import simulate
 
-CLEAN_SEEDS = 150
+CLEAN_SEEDS = 60
 MOST_SEEDS = 1500
 """The rarest of them was caught by its 328th seed; a change of the brain moves the numbers about."""
 

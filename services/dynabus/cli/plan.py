@@ -108,7 +108,8 @@ def _add_processes(known: Cluster, wish: Wish) -> None:
 def _add(known: Cluster, service: str, noun: str, count: int) -> None:
     """Let there be `count` processes of a service, over the zones in turn."""
     for index in range(len(known.of(service)), count):
-        ops_port = choose_ports(1, taken={process.ops_port for process in known.processes})[0]
+        taken = {process.ops_port for process in known.processes} | {known.port + number for number in range(count)}
+        ops_port = choose_ports(1, taken=taken)[0]
         port = known.port + index if service == ROUTER else 0
         zone = ZONES[index % len(ZONES)]
         known.processes.append(Process(service, f"{noun}-{index + 1}", zone, ops_port, port))
