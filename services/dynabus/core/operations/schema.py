@@ -40,10 +40,6 @@ class KeySchema(NamedTuple):
             return encode_key(hash_value)
         return encode_key(hash_value, self._of_key(key, self.range, self.range_type, sort=True))
 
-    def key_of(self, item: Item) -> Item:
-        """The key attributes of a whole item."""
-        return {name: item[name] for name in self.names}
-
     def _of_item(self, item: Item, name: str, kind: str, sort: bool = False) -> AttributeValue:
         value = item.get(name)
         if value is None:

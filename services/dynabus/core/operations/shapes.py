@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dynabus.core.errors import ApiError, serialization_error, validation_error
+from dynabus.core.values.shape import not_convertible, read_boolean, read_list, read_string
 
-_NOT_A_STRUCTURE = "Start of structure or map found where not expected"
 _NOT_A_LIST = "Start of list found where not expected"
 
 
@@ -171,23 +171,11 @@ def _broken(member: Member, value: Any) -> list[str]:
     return broken
 
 
-def _string(value: Any) -> None:
-    if value.__class__ is not str:
-        raise _wrong(value, "String")
-
-
-def _boolean(value: Any) -> None:
-    if value.__class__ is str:
-        raise serialization_error("Unexpected token received from parser")
-    if value.__class__ is not bool:
-        raise _wrong(value, "Boolean")
-
-
 def _integer(value: Any) -> None:
     if value.__class__ is str:
         raise serialization_error("STRING_VALUE cannot be converted to Integer")
     if value.__class__ is not int:
-        raise _wrong(value, "Integer")
+        raise not_convertible(value, "Integer")
 
 
 def _map(value: Any) -> None:
@@ -195,27 +183,10 @@ def _map(value: Any) -> None:
         raise serialization_error(_NOT_A_LIST if value.__class__ is list else "Unexpected field type")
 
 
-def _list(value: Any) -> None:
-    if value.__class__ is not list:
-        raise serialization_error(_NOT_A_STRUCTURE if value.__class__ is dict else "Unexpected field type")
-
-
-def _wrong(value: Any, target: str) -> ApiError:
-    if value.__class__ is dict:
-        return serialization_error(_NOT_A_STRUCTURE)
-    if value.__class__ is list:
-        return serialization_error(f"Unrecognized collection type class java.lang.{target}")
-    if value.__class__ is bool:
-        token = "TRUE_VALUE" if value else "FALSE_VALUE"
-    else:
-        token = "DECIMAL_VALUE" if value.__class__ is float else "NUMBER_VALUE"
-    return serialization_error(f"{token} cannot be converted to {target}")
-
-
 _TYPES: dict[str, Callable[[Any], None]] = {
-    "String": _string,
-    "Boolean": _boolean,
+    "String": read_string,
+    "Boolean": read_boolean,
     "Integer": _integer,
     "Map": _map,
-    "List": _list,
+    "List": read_list,
 }

@@ -12,7 +12,7 @@ from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable
 from typing import Any
 
-from dynabus.core.errors import serialization_error
+from dynabus.core.errors import ApiError, serialization_error
 
 _VALUE_CLASS = "com.amazonaws.dynamodb.v20120810.AttributeValue"
 _NOT_A_STRUCTURE = "Start of structure or map found where not expected"
@@ -60,16 +60,16 @@ def _members(value: Any) -> dict[str, Any]:
     return members
 
 
-def _string(value: Any) -> None:
+def read_string(value: Any) -> None:
     if value.__class__ is not str:
-        raise _not_convertible(value, "String", "java.lang.String")
+        raise not_convertible(value, "String")
 
 
-def _boolean(value: Any) -> None:
+def read_boolean(value: Any) -> None:
     if value.__class__ is str:
         raise serialization_error("Unexpected token received from parser")
     if value.__class__ is not bool:
-        raise _not_convertible(value, "Boolean", "java.lang.Boolean")
+        raise not_convertible(value, "Boolean")
 
 
 def _blob(value: Any) -> None:
@@ -100,7 +100,7 @@ def _base64_fault(text: str) -> str:
     return "Invalid last non-pad Base64 character dectected"  # DynamoDB's own spelling
 
 
-def _list(value: Any) -> None:
+def read_list(value: Any) -> None:
     if value.__class__ is dict:
         raise serialization_error(_NOT_A_STRUCTURE)
     if value.__class__ is not list:
@@ -115,20 +115,21 @@ def _map(value: Any) -> None:
 
 
 def _list_of(read: Callable[[Any], None]) -> Callable[[Any], None]:
-    def read_list(value: Any) -> None:
-        _list(value)
+    def read_elements(value: Any) -> None:
+        read_list(value)
         for member in value:
             if member is not None:
                 read(member)
 
-    return read_list
+    return read_elements
 
 
-def _not_convertible(value: Any, target: str, java_class: str) -> Exception:
+def not_convertible(value: Any, target: str) -> ApiError:
+    """Coral's refusal of a JSON value where it wants a `java.lang` String, Boolean or Integer."""
     if value.__class__ is dict:
         return serialization_error(_NOT_A_STRUCTURE)
     if value.__class__ is list:
-        return serialization_error(f"Unrecognized collection type class {java_class}")
+        return serialization_error(f"Unrecognized collection type class java.lang.{target}")
     if value.__class__ is bool:
         token = "TRUE_VALUE" if value else "FALSE_VALUE"
     else:
@@ -137,14 +138,14 @@ def _not_convertible(value: Any, target: str, java_class: str) -> Exception:
 
 
 _READERS: dict[str, Callable[[Any], None]] = {
-    "S": _string,
-    "N": _string,
+    "S": read_string,
+    "N": read_string,
     "B": _blob,
-    "BOOL": _boolean,
-    "NULL": _boolean,
-    "SS": _list_of(_string),
-    "NS": _list_of(_string),
+    "BOOL": read_boolean,
+    "NULL": read_boolean,
+    "SS": _list_of(read_string),
+    "NS": _list_of(read_string),
     "BS": _list_of(_blob),
-    "L": _list,
+    "L": read_list,
     "M": _map,
 }
