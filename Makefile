@@ -9,8 +9,9 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 SEEDS ?= 1000
 CODE := services tests bench
+FAST := not broker and not containers and not slow
 
-.PHONY: install up down status test check simulate bench
+.PHONY: install up down status test check types fast-tests simulate bench
 .DEFAULT_GOAL := check
 
 install: $(INSTALLED)
@@ -46,12 +47,18 @@ status: install
 test: install
 	$(BIN)/pytest
 
+# Types beside tests, and the tests on as many cores as there are: nothing in them is shared.
 check: install
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
-	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -m "not broker and not containers and not slow"
+	@$(MAKE) --no-print-directory -j2 types fast-tests
+
+types: install
+	$(BIN)/mypy
+
+fast-tests: install
+	$(BIN)/pytest -n auto --maxprocesses 8 -m "$(FAST)"
 
 simulate: install
 	$(BIN)/python -m tests.simulation.run --seeds $(SEEDS)

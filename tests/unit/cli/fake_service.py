@@ -1,14 +1,15 @@
 """A process that looks like a service from outside: health, readiness, status, an orderly end.
 
-`DYNABUS_FAKE_FAULT=<name>` makes the process of that name end at once, as one with a bad setting does.
+`DYNABUS_FAKE_FAULT=<name>` makes the process of that name end at once, as one with a bad setting does. Tests start
+hundreds of these: it imports little, and answers HTTP by hand.
 """
 
 import json
 import os
 import signal
+import socket
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 STATUS = {
     "tables": [
@@ -34,16 +35,24 @@ STATUS = {
 }
 
 
-class Answer(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        body = json.dumps(STATUS if self.path == "/status" else {"status": "ok"}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+def serve(port: int) -> None:
+    """Answer every GET, one connection after the other."""
+    with socket.create_server(("127.0.0.1", port)) as listening:
+        while True:
+            connection, _ = listening.accept()
+            with connection:
+                answer(connection)
 
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+
+def answer(connection: socket.socket) -> None:
+    head = b""
+    while b"\r\n\r\n" not in head:
+        received = connection.recv(4096)
+        if not received:
+            return
+        head += received
+    body = json.dumps(STATUS if head.startswith(b"GET /status ") else {"status": "ok"}).encode()
+    connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
 
 def main() -> None:
@@ -55,8 +64,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     ports = [os.environ["DYNABUS_OPS_PORT"], os.environ.get("DYNABUS_PORT")]
     for port in filter(None, ports):
-        server = ThreadingHTTPServer(("127.0.0.1", int(port)), Answer)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=serve, args=(int(port),), daemon=True).start()
     if os.environ.get("DYNABUS_FAKE_DEAF") == name:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     stop.wait()

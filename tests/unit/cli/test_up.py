@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from dynabus.adapters import ports
 from dynabus.adapters.ports import choose_ports
 from dynabus.cli import foreground
 from dynabus.cli.cluster import ADMIN, NODE, ROUTER, Cluster, DataFolder
@@ -25,6 +26,8 @@ from dynabus.cli.status import render, report
 from dynabus.cli.up import up
 
 FAKE = Path(__file__).with_name("fake_service.py")
+PORT_RANGES = 8
+PORTS = (ports.LAST_PORT - ports.FIRST_PORT) // PORT_RANGES
 
 
 def fake_command(_service: str) -> list[str]:
@@ -48,6 +51,15 @@ class Bench:
 
     def cluster(self) -> Cluster:
         return self.folder.require()
+
+
+@pytest.fixture(autouse=True)
+def _own_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Test runs side by side (pytest-xdist) choose from ranges of their own: a port is free until it is used."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = ports.FIRST_PORT + worker % PORT_RANGES * PORTS
+    monkeypatch.setattr(ports, "FIRST_PORT", first)
+    monkeypatch.setattr(ports, "LAST_PORT", first + PORTS - 1)
 
 
 @pytest.fixture
