@@ -17,6 +17,7 @@ from dynabus.adapters.kafka.settings import KafkaConfigError
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
 from dynabus.adapters.logs import configure_logs, logger
+from dynabus.adapters.memory_limit import MemoryLimitError, check_memory
 from dynabus.adapters.ops_server import Checks, OpsServer
 from dynabus.adapters.settings import load_settings
 from dynabus.auto_admin.config import AutoAdminSettings
@@ -56,8 +57,9 @@ def main(argv: Sequence[str]) -> int:
     settings = load_settings(AutoAdminSettings, argv, PROGRAM)
     configure_logs(settings.name, settings.log_level)
     try:
+        check_memory()
         return _serve(settings)
-    except (DataFolderError, KafkaConfigError, UnsafeKafka, OSError) as error:
+    except (DataFolderError, MemoryLimitError, KafkaConfigError, UnsafeKafka, OSError) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 1
     except InvariantError:
@@ -80,7 +82,7 @@ def _serve(settings: AutoAdminSettings) -> int:
                 logger().warning("kafka", warning=warning)
             life.admin = connect(settings, me, kafka)
         except TopicError as error:
-            logger().warning("not yet", reason=str(error))
+            logger().warning("not yet", waiting="waiting for Kafka", kafka=settings.kafka, reason=str(error))
             time.sleep(RETRY_S)
     if life.admin is not None:
         logger().info("started", incarnation=me.incarnation, ops_port=server.port)

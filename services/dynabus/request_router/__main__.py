@@ -1,10 +1,15 @@
-"""Wiring of a request router: settings, topics, HTTP server, health server, signals."""
+"""`dynabus request-router`: settings, health server, topics, HTTP server, signals, exit codes.
+
+0  stopped as asked
+1  cannot run as it is, or a part of it failed: one line says why
+"""
 
 from __future__ import annotations
 
 import asyncio
 import resource
 import sys
+import time
 from collections.abc import Sequence
 
 import uvicorn
@@ -15,6 +20,7 @@ from dynabus.adapters.kafka.settings import KafkaConfigError
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
 from dynabus.adapters.logs import configure_logs, logger
+from dynabus.adapters.memory_limit import MemoryLimitError, check_memory
 from dynabus.adapters.ops_server import Checks, OpsServer
 from dynabus.adapters.settings import load_settings
 from dynabus.core.topics import Topics
@@ -31,24 +37,61 @@ KEEP_ALIVE_S = 75
 SHUTDOWN_S = 3
 
 
+RETRY_S = 0.25
+"""Kafka may start at the same time."""
+
+
+class Life:
+    """What health checks see of the process, before and after the router has begun."""
+
+    def __init__(self) -> None:
+        self.router: Router | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    def readiness(self) -> str | None:
+        return "waiting for Kafka" if self.router is None else self.router.readiness()
+
+    def status(self) -> dict[str, object]:
+        """The cluster as the router sees it, read in its loop."""
+        if self.router is None or self.loop is None:
+            return {"tables": []}
+        return asyncio.run_coroutine_threadsafe(_status(self.router), self.loop).result(2)
+
+
+async def _status(router: Router) -> dict[str, object]:
+    return {"tables": router.view.status()}
+
+
 def main(argv: Sequence[str]) -> int:
     """Run until a signal; the exit code."""
     settings = load_settings(RouterSettings, argv, PROGRAM)
     configure_logs(settings.name, settings.log_level)
     _raise_file_limit()
     try:
-        _ensure_topics(settings)
-    except (KafkaConfigError, TopicError, UnsafeKafka) as error:
+        check_memory()
+        life = Life()
+        ops = OpsServer(settings.ops_host, settings.ops_port, Checks(readiness=life.readiness, status=life.status))
+        _await_topics(settings)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_serve(settings, life, ops))
+    except (MemoryLimitError, KafkaConfigError, UnsafeKafka, OSError) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 1
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serve(settings))
 
 
-def _ensure_topics(settings: RouterSettings) -> None:
+def _await_topics(settings: RouterSettings) -> None:
+    """Return once Kafka has what a router needs, however long it takes. Raises KafkaConfigError, UnsafeKafka."""
     topics = Topics(settings.namespace)
     wanted = [topics.metadata(), topics.heartbeats(), topics.control(), topics.replies(settings.name)]
-    TopicAdmin(settings.kafka_settings()).ensure(wanted)
+    kafka = TopicAdmin(settings.kafka_settings())
+    while True:
+        try:
+            for warning in kafka.ensure(wanted):
+                logger().warning("kafka", warning=warning)
+            return
+        except TopicError as error:
+            logger().warning("not yet", waiting="waiting for Kafka", kafka=settings.kafka, reason=str(error))
+            time.sleep(RETRY_S)
 
 
 def _raise_file_limit() -> None:
@@ -57,18 +100,10 @@ def _raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-async def _serve(settings: RouterSettings) -> int:
+async def _serve(settings: RouterSettings, life: Life, ops: OpsServer) -> int:
     router = Router(settings)
     await router.start()
-    loop = asyncio.get_running_loop()
-
-    def status() -> dict[str, object]:
-        async def ask() -> dict[str, object]:
-            return {"tables": router.view.status()}
-
-        return asyncio.run_coroutine_threadsafe(ask(), loop).result(2)
-
-    ops = OpsServer(settings.ops_host, settings.ops_port, Checks(readiness=router.readiness, status=status))
+    life.loop, life.router = asyncio.get_running_loop(), router
     server = uvicorn.Server(
         uvicorn.Config(
             Application(router),

@@ -16,6 +16,7 @@ from dynabus.adapters.data_folder import DataFolder, DataFolderError
 from dynabus.adapters.kafka.settings import KafkaConfigError
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.logs import configure_logs, logger
+from dynabus.adapters.memory_limit import MemoryLimitError, check_memory
 from dynabus.adapters.ops_server import OpsServer
 from dynabus.adapters.settings import load_settings
 from dynabus.core.errors import InvariantError
@@ -36,8 +37,9 @@ def main(argv: Sequence[str]) -> int:
     settings = load_settings(StorageNodeSettings, argv, PROGRAM)
     configure_logs(settings.name, settings.log_level)
     try:
+        check_memory()
         return serve(settings, registry)
-    except (DataFolderError, FileLimitError, KafkaConfigError, UnsafeKafka, OSError) as error:
+    except (DataFolderError, FileLimitError, MemoryLimitError, KafkaConfigError, UnsafeKafka, OSError) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return EXIT_CANNOT_RUN
     except InvariantError:

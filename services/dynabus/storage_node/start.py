@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 from confluent_kafka import KafkaException
 
@@ -111,9 +110,10 @@ class Start:
         """Try until it succeeds."""
         self.stage = stage
         while not self.stopped:
-            with suppress(KafkaException, TopicError):
+            try:
                 attempt()
                 return
-            logger().warning("not yet", waiting=stage)
+            except (KafkaException, TopicError) as error:
+                logger().warning("not yet", waiting=stage, kafka=self._settings.kafka, reason=str(error))
             time.sleep(RETRY_S)
         raise Stopped

@@ -20,6 +20,13 @@ LOG_TIMEOUT_MS = 2000
 
 ADMIN_TIMEOUT_MS = 10_000
 
+ADMIN: Properties = {
+    "socket.timeout.ms": ADMIN_TIMEOUT_MS,
+    # Its calls raise what is wrong, and their callers say it; librdkafka itself would do so twenty times a second
+    # while Kafka is away.
+    "log_level": 0,
+}
+
 COMMON: Properties = {
     # A broker that comes back is found within half a second; the default backs off to 10 s.
     # (Consumers never double it: 20 ms would be 50 attempts a second and client.)
@@ -140,7 +147,7 @@ class KafkaSettings:
 
     def admin(self) -> Properties:
         """For an AdminClient."""
-        return self._with({"socket.timeout.ms": ADMIN_TIMEOUT_MS})
+        return self._with(ADMIN)
 
     def request_producer(self) -> Properties:
         """For requests, replies, heartbeats and metadata."""
