@@ -1,0 +1,43 @@
+"""What processes cost, from /proc: CPU time and memory of their own."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+def of_cluster(status: Mapping[str, Any]) -> dict[str, int]:
+    """Process ids by name, Kafka included, from what `dynabus status --json` prints."""
+    pids = {process["name"]: process["pid"] for process in status["processes"] if process["pid"]}
+    kafka = status["kafka"]["pid"]
+    return {**pids, "kafka": kafka} if kafka else pids
+
+
+def cpu_s(pid: int) -> float:
+    """CPU time so far, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+
+
+def private_mb(pid: int) -> float:
+    """Memory that is the process's own: private and written to. Pages of mapped files that the kernel may drop at
+    any time (LMDB's, programs') are not among it."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in rollup if line.startswith("Private_Dirty:")) / 1024
+
+
+def memory_mb(pids: Mapping[str, int]) -> dict[str, float]:
+    return {name: round(private_mb(pid), 1) for name, pid in pids.items()}
+
+
+def cpu_percent(pids: Mapping[str, int], seconds: float) -> dict[str, float]:
+    """Percent of one core that each takes during so many seconds."""
+    before, started = {name: cpu_s(pid) for name, pid in pids.items()}, time.monotonic()
+    time.sleep(seconds)
+    took_s = time.monotonic() - started
+    return {name: round(100 * (cpu_s(pid) - before[name]) / took_s, 1) for name, pid in pids.items()}

@@ -1,0 +1,48 @@
+"""What one run of the benchmark found, in the form in which it is kept as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bench.figures import Measured
+
+OURS, FLOOR = "dynabus", "floor"
+
+Concurrency = int
+
+
+@dataclass(slots=True)
+class Subject:
+    """A system or the floor. `measured`: by operation (floor: `2 hops`, `3 hops`), then by concurrency.
+    `note`: why it takes no part, or stopped in between."""
+
+    version: str = ""
+    note: str = ""
+    measured: dict[str, dict[Concurrency, Measured]] = field(default_factory=dict)
+
+    def at(self, operation: str, concurrency: Concurrency) -> Measured | None:
+        return self.measured.get(operation, {}).get(concurrency)
+
+
+@dataclass(slots=True)
+class Results:
+    """`machine`: what it ran on. `ceilings`: the generator against a responder that does nothing, by concurrency.
+    `latency`: the alternating rounds at concurrency 1. Lists of seconds hold one figure for each try."""
+
+    started: str
+    commit: str
+    machine: dict[str, str]
+    generator: str
+    seconds: int
+    ceilings: dict[Concurrency, Measured] = field(default_factory=dict)
+    subjects: dict[str, Subject] = field(default_factory=dict)
+    latency: dict[str, Measured] = field(default_factory=dict)
+    recovery_s: dict[str, list[float]] = field(default_factory=dict)
+    start_up_s: list[float] = field(default_factory=list)
+    idle_cpu_percent: dict[str, float] = field(default_factory=dict)
+    private_memory_mb: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Of the files: the day and the commit."""
+        return f"{self.started[:10]}-{self.commit}"

@@ -1,0 +1,138 @@
+"""One run: the generator's ceiling, Dynabus with the floor under it, then one peer after the other."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.integration.cluster import DYNABUS, RunningCluster, running
+
+from bench import latency, lifecycle, workload
+from bench.figures import Measured
+from bench.floor import Floor
+from bench.generator import Generator, GeneratorError
+from bench.machine import commit, machine
+from bench.peers import UnavailableError, install, serving
+from bench.results import FLOOR, OURS, Results, Subject
+from bench.wire import RefusedError
+from dynabus.adapters.kafka.settings import KafkaSettings
+from dynabus.cli.version import version_line
+
+LATENCY, LIFECYCLE = "latency", "lifecycle"
+WARM_UP_S, WARM_UP_CONNECTIONS = 1, 8
+"""Before an operation is measured: just-in-time compilers, caches, connections."""
+
+CEILING_S = 1
+RECOVERIES, START_UPS = 3, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`parts`: names of systems, and `floor`, `latency`, `lifecycle`. `seconds`: of each measurement."""
+
+    parts: tuple[str, ...]
+    operations: tuple[str, ...]
+    concurrencies: tuple[int, ...]
+    seconds: int
+    latency_rounds: int
+    idle_s: float
+
+
+def run(plan: Plan, generator: Generator) -> Results:
+    """Everything that the plan asks for, printed as it goes."""
+    results = Results(
+        datetime.now(UTC).isoformat(timespec="seconds"), commit(), machine(), generator.name, plan.seconds
+    )
+    with tempfile.TemporaryDirectory(prefix="dynabus-bench-") as folder:
+        files = {operation: workload.write_prepared(operation, Path(folder)) for operation in plan.operations}
+        first = files[plan.operations[0]]
+        results.ceilings = generator.ceilings(first, list(plan.concurrencies), CEILING_S)
+        _say(f"{generator.name} against a server that does nothing", results.ceilings)
+        bench = _Bench(plan, generator, files, results)
+        if {OURS, FLOOR, LATENCY, LIFECYCLE} & set(plan.parts):
+            bench.ours(Path(folder))
+        for name in plan.parts:
+            if name not in (OURS, FLOOR, LATENCY, LIFECYCLE):
+                bench.peer(name)
+    return results
+
+
+def throttling_arguments() -> list[str]:
+    """Limits of a partition (1,000 writes a second) would be measured instead of the database, and no peer has them:
+    they are reported, not enforced, where this version enforces them."""
+    usage = subprocess.run([DYNABUS, "up", "--help"], capture_output=True, text=True).stdout
+    return ["--throttling", "report"] if "--throttling" in usage else []
+
+
+class _Bench:
+    def __init__(self, plan: Plan, generator: Generator, files: dict[str, Path], results: Results) -> None:
+        self._plan, self._generator, self._files, self._results = plan, generator, files, results
+
+    def ours(self, folder: Path) -> None:
+        """What runs on our cluster, the floor's broker among it."""
+        parts, arguments = self._plan.parts, throttling_arguments()
+        with running(folder, *arguments) as cluster:
+            if FLOOR in parts:
+                self._floor(cluster)
+            if OURS in parts:
+                with self._subject(OURS, version_line()) as subject:
+                    self._load(cluster.port, subject)
+            if LATENCY in parts:
+                self._results.latency = latency.measure(cluster, self._plan.latency_rounds)
+            if LIFECYCLE in parts:
+                cpu, memory = lifecycle.idle(cluster, self._plan.idle_s)
+                self._results.idle_cpu_percent, self._results.private_memory_mb = cpu, memory
+                self._results.recovery_s = lifecycle.recovery_s(cluster, RECOVERIES)
+                print(f"recovery after kill -9, s: {self._results.recovery_s}", flush=True)
+        if LIFECYCLE in parts:
+            self._results.start_up_s = lifecycle.start_up_s(START_UPS, *arguments)
+
+    def peer(self, name: str) -> None:
+        with self._subject(name) as subject:
+            subject.version = install(name)
+            with serving(name) as port:
+                self._load(port, subject)
+
+    @contextmanager
+    def _subject(self, name: str, version: str = "") -> Iterator[Subject]:
+        """What goes wrong with one system is noted, and the run goes on."""
+        subject = self._results.subjects[name] = Subject(version)
+        print(f"--- {name}", flush=True)
+        try:
+            yield subject
+        except (UnavailableError, RefusedError, GeneratorError, OSError) as error:
+            subject.note = str(error)
+            print(f"{name}: {error}", flush=True)
+
+    def _floor(self, cluster: RunningCluster) -> None:
+        floor = Floor(KafkaSettings(cluster.status()["kafka"]["bootstrap"]))
+        subject = self._results.subjects[FLOOR] = Subject(f"Kafka {self._results.machine['Kafka']}")
+        for hops in (2, 3):
+            by_concurrency = {each: floor.run(hops, each, self._plan.seconds) for each in self._plan.concurrencies}
+            subject.measured[f"{hops} hops"] = by_concurrency
+            _say(f"{hops} hops", by_concurrency)
+        floor.close()
+
+    def _load(self, port: int, subject: Subject) -> None:
+        workload.fill(port)
+        workload.check(port)
+        for operation, requests in self._files.items():
+            self._generator.run(port, requests, WARM_UP_CONNECTIONS, WARM_UP_S)
+            by_concurrency = subject.measured[operation] = {}
+            for concurrency in self._plan.concurrencies:
+                by_concurrency[concurrency] = self._generator.run(port, requests, concurrency, self._plan.seconds)
+            _say(operation, by_concurrency)
+
+
+def _say(what: str, by_concurrency: dict[int, Measured]) -> None:
+    figures = (
+        f"{each}: {m.ops_per_s:,.0f}/s p50 {m.p50_ms:.2f} p99 {m.p99_ms:.2f} ms"
+        + (f" ({m.errors} errors)" if m.errors else "")
+        for each, m in by_concurrency.items()
+    )
+    print(f"{what:14} {'   '.join(figures)}", flush=True)
