@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -132,6 +133,9 @@ async def _serve(settings: RouterSettings, life: Life, ops: OpsServer) -> int:
 
     router.failed = end
     logger().info("serving", host=settings.host, port=settings.port, ops_port=ops.port)
+    # uvicorn raises a signal that stopped it once more: it may not end the process before the bus is closed.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
     try:
         await server.serve()
     finally:

@@ -61,18 +61,31 @@ class Bus:
             ]
         )
         self._thread = threading.Thread(target=self._run, name="bus", daemon=True)
+        self._outgoing: list[tuple[str, bytes]] = []
 
     def start(self) -> None:
         self._thread.start()
 
-    def produce(self, topic: str, kind: str, message: Mapping[str, Any]) -> None:
-        """Hand a message to librdkafka; a full queue drops it, and the re-send repeats it."""
-        try:
-            self._producer.produce(topic, encode(kind, message), partition=0)
-        except (BufferError, KafkaException) as error:
-            self.dropped += 1
-            if self.dropped & (self.dropped - 1) == 0:
-                logger().warning("request not sent", topic=topic, reason=str(error), dropped=self.dropped)
+    def add(self, topic: str, kind: str, message: Mapping[str, Any]) -> bool:
+        """Collect a message for `send`; true for the first since then."""
+        self._outgoing.append((topic, encode(kind, message)))
+        return len(self._outgoing) == 1
+
+    def send(self) -> None:
+        """Hand over what was collected, in one go: librdkafka sends what it finds when it wakes up, and then the
+        requests of a turn of the event loop leave together. A full queue drops them, and the re-send repeats them.
+        """
+        outgoing, self._outgoing = self._outgoing, []
+        for topic, value in outgoing:
+            try:
+                self._producer.produce(topic, value, partition=0)
+            except (BufferError, KafkaException) as error:
+                self._drop(topic, str(error))
+
+    def _drop(self, topic: str, reason: str) -> None:
+        self.dropped += 1
+        if self.dropped & (self.dropped - 1) == 0:
+            logger().warning("request not sent", topic=topic, reason=reason, dropped=self.dropped)
 
     def poll(self) -> None:
         """Let the producer do its bookkeeping."""

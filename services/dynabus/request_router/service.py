@@ -157,7 +157,8 @@ class Router:
     # -- the bus ----------------------------------------------------------------------------------------------
 
     def _send(self, send: Send) -> None:
-        assert self._bus is not None
+        bus = self._bus
+        assert bus is not None and self._loop is not None
         common = {
             "asker": self.settings.name,
             "incarnation": self.incarnation,
@@ -166,10 +167,12 @@ class Router:
         }
         if send.control is not None:
             message = {**common, "operation": send.control.operation, "body": send.control.body}
-            self._bus.produce(self.topics.control().name, "control_request", message)
-        elif send.node is not None:
+            first = bus.add(self.topics.control().name, "control_request", message)
+        else:
             topic = f"{self.topics.namespace}.requests.{send.node}"
-            self._bus.produce(topic, "request", {**common, "parts": send.parts})
+            first = bus.add(topic, "request", {**common, "parts": send.parts})
+        if first:
+            self._loop.call_soon(bus.send)
 
     def _deliver(self, batch: Batch) -> None:
         """In the bus thread."""

@@ -60,13 +60,17 @@ class Outbox:
         if not self._replies:
             return
         replies, self._replies = self._replies, {}
+        encoded: list[tuple[str, bytes]] = []
         for (asker, incarnation, counter), answers in replies.items():
             topic = self._reply_topics.get(asker)
             if topic is None:
                 topic = self._reply_topics[asker] = self._topics.replies(asker).name
             for parts in split(answers):
                 message = {"incarnation": incarnation, "counter": counter, "node": self._node, "parts": parts}
-                self._send(topic, encode("reply", message))
+                encoded.append((topic, encode("reply", message)))
+        # Handed over in one go: librdkafka sends what it finds when it wakes up, and then they leave together.
+        for topic, value in encoded:
+            self._send(topic, value)
 
     def exchange(self, me: Writer, partition: PartitionId, effect: Ask | Tell) -> None:
         """Ask other nodes about a partition's leader, or answer one of them."""
