@@ -1,7 +1,8 @@
-"""A cluster in one process: both halves of every operation over memory stores, with nothing between them."""
+"""A cluster in one process: both halves of every operation over stores, with nothing between them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -13,7 +14,7 @@ from dynabus.core.messages import ReplyPart, ReplyStatus, RequestPart
 from dynabus.core.operations import registry
 from dynabus.core.operations.calls import Call, Context, Control, Reply
 from dynabus.core.operations.items import Refused
-from dynabus.core.replication.store import Outcome
+from dynabus.core.replication.store import Outcome, Store
 from dynabus.core.tables import describe, partition_bounds, refuse_creation, refuse_deletion
 
 REGION, ACCOUNT = "eu-west-1", "123456789012"
@@ -22,11 +23,12 @@ REGION, ACCOUNT = "eu-west-1", "123456789012"
 class Cluster:
     """`ask` answers like the HTTP API, errors as their JSON; `run` raises. `silent` stores answer nothing."""
 
-    def __init__(self, partitions: int = 3) -> None:
+    def __init__(self, partitions: int = 3, open_store: Callable[[], Store] = MemoryStore) -> None:
         self.partitions = partitions
+        self._open_store = open_store
         self.view = ClusterView()
         self.context = Context(self.view, REGION, ACCOUNT)
-        self.stores: dict[tuple[str, int], MemoryStore] = {}
+        self.stores: dict[tuple[str, int], Store] = {}
         self.calls: list[Call] = []
         self.silent: set[int] = set()
         self._version = 0
@@ -95,7 +97,7 @@ class Cluster:
         except ApiError as error:
             return _reply(Outcome(ReplyStatus.ERROR, orjson.dumps(error.body())))
 
-    def _write(self, store: MemoryStore, part: RequestPart) -> Outcome:
+    def _write(self, store: Store, part: RequestPart) -> Outcome:
         evaluate, old = registry.writes[part["operation"]](part), store.get(part["key"])
         decision = evaluate(old, 1)
         assert evaluate(old, 1) == decision, "an evaluation is pure and may be repeated"
@@ -123,7 +125,7 @@ class Cluster:
         table_id = f"{self._version:032x}"
         description = describe(request, table_id, REGION, ACCOUNT, 1_700_000_000_000)
         bounds = list(enumerate(partition_bounds(self.partitions)))
-        self.stores.update({(table_id, number): MemoryStore() for number, _ in bounds})
+        self.stores.update({(table_id, number): self._open_store() for number, _ in bounds})
         self._publish(table_id, request["TableName"], "ACTIVE", description, bounds)
         return description
 
