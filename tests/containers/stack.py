@@ -1,0 +1,173 @@
+"""A cluster in containers under test: brought up by its compose file, hurt and watched through the engine alone."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import docker  # type: ignore[import-untyped]
+from docker.models.containers import Container  # type: ignore[import-untyped]
+from testcontainers.compose import DockerCompose
+
+from tests.integration.cluster import client, free_port, wait_until
+
+ROOT = Path(__file__).resolve().parents[2]
+HEALTHY_S = 60
+"""A service is healthy seconds after its start; on a machine that does other things at the same time later."""
+
+ASK_STATUS = (
+    "exec 3<>/dev/tcp/127.0.0.1/8001; printf 'GET /status HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3; cat <&3"
+)
+"""In bash, which the image has: containers' addresses cannot be reached from every host."""
+
+
+class Stack:
+    """One compose project of its own name, on ports of its own."""
+
+    def __init__(self, folder: Path, *env_files: str) -> None:
+        self.project = f"dynabus-test-{uuid.uuid4().hex[:8]}"
+        self.port = free_port()
+        self.kafka_ports = [free_port() for _ in range(3)]
+        own = folder / "stack.env"
+        own.write_text(self._variables())
+        # The image is built from the checkout as it is: cached, unless the code has changed.
+        self.compose = DockerCompose(ROOT, build=True, env_file=[*env_files, str(own)])
+        self.engine = docker.from_env()
+
+    def _variables(self) -> str:
+        first, second, third = self.kafka_ports
+        return (
+            f"COMPOSE_PROJECT_NAME={self.project}\nDYNABUS_PORT={self.port}\n"
+            f"KAFKA_PORT={first}\nKAFKA_PORT_2={second}\nKAFKA_PORT_3={third}\n"
+        )
+
+    @property
+    def bootstrap(self) -> str:
+        """Kafka, as programs on this host reach it; those ports that no broker listens on are passed over."""
+        return ",".join(f"127.0.0.1:{port}" for port in self.kafka_ports)
+
+    def container(self, service: str) -> Container:
+        """The one container of a service, running or not."""
+        labels = [f"com.docker.compose.project={self.project}", f"com.docker.compose.service={service}"]
+        (found,) = self.engine.containers.list(all=True, filters={"label": labels})
+        return found
+
+    def state(self, service: str) -> dict[str, Any]:
+        """The engine's word on a container: Status, ExitCode, StartedAt, RestartCount, Health."""
+        attributes = self.container(service).attrs
+        found: dict[str, Any] = {**attributes["State"], "RestartCount": attributes["RestartCount"]}
+        return found
+
+    def wait_healthy(self, service: str) -> None:
+        """Until its own health check says so."""
+        wait_until(
+            f"{service} healthy",
+            lambda: self.state(service).get("Health", {}).get("Status") == "healthy",
+            HEALTHY_S,
+        )
+
+    @property
+    def network(self) -> Any:
+        return self.engine.networks.get(f"{self.project}_default")
+
+    def status(self, service: str = "request-router-a") -> dict[str, Any]:
+        """`/status` of a running service."""
+        answer = self.container(service).exec_run(["bash", "-c", ASK_STATUS])
+        assert answer.exit_code == 0, answer.output
+        parsed: dict[str, Any] = json.loads(answer.output.partition(b"\r\n\r\n")[2])
+        return parsed
+
+    def partition(self, table: str) -> dict[str, Any]:
+        """The table's only partition, as a router sees it; empty while it does not."""
+        for each in self.status()["tables"]:
+            if each["name"] == table and each["partitions"]:
+                found: dict[str, Any] = each["partitions"][0]
+                return found
+        return {}
+
+    def leader(self, table: str) -> tuple[str, int]:
+        """(service, term) of the leader, once there is one."""
+
+        def led() -> dict[str, Any] | None:
+            partition = self.partition(table)
+            return partition if partition.get("leader") else None
+
+        found = wait_until("a leader", led)
+        return service_of(found["leader"]), found["term"]
+
+    def wait_for_other_leader(self, table: str, service: str, term: int) -> None:
+        """Until another node than this one leads, in a later term: the fault has taken effect."""
+        wait_until("another leader", lambda: _is_other(self.leader(table), service, term))
+
+    def wait_active(self, table: str, service: str) -> None:
+        """Until the node's replica of the table is caught up again."""
+
+        def state() -> bool:
+            replicas = self.partition(table).get("replicas", [])
+            return any(service_of(each["node"]) == service and each["state"] == "active" for each in replicas)
+
+        wait_until(f"{service} caught up", state, HEALTHY_S)
+
+    def create_table(self, table: str) -> None:
+        db = client(self.port)
+        db.create_table(
+            TableName=table,
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        db.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+
+    def last_words(self) -> str:
+        """States and the ends of all logs, for a test that fails."""
+        label = f"com.docker.compose.project={self.project}"
+        return "\n".join(map(_last_words, self.engine.containers.list(all=True, filters={"label": label})))
+
+
+def _last_words(container: Container) -> str:
+    state, logs = json.dumps(container.attrs["State"])[-600:], container.logs(tail=12)
+    return f"--- {container.name}: {state}\n{logs.decode(errors='replace')}"
+
+
+def service_of(node: str) -> str:
+    """The compose service of a storage node's name."""
+    return f"storage-{node}"
+
+
+def _is_other(found: tuple[str, int], service: str, term: int) -> bool:
+    return found[0] != service and found[1] > term
+
+
+@contextmanager
+def running(folder: Path, *env_files: str) -> Iterator[Stack]:
+    """A stack for the tests of one module; taken down with its volumes whatever happens."""
+    stack = Stack(folder, *env_files)
+    try:
+        try:
+            stack.compose.start()
+        except Exception as error:
+            error.add_note(getattr(error, "stderr", b"").decode(errors="replace")[-2000:])
+            error.add_note(stack.last_words())
+            raise
+        yield stack
+    finally:
+        with contextlib.closing(stack.engine):
+            stack.compose.stop()
+
+
+def engine_answers() -> str | None:
+    """None where containers can be run with compose, else why not."""
+    try:
+        with contextlib.closing(docker.from_env(timeout=10)) as engine:
+            engine.ping()
+    except docker.errors.DockerException as error:
+        return f"no container engine answers: {str(error).splitlines()[0][:100]}"
+    if os.system("docker compose version >/dev/null 2>&1"):
+        return "the docker command has no compose"
+    return None
