@@ -2,7 +2,7 @@
 # make down     stop it                      make status   what runs
 # make test     all tests, a real Apache Kafka included
 # make check    format, lint, types, import rules, fast tests: no broker, under 30 s
-# make simulate SEEDS=1000                   make bench     latency beside bare Kafka
+# make simulate SEEDS=1000                   make bench     beside bare Kafka and peers
 
 SHELL := /bin/bash
 BIN := .venv/bin
@@ -64,4 +64,4 @@ simulate: install
 	$(BIN)/python -m tests.simulation.run --seeds $(SEEDS)
 
 bench: install
-	$(BIN)/python -m bench.latency
+	$(BIN)/python -m bench $(BENCH)

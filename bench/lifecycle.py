@@ -48,7 +48,7 @@ def recovery_s(cluster: RunningCluster, count: int) -> dict[str, list[float]]:
     create_table(cluster.port, TABLE, "pk", one_partition=True)
     found: dict[str, list[float]] = {"put": [], "get": []}
     for _ in range(count):
-        wait_until("three replicas up to date", lambda: _all_live(cluster), GIVE_UP_S)
+        wait_until("three replicas up to date", lambda: _all_active(cluster), GIVE_UP_S)
         call(cluster.port, "PutItem", {"TableName": TABLE, "Item": ITEM})
         _kill_leader(cluster, found)
         cluster.up()
@@ -82,6 +82,6 @@ def _first_success(port: int, operation: str, body: dict[str, Any]) -> float:
             return time.monotonic()
 
 
-def _all_live(cluster: RunningCluster) -> bool:
+def _all_active(cluster: RunningCluster) -> bool:
     replicas = cluster.partition(TABLE).get("replicas", ())
-    return len(replicas) == 3 and all(replica["state"] == "live" for replica in replicas)
+    return len(replicas) == 3 and all(replica["state"] == "active" for replica in replicas)

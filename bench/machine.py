@@ -23,6 +23,8 @@ def machine() -> dict[str, str]:
         "Python": platform.python_version(),
         "librdkafka": confluent_kafka.libversion()[0],
         "Kafka": KAFKA_VERSION,
+        # Above a few tenths somebody else is at work here, and the figures are worth less.
+        "load before": f"{os.getloadavg()[0]:.1f}",
     }
 
 
