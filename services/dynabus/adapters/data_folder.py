@@ -29,6 +29,8 @@ class DataFolder:
     def __init__(self, path: Path) -> None:
         """Make or open it. Raises DataFolderError: in use, of another format, not writable."""
         self.path = path
+        self.former = Incarnation(0)
+        """The run before this one, known once this one has its incarnation; 0 in a new folder."""
         try:
             path.mkdir(parents=True, exist_ok=True)
             self._lock = (path / "lock").open("a+b")
@@ -61,8 +63,8 @@ class DataFolder:
         """This run's incarnation: greater than every earlier one's, and on disk before it is used."""
         file = self.path / "incarnation"
         try:
-            before = int(file.read_text()) if file.exists() else 0
-            incarnation = max(before + 1, new_incarnation())
+            self.former = Incarnation(int(file.read_text()) if file.exists() else 0)
+            incarnation = max(self.former + 1, new_incarnation())
             _write_synced(file, f"{incarnation}\n")
         except (OSError, ValueError) as error:
             raise DataFolderError(f"cannot read or write {file}: {error}") from error

@@ -24,12 +24,23 @@ from dynabus.core.operations import registry
 from dynabus.storage_node.config import StorageNodeSettings
 from dynabus.storage_node.file_limit import FileLimitError
 from dynabus.storage_node.inbox import Operations
+from dynabus.storage_node.namesake import NamesakeError
 from dynabus.storage_node.ops import Ops
 from dynabus.storage_node.start import Start, Stopped
 
 PROGRAM = "dynabus storage-node"
 EXIT_CANNOT_RUN = 1
 EXIT_BROKEN_INVARIANT = 70
+
+CANNOT_RUN = (
+    DataFolderError,
+    FileLimitError,
+    MemoryLimitError,
+    NamesakeError,
+    KafkaConfigError,
+    UnsafeKafka,
+    OSError,
+)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -39,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         check_memory()
         return serve(settings, registry)
-    except (DataFolderError, FileLimitError, MemoryLimitError, KafkaConfigError, UnsafeKafka, OSError) as error:
+    except CANNOT_RUN as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return EXIT_CANNOT_RUN
     except InvariantError:

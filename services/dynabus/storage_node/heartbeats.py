@@ -9,8 +9,8 @@ from dynabus.core.messages import Heartbeat, ReplicaState
 from dynabus.core.replication.effects import Leading, Peer
 from dynabus.storage_node.hosted import Hosted
 from dynabus.storage_node.hosting import Hosting
+from dynabus.storage_node.namesake import SERVICE, check_heard
 
-SERVICE = "storage-node"
 SILENT = Leading(False, False, 0)
 """What a heartbeat says of a partition that it does not mention."""
 
@@ -54,9 +54,11 @@ def hear(me: Writer, heartbeat: Heartbeat, hosting: Hosting, now_ms: float) -> I
 
     Those that it mentions are told what it says. The own heartbeat tells every replica that Kafka works, and a newer
     incarnation of a leader's node tells that the leader is gone, though it does not mention the partition yet.
+    Raises NamesakeError: a newer run has this node's name.
     """
     if heartbeat["service"] != SERVICE:
         return ()
+    check_heard(me, heartbeat)
     node, incarnation = NodeName(heartbeat["node"]), Incarnation(heartbeat["incarnation"])
     told: dict[tuple[str, int], Hosted] = {}
     for state in heartbeat["replicas"]:

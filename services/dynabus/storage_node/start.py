@@ -29,6 +29,7 @@ from dynabus.storage_node.hosting import Hosting, Premises
 from dynabus.storage_node.inbox import Operations
 from dynabus.storage_node.lookups import Lookups
 from dynabus.storage_node.metadata import newest_of_all
+from dynabus.storage_node.namesake import check_free
 from dynabus.storage_node.outbox import Outbox
 from dynabus.storage_node.readers import Readers
 from dynabus.storage_node.service import Parts, StorageNode
@@ -58,12 +59,16 @@ class Start:
         self.stopped = True
 
     def build(self, folder: DataFolder) -> StorageNode:
-        """Waits for Kafka as long as it takes. Raises Stopped, UnsafeKafka, DataFolderError, FileLimitError."""
+        """Waits for Kafka as long as it takes.
+
+        Raises Stopped, UnsafeKafka, DataFolderError, FileLimitError, NamesakeError.
+        """
         settings, kafka = self._settings, self._settings.kafka_settings()
         files = FileLimit()
         me = Writer(NodeName(settings.name), folder.next_incarnation())
         admin = TopicAdmin(kafka)
         self._persist("waiting for Kafka", lambda: self._ensure_topics(admin))
+        self._persist("is the name free", lambda: self._check_name(kafka, me, folder))
         readers = Readers(kafka)
         lookups = Lookups(admin, readers)
         dice = random.SystemRandom()
@@ -98,6 +103,10 @@ class Start:
         inbox = topics.requests(NodeName(self._settings.name))
         for warning in admin.ensure([topics.heartbeats(), topics.metadata(), inbox]):
             logger().warning("kafka", warning=warning)
+
+    def _check_name(self, kafka: KafkaSettings, me: Writer, folder: DataFolder) -> None:
+        silence_ms = self._settings.heartbeat_ms * self._settings.missed
+        check_free(kafka, self._topics.heartbeats().name, me, folder.former, silence_ms)
 
     def _read_metadata(self, kafka: KafkaSettings, readers: Readers, node: StorageNode) -> None:
         topic = self._topics.metadata().name
