@@ -58,7 +58,12 @@ class TopicError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class KafkaCluster:
-    """What stands behind the bootstrap address."""
+    """What stands behind the bootstrap address.
+
+    `brokers` counts those that the address names too, though they may be away just now: a table that is made while
+    one of three brokers is restarted, or before all have started, gets its three copies none the less (Kafka places
+    copies on known brokers that are away, and refuses, which is tried again, while it does not know enough of them).
+    """
 
     cluster_id: str
     brokers: int
@@ -83,14 +88,15 @@ class TopicAdmin:
     """
 
     def __init__(self, settings: KafkaSettings) -> None:
+        self._named = settings.bootstrap.count(",") + 1
         self._client = AdminClient(dict(settings.admin()))
         # The mock makes a topic when a client that may make topics asks for it.
         self._asker = AdminClient({**settings.admin(), "allow.auto.create.topics": True})
 
     def cluster(self, timeout_s: float = CALL_TIMEOUT_S) -> KafkaCluster:
-        """Cluster id and number of brokers."""
+        """Cluster id and number of brokers, alive or named."""
         metadata = self._metadata(timeout_s)
-        return KafkaCluster(metadata.cluster_id or "", len(metadata.brokers))
+        return KafkaCluster(metadata.cluster_id or "", max(len(metadata.brokers), self._named))
 
     def ensure(self, topics: Sequence[Topic], timeout_s: float = LEADER_TIMEOUT_S) -> list[str]:
         """Make those that are missing, check the others, return once every topic partition has a leader.
