@@ -1,0 +1,107 @@
+"""Parameters of before expressions existed: refused by name, nothing read or written.
+
+The refusal itself is ours ("not supported by this version"); that they do not go together with expressions is
+DynamoDB's rule and wording.
+Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LegacyConditionalParameters.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Refused = Callable[..., tuple[str, str]]
+ITEM: dict[str, Any] = {"pk": {"S": "legacy"}, "v": {"N": "1"}}
+KEY = {"pk": {"S": "legacy"}}
+IS_ONE = {"ComparisonOperator": "EQ", "AttributeValueList": [{"N": "1"}]}
+IS_LEGACY = {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": "legacy"}]}
+
+WRITES = {"Expected": {"v": {"Value": {"N": "1"}}}, "ConditionalOperator": "AND"}
+MEMBERS: dict[str, dict[str, Any]] = {
+    "put_item": WRITES,
+    "delete_item": WRITES,
+    "update_item": {**WRITES, "AttributeUpdates": {"v": {"Action": "PUT", "Value": {"N": "2"}}}},
+    "get_item": {"AttributesToGet": ["v"]},
+    "query": {
+        "KeyConditions": {"pk": IS_LEGACY},
+        "QueryFilter": {"v": IS_ONE},
+        "ConditionalOperator": "OR",
+        "AttributesToGet": ["v"],
+    },
+    "scan": {"ScanFilter": {"v": IS_ONE}, "ConditionalOperator": "OR", "AttributesToGet": ["v"]},
+}
+NEEDED: dict[str, dict[str, Any]] = {
+    "put_item": {"Item": {**ITEM, "v": {"N": "2"}}},
+    "delete_item": {"Key": KEY},
+    "update_item": {"Key": KEY},
+    "get_item": {"Key": KEY},
+    "query": {},
+    "scan": {},
+}
+EXPRESSIONS: dict[str, tuple[str, str]] = {
+    "put_item": ("ConditionExpression", "attribute_exists(pk)"),
+    "delete_item": ("ConditionExpression", "attribute_exists(pk)"),
+    "update_item": ("UpdateExpression", "REMOVE v"),
+    "get_item": ("ProjectionExpression", "v"),
+    "query": ("KeyConditionExpression", "pk = :p"),
+    "scan": ("FilterExpression", "attribute_exists(v)"),
+}
+CASES = [(operation, member) for operation, members in MEMBERS.items() for member in members]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _item(db: Any, hash_table: str) -> None:
+    db.put_item(TableName=hash_table, Item=ITEM)
+
+
+def assert_untouched(db: Any, table: str) -> None:
+    assert db.get_item(TableName=table, Key=KEY, ConsistentRead=True)["Item"] == ITEM
+
+
+@pytest.mark.parametrize(("operation", "member"), CASES)
+def test_they_are_refused_by_name(db: Any, hash_table: str, refused: Refused, operation: str, member: str) -> None:
+    """Ours."""
+    given = {**NEEDED[operation], member: MEMBERS[operation][member]}
+    found = refused(getattr(db, operation), TableName=hash_table, **given)
+    assert found == ("ValidationException", f"{member} is not supported by this version of Dynabus")
+    assert_untouched(db, hash_table)
+
+
+@pytest.mark.parametrize(("operation", "member"), CASES)
+def test_they_do_not_go_with_expressions(
+    db: Any, hash_table: str, refused: Refused, operation: str, member: str
+) -> None:
+    """observed."""
+    name, text = EXPRESSIONS[operation]
+    given = {**NEEDED[operation], member: MEMBERS[operation][member], name: text}
+    code, message = refused(getattr(db, operation), TableName=hash_table, **given)
+    assert (code, message) == (
+        "ValidationException",
+        "Can not use both expression and non-expression parameters in the same request: "
+        f"Non-expression parameters: {{{member}}} Expression parameters: {{{name}}}",
+    )
+    assert_untouched(db, hash_table)
+
+
+@pytest.mark.parametrize("more", [{}, {"ProjectionExpression": "v"}])
+def test_in_a_batch_of_gets(db: Any, hash_table: str, refused: Refused, more: dict[str, Any]) -> None:
+    """Ours; together with an expression: observed."""
+    asked = {hash_table: {"Keys": [KEY], "AttributesToGet": ["v"], **more}}
+    code, message = refused(db.batch_get_item, RequestItems=asked)
+    assert code == "ValidationException"
+    assert "AttributesToGet" in message
+    assert message.startswith("Can not use both") == bool(more)
+
+
+def test_an_index_is_refused_by_name(db: Any, hash_table: str, refused: Refused) -> None:
+    """Ours: there are no indexes yet, and the table is not read in their place."""
+    values = {":p": {"S": "legacy"}}
+    for call, more in (
+        (db.scan, {}),
+        (db.query, {"KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": values}),
+    ):
+        code, message = refused(call, TableName=hash_table, IndexName="some-index", **more)
+        assert code == "ValidationException"
+        assert "IndexName" in message
