@@ -32,7 +32,7 @@ def draw(results: Results, path: Path) -> bool:
         style=CleanStyle,
         legend_at_bottom=True,
         legend_at_bottom_columns=len(systems),
-        # A picture in a page, not an application: no script, and nothing fetched from elsewhere.
+        # A picture in a page: it fetches nothing from elsewhere.
         js=(),
         disable_xml_declaration=True,
         value_formatter=lambda value: f"{value:,.0f}",
