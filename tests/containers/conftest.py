@@ -61,7 +61,7 @@ def last_words(request: pytest.FixtureRequest) -> Iterator[Callable[[stack.Stack
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if report.when == "call" and report.failed:
+    if report.failed:
         item.failed = True  # type: ignore[attr-defined]
     return report
 

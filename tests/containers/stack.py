@@ -131,8 +131,8 @@ class Stack:
 
 
 def _last_words(container: Container) -> str:
-    state, logs = json.dumps(container.attrs["State"])[-600:], container.logs(tail=12)
-    return f"--- {container.name}: {state}\n{logs.decode(errors='replace')}"
+    state, logs = container.attrs["State"], container.logs(tail=12)
+    return f"--- {container.name}: {state['Status']}, exit code {state['ExitCode']}\n{logs.decode(errors='replace')}"
 
 
 def service_of(node: str) -> str:

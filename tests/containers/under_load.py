@@ -62,7 +62,7 @@ def _check_sees_a_planted_loss(stack: Stack, table: str, load: Load) -> None:
     """An acknowledged item is taken away behind the checker's back."""
     key = next(iter(load.recorded.acked))
     client(stack.port).delete_item(TableName=table, Key={"pk": {"S": key}})
-    with pytest.raises(AssertionError, match=key):
+    with pytest.raises(AssertionError):
         load.check()
 
 
