@@ -55,6 +55,12 @@ def test_nothing_found(db: Any, hash_table: str) -> None:
             "constraint: Member must have length less than or equal to 100",
         ),
         ([{"x": {"S": "1"}}], "The provided key element does not match the schema"),
+        ([key(1), {"pk": {"N": "1"}}], "The provided key element does not match the schema"),
+        (
+            [],
+            "1 validation error detected: Value at 'RequestItems.conformance-hash.member.Keys' failed to satisfy "
+            "constraint: Member must have length greater than or equal to 1",
+        ),
     ],
 )
 def test_refusals(db: Any, hash_table: str, refused: Refused, keys: Any, message: str) -> None:
@@ -67,3 +73,72 @@ def test_a_table_that_is_not_there(db: Any, refused: Refused) -> None:
     """API."""
     found = refused(db.batch_get_item, RequestItems={"no-such-table": {"Keys": [key(1)]}})
     assert found == ("ResourceNotFoundException", "Requested resource not found")
+
+
+def test_one_table_that_is_not_there_fails_all(db: Any, hash_table: str, refused: Refused) -> None:
+    """API."""
+    wanted = {hash_table: {"Keys": [key(1)]}, "no-such-table": {"Keys": [key(1)]}}
+    assert refused(db.batch_get_item, RequestItems=wanted)[0] == "ResourceNotFoundException"
+
+
+def test_no_tables(db: Any, refused: Refused) -> None:
+    """observed."""
+    code, message = refused(db.batch_get_item, RequestItems={})
+    assert code == "ValidationException"
+    assert "BatchGetItem" in message
+
+
+def test_100_keys_are_the_most_for_all_tables_together(
+    db: Any, hash_table: str, range_table: str, refused: Refused
+) -> None:
+    """LIMITS."""
+    others = [{**key(n), "sk": {"N": "1"}} for n in range(50)]
+    wanted = {hash_table: {"Keys": [key(n) for n in range(50)]}, range_table: {"Keys": others}}
+    assert db.batch_get_item(RequestItems=wanted)["UnprocessedKeys"] == {}
+    wanted[hash_table]["Keys"].append(key(50))
+    found = refused(db.batch_get_item, RequestItems=wanted)
+    assert found == ("ValidationException", "Too many items requested for the BatchGetItem call")
+
+
+def test_one_number_is_one_key(db: Any, range_table: str, refused: Refused) -> None:
+    """However it is spelled."""
+    keys = [{**key(1), "sk": {"N": spelling}} for spelling in ("1", "1.0")]
+    found = refused(db.batch_get_item, RequestItems={range_table: {"Keys": keys}})
+    assert found == ("ValidationException", "Provided list of item keys contains duplicates")
+
+
+def test_each_table_has_expressions_of_its_own(db: Any, hash_table: str, range_table: str, refused: Refused) -> None:
+    """API."""
+    wanted: dict[str, Any] = {
+        hash_table: {
+            "Keys": [key(1)],
+            "ConsistentRead": True,
+            "ProjectionExpression": "#n",
+            "ExpressionAttributeNames": {"#n": "n"},
+        },
+        range_table: {"Keys": [{**key(1), "sk": {"N": "1"}}], "ConsistentRead": True, "ProjectionExpression": "sk"},
+    }
+    answer = db.batch_get_item(RequestItems=wanted)
+    assert answer["Responses"] == {hash_table: [{"n": {"N": "1"}}], range_table: [{"sk": {"N": "1"}}]}
+    wanted[range_table]["ExpressionAttributeNames"] = {"#u": "u"}
+    code, message = refused(db.batch_get_item, RequestItems=wanted)
+    assert (code, message) == (
+        "ValidationException",
+        "Value provided in ExpressionAttributeNames unused in expressions: keys: {#u}",
+    )
+
+
+def test_an_answer_holds_16_mb(db: Any, hash_table: str) -> None:
+    """LIMITS: what is beyond comes back as UnprocessedKeys, in the form of the request; asked again, it comes."""
+    large = [{"pk": {"S": f"batch-large-{number}"}} for number in range(43)]
+    for each in large:
+        db.put_item(TableName=hash_table, Item={**each, "v": {"S": "x" * 400_000}})
+    asked: dict[str, Any] = {hash_table: {"Keys": large, "ConsistentRead": True}}
+    first = db.batch_get_item(RequestItems=asked)
+    assert len(first["Responses"][hash_table]) == 41
+    left = first["UnprocessedKeys"]
+    assert (len(left[hash_table]["Keys"]), left[hash_table]["ConsistentRead"]) == (2, True)
+    second = db.batch_get_item(RequestItems=left)
+    assert second["UnprocessedKeys"] == {}
+    found = [item["pk"]["S"] for each in (first, second) for item in each["Responses"][hash_table]]
+    assert sorted(found) == sorted(each["pk"]["S"] for each in large)

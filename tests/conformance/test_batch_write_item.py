@@ -56,3 +56,59 @@ def test_refusals_write_nothing(db: Any, hash_table: str, refused: Refused, writ
     assert code == "ValidationException"
     assert part in message
     assert "Item" not in db.get_item(TableName=hash_table, Key={"pk": {"S": "bw-witness"}}, ConsistentRead=True)
+
+
+def test_one_table_that_is_not_there_fails_all(db: Any, hash_table: str, refused: Refused) -> None:
+    """API: nothing is written."""
+    wanted = {hash_table: [put("bw-witness")], "no-such-table": [put("a")]}
+    found = refused(db.batch_write_item, RequestItems=wanted)
+    assert found == ("ResourceNotFoundException", "Requested resource not found")
+    assert "Item" not in db.get_item(TableName=hash_table, Key={"pk": {"S": "bw-witness"}}, ConsistentRead=True)
+
+
+def test_no_tables(db: Any, refused: Refused) -> None:
+    """observed."""
+    code, message = refused(db.batch_write_item, RequestItems={})
+    assert code == "ValidationException"
+    assert "BatchWriteItem" in message
+
+
+def test_25_writes_are_the_most_for_all_tables_together(
+    db: Any, hash_table: str, range_table: str, refused: Refused
+) -> None:
+    """LIMITS."""
+    others = [{"DeleteRequest": {"Key": {"pk": {"S": "bw-nobody"}, "sk": {"N": str(n)}}}} for n in range(13)]
+    wanted = {hash_table: [delete(f"bw-nobody-{n}") for n in range(12)], range_table: others}
+    assert db.batch_write_item(RequestItems=wanted)["UnprocessedItems"] == {}
+    wanted[hash_table].append(delete("bw-nobody-12"))
+    found = refused(db.batch_write_item, RequestItems=wanted)
+    assert found == ("ValidationException", "Too many items requested for the BatchWriteItem call")
+
+
+def test_one_number_is_one_key(db: Any, range_table: str, refused: Refused) -> None:
+    """However it is spelled."""
+    writes = [{"PutRequest": {"Item": {"pk": {"S": "bw"}, "sk": {"N": spelling}}}} for spelling in ("9", "9.0")]
+    found = refused(db.batch_write_item, RequestItems={range_table: writes})
+    assert found == ("ValidationException", "Provided list of item keys contains duplicates")
+
+
+def test_a_put_replaces_the_whole_item(db: Any, hash_table: str) -> None:
+    """API: it is a PutItem, not an update."""
+    db.put_item(TableName=hash_table, Item={"pk": {"S": "bw-whole"}, "old": {"S": "x"}})
+    answer = db.batch_write_item(RequestItems={hash_table: [put("bw-whole", new={"S": "y"})]})
+    assert set(answer) == {"UnprocessedItems", "ResponseMetadata"}
+    found = db.get_item(TableName=hash_table, Key={"pk": {"S": "bw-whole"}}, ConsistentRead=True)["Item"]
+    assert found == {"pk": {"S": "bw-whole"}, "new": {"S": "y"}}
+
+
+def test_25_items_of_400_kb(db: Any, hash_table: str) -> None:
+    """LIMITS: ten megabytes at once; whatever comes back unprocessed is written when it is asked again."""
+    wanted: Any = {hash_table: [put(f"bw-large-{number}", v={"S": "x" * 400_000}) for number in range(25)]}
+    for _ in range(25):
+        wanted = db.batch_write_item(RequestItems=wanted)["UnprocessedItems"]
+        if not wanted:
+            break
+    assert wanted == {}
+    keys = [{"pk": {"S": f"bw-large-{number}"}} for number in range(25)]
+    asked = {hash_table: {"Keys": keys, "ConsistentRead": True, "ProjectionExpression": "pk"}}
+    assert len(db.batch_get_item(RequestItems=asked)["Responses"][hash_table]) == 25

@@ -111,3 +111,27 @@ def test_harmless_defaults_pass(db: Any, make_table: Callable[..., str]) -> None
         DeletionProtectionEnabled=False,
         GlobalSecondaryIndexes=[],
     )
+
+
+@pytest.mark.parametrize("kinds", ["S", "N", "B", "SS", "SN", "SB", "NS", "NB", "BN"])
+def test_keys_of_every_type(db: Any, make_table: Callable[..., str], kinds: str) -> None:
+    """API: strings, numbers and binary, as partition key and as sort key."""
+    values: dict[str, Any] = {"S": "é", "N": "-1.5", "B": b"\x00\xff"}
+    keys = [(name, kind) for name, kind in zip(("pk", "sk"), kinds, strict=False)]
+    table = make_table(f"conformance-types-{kinds}", *keys)
+    key = {name: {kind: values[kind]} for name, kind in keys}
+    db.put_item(TableName=table, Item={**key, "v": {"S": "x"}})
+    found = db.get_item(TableName=table, Key=key, ConsistentRead=True)
+    assert found["Item"] == {**key, "v": {"S": "x"}}
+    assert db.scan(TableName=table, ConsistentRead=True)["Items"] == [found["Item"]]
+
+
+@pytest.mark.parametrize("name", ["a.b", "a_b", "a-b", "A_b", "...", "x" * 255, "__admin-log", "conformance.types_S"])
+def test_names_that_kafka_would_not_take(db: Any, make_table: Callable[..., str], name: str) -> None:
+    """LIMITS: DynamoDB's rule, not that of topics; names that differ are different tables."""
+    make_table(name, ("pk", "S"))
+    assert db.scan(TableName=name, ConsistentRead=True)["Items"] == []
+    db.put_item(TableName=name, Item={"pk": {"S": name}})
+    assert db.scan(TableName=name, ConsistentRead=True)["Items"] == [{"pk": {"S": name}}]
+    assert db.describe_table(TableName=name)["Table"]["TableArn"].endswith(f":table/{name}")
+    assert name in db.list_tables()["TableNames"]

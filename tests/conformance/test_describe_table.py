@@ -33,3 +33,23 @@ def test_a_table_that_is_not_there(db: Any, refused: Callable[..., tuple[str, st
     """observed."""
     found = refused(db.describe_table, TableName="no-such-table")
     assert found == ("ResourceNotFoundException", "Requested resource not found: Table: no-such-table not found")
+
+
+def test_items_by_arn(db: Any, hash_table: str) -> None:
+    """API: TableName may be an ARN in every operation on items; answers name the table."""
+    arn = db.describe_table(TableName=hash_table)["Table"]["TableArn"]
+    key = {"pk": {"S": "by-arn"}}
+    put = db.put_item(TableName=arn, Item=key, ReturnConsumedCapacity="TOTAL")
+    assert put["ConsumedCapacity"]["TableName"] == hash_table
+    assert db.get_item(TableName=arn, Key=key, ConsistentRead=True)["Item"] == key
+    assert db.get_item(TableName=hash_table, Key=key, ConsistentRead=True)["Item"] == key
+    db.update_item(TableName=arn, Key=key)
+    answer = db.query(
+        TableName=arn,
+        ConsistentRead=True,
+        KeyConditionExpression="pk = :p",
+        ExpressionAttributeValues={":p": key["pk"]},
+    )
+    assert answer["Items"] == [key]
+    db.delete_item(TableName=arn, Key=key)
+    assert "Item" not in db.get_item(TableName=arn, Key=key, ConsistentRead=True)

@@ -30,3 +30,11 @@ def test_limits(db: Any, refused: Callable[..., tuple[str, str]], limit: int) ->
     code, message = refused(db.list_tables, Limit=limit)
     assert code == "ValidationException"
     assert "at 'limit' failed to satisfy constraint" in message
+
+
+def test_a_start_name_need_not_exist(db: Any, hash_table: str) -> None:
+    """API: names behind it, in order."""
+    everything = db.list_tables()["TableNames"]
+    for start in (hash_table, hash_table + "-", "aaa", "zzz"):
+        found = db.list_tables(ExclusiveStartTableName=start)["TableNames"]
+        assert found == [name for name in everything if name > start]

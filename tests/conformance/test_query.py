@@ -198,3 +198,99 @@ def test_a_filter_may_not_name_the_key(db: Any, range_table: str, refused: Refus
     )
     expected = "Filter Expression can only contain non-primary key attributes: Primary key attribute: sk"
     assert found == ("ValidationException", expected)
+
+
+def test_the_page_that_ends_at_its_limit_has_a_last_key(db: Any, range_table: str) -> None:
+    """PAGES: whether something follows is not looked at; the page after it is empty."""
+    answer = query(db, range_table, Limit=COUNT)
+    assert answer["LastEvaluatedKey"] == {"pk": {"S": "q1"}, "sk": {"N": str(COUNT - 1)}}
+    after = query(db, range_table, ExclusiveStartKey=answer["LastEvaluatedKey"])
+    assert (after["Count"], after["ScannedCount"], after["Items"]) == (0, 0, [])
+    assert "LastEvaluatedKey" not in after
+    assert "LastEvaluatedKey" not in query(db, range_table, Limit=COUNT + 1)
+
+
+def test_a_filter_that_drops_all_still_pages(db: Any, range_table: str) -> None:
+    """PAGES: an empty page is not the last one."""
+    answer = query(db, range_table, FilterExpression="attribute_not_exists(v)", Limit=3)
+    assert (answer["Items"], answer["Count"], answer["ScannedCount"]) == ([], 0, 3)
+    assert answer["LastEvaluatedKey"]["sk"] == {"N": "2"}
+
+
+@pytest.mark.parametrize("forward", [True, False])
+def test_a_start_key_need_not_exist(db: Any, range_table: str, forward: bool) -> None:
+    """PAGES: the page begins behind it, in its direction."""
+    start = {"pk": {"S": "q1"}, "sk": {"N": "9.5"}}
+    found = numbers(query(db, range_table, ExclusiveStartKey=start, ScanIndexForward=forward))
+    assert found == (list(range(10, COUNT)) if forward else list(range(9, -1, -1)))
+
+
+@pytest.mark.parametrize(
+    ("pk", "sk", "message"),
+    [
+        ("q2", "5", "The provided starting key is outside query boundaries based on provided conditions"),
+        ("q1", "2", "The provided starting key does not match the range key predicate"),
+    ],
+)
+def test_start_keys_outside_the_range(
+    db: Any, range_table: str, refused: Refused, pk: str, sk: str, message: str
+) -> None:
+    """observed."""
+    found = refused(
+        db.query,
+        TableName=range_table,
+        KeyConditionExpression="pk = :p AND sk > :a",
+        ExpressionAttributeValues={":p": {"S": "q1"}, ":a": {"N": "3"}},
+        ExclusiveStartKey={"pk": {"S": pk}, "sk": {"N": sk}},
+    )
+    assert found == ("ValidationException", message)
+
+
+def test_nobodys_collection_is_empty(db: Any, range_table: str) -> None:
+    """API."""
+    answer = query(db, range_table, values={":p": {"S": "nobody"}})
+    assert (answer["Items"], answer["Count"], answer["ScannedCount"]) == ([], 0, 0)
+    assert "LastEvaluatedKey" not in answer
+
+
+def test_names_by_placeholder(db: Any, range_table: str) -> None:
+    """EXPR.ExpressionAttributeNames: in all three expressions."""
+    answer = query(
+        db,
+        range_table,
+        "#p = :p AND #s < :a",
+        {":a": {"N": "6"}, ":t": {"BOOL": True}},
+        ExpressionAttributeNames={"#p": "pk", "#s": "sk", "#e": "even"},
+        FilterExpression="#e = :t",
+        ProjectionExpression="#s, #e",
+    )
+    assert answer["Items"] == [{"sk": {"N": str(number)}, "even": {"BOOL": True}} for number in (0, 2, 4)]
+
+
+def test_what_is_missing_or_unused(db: Any, range_table: str, refused: Refused) -> None:
+    """observed."""
+    missing = "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
+    assert refused(db.query, TableName=range_table) == ("ValidationException", missing)
+    call = {"TableName": range_table, "KeyConditionExpression": "pk = :p"}
+    unused = refused(db.query, **call, ExpressionAttributeValues={":p": {"S": "q1"}, ":u": {"S": "x"}})
+    assert unused == (
+        "ValidationException",
+        "Value provided in ExpressionAttributeValues unused in expressions: keys: {:u}",
+    )
+    undefined = refused(db.query, **call, ExpressionAttributeValues={":q": {"S": "q1"}})
+    assert undefined == (
+        "ValidationException",
+        "Invalid KeyConditionExpression: An expression attribute value used in expression is not defined; "
+        "attribute value: :p",
+    )
+
+
+def test_a_table_that_is_not_there(db: Any, refused: Refused) -> None:
+    """API."""
+    found = refused(
+        db.query,
+        TableName="no-such-table",
+        KeyConditionExpression="pk = :p",
+        ExpressionAttributeValues={":p": {"S": "q1"}},
+    )
+    assert found == ("ResourceNotFoundException", "Requested resource not found")

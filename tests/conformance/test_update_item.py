@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -188,3 +189,73 @@ def test_taking_away_from_nothing_creates_nothing(db: Any, hash_table: str) -> N
     answer = db.update_item(TableName=hash_table, Key=key, UpdateExpression="REMOVE a", ReturnValues="ALL_NEW")
     assert "Attributes" not in answer
     assert "Item" not in db.get_item(TableName=hash_table, Key=key, ConsistentRead=True)
+
+
+THREADS, TURNS = 8, 25
+
+
+def test_counters_are_atomic(db: Any, hash_table: str) -> None:
+    """developerguide/WorkingWithItems.AtomicCounters: no increment is lost, and each saw a number of its own."""
+    key = {"pk": {"S": "counter"}}
+    db.delete_item(TableName=hash_table, Key=key)
+
+    def count(_: int) -> list[int]:
+        answers = [
+            db.update_item(
+                TableName=hash_table,
+                Key=key,
+                UpdateExpression="ADD n :one",
+                ExpressionAttributeValues={":one": {"N": "1"}},
+                ReturnValues="UPDATED_NEW",
+            )
+            for _ in range(TURNS)
+        ]
+        return [int(answer["Attributes"]["n"]["N"]) for answer in answers]
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        seen = list(pool.map(count, range(THREADS)))
+    assert sorted(number for numbers in seen for number in numbers) == list(range(1, THREADS * TURNS + 1))
+    assert all(numbers == sorted(numbers) for numbers in seen)
+
+
+def test_of_equal_conditions_one_holds(db: Any, hash_table: str) -> None:
+    """developerguide/Expressions.ConditionExpressions: optimistic locking."""
+    key = {"pk": {"S": "locked"}}
+    db.put_item(TableName=hash_table, Item={**key, "version": {"N": "0"}})
+
+    def take(version: int) -> bool:
+        try:
+            db.update_item(
+                TableName=hash_table,
+                Key=key,
+                UpdateExpression="SET version = :next",
+                ConditionExpression="version = :now",
+                ExpressionAttributeValues={":now": {"N": str(version)}, ":next": {"N": str(version + 1)}},
+            )
+        except db.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for version in range(10):
+            assert sum(pool.map(take, [version] * THREADS)) == 1
+
+
+def test_without_an_update_expression_nothing_is_touched(db: Any, hash_table: str) -> None:
+    """API: an existing item stays as it is."""
+    answer = db.update_item(TableName=hash_table, Key=KEY, ReturnValues="ALL_NEW")
+    assert answer["Attributes"] == ITEM
+
+
+@pytest.mark.parametrize("key", [{}, {"x": {"S": "a"}}, {"pk": {"N": "1"}}, {"pk": {"S": "a"}, "x": {"S": "b"}}])
+def test_keys_that_do_not_match_the_schema(db: Any, hash_table: str, refused: Refused, key: Any) -> None:
+    """observed."""
+    values = {":v": {"N": "1"}}
+    found = refused(
+        db.update_item,
+        TableName=hash_table,
+        Key=key,
+        UpdateExpression="SET n = :v",
+        ExpressionAttributeValues=values,
+    )
+    assert found == ("ValidationException", "The provided key element does not match the schema")
