@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,12 @@ def _engine() -> None:
     reason = stack.engine_answers()
     if reason is not None:
         pytest.skip(f"{SKIPPED}: {reason}")
+
+
+def build_image() -> None:
+    """The image of the checkout as it is, for tests that need no cluster; cached, unless the code has changed."""
+    command = ["docker", "compose", "build", "--quiet"]
+    subprocess.run(command, cwd=stack.ROOT, check=True, capture_output=True, timeout=200)
 
 
 @pytest.fixture
