@@ -62,7 +62,8 @@ def _plan(asked: argparse.Namespace) -> Plan:
     quick = asked.quick
     return Plan(
         parts=asked.only or PARTS,
-        operations=asked.operations or OPERATIONS,
+        # In our order: a slow peer goes on with queries that nobody waits for any more, so they come last.
+        operations=tuple(each for each in OPERATIONS if each in (asked.operations or OPERATIONS)),
         concurrencies=asked.concurrency or (QUICK_CONCURRENCIES if quick else CONCURRENCIES),
         seconds=asked.seconds or (QUICK_SECONDS if quick else SECONDS),
         latency_rounds=QUICK_LATENCY_ROUNDS if quick else LATENCY_ROUNDS,

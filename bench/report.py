@@ -42,7 +42,8 @@ def number(value: float | None, digits: int = 2) -> str:
 def _conditions(results: Results) -> str:
     on = ", ".join(f"{name} {value}" for name, value in results.machine.items())
     ceilings = ", ".join(f"{each.ops_per_s:,.0f}/s at {at}" for at, each in results.ceilings.items())
-    versions = [f"- {name}: {s.version}{' - ' + s.note if s.note else ''}" for name, s in results.subjects.items()]
+    versions = [f"- {name}: {subject.version}" for name, subject in results.subjects.items()]
+    notes = [f"- **{part}: left out or cut short: {note}**" for part, note in results.notes.items()]
     return "\n".join(
         [
             f"{on}. 1 KB items, 10,000 keys, {results.seconds} s for each figure, one system after the other.",
@@ -51,6 +52,7 @@ def _conditions(results: Results) -> str:
             "connections.",
             "",
             *versions,
+            *notes,
         ]
     )
 

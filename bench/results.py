@@ -13,11 +13,9 @@ Concurrency = int
 
 @dataclass(slots=True)
 class Subject:
-    """A system or the floor. `measured`: by operation (floor: `2 hops`, `3 hops`), then by concurrency.
-    `note`: why it takes no part, or stopped in between."""
+    """A system or the floor. `measured`: by operation (floor: `2 hops`, `3 hops`), then by concurrency."""
 
     version: str = ""
-    note: str = ""
     measured: dict[str, dict[Concurrency, Measured]] = field(default_factory=dict)
 
     def at(self, operation: str, concurrency: Concurrency) -> Measured | None:
@@ -27,7 +25,8 @@ class Subject:
 @dataclass(slots=True)
 class Results:
     """`machine`: what it ran on. `ceilings`: the generator against a responder that does nothing, by concurrency.
-    `latency`: the alternating rounds at concurrency 1. Lists of seconds hold one figure for each try."""
+    `notes`: what went wrong, by part. `latency`: the alternating rounds at concurrency 1. Lists of seconds hold one
+    figure for each try."""
 
     started: str
     commit: str
@@ -36,6 +35,7 @@ class Results:
     seconds: int
     ceilings: dict[Concurrency, Measured] = field(default_factory=dict)
     subjects: dict[str, Subject] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
     latency: dict[str, Measured] = field(default_factory=dict)
     recovery_s: dict[str, list[float]] = field(default_factory=dict)
     start_up_s: list[float] = field(default_factory=list)

@@ -75,39 +75,44 @@ class _Bench:
 
     def ours(self, folder: Path) -> None:
         """What runs on our cluster, the floor's broker among it."""
-        parts, arguments = self._plan.parts, throttling_arguments()
+        arguments = throttling_arguments()
+        steps = {FLOOR: self._floor, OURS: self._ours, LATENCY: self._latency, LIFECYCLE: self._lifecycle}
         with running(folder, *arguments) as cluster:
-            if FLOOR in parts:
-                self._floor(cluster)
-            if OURS in parts:
-                with self._subject(OURS, version_line()) as subject:
-                    self._load(cluster.port, subject)
-            if LATENCY in parts:
-                self._results.latency = latency.measure(cluster, self._plan.latency_rounds)
-            if LIFECYCLE in parts:
-                cpu, memory = lifecycle.idle(cluster, self._plan.idle_s)
-                self._results.idle_cpu_percent, self._results.private_memory_mb = cpu, memory
-                self._results.recovery_s = lifecycle.recovery_s(cluster, RECOVERIES)
-                print(f"recovery after kill -9, s: {self._results.recovery_s}", flush=True)
-        if LIFECYCLE in parts:
+            for part, step in steps.items():
+                if part in self._plan.parts:
+                    with self._noting(part):
+                        step(cluster)
+        if LIFECYCLE in self._plan.parts:
             self._results.start_up_s = lifecycle.start_up_s(START_UPS, *arguments)
 
     def peer(self, name: str) -> None:
-        with self._subject(name) as subject:
-            subject.version = install(name)
+        with self._noting(name):
+            subject = self._results.subjects[name] = Subject(install(name))
             with serving(name) as port:
                 self._load(port, subject)
 
     @contextmanager
-    def _subject(self, name: str, version: str = "") -> Iterator[Subject]:
-        """What goes wrong with one system is noted, and the run goes on."""
-        subject = self._results.subjects[name] = Subject(version)
-        print(f"--- {name}", flush=True)
+    def _noting(self, part: str) -> Iterator[None]:
+        """What goes wrong in one part is noted, and the run goes on."""
+        print(f"--- {part}", flush=True)
         try:
-            yield subject
-        except (UnavailableError, RefusedError, GeneratorError, OSError) as error:
-            subject.note = str(error)
-            print(f"{name}: {error}", flush=True)
+            yield
+        except (UnavailableError, RefusedError, GeneratorError, OSError, AssertionError) as error:
+            self._results.notes[part] = str(error).partition("\n")[0]
+            print(f"{part}: {error}", flush=True)
+
+    def _ours(self, cluster: RunningCluster) -> None:
+        subject = self._results.subjects[OURS] = Subject(version_line())
+        self._load(cluster.port, subject)
+
+    def _latency(self, cluster: RunningCluster) -> None:
+        self._results.latency = latency.measure(cluster, self._plan.latency_rounds)
+
+    def _lifecycle(self, cluster: RunningCluster) -> None:
+        cpu, memory = lifecycle.idle(cluster, self._plan.idle_s)
+        self._results.idle_cpu_percent, self._results.private_memory_mb = cpu, memory
+        self._results.recovery_s = lifecycle.recovery_s(cluster, RECOVERIES)
+        print(f"recovery after kill -9, s: {self._results.recovery_s}", flush=True)
 
     def _floor(self, cluster: RunningCluster) -> None:
         floor = Floor(KafkaSettings(cluster.status()["kafka"]["bootstrap"]))
