@@ -41,7 +41,9 @@ def draw(results: Results, path: Path) -> bool:
     _text(drawing, title, 16, LEFT, 26)
     _bars(drawing, systems, at)
     _legend(drawing, systems)
-    ElementTree.ElementTree(drawing).write(path, encoding="utf-8", default_namespace=_namespace(drawing))
+    # Written without a prefix on every element, which some viewers do not take for SVG.
+    ElementTree.register_namespace("", _namespace(drawing))
+    ElementTree.ElementTree(drawing).write(path, encoding="utf-8")
     return True
 
 
