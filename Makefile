@@ -57,8 +57,9 @@ check: install
 types: install
 	$(BIN)/mypy
 
+# Bytecode is kept whatever the environment says: to compile test modules anew is half of their collection.
 fast-tests: install
-	$(BIN)/pytest -n auto --maxprocesses 8 -m "$(FAST)"
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto --maxprocesses 8 -m "$(FAST)"
 
 simulate: install
 	$(BIN)/python -m tests.simulation.run --seeds $(SEEDS)
