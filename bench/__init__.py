@@ -1,7 +1,7 @@
 """The benchmark: Dynabus beside bare Kafka and beside other DynamoDB-compatible servers, on one machine, in one run.
 
     make bench                          everything, about 10 minutes
-    python -m bench --quick             concurrency 1 and 32 only, about 3 minutes
+    make bench BENCH=--quick            concurrency 1 and 32 only, about 3 minutes
     python -m bench.latency [rounds]    concurrency 1 beside the floor, in alternating rounds, half a minute
     python -m bench.mixed               10 minutes of mixed load while a storage node is killed every minute
 

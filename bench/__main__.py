@@ -59,8 +59,9 @@ def _counts(text: str) -> tuple[int, ...]:
 
 
 def _plan(asked: argparse.Namespace) -> Plan:
-    quick = asked.quick
+    quick, chosen = asked.quick, (asked.only, asked.operations, asked.concurrency, asked.seconds)
     return Plan(
+        extent="part" if any(chosen) else "quick" if quick else "",
         parts=asked.only or PARTS,
         # In our order: a slow peer goes on with queries that nobody waits for any more, so they come last.
         operations=tuple(each for each in OPERATIONS if each in (asked.operations or OPERATIONS)),

@@ -26,13 +26,14 @@ class Subject:
 class Results:
     """`machine`: what it ran on. `ceilings`: the generator against a responder that does nothing, by concurrency.
     `notes`: what went wrong, by part. `latency`: the alternating rounds at concurrency 1. Lists of seconds hold one
-    figure for each try."""
+    figure for each try. `extent`: empty for a whole run, else `quick` or `part`."""
 
     started: str
     commit: str
     machine: dict[str, str]
     generator: str
     seconds: int
+    extent: str = ""
     ceilings: dict[Concurrency, Measured] = field(default_factory=dict)
     subjects: dict[str, Subject] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
@@ -44,5 +45,5 @@ class Results:
 
     @property
     def name(self) -> str:
-        """Of the files: the day and the commit."""
-        return f"{self.started[:10]}-{self.commit}"
+        """Of the files: the day, the commit, and what kind of run, so that a part never replaces a whole run."""
+        return "-".join(part for part in (self.started[:10], self.commit, self.extent) if part)

@@ -33,7 +33,10 @@ RECOVERIES, START_UPS = 3, 2
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`parts`: names of systems, and `floor`, `latency`, `lifecycle`. `seconds`: of each measurement."""
+    """`extent`: see Results. `parts`: names of systems, and `floor`, `latency`, `lifecycle`. `seconds`: of each
+    measurement."""
+
+    extent: str
 
     parts: tuple[str, ...]
     operations: tuple[str, ...]
@@ -45,9 +48,8 @@ class Plan:
 
 def run(plan: Plan, generator: Generator) -> Results:
     """Everything that the plan asks for, printed as it goes."""
-    results = Results(
-        datetime.now(UTC).isoformat(timespec="seconds"), commit(), machine(), generator.name, plan.seconds
-    )
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    results = Results(started, commit(), machine(), generator.name, plan.seconds, plan.extent)
     with tempfile.TemporaryDirectory(prefix="dynabus-bench-") as folder:
         files = {operation: workload.write_prepared(operation, Path(folder)) for operation in plan.operations}
         first = files[plan.operations[0]]
