@@ -23,7 +23,6 @@ from bench.workload import PADDING
 
 TABLE = "bench-mixed"
 LISTS, LIST_LENGTH = 1_000, 10
-KEYS = LISTS * LIST_LENGTH
 PUT_SHARE, GET_SHARE = 0.5, 0.4
 
 TIMEOUT_S = 15.0
@@ -133,10 +132,11 @@ class Line:
 class MixedLoad:
     """All clients. `errors`: by text; `durations`: of successes by operation."""
 
-    def __init__(self, port: int, clients: int, seed: int = 1) -> None:
-        self._clients, self._dice = clients, random.Random(seed)
+    def __init__(self, port: int, clients: int, lists: int = LISTS, seed: int = 1) -> None:
+        self._clients, self._lists, self._dice = clients, lists, random.Random(seed)
+        self._keys = lists * LIST_LENGTH
         self._lines = [Line(port) for _ in range(clients)]
-        self.versions = Versions(KEYS)
+        self.versions = Versions(self._keys)
         self.timeline = Timeline(time.monotonic())
         self.errors: Counter[str] = Counter()
         self.failures = Timeline(self.timeline.started)
@@ -161,7 +161,7 @@ class MixedLoad:
 
     async def _share_out(self, action: Callable[[Line, int], Awaitable[None]]) -> None:
         async def part(number: int) -> None:
-            for key in range(number, KEYS, self._clients):
+            for key in range(number, self._keys, self._clients):
                 await action(self._lines[number], key)
 
         await asyncio.gather(*(part(number) for number in range(self._clients)))
@@ -177,7 +177,7 @@ class MixedLoad:
 
     async def _client(self, number: int, end: float) -> None:
         line, dice = self._lines[number], random.Random(self._dice.random())
-        own = range(number, LISTS, self._clients)
+        own = range(number, self._lists, self._clients)
         while (began := time.monotonic()) < end:
             operation, action = self._choose(line, dice, own)
             try:
@@ -198,8 +198,8 @@ class MixedLoad:
             if self.versions.may_write(key, time.monotonic()):
                 return "put", self._put(line, key)
         elif chance >= PUT_SHARE + GET_SHARE:
-            return "query", self._query(line, dice.randrange(LISTS))
-        return "get", self._get(line, dice.randrange(KEYS))
+            return "query", self._query(line, dice.randrange(self._lists))
+        return "get", self._get(line, dice.randrange(self._keys))
 
     async def _put(self, line: Line, key: int) -> None:
         version = self.versions.next(key)
