@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynabus.adapters.lmdb import LmdbStore
@@ -177,7 +177,7 @@ CHANGES = st.lists(st.tuples(st.sampled_from(["put", "put", "delete", "commit"])
 
 
 @pytest.mark.parametrize("kind", ["lmdb", "memory"])
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(changes=CHANGES, lower=BOUNDS, upper=st.one_of(st.none(), BOUNDS))
 def test_it_is_an_ordered_map(kind: str, changes: list[Any], lower: bytes, upper: bytes | None) -> None:
     """Byte order of keys of any length, from any bound, both ways, after any history."""

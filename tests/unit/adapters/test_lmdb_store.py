@@ -203,7 +203,7 @@ PARTS = st.sampled_from([b"a" * 480, b"b" * 480, b"a", b"\0", b"\xff" * 481])
 LONG_KEYS = st.lists(st.lists(PARTS, min_size=1, max_size=5).map(b"".join), max_size=12, unique=True)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(kept=LONG_KEYS, deleted=LONG_KEYS)
 def test_markers_exist_exactly_while_they_are_needed(
     tmp_path_factory: pytest.TempPathFactory, kept: list[bytes], deleted: list[bytes]

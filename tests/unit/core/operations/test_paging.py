@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.core.operations.cluster import Cluster
 
@@ -31,7 +31,7 @@ from dynabus.core.operations import pages
 from dynabus.core.replication.store import Store
 from dynabus.core.values import item_size, normalise_item
 
-EXAMPLES = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+EXAMPLES = settings(max_examples=60)
 HASHES = 1 << 64
 
 
