@@ -151,6 +151,8 @@ def running(folder: Path, *env_files: str) -> Iterator[Stack]:
     try:
         try:
             stack.compose.start()
+            # A later start must bring up these very containers.
+            stack.compose.build = False
         except Exception as error:
             error.add_note(getattr(error, "stderr", b"").decode(errors="replace")[-2000:])
             error.add_note(stack.last_words())

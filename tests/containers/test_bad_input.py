@@ -12,7 +12,7 @@ from docker.models.containers import Container  # type: ignore[import-untyped]
 from tests.containers.conftest import build_image
 from tests.integration.cluster import wait_until
 
-pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(300)]
 
 CANNOT_RUN, WRONG_SETTINGS = 1, 2
 NOWHERE = "127.0.0.1:1"
