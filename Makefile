@@ -59,7 +59,7 @@ types: install
 
 # Bytecode is kept whatever the environment says: to compile test modules anew is half of their collection.
 fast-tests: install
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto --maxprocesses 8 -m "$(FAST)"
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto -m "$(FAST)"
 
 simulate: install
 	$(BIN)/python -m tests.simulation.run --seeds $(SEEDS)

@@ -22,7 +22,8 @@ from dynabus.core.ids import Incarnation, NodeName, Writer
 from dynabus.core.topics import Topics
 
 ME = Writer(NodeName("admin-1"), Incarnation(1))
-WAIT_S = 10.0
+WAIT_S = 60.0
+"""Ends a test whose message never comes; nobody waits for it."""
 
 
 @pytest.fixture(scope="module")

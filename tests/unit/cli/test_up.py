@@ -26,8 +26,6 @@ from dynabus.cli.status import render, report
 from dynabus.cli.up import up
 
 FAKE = Path(__file__).with_name("fake_service.py")
-PORT_RANGES = 8
-PORTS = (ports.LAST_PORT - ports.FIRST_PORT) // PORT_RANGES
 
 
 def fake_command(_service: str) -> list[str]:
@@ -57,9 +55,10 @@ class Bench:
 def _own_ports(monkeypatch: pytest.MonkeyPatch) -> None:
     """Test runs side by side (pytest-xdist) choose from ranges of their own: a port is free until it is used."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    first = ports.FIRST_PORT + worker % PORT_RANGES * PORTS
+    width = (ports.LAST_PORT - ports.FIRST_PORT) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    first = ports.FIRST_PORT + worker * width
     monkeypatch.setattr(ports, "FIRST_PORT", first)
-    monkeypatch.setattr(ports, "LAST_PORT", first + PORTS - 1)
+    monkeypatch.setattr(ports, "LAST_PORT", first + width - 1)
 
 
 @pytest.fixture
@@ -70,7 +69,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         bench.down()
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 10) -> None:
+def wait_until(condition: Callable[[], bool], timeout_s: float = 60) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline
@@ -187,11 +186,9 @@ def test_a_service_that_does_not_stop_is_killed(bench: Bench, monkeypatch: pytes
 
 
 def test_a_port_that_is_taken_is_named_before_anything_starts(bench: Bench) -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", bench.port))
-        other.listen()
-        with pytest.raises(Problem, match=f"port {bench.port} is taken .* --port"):
-            bench.up()
+    taken = pytest.raises(Problem, match=f"port {bench.port} is taken .* --port")
+    with socket.create_server(("127.0.0.1", bench.port)), taken:
+        bench.up()
     assert not any(p.pid for p in bench.cluster().everything)
     assert bench.up(namespace="another").namespace == "another"  # nothing of the failed start is kept
 
@@ -260,5 +257,5 @@ def test_in_the_foreground_it_tells_who_dies_and_ends_when_all_is_stopped(
     wait_until(lambda: bool(said))
     assert said[0].startswith("node-1 ended")
     bench.down()
-    stay.join(10)
+    stay.join(60)
     assert said[1:] == ["the cluster was stopped by another command"]
