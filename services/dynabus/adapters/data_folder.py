@@ -14,6 +14,7 @@ from io import BufferedRandom
 from pathlib import Path
 
 from dynabus.adapters.clock import new_incarnation
+from dynabus.adapters.volume import with_remedy
 from dynabus.core.ids import Incarnation, PartitionId
 
 FORMAT_VERSION = 1
@@ -37,7 +38,7 @@ class DataFolder:
             self._take(self._lock)
             self._check_format()
         except OSError as error:
-            raise DataFolderError(f"cannot use the data folder {path}: {error}") from error
+            raise DataFolderError(f"cannot use the data folder {path}: {with_remedy(error, path)}") from error
 
     def _take(self, file: BufferedRandom) -> None:
         try:
@@ -67,7 +68,7 @@ class DataFolder:
             incarnation = max(self.former + 1, new_incarnation())
             _write_synced(file, f"{incarnation}\n")
         except (OSError, ValueError) as error:
-            raise DataFolderError(f"cannot read or write {file}: {error}") from error
+            raise DataFolderError(f"cannot read or write {file}: {with_remedy(error, self.path)}") from error
         return Incarnation(incarnation)
 
     def replica(self, partition: PartitionId) -> Path:

@@ -30,6 +30,7 @@ import lmdb
 from dynabus.adapters.lmdb import directory
 from dynabus.adapters.lmdb.errors import StoreError
 from dynabus.adapters.lmdb.layers import LayeredRows
+from dynabus.adapters.volume import with_remedy
 
 MAP_BYTES = 32 << 30
 """Virtual size of the map: more than a partition ever holds (10 GB, and copy-on-write slack). It costs address
@@ -64,7 +65,7 @@ class LmdbStore:
                 directory.mark(path, state, self._boot)
             self._begin()
         except (lmdb.Error, OSError) as error:
-            raise StoreError(f"{path}: {error}") from error
+            raise StoreError(f"{path}: {with_remedy(error, path)}") from error
 
     def _open(self, sync: bool) -> None:
         self._env = lmdb.open(
@@ -209,4 +210,4 @@ class LmdbStore:
         """LMDB's transaction is not usable after an error; drop it, so that nothing half done is committed."""
         with suppress(lmdb.Error):
             self._txn.abort()
-        raise StoreError(f"{self._path}: {error}") from error
+        raise StoreError(f"{self._path}: {with_remedy(error, self._path)}") from error
