@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
+import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +18,9 @@ from testcontainers.compose import DockerCompose
 from tests.integration.cluster import client, free_port, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
+ENGINE_S = 10
+"""An engine says at once that it is there."""
+
 HEALTHY_S = 60
 """A service is healthy seconds after its start; on a machine that does other things at the same time later."""
 
@@ -165,11 +168,11 @@ def running(folder: Path, *env_files: str) -> Iterator[Stack]:
 
 def engine_answers() -> str | None:
     """None where containers can be run with compose, else why not."""
-    try:
-        with contextlib.closing(docker.from_env(timeout=10)) as engine:
-            engine.ping()
-    except docker.errors.DockerException as error:
-        return f"no container engine answers: {str(error).splitlines()[0][:100]}"
-    if os.system("docker compose version >/dev/null 2>&1"):
-        return "the docker command has no compose"
+    for command in (["docker", "version", "--format", "{{.Server.Version}}"], ["docker", "compose", "version"]):
+        try:
+            asked = subprocess.run(command, capture_output=True, text=True, timeout=ENGINE_S)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"no container engine answers: {error}"
+        if asked.returncode:
+            return f"no container engine answers: {(asked.stderr or asked.stdout).strip().splitlines()[-1]}"
     return None
