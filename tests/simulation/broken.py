@@ -358,7 +358,7 @@ def place_waits_for_a_claim() -> Patches:
 
 @broken("I6", "the place loses sequence and chain, and adopts those of the first record it meets")
 def place_loses_sequence_and_chain() -> Patches:
-    real = replica_module.fold
+    real = fold_module.fold
 
     def fold(place: Place, record: Record, bodies: Bodies) -> tuple[Place, Verdict]:
         if place.next_sequence < 0 and record.intact:

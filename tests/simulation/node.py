@@ -194,9 +194,11 @@ class Node:
             node, incarnation, said, next_offset, able = fields
             self.replica.hear(node, incarnation, said, Peer(incarnation, next_offset, now_ms, able), now_ms)
         elif kind == "question":
-            self.replica.question(*fields, now_ms)
+            node, incarnation, term, nonce = fields
+            self.replica.question(node, incarnation, term, nonce, now_ms)
         else:
-            self.replica.answer(*fields, now_ms)
+            nonce, hears_leader, better = fields
+            self.replica.answer(nonce, hears_leader, better, now_ms)
 
     # -- effects ----------------------------------------------------------------------------------------------
 

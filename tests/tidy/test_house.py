@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from dynabus.core.operations.registry import routes
+
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_MODULE_LINES = 350
 LONGEST_TEST_LINES = 500
@@ -97,3 +99,10 @@ def test_documents_that_are_named_exist() -> None:
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", ".ci/run"])
 def test_what_a_newcomer_looks_for_is_there(name: str) -> None:
     assert (ROOT / name).read_text().strip()
+
+
+@pytest.mark.parametrize("operation", sorted(routes))
+def test_an_operation_is_one_file_and_one_conformance_file(operation: str) -> None:
+    name = re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
+    assert (ROOT / f"services/dynabus/core/operations/{name}.py").is_file()
+    assert (ROOT / f"tests/conformance/test_{name}.py").is_file()
