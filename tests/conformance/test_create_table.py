@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -135,3 +136,39 @@ def test_names_that_kafka_would_not_take(db: Any, make_table: Callable[..., str]
     assert db.scan(TableName=name, ConsistentRead=True)["Items"] == [{"pk": {"S": name}}]
     assert db.describe_table(TableName=name)["Table"]["TableArn"].endswith(f":table/{name}")
     assert name in db.list_tables()["TableNames"]
+
+
+def test_of_many_creators_one_wins(db: Any, refused: Refused) -> None:
+    """API: ResourceInUseException for the others, whatever their order."""
+    asked = {**GOOD, "TableName": "conformance-contested"}
+
+    def create(_: int) -> str:
+        try:
+            return str(db.create_table(**asked)["TableDescription"]["TableId"])
+        except db.exceptions.ResourceInUseException:
+            return ""
+
+    with ThreadPoolExecutor(6) as pool:
+        made = [table_id for table_id in pool.map(create, range(6)) if table_id]
+    assert len(made) == 1
+    db.get_waiter("table_exists").wait(
+        TableName="conformance-contested", WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+    )
+    assert db.describe_table(TableName="conformance-contested")["Table"]["TableId"] == made[0]
+
+
+def test_a_table_that_is_being_deleted(db: Any, make_table: Callable[..., str], refused: Refused) -> None:
+    """API: it serves no more, and can neither be deleted again nor created anew until it is gone."""
+    name = make_table("conformance-going", ("pk", "S"))
+    db.put_item(TableName=name, Item={"pk": {"S": "a"}})
+    db.delete_table(TableName=name)
+    for call, more in (
+        (db.put_item, {"Item": {"pk": {"S": "b"}}}),
+        (db.get_item, {"Key": {"pk": {"S": "a"}}}),
+        (db.scan, {}),
+    ):
+        assert refused(call, TableName=name, **more)[0] == "ResourceNotFoundException"
+    code, _ = refused(db.delete_table, TableName=name)
+    assert code in ("ResourceInUseException", "ResourceNotFoundException")  # it may be gone by now
+    db.get_waiter("table_not_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    assert name not in db.list_tables()["TableNames"]

@@ -251,3 +251,38 @@ def test_requests_of_the_wrong_shape(
     found = refused(db.put_item, **arguments)
     assert found[0] == code
     assert message is None or found[1] == message
+
+
+def test_a_put_replaces_the_whole_item(db: Any, hash_table: str) -> None:
+    """API."""
+    put(db, hash_table, {"pk": {"S": "whole"}, "old": {"S": "x"}})
+    put(db, hash_table, {"pk": {"S": "whole"}, "new": {"S": "y"}})
+    assert get(db, hash_table, "whole") == {"pk": {"S": "whole"}, "new": {"S": "y"}}
+
+
+def test_a_table_without_local_indexes_has_no_collection_metrics(db: Any, hash_table: str) -> None:
+    """API: ItemCollectionMetrics is of tables with local secondary indexes."""
+    assert put(db, hash_table, {"pk": {"S": "metrics"}}, ReturnItemCollectionMetrics="SIZE") == {}
+    key = {"pk": {"S": "metrics"}}
+    for call in (db.update_item, db.delete_item):
+        answer = call(TableName=hash_table, Key=key, ReturnItemCollectionMetrics="SIZE")
+        assert set(answer) == {"ResponseMetadata"}
+
+
+def test_empty_text_and_bytes_are_values(db: Any, hash_table: str) -> None:
+    """developerguide/HowItWorks.NamingRulesDataTypes: but for keys and for sets."""
+    item = {"pk": {"S": "empty"}, "s": {"S": ""}, "b": {"B": b""}, "l": {"L": []}, "m": {"M": {}}}
+    put(db, hash_table, item)
+    assert get(db, hash_table, "empty") == item
+
+
+def test_names_of_attributes(db: Any, hash_table: str, refused: Refused) -> None:
+    """LIMITS: any UTF-8 of up to 64 KB, but not none."""
+    item = {"pk": {"S": "names"}, "x" * 65535: {"S": "long"}, "\U0001f600 é.#:": {"S": "odd"}, " ": {"S": "blank"}}
+    put(db, hash_table, item)
+    assert get(db, hash_table, "names") == item
+    code, _ = refused(db.put_item, TableName=hash_table, Item={"pk": {"S": "names"}, "": {"S": "x"}})
+    assert code == VALIDATION
+    code, _ = refused(db.put_item, TableName=hash_table, Item={"pk": {"S": "names"}, "x" * 65536: {"S": "x"}})
+    assert code == VALIDATION
+    assert get(db, hash_table, "names") == item

@@ -1,6 +1,7 @@
 """Pages: what Query and Scan share. A page ends at 1 MB of items looked at, at the Limit, or at the range's end.
 
-Filters do not count: 1 MB and Limit are measured before them.
+Filters do not count: 1 MB and Limit are measured before them. LastEvaluatedKey is answered exactly if one of the two
+ended the page, whether or not anything follows, so that the last page may be empty; DynamoDB promises no more.
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.Pagination.html
 """
 
