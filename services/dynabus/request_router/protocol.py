@@ -1,14 +1,53 @@
-"""uvicorn's HTTP/1.1 protocol, made patient with half-closed clients and impatient with slow ones."""
+"""uvicorn's HTTP/1.1 protocol: patient with half-closed clients, impatient with slow ones, one packet per answer."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_TIMEOUT_S = 20.0
 """For the head of a request, from its first byte (or from the connection) on: SDKs send it in one packet."""
+
+
+HEAD_END = b"\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100"
+"""The one head that nothing follows: the client waits for it."""
+
+
+class WholeAnswers:
+    """A transport that keeps the head of an answer until its body comes, and sends both in one system call.
+
+    uvicorn writes them apart, and uvloop sends each at once: a system call more for us, and for the client a packet
+    that it must wake up for and can do nothing with.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head + data)
+        elif data.endswith(HEAD_END) and not data.startswith(CONTINUE):
+            self._head = data
+        else:
+            self._transport.write(data)
+
+    def release(self) -> None:
+        """The answer is complete: send its head if it had no body."""
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.write(head)
+
+    def close(self) -> None:
+        self.release()
+        self._transport.close()
 
 
 class Protocol(HttpToolsProtocol):
@@ -19,7 +58,8 @@ class Protocol(HttpToolsProtocol):
         self._head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
-        super().connection_made(transport)
+        self._answers = WholeAnswers(transport)
+        super().connection_made(cast("asyncio.Transport", self._answers))
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -35,6 +75,11 @@ class Protocol(HttpToolsProtocol):
         """The head is whole; the body has a time limit of its own."""
         self._head_came()
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        """The answer was written, if it had a body."""
+        self._answers.release()
+        super().on_response_complete()
 
     def eof_received(self) -> bool | None:  # type: ignore[override] # uvicorn always closes
         """The client sends no more. If its request is whole it still gets its answer; else the connection ends."""

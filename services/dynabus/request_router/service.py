@@ -158,7 +158,8 @@ class Router:
 
     def _send(self, send: Send) -> None:
         bus = self._bus
-        assert bus is not None and self._loop is not None
+        assert bus is not None
+        assert self._loop is not None
         common = {
             "asker": self.settings.name,
             "incarnation": self.incarnation,

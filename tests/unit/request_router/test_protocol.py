@@ -6,13 +6,13 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import uvicorn
 
 from dynabus.request_router import protocol
-from dynabus.request_router.protocol import Protocol
+from dynabus.request_router.protocol import Protocol, WholeAnswers
 
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
 
@@ -107,3 +107,63 @@ def test_the_limit_is_for_heads_only(server: Server, monkeypatch: pytest.MonkeyP
         connection.sendall(HEAD + b"Connection: close\r\n\r\n{}")
         threading.Timer(0.3, server.go.set).start()
         assert everything(connection).endswith(b"ok")
+
+
+class Wire:
+    """A transport that remembers its writes."""
+
+    def __init__(self) -> None:
+        self.writes: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        self.writes.append(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def whole_answers() -> tuple[Wire, WholeAnswers]:
+    wire = Wire()
+    return wire, WholeAnswers(cast("asyncio.Transport", wire))
+
+
+def test_an_answer_leaves_in_one_write() -> None:
+    wire, answers = whole_answers()
+    for body in (b"{}", b"ends like a head\r\n\r\n"):
+        answers.write(b"HTTP/1.1 200 OK\r\na: b\r\n\r\n")
+        answers.write(body)
+    assert wire.writes == [
+        b"HTTP/1.1 200 OK\r\na: b\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\na: b\r\n\r\nends like a head\r\n\r\n",
+    ]
+
+
+def test_a_head_without_body_leaves_when_the_answer_is_complete() -> None:
+    wire, answers = whole_answers()
+    answers.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    assert wire.writes == []
+    answers.release()
+    answers.release()
+    assert wire.writes == [b"HTTP/1.1 200 OK\r\n\r\n"]
+
+
+def test_a_connection_that_closes_sends_what_it_has_first() -> None:
+    wire, answers = whole_answers()
+    answers.write(b"HTTP/1.1 500 Internal Server Error\r\n\r\n")
+    answers.close()
+    assert wire.writes == [b"HTTP/1.1 500 Internal Server Error\r\n\r\n"]
+    assert wire.closed
+
+
+def test_the_client_that_waits_for_continue_gets_it_at_once() -> None:
+    wire, answers = whole_answers()
+    answers.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    assert wire.writes == [b"HTTP/1.1 100 Continue\r\n\r\n"]
+
+
+def test_a_head_request_is_answered(server: Server) -> None:
+    server.go.set()
+    with server.connect() as client:
+        client.sendall(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert client.recv(1000).endswith(b"\r\n\r\n")
