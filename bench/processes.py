@@ -24,6 +24,19 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
 
+def thread_cpu_s(pid: int) -> list[tuple[str, float]]:
+    """The same for each of its threads, with the thread's name. A thread that ends meanwhile is left out."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            head, _, tail = (task / "stat").read_text().rpartition(")")
+        except OSError:
+            continue
+        fields = tail.split()
+        found.append((head.partition("(")[2], (int(fields[11]) + int(fields[12])) / _TICKS_PER_S))
+    return found
+
+
 def private_mb(pid: int) -> float:
     """Memory that is the process's own: private and written to. Pages of mapped files that the kernel may drop at
     any time (LMDB's, programs') are not among it."""

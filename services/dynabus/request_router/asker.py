@@ -167,7 +167,7 @@ class Asker:
         partition = table.partition_of(call.route)
         asking.partition = partition["number"]
         asking.target = target or self._target(call, table.id, partition, asking.tries, now_ms)
-        parts = [_part(each, table.id, partition) for each in asking.calls]
+        parts = [request_part(each, table.id, partition) for each in asking.calls]
         self._send(Send(asking.target, asking.counter, budget_ms, parts, None))
 
     def _target(self, call: Call, log: str, partition: PartitionMetadata, tries: int, now_ms: float) -> str:
@@ -182,7 +182,8 @@ class Asker:
         return led[1]
 
 
-def _part(call: Call, log: str, partition: PartitionMetadata) -> RequestPart:
+def request_part(call: Call, log: str, partition: PartitionMetadata) -> RequestPart:
+    """One call as it travels."""
     return {
         "operation": call.code,
         "log": log,
