@@ -76,9 +76,10 @@ class Asker:
         choose: Callable[[list[str]], str],
         resend_ms: float,
         most: int,
+        bytes_most: int = BYTES_MOST,
     ) -> None:
         self._view, self._send, self._choose = view, send, choose
-        self._resend_ms, self._most = resend_ms, most
+        self._resend_ms, self._most, self._bytes_most = resend_ms, most, bytes_most
         self._under_way: dict[int, Asking] = {}
         self._bytes = 0
         self._counter = 0
@@ -93,7 +94,7 @@ class Asker:
 
     def ask(self, asking: Asking, now_ms: float) -> None:
         """Begin. Raises ApiError (throttling) where too much is under way."""
-        if len(self._under_way) >= self._most or self._bytes + asking.size > BYTES_MOST:
+        if len(self._under_way) >= self._most or self._bytes + asking.size > self._bytes_most:
             raise ApiError(
                 CORAL_AVAILABILITY + "ThrottlingException", "Rate of requests exceeds the allowed throughput."
             )

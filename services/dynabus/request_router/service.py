@@ -11,12 +11,13 @@ import orjson
 
 from dynabus.adapters.clock import monotonic_ms, new_incarnation
 from dynabus.adapters.logs import logger
+from dynabus.adapters.memory_limit import LIMIT_FILES, memory_limit_bytes
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.messages import ReplyPart
 from dynabus.core.operations.calls import Call, Context, Control
 from dynabus.core.operations.registry import routes
 from dynabus.core.topics import MESSAGE_LIMIT_BYTES, Topics
-from dynabus.request_router.asker import Asker, Asking, Send
+from dynabus.request_router.asker import BYTES_MOST, Asker, Asking, Send
 from dynabus.request_router.bus import Batch, Bus
 from dynabus.request_router.config import RouterSettings
 from dynabus.request_router.metrics import Metrics
@@ -31,6 +32,17 @@ TABLE_SEEN_S = 1.0
 """After CreateTable and DeleteTable the router waits so long to see it itself, so that the client does too."""
 
 
+MEMORY_SHARE = 8
+"""Of a container's memory limit the items under way get one part in so many: each is there as the body that came,
+parsed, encoded, and in Kafka's queue, and what is no item needs room too."""
+
+
+def bytes_most() -> int:
+    """How many bytes of items may be under way at once."""
+    limit = memory_limit_bytes(LIMIT_FILES)
+    return BYTES_MOST if limit is None else min(BYTES_MOST, limit // MEMORY_SHARE)
+
+
 class Router:
     """One request router. Everything but `Bus` runs in the event loop."""
 
@@ -39,7 +51,9 @@ class Router:
         self.topics = Topics(settings.namespace)
         self.view = ClusterView()
         self.incarnation = new_incarnation()
-        self.asker = Asker(self.view, self._send, random.choice, settings.resend_ms, settings.in_flight_most)
+        self.asker = Asker(
+            self.view, self._send, random.choice, settings.resend_ms, settings.in_flight_most, bytes_most()
+        )
         self.metrics = Metrics(self._counts, self._gauges)
         self._context = Context(self.view, settings.region, settings.account)
         self._bus: Bus | None = None

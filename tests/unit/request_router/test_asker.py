@@ -13,7 +13,6 @@ from dynabus.core.cluster_view import ClusterView, Table
 from dynabus.core.errors import ApiError
 from dynabus.core.messages import Reply, ReplyPart, ReplyStatus
 from dynabus.core.operations.calls import Call, Code, Control
-from dynabus.request_router import asker
 from dynabus.request_router.asker import Asker, Asking, Send
 
 LOG = "a" * 32
@@ -61,9 +60,9 @@ class Desk:
         self.view, self.loop = found, loop
         self.sent: list[Send] = []
         self.chosen: list[list[str]] = []
-        self.asker = Asker(found, self.sent.append, self._choose, RESEND_MS, most)
+        self.asker = Asker(found, self.sent.append, self.choose, RESEND_MS, most)
 
-    def _choose(self, nodes: list[str]) -> str:
+    def choose(self, nodes: list[str]) -> str:
         self.chosen.append(nodes)
         return nodes[-1]
 
@@ -217,8 +216,8 @@ def big(desk: Desk, size: int) -> Call:
     return desk.call()._replace(value=b"x" * size)
 
 
-def test_bytes_under_way_are_bounded_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asker, "BYTES_MOST", 1000)
+def test_bytes_under_way_are_bounded_too(desk: Desk) -> None:
+    desk.asker = Asker(desk.view, desk.sent.append, desk.choose, RESEND_MS, 10, bytes_most=1000)
     desk.ask(big(desk, 600))
     with pytest.raises(ApiError):
         desk.ask(big(desk, 401))

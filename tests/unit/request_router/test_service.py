@@ -10,6 +10,7 @@ from tests.unit.request_router.test_asker import view
 
 from dynabus.core.operations.calls import Call, Code
 from dynabus.request_router import service
+from dynabus.request_router.asker import BYTES_MOST
 from dynabus.request_router.config import RouterSettings
 from dynabus.request_router.service import Router, grouped
 
@@ -54,3 +55,11 @@ def test_metrics_count_by_operation_and_status() -> None:
     assert 'dynabus_router_latency_seconds_bucket{le="+Inf",operation="PutItem"} 3.0' in text
     assert "dynabus_router_in_flight 0.0" in text
     assert "dynabus_router_sent_again_total 0.0" in text
+
+
+@pytest.mark.parametrize(("limit", "most"), [(None, BYTES_MOST), (256 << 20, 32 << 20), (64 << 30, BYTES_MOST)])
+def test_items_under_way_fit_into_the_containers_memory(
+    limit: int | None, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "memory_limit_bytes", lambda _: limit)
+    assert service.bytes_most() == most
