@@ -134,7 +134,7 @@ class Stack:
 
 
 def _last_words(container: Container) -> str:
-    state, logs = container.attrs["State"], container.logs(tail=12)
+    state, logs = container.attrs["State"], container.logs(tail=30)
     return f"--- {container.name}: {state['Status']}, exit code {state['ExitCode']}\n{logs.decode(errors='replace')}"
 
 

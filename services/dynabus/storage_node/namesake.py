@@ -20,6 +20,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from dynabus.adapters.clock import monotonic_ms
 from dynabus.adapters.codec import UndecodableMessage, decode
 from dynabus.adapters.kafka.settings import KafkaSettings
+from dynabus.adapters.logs import kafka_logger
 from dynabus.core.ids import Incarnation, Writer
 from dynabus.core.messages import Heartbeat
 
@@ -54,7 +55,7 @@ def check_free(kafka: KafkaSettings, topic: str, me: Writer, former: Incarnation
 
     `former`: the last run of this data folder, 0 without one. `silence_ms`: how long a live node may be silent.
     """
-    consumer = Consumer(kafka.log_reader(partition_eof=True))
+    consumer = Consumer(kafka.log_reader(partition_eof=True), logger=kafka_logger())
     try:
         low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=CALL_TIMEOUT_S)
         consumer.assign([TopicPartition(topic, 0, max(low, high - LOOK_BACK))])
