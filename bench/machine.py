@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import time
 from pathlib import Path
 
 import confluent_kafka
@@ -23,9 +24,21 @@ def machine() -> dict[str, str]:
         "Python": platform.python_version(),
         "librdkafka": confluent_kafka.libversion()[0],
         "Kafka": KAFKA_VERSION,
-        # Above a few tenths somebody else is at work here, and the figures are worth less.
-        "load before": f"{os.getloadavg()[0]:.1f}",
     }
+
+
+def busy_percent(seconds: float = 0.5) -> float:
+    """How much of all cores others use, when nothing of ours runs. Above a few percent figures are worth less."""
+    before, idle_before = _cpu_ticks()
+    time.sleep(seconds)
+    after, idle_after = _cpu_ticks()
+    return round(100 * (1 - (idle_after - idle_before) / max(1, after - before)), 1)
+
+
+def _cpu_ticks() -> tuple[int, int]:
+    """All, and idle or waiting for a disk, since the machine started."""
+    ticks = [int(each) for each in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return sum(ticks), ticks[3] + ticks[4]
 
 
 def _field(path: str, name: str) -> str | None:

@@ -43,6 +43,7 @@ def _conditions(results: Results) -> str:
     on = ", ".join(f"{name} {value}" for name, value in results.machine.items())
     ceilings = ", ".join(f"{each.ops_per_s:,.0f}/s at {at}" for at, each in results.ceilings.items())
     versions = [f"- {name}: {subject.version}" for name, subject in results.subjects.items()]
+    busy = [f"{name} {percent:.0f} %" for name, percent in results.busy_percent.items()]
     notes = [f"- **{part}: left out or cut short: {note}**" for part, note in results.notes.items()]
     return "\n".join(
         [
@@ -50,6 +51,8 @@ def _conditions(results: Results) -> str:
             "",
             f"Load generator: {results.generator}; against a server that does nothing it reaches {ceilings} "
             "connections.",
+            "",
+            f"Cores busy with other things just before each: {', '.join(busy) or 'not measured'}.",
             "",
             *versions,
             *notes,

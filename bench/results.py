@@ -24,9 +24,10 @@ class Subject:
 
 @dataclass(slots=True)
 class Results:
-    """`machine`: what it ran on. `ceilings`: the generator against a responder that does nothing, by concurrency.
-    `notes`: what went wrong, by part. `latency`: the alternating rounds at concurrency 1. Lists of seconds hold one
-    figure for each try. `extent`: empty for a whole run, else `quick` or `part`."""
+    """`machine`: what it ran on. `extent`: empty for a whole run, else `quick` or `part`. `ceilings`: the generator
+    against a responder that does nothing, by concurrency. `busy_percent`: of all cores, by others, just before a part
+    began. `notes`: what went wrong, by part. `latency`: the alternating rounds at concurrency 1. Lists of seconds hold
+    one figure for each try."""
 
     started: str
     commit: str
@@ -36,6 +37,7 @@ class Results:
     extent: str = ""
     ceilings: dict[Concurrency, Measured] = field(default_factory=dict)
     subjects: dict[str, Subject] = field(default_factory=dict)
+    busy_percent: dict[str, float] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     latency: dict[str, Measured] = field(default_factory=dict)
     recovery_s: dict[str, list[float]] = field(default_factory=dict)

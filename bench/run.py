@@ -16,7 +16,7 @@ from bench import latency, lifecycle, workload
 from bench.figures import Measured
 from bench.floor import Floor
 from bench.generator import Generator, GeneratorError
-from bench.machine import commit, machine
+from bench.machine import busy_percent, commit, machine
 from bench.peers import UnavailableError, install, serving
 from bench.results import FLOOR, OURS, Results, Subject
 from bench.wire import RefusedError
@@ -79,6 +79,7 @@ class _Bench:
         """What runs on our cluster, the floor's broker among it."""
         arguments = throttling_arguments()
         steps = {FLOOR: self._floor, OURS: self._ours, LATENCY: self._latency, LIFECYCLE: self._lifecycle}
+        self._results.busy_percent[OURS] = busy_percent()
         with running(folder, *arguments) as cluster:
             for part, step in steps.items():
                 if part in self._plan.parts:
@@ -90,6 +91,7 @@ class _Bench:
     def peer(self, name: str) -> None:
         with self._noting(name):
             subject = self._results.subjects[name] = Subject(install(name))
+            self._results.busy_percent[name] = busy_percent()
             with serving(name) as port:
                 self._load(port, subject)
 

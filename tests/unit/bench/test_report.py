@@ -32,6 +32,7 @@ def results() -> Results:
         ),
         "moto": Subject("5", {"put": {32: figures(400)}, "get": {32: figures(900)}}),
     }
+    found.busy_percent = {"dynabus": 1.2, "moto": 40.4}
     found.notes = {"ministack": "npm is not installed"}
     found.latency = {name: figures(1, p50_ms) for name, p50_ms in {"2 hops": 0.4, "get": 0.5, "put": 1.4}.items()}
     found.start_up_s, found.recovery_s = [4.5], {"put": [3.25]}
@@ -84,6 +85,7 @@ def test_report_holds_every_figure_and_every_note(results: Results) -> None:
         "ministack: left out or cut short: npm is not installed",
         "| kill -9 of a leader until the first put | 3.25 |",
         "40,000/s at 32",
+        "just before each: dynabus 1 %, moto 40 %.",
     ):
         assert part in text
 
