@@ -26,7 +26,7 @@ class Subject:
 class Results:
     """`machine`: what it ran on. `extent`: empty for a whole run, else `quick` or `part`. `ceilings`: the generator
     against a responder that does nothing, by concurrency. `busy_percent`: of all cores, by others, just before a part
-    began. `notes`: what went wrong, by part. `latency`: the alternating rounds at concurrency 1. Lists of seconds hold
+    began. `notes`: what went wrong, by part. `latency`: alternating rounds at concurrency 1. Lists of seconds hold
     one figure for each try."""
 
     started: str
