@@ -123,6 +123,7 @@ class Start:
                 attempt()
                 return
             except (KafkaException, TopicError) as error:
-                logger().warning("not yet", waiting=stage, kafka=self._settings.kafka, reason=str(error))
+                reason = error.args[0].str() if isinstance(error, KafkaException) else str(error)
+                logger().warning("not yet", waiting=stage, kafka=self._settings.kafka, reason=reason)
             time.sleep(RETRY_S)
         raise Stopped
