@@ -75,9 +75,11 @@ def _serve(settings: AutoAdminSettings) -> int:
     server = OpsServer(settings.ops_host, settings.ops_port, Checks(readiness=life.readiness))
     me = Writer(NodeName(settings.name), folder.next_incarnation())
     topics = Topics(settings.namespace)
-    kafka = TopicAdmin(settings.kafka_settings())
     while not life.stopped and life.admin is None:
         try:
+            # A new client at every attempt: one that a starting broker told of no brokers never finds any
+            # (librdkafka's issue 5301).
+            kafka = TopicAdmin(settings.kafka_settings())
             for warning in kafka.ensure(list(topics.shared())):
                 logger().warning("kafka", warning=warning)
             life.admin = connect(settings, me, kafka)

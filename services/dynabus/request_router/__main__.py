@@ -84,10 +84,11 @@ def _await_topics(settings: RouterSettings) -> None:
     """Return once Kafka has what a router needs, however long it takes. Raises KafkaConfigError, UnsafeKafka."""
     topics = Topics(settings.namespace)
     wanted = [topics.metadata(), topics.heartbeats(), topics.control(), topics.replies(settings.name)]
-    kafka = TopicAdmin(settings.kafka_settings())
     while True:
         try:
-            for warning in kafka.ensure(wanted):
+            # A new client at every attempt: one that a starting broker told of no brokers never finds any
+            # (librdkafka's issue 5301).
+            for warning in TopicAdmin(settings.kafka_settings()).ensure(wanted):
                 logger().warning("kafka", warning=warning)
             return
         except TopicError as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from confluent_kafka import KafkaException
 
@@ -40,6 +41,8 @@ RETRY_S = 0.25
 NONCE_BITS = 62
 """Of claims and questions: never twice, and it fits Avro's signed long."""
 
+T = TypeVar("T")
+
 
 class Stopped(Exception):
     """The process was asked to end before it had begun."""
@@ -66,8 +69,7 @@ class Start:
         settings, kafka = self._settings, self._settings.kafka_settings()
         files = FileLimit()
         me = Writer(NodeName(settings.name), folder.next_incarnation())
-        admin = TopicAdmin(kafka)
-        self._persist("waiting for Kafka", lambda: self._ensure_topics(admin))
+        admin = self._persist("waiting for Kafka", lambda: self._ensure_topics(kafka))
         self._persist("is the name free", lambda: self._check_name(kafka, me, folder))
         readers = Readers(kafka)
         lookups = Lookups(admin, readers)
@@ -98,11 +100,14 @@ class Start:
         logger().info("started", incarnation=me.incarnation, zone=settings.zone)
         return node
 
-    def _ensure_topics(self, admin: TopicAdmin) -> None:
-        topics = self._topics
+    def _ensure_topics(self, kafka: KafkaSettings) -> TopicAdmin:
+        """A new client at every attempt: one that a starting broker told of no brokers never finds any (librdkafka's
+        issue 5301)."""
+        admin, topics = TopicAdmin(kafka), self._topics
         inbox = topics.requests(NodeName(self._settings.name))
         for warning in admin.ensure([topics.heartbeats(), topics.metadata(), inbox]):
             logger().warning("kafka", warning=warning)
+        return admin
 
     def _check_name(self, kafka: KafkaSettings, me: Writer, folder: DataFolder) -> None:
         silence_ms = self._settings.heartbeat_ms * self._settings.missed
@@ -115,13 +120,12 @@ class Start:
             node.intake.learn(message, monotonic_ns() / 1e6)
         readers.start_at(topic, next_offset)
 
-    def _persist(self, stage: str, attempt: Callable[[], object]) -> None:
-        """Try until it succeeds."""
+    def _persist(self, stage: str, attempt: Callable[[], T]) -> T:
+        """Try until it succeeds; what it then returns. Raises Stopped."""
         self.stage = stage
         while not self.stopped:
             try:
-                attempt()
-                return
+                return attempt()
             except (KafkaException, TopicError) as error:
                 reason = error.args[0].str() if isinstance(error, KafkaException) else str(error)
                 logger().warning("not yet", waiting=stage, kafka=self._settings.kafka, reason=reason)
