@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dynabus.adapters.data_folder import DataFolder, DataFolderError
 from dynabus.adapters.kafka.settings import KafkaConfigError
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
-from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
+from dynabus.adapters.kafka.topics import TopicError, reach_kafka
 from dynabus.adapters.logs import configure_logs, logger
 from dynabus.adapters.memory_limit import MemoryLimitError, check_memory
 from dynabus.adapters.ops_server import Checks, OpsServer
@@ -77,9 +77,7 @@ def _serve(settings: AutoAdminSettings) -> int:
     topics = Topics(settings.namespace)
     while not life.stopped and life.admin is None:
         try:
-            # A new client at every attempt: one that a starting broker told of no brokers never finds any
-            # (librdkafka's issue 5301).
-            kafka = TopicAdmin(settings.kafka_settings())
+            kafka = reach_kafka(settings.kafka_settings())
             for warning in kafka.ensure(list(topics.shared())):
                 logger().warning("kafka", warning=warning)
             life.admin = connect(settings, me, kafka)

@@ -19,7 +19,7 @@ from prometheus_client import REGISTRY
 
 from dynabus.adapters.kafka.settings import KafkaConfigError
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
-from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
+from dynabus.adapters.kafka.topics import TopicError, reach_kafka
 from dynabus.adapters.logs import configure_logs, logger
 from dynabus.adapters.memory_limit import MemoryLimitError, check_memory
 from dynabus.adapters.ops_server import Checks, OpsServer
@@ -86,9 +86,7 @@ def _await_topics(settings: RouterSettings) -> None:
     wanted = [topics.metadata(), topics.heartbeats(), topics.control(), topics.replies(settings.name)]
     while True:
         try:
-            # A new client at every attempt: one that a starting broker told of no brokers never finds any
-            # (librdkafka's issue 5301).
-            for warning in TopicAdmin(settings.kafka_settings()).ensure(wanted):
+            for warning in reach_kafka(settings.kafka_settings()).ensure(wanted):
                 logger().warning("kafka", warning=warning)
             return
         except TopicError as error:

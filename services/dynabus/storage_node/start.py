@@ -18,7 +18,7 @@ from dynabus.adapters.clock import monotonic_ns
 from dynabus.adapters.data_folder import DataFolder
 from dynabus.adapters.kafka.log_producer import LogProducer
 from dynabus.adapters.kafka.settings import KafkaSettings
-from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
+from dynabus.adapters.kafka.topics import TopicAdmin, TopicError, reach_kafka
 from dynabus.adapters.log_codec import AvroBodies
 from dynabus.adapters.logs import logger
 from dynabus.core.ids import NodeName, Writer
@@ -101,9 +101,7 @@ class Start:
         return node
 
     def _ensure_topics(self, kafka: KafkaSettings) -> TopicAdmin:
-        """A new client at every attempt: one that a starting broker told of no brokers never finds any (librdkafka's
-        issue 5301)."""
-        admin, topics = TopicAdmin(kafka), self._topics
+        admin, topics = reach_kafka(kafka), self._topics
         inbox = topics.requests(NodeName(self._settings.name))
         for warning in admin.ensure([topics.heartbeats(), topics.metadata(), inbox]):
             logger().warning("kafka", warning=warning)

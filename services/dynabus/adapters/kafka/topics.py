@@ -33,6 +33,9 @@ MOCK_PARTITIONS = 4
 
 MOCK_CLUSTER_PREFIX = "mockCluster"
 CALL_TIMEOUT_S = 10.0
+REACH_TIMEOUT_S = 3.0
+"""A broker answers in milliseconds, a far one with TLS in tenths of a second; see `reach_kafka`."""
+
 LEADER_TIMEOUT_S = 15.0
 LEADER_POLL_S = 0.01
 
@@ -206,6 +209,17 @@ class TopicAdmin:
             with _as_topic_error(ignore):
                 results[key] = future.result(timeout=CALL_TIMEOUT_S)
         return results
+
+
+def reach_kafka(settings: KafkaSettings) -> TopicAdmin:
+    """A client that has found Kafka. Raises TopicError; whoever waits for Kafka then asks for another one.
+
+    Another one, because a client that a starting broker told of no brokers never finds any (librdkafka's issue
+    5301), and soon, because such a one looks like any other that waits.
+    """
+    admin = TopicAdmin(settings)
+    admin.cluster(REACH_TIMEOUT_S)
+    return admin
 
 
 @contextmanager
