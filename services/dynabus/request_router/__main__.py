@@ -17,6 +17,7 @@ import uvicorn
 import uvloop
 from prometheus_client import REGISTRY
 
+from dynabus.adapters.garbage import settle
 from dynabus.adapters.kafka.settings import KafkaConfigError
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.kafka.topics import TopicError, reach_kafka
@@ -135,6 +136,7 @@ async def _serve(settings: RouterSettings, life: Life, ops: OpsServer) -> int:
     # uvicorn raises a signal that stopped it once more: it may not end the process before the bus is closed.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
+    settle()
     try:
         await server.serve()
     finally:

@@ -7,12 +7,12 @@
 
 from __future__ import annotations
 
-import gc
 import signal
 import sys
 from collections.abc import Sequence
 
 from dynabus.adapters.data_folder import DataFolder, DataFolderError
+from dynabus.adapters.garbage import settle
 from dynabus.adapters.kafka.settings import KafkaConfigError
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.logs import configure_logs, logger
@@ -70,9 +70,7 @@ def serve(settings: StorageNodeSettings, operations: Operations) -> int:
     try:
         node = start.build(folder)
         ops.begin(node)
-        # What exists now lives as long as the process; the collector need not look at it again and again.
-        gc.collect()
-        gc.freeze()
+        settle()
         node.run()
     except Stopped:
         pass

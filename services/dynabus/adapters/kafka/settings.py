@@ -70,6 +70,10 @@ PRODUCER: Properties = {
 
 REQUEST_PRODUCER: Properties = {
     **PRODUCER,
+    # Group commit: what comes up while one request is under way leaves as one after it, at no cost to a lone
+    # message. There are few topics to wait for each other here; a log producer writes to many, and its batches are
+    # made by the node's turns.
+    "max.in.flight.requests.per.connection": 1,
     # A request or a reply older than this has passed its deadline; its asker has re-sent it.
     "message.timeout.ms": 5000,
     "request.timeout.ms": 3000,
