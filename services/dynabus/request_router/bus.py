@@ -1,11 +1,18 @@
 """The router's Kafka side: one producer, and one thread that consumes and hands over whole batches.
 
 The thread polls once and drains what is there; the event loop is woken once per batch, not once per message.
+
+A client that does nothing is replaced: librdkafka believes a broker on its way out that there are no brokers, and
+never looks for one again (its issue 5301). A consumer is replaced when not even a heartbeat came for `SILENT_S`, a
+producer when a message could not be sent within its time. While Kafka itself is away that happens now and then, and
+does no harm: a new consumer reads metadata from the start and the rest from the end, and what a producer still held
+is sent again by whoever waits for it.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -31,6 +38,12 @@ DRAIN_MOST = 1000
 POLL_S = 0.15
 """Below 200 ms the client does not wake up in between by itself."""
 
+SILENT_S = 10.0
+"""Every storage node and auto-admin is heard every 1.5 s."""
+
+UNSENT_S = 5.0
+"""After a message could not be sent the router counts as not ready for so long: others are asked meanwhile."""
+
 Batch = list[tuple[str, Any]]
 
 
@@ -46,25 +59,53 @@ class Bus:
         deliver: Callable[[Batch], None],
         failed: Callable[[], None],
     ) -> None:
-        self._producer = Producer(kafka.request_producer(), logger=kafka_logger())
-        self._consumer = Consumer(kafka.loop_consumer(partition_eof=True), logger=kafka_logger())
+        self._kafka = kafka
         self._metadata = topics.metadata().name
+        self._heartbeats, self._replies = topics.heartbeats().name, topics.replies(name).name
         self._deliver, self._failed = deliver, failed
         self._stop = threading.Event()
         self.loaded = threading.Event()
         self.undecodable = self.dropped = 0
-        self._consumer.assign(
-            [
-                TopicPartition(self._metadata, 0, OFFSET_BEGINNING),
-                TopicPartition(topics.heartbeats().name, 0, OFFSET_END),
-                TopicPartition(topics.replies(name).name, 0, OFFSET_END),
-            ]
-        )
+        self.replaced = 0
+        """Clients that did nothing."""
+        self._stuck = False
+        self._failed_s = -UNSENT_S
+        self._producer = self._make_producer()
+        self._consumer = self._make_consumer()
         self._thread = threading.Thread(target=self._run, name="bus", daemon=True)
         self._outgoing: list[tuple[str, bytes]] = []
 
     def start(self) -> None:
         self._thread.start()
+
+    @property
+    def sends(self) -> bool:
+        """No message failed to be sent lately."""
+        return time.monotonic() - self._failed_s > UNSENT_S
+
+    def _make_producer(self) -> Producer:
+        own: dict[str, Any] = {
+            "delivery.report.only.error": True,
+            "on_delivery": self._undelivered,
+            "logger": kafka_logger(),
+        }
+        return Producer({**self._kafka.request_producer(), **own})
+
+    def _make_consumer(self) -> Consumer:
+        consumer = Consumer(self._kafka.loop_consumer(partition_eof=True), logger=kafka_logger())
+        consumer.assign(
+            [
+                TopicPartition(self._metadata, 0, OFFSET_BEGINNING),
+                TopicPartition(self._heartbeats, 0, OFFSET_END),
+                TopicPartition(self._replies, 0, OFFSET_END),
+            ]
+        )
+        return consumer
+
+    def _undelivered(self, error: KafkaError | None, _message: object) -> None:
+        if error is not None:
+            self._stuck = True
+            self._failed_s = time.monotonic()
 
     def add(self, topic: str, kind: str, message: Mapping[str, Any]) -> bool:
         """Collect a message for `send`; true for the first since then."""
@@ -88,8 +129,16 @@ class Bus:
             logger().warning("request not sent", topic=topic, reason=reason, dropped=self.dropped)
 
     def poll(self) -> None:
-        """Let the producer do its bookkeeping."""
+        """Let the producer do its bookkeeping; replace it if it could not send."""
         self._producer.poll(0)
+        if self._stuck:
+            logger().warning("producer replaced: it could not send", unsent=len(self._producer))
+            stuck, self._producer = self._producer, self._make_producer()
+            stuck.purge(blocking=False)
+            self._stuck = False
+            self.replaced += 1
+            _let_go([stuck])
+            del stuck
 
     def close(self) -> None:
         """Stop consuming and send what is queued."""
@@ -107,15 +156,27 @@ class Bus:
             self._failed()
 
     def _consume(self) -> None:
+        heard_s = time.monotonic()
         while not self._stop.is_set():
             first = self._consumer.poll(POLL_S)
             if first is None:
+                if time.monotonic() - heard_s > SILENT_S:
+                    self._replace_consumer()
+                    heard_s = time.monotonic()
                 continue
+            heard_s = time.monotonic()
             batch: Batch = []
             for message in (first, *self._consumer.consume(DRAIN_MOST, timeout=0)):
                 self._take(message, batch)
             if batch:
                 self._deliver(batch)
+
+    def _replace_consumer(self) -> None:
+        logger().warning("consumer replaced: it heard nothing", seconds=SILENT_S)
+        stuck, self._consumer = self._consumer, self._make_consumer()
+        self.replaced += 1
+        _let_go([stuck])
+        del stuck
 
     def _take(self, message: Message, batch: Batch) -> None:
         error = message.error()
@@ -145,3 +206,8 @@ class Bus:
             self._consumer.seek(TopicPartition(topic or "", partition or 0, where))
         elif error.code() not in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
             logger().warning("kafka", topic=message.topic(), reason=error.str())
+
+
+def _let_go(held: list[Producer | Consumer]) -> None:
+    """Destroy clients in a thread of its own: librdkafka may take seconds for one that is cut off."""
+    threading.Thread(target=held.clear, name="let-go", daemon=True).start()

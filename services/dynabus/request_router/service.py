@@ -97,6 +97,8 @@ class Router:
             return "reading metadata"
         if not any(self.view.alive(node, now_ms) for node in self.view.nodes):
             return "no storage node is heard"
+        if not self._bus.sends:
+            return "requests do not reach Kafka"
         if not self.view.hears_admin(now_ms) and not self.view.tables:
             return "auto-admin is not heard"
         return None
@@ -107,6 +109,7 @@ class Router:
             "sent_again": ("Requests sent again, after silence or a redirect", self.asker.resent),
             "undecodable": ("Messages that were skipped", bus.undecodable if bus is not None else 0),
             "dropped": ("Messages that could not be handed to Kafka", bus.dropped if bus is not None else 0),
+            "clients_replaced": ("Kafka clients that did nothing", bus.replaced if bus is not None else 0),
         }
 
     def _gauges(self) -> dict[str, tuple[str, float]]:
