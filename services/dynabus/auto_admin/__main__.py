@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 
 from dynabus.adapters.data_folder import DataFolder, DataFolderError
+from dynabus.adapters.kafka.cut_off import CutOffWatch, end_process
 from dynabus.adapters.kafka.settings import KafkaConfigError
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.kafka.topics import TopicError, reach_kafka
@@ -87,7 +88,11 @@ def _serve(settings: AutoAdminSettings) -> int:
     if life.admin is not None:
         logger().info("started", incarnation=me.incarnation, ops_port=server.port)
         life.admin.stopping = life.stopped
-        life.admin.run()
+        admin = life.admin
+        watch = CutOffWatch(settings.kafka_settings(), lambda: admin.messages, lambda: end_process(PROGRAM))
+        watch.start()
+        admin.run()
+        watch.stop()
     server.close()
     folder.close()
     return 0

@@ -44,7 +44,7 @@ class AutoAdmin:
     """One auto-admin, active or standby."""
 
     def __init__(self, world: World) -> None:
-        self.me, self.stopping = world.me, False
+        self.me, self.stopping, self.messages = world.me, False, 0
         self._world, self._bus, self._now_ms = world, world.bus, world.now_ms
         now_ms, store = world.now_ms(), MemoryStore()
         self.view = ClusterView()
@@ -94,6 +94,7 @@ class AutoAdmin:
         busy = self.tables.busy or self.replica.restless
         turn = self._bus.poll(BUSY_POLL_S if busy else IDLE_POLL_S)
         now_ms = self._now_ms()
+        self.messages += len(turn.records) + len(turn.messages)
         self._read_log(turn, now_ms)
         for kind, message in turn.messages:
             self._take(kind, message, now_ms)

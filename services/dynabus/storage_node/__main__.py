@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from dynabus.adapters.data_folder import DataFolder, DataFolderError
 from dynabus.adapters.garbage import settle
+from dynabus.adapters.kafka.cut_off import CutOffWatch, end_process
 from dynabus.adapters.kafka.settings import KafkaConfigError
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.logs import configure_logs, logger
@@ -71,7 +72,10 @@ def serve(settings: StorageNodeSettings, operations: Operations) -> int:
         node = start.build(folder)
         ops.begin(node)
         settle()
+        watch = CutOffWatch(settings.kafka_settings(), lambda: node.messages, lambda: end_process(PROGRAM))
+        watch.start()
         node.run()
+        watch.stop()
     except Stopped:
         pass
     finally:
