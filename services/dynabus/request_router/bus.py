@@ -107,10 +107,10 @@ class Bus:
             self._stuck = True
             self._failed_s = time.monotonic()
 
-    def add(self, topic: str, kind: str, message: Mapping[str, Any]) -> bool:
-        """Collect a message for `send`; true for the first since then."""
+    def add(self, topic: str, kind: str, message: Mapping[str, Any]) -> int:
+        """Collect a message for `send`; how many are collected now."""
         self._outgoing.append((topic, encode(kind, message)))
-        return len(self._outgoing) == 1
+        return len(self._outgoing)
 
     def send(self) -> None:
         """Hand over what was collected, in one go: librdkafka sends what it finds when it wakes up, and then the

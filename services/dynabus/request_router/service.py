@@ -25,6 +25,13 @@ from dynabus.request_router.metrics import Metrics
 TICK_S = 0.025
 """How exact re-sends are; a tick over an empty map costs nothing."""
 
+BATCHES = 4
+"""Requests are sent to Kafka when they are a quarter of all that are under way: a lone one at once, thirty-two in
+groups of eight. Kafka's work, and everybody's wake-ups, are per batch; four of them keep all processes busy."""
+
+GATHER_S = 0.003
+"""The longest that a request waits for company, if others do not come."""
+
 GROUP_BYTES = MESSAGE_LIMIT_BYTES // 2
 """Of the items in one message; keys and details of a batch are far below the other half."""
 
@@ -59,6 +66,8 @@ class Router:
         self._bus: Bus | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ticker: asyncio.Task[None] | None = None
+        self._sending = False
+        self._gathering: asyncio.TimerHandle | None = None
         self.failed: Callable[[], None] = lambda: None
         """Called in the loop when a part of the router ended by a defect: the process must end too."""
 
@@ -185,12 +194,24 @@ class Router:
         }
         if send.control is not None:
             message = {**common, "operation": send.control.operation, "body": send.control.body}
-            first = bus.add(self.topics.control().name, "control_request", message)
+            collected = bus.add(self.topics.control().name, "control_request", message)
         else:
             topic = f"{self.topics.namespace}.requests.{send.node}"
-            first = bus.add(topic, "request", {**common, "parts": send.parts})
-        if first:
-            self._loop.call_soon(bus.send)
+            collected = bus.add(topic, "request", {**common, "parts": send.parts})
+        if BATCHES * collected >= len(self.asker):
+            if not self._sending:
+                self._sending = True
+                self._loop.call_soon(self._send_collected)
+        elif self._gathering is None:
+            self._gathering = self._loop.call_later(GATHER_S, self._send_collected)
+
+    def _send_collected(self) -> None:
+        self._sending = False
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
+        if self._bus is not None:
+            self._bus.send()
 
     def _deliver(self, batch: Batch) -> None:
         """In the bus thread."""

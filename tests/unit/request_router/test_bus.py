@@ -78,12 +78,12 @@ REQUEST = {"asker": "router-1", "incarnation": 1, "counter": 1, "budget_ms": 100
 
 
 def test_messages_leave_together(running: Bus) -> None:
-    assert running.add("a", "request", REQUEST)
-    assert not running.add("b", "request", REQUEST)
+    assert running.add("a", "request", REQUEST) == 1
+    assert running.add("b", "request", REQUEST) == 2
     assert FakeProducer.made[0].sent == []
     running.send()
     assert [topic for topic, _ in FakeProducer.made[0].sent] == ["a", "b"]
-    assert running.add("a", "request", REQUEST)
+    assert running.add("a", "request", REQUEST) == 1
 
 
 def test_a_producer_that_cannot_send_is_replaced(running: Bus, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
-from tests.unit.request_router.test_asker import view
+from tests.unit.request_router.test_asker import lead, view
 
 from dynabus.core.operations.calls import Call, Code
 from dynabus.request_router import service
 from dynabus.request_router.asker import BYTES_MOST
+from dynabus.request_router.bus import Bus
 from dynabus.request_router.config import RouterSettings
 from dynabus.request_router.service import Router, grouped
 
@@ -63,3 +65,42 @@ def test_items_under_way_fit_into_the_containers_memory(
 ) -> None:
     monkeypatch.setattr(service, "memory_limit_bytes", lambda _: limit)
     assert service.bytes_most() == most
+
+
+class Collected:
+    """A bus that only remembers in which groups requests left."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.groups: list[int] = []
+
+    def add(self, _topic: str, _kind: str, _message: object) -> int:
+        self.waiting += 1
+        return self.waiting
+
+    def send(self) -> None:
+        self.groups.append(self.waiting)
+        self.waiting = 0
+
+
+async def ask(under_way: int) -> list[int]:
+    """The groups in which so many requests leave that come one after the other, in turns of their own."""
+    router, collected = Router(RouterSettings(name="r1")), Collected()
+    router._bus, router._loop = cast("Bus", collected), asyncio.get_running_loop()
+    lead(router.view, "node-1", 1)
+    for _ in range(under_way):
+        router._ask_together([call()], None, 1e12, 0)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    while sum(collected.groups) < under_way:
+        await asyncio.sleep(0.001)
+    return collected.groups
+
+
+def test_a_lone_request_leaves_at_once_and_many_in_groups() -> None:
+    assert asyncio.run(ask(1)) == [1]
+    assert asyncio.run(ask(4)) == [1, 1, 1, 1]
+    groups = asyncio.run(ask(64))
+    assert sum(groups) == 64
+    assert len(groups) < 40
+    assert max(groups) > 4
