@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +21,22 @@ def of_cluster(status: Mapping[str, Any]) -> dict[str, int]:
 
 def cpu_s(pid: int) -> float:
     """CPU time so far, user and system."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+    return _name_and_cpu_s(Path(f"/proc/{pid}/stat"))[1]
+
+
+def _name_and_cpu_s(stat: Path) -> tuple[str, float]:
+    """Of a process or a thread. Raises OSError when it has ended."""
+    head, _, tail = stat.read_text().rpartition(")")
+    fields = tail.split()
+    return head.partition("(")[2], (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
 
 
 def thread_cpu_s(pid: int) -> list[tuple[str, float]]:
     """The same for each of its threads, with the thread's name. A thread that ends meanwhile is left out."""
     found = []
     for task in Path(f"/proc/{pid}/task").iterdir():
-        try:
-            head, _, tail = (task / "stat").read_text().rpartition(")")
-        except OSError:
-            continue
-        fields = tail.split()
-        found.append((head.partition("(")[2], (int(fields[11]) + int(fields[12])) / _TICKS_PER_S))
+        with suppress(OSError):
+            found.append(_name_and_cpu_s(task / "stat"))
     return found
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.integration.cluster import client, wait_until
+from tests.integration.load import Clients
 
 PAUSE_S = 0.01
 """Between a client's requests: it measures the load, it is not the load."""
@@ -63,24 +64,15 @@ class Seen:
         return max((later - earlier for earlier, later in pairwise(ends)), default=float("inf"))
 
 
-class Probe:
+class Probe(Clients):
     """Two clients, one that puts and one that reads strongly, while the `with` block runs."""
 
+    END_S = 60.0
+
     def __init__(self, port: int, table: str) -> None:
+        super().__init__(port, table)
         self.puts, self.gets = Seen(), Seen()
-        self._port, self._table, self._stop = port, table, threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(kind,), daemon=True) for kind in ("put", "get")]
-
-    def __enter__(self) -> Probe:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(60)
-            assert not thread.is_alive(), "a probe hangs"
 
     def wait_for_samples(self) -> None:
         """Until both have seen enough from now on."""

@@ -12,7 +12,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -56,21 +56,18 @@ def lost(recorded: Recorded, found: dict[str, int]) -> list[str]:
     ]
 
 
-class Load:
-    """Runs while the `with` block runs."""
+class Clients:
+    """Threads that ask until the `with` block ends: `_threads`, which look at `_stop`."""
+
+    END_S = 90.0
+    """A thread that has not ended so long after the block hangs."""
+
+    _threads: list[threading.Thread]
 
     def __init__(self, port: int, table: str) -> None:
-        self.recorded = Recorded()
-        self._port, self._table = port, table
-        self._stop, self._lock = threading.Event(), threading.Lock()
-        self._keys = [f"key-{number:03d}" for number in range(KEYS)]
-        self._threads = [
-            *(threading.Thread(target=self._write, args=(number,), daemon=True) for number in range(WRITERS)),
-            *(threading.Thread(target=self._read, args=(number,), daemon=True) for number in range(READERS)),
-            threading.Thread(target=self._add, daemon=True),
-        ]
+        self._port, self._table, self._stop = port, table, threading.Event()
 
-    def __enter__(self) -> Load:
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self
@@ -78,8 +75,23 @@ class Load:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(90)
+            thread.join(self.END_S)
             assert not thread.is_alive(), "a client hangs"
+
+
+class Load(Clients):
+    """Writers, readers and one that counts, and what they were told."""
+
+    def __init__(self, port: int, table: str) -> None:
+        super().__init__(port, table)
+        self.recorded = Recorded()
+        self._lock = threading.Lock()
+        self._keys = [f"key-{number:03d}" for number in range(KEYS)]
+        self._threads = [
+            *(threading.Thread(target=self._write, args=(number,), daemon=True) for number in range(WRITERS)),
+            *(threading.Thread(target=self._read, args=(number,), daemon=True) for number in range(READERS)),
+            threading.Thread(target=self._add, daemon=True),
+        ]
 
     def wait_for_acks(self, count: int, timeout_s: float = 60.0) -> None:
         """Until so many more writes were acknowledged."""

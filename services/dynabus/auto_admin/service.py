@@ -200,17 +200,7 @@ class AutoAdmin:
                 "incarnation": sender.incarnation,
                 "counter": sender.counter,
                 "node": self.me.node,
-                "parts": [
-                    {
-                        "index": 0,
-                        "status": int(outcome.status),
-                        "body": outcome.body,
-                        "size": 0,
-                        "count": 0,
-                        "scanned": 0,
-                        "last": b"",
-                    }
-                ],
+                "parts": [outcome.part(0)],
             },
         )
 

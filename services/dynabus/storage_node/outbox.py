@@ -128,19 +128,10 @@ def split(answers: list[tuple[int, Outcome]]) -> list[list[ReplyPart]]:
     messages: list[list[ReplyPart]] = [[]]
     room = REPLY_LIMIT_BYTES
     for index, outcome in answers:
-        part: ReplyPart = {
-            "index": index,
-            "status": int(outcome.status),
-            "body": outcome.body,
-            "size": outcome.size,
-            "count": outcome.count,
-            "scanned": outcome.scanned,
-            "last": outcome.last,
-        }
         need = len(outcome.body) + len(outcome.last) + PART_BYTES
         if need > room and messages[-1]:
             messages.append([])
             room = REPLY_LIMIT_BYTES
-        messages[-1].append(part)
+        messages[-1].append(outcome.part(index))
         room -= need
     return messages

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from dynabus.core.messages import ReplyStatus
+from dynabus.core.messages import ReplyPart, ReplyStatus
 
 
 class Reader(Protocol):
@@ -57,6 +57,18 @@ class Outcome:
     count: int = 0
     scanned: int = 0
     last: bytes = b""
+
+    def part(self, index: int) -> ReplyPart:
+        """As it travels: the answer to this part of a request."""
+        return {
+            "index": index,
+            "status": int(self.status),
+            "body": self.body,
+            "size": self.size,
+            "count": self.count,
+            "scanned": self.scanned,
+            "last": self.last,
+        }
 
 
 @dataclass(slots=True)

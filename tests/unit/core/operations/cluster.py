@@ -10,7 +10,7 @@ import orjson
 from dynabus.adapters.memory_store import MemoryStore
 from dynabus.core.cluster_view import ClusterView, Table
 from dynabus.core.errors import ApiError
-from dynabus.core.messages import ReplyPart, ReplyStatus, RequestPart
+from dynabus.core.messages import ReplyStatus, RequestPart
 from dynabus.core.operations import registry
 from dynabus.core.operations.calls import Call, Context, Control, Reply
 from dynabus.core.operations.items import Refused
@@ -93,9 +93,9 @@ class Cluster:
         }
         store = self.stores[call.table.id, number]
         try:
-            return _reply(self._write(store, part) if call.write else registry.reads[call.code](part)(store))
+            return (self._write(store, part) if call.write else registry.reads[call.code](part)(store)).part(0)
         except ApiError as error:
-            return _reply(Outcome(ReplyStatus.ERROR, orjson.dumps(error.body())))
+            return Outcome(ReplyStatus.ERROR, orjson.dumps(error.body())).part(0)
 
     def _write(self, store: Store, part: RequestPart) -> Outcome:
         evaluate, old = registry.writes[part["operation"]](part), store.get(part["key"])
@@ -116,10 +116,10 @@ class Cluster:
         refuse = refuse_creation if control.operation == "CreateTable" else refuse_deletion
         error = refuse(request["TableName"], existing)
         if error is not None:
-            return _reply(Outcome(ReplyStatus.ERROR, orjson.dumps(error.body())))
+            return Outcome(ReplyStatus.ERROR, orjson.dumps(error.body())).part(0)
         self._version += 1
         described = self._create(request) if table is None else self._delete(table)
-        return _reply(Outcome(body=orjson.dumps({"TableDescription": described}), count=1))
+        return Outcome(body=orjson.dumps({"TableDescription": described}), count=1).part(0)
 
     def _create(self, request: dict[str, Any]) -> dict[str, Any]:
         table_id = f"{self._version:032x}"
@@ -155,15 +155,3 @@ class Cluster:
             "partitions": parts,
         }
         self.view.take("table_metadata", message, 0.0)
-
-
-def _reply(outcome: Outcome) -> ReplyPart:
-    return {
-        "index": 0,
-        "status": int(outcome.status),
-        "body": outcome.body,
-        "size": outcome.size,
-        "count": outcome.count,
-        "scanned": outcome.scanned,
-        "last": outcome.last,
-    }
