@@ -20,6 +20,7 @@ from dynabus.adapters.kafka.topics import TopicError, reach_kafka
 from dynabus.adapters.logs import configure_logs, logger
 from dynabus.adapters.memory_limit import MemoryLimitError, check_memory
 from dynabus.adapters.ops_server import Checks, OpsServer
+from dynabus.adapters.scheduling import schedule_as_batch
 from dynabus.adapters.settings import load_settings
 from dynabus.auto_admin.config import AutoAdminSettings
 from dynabus.auto_admin.connection import connect
@@ -55,6 +56,7 @@ class Life:
 
 def main(argv: Sequence[str]) -> int:
     """Run until SIGTERM or SIGINT; the exit code."""
+    schedule_as_batch()
     settings = load_settings(AutoAdminSettings, argv, PROGRAM)
     configure_logs(settings.name, settings.log_level)
     try:

@@ -92,7 +92,7 @@ class Links:
 
     def append(self, value: bytes) -> None:
         """To the admin log."""
-        self._log.append(self._admin_log, ONLY_PARTITION, value)
+        self._log.append(self._admin_log, ONLY_PARTITION, [value])
 
     def reply(self, asker: str, reply: Reply) -> None:
         self._send(f"{self._topics.namespace}.replies.{asker}", encode("reply", reply))

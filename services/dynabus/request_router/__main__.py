@@ -24,6 +24,7 @@ from dynabus.adapters.kafka.topics import TopicError, reach_kafka
 from dynabus.adapters.logs import configure_logs, logger
 from dynabus.adapters.memory_limit import MemoryLimitError, check_memory
 from dynabus.adapters.ops_server import Checks, OpsServer
+from dynabus.adapters.scheduling import schedule_as_batch
 from dynabus.adapters.settings import load_settings
 from dynabus.core.topics import Topics
 from dynabus.request_router.config import RouterSettings
@@ -66,6 +67,7 @@ async def _status(router: Router) -> dict[str, object]:
 
 def main(argv: Sequence[str]) -> int:
     """Run until a signal; the exit code."""
+    schedule_as_batch()
     settings = load_settings(RouterSettings, argv, PROGRAM)
     configure_logs(settings.name, settings.log_level)
     _raise_file_limit()

@@ -21,7 +21,6 @@ from confluent_kafka import (
     OFFSET_END,
     Consumer,
     KafkaError,
-    KafkaException,
     Message,
     Producer,
     TopicPartition,
@@ -29,6 +28,7 @@ from confluent_kafka import (
 
 from dynabus.adapters.codec import UndecodableMessage, decode, encode
 from dynabus.adapters.kafka.settings import KafkaSettings
+from dynabus.adapters.kafka.together import produce_together
 from dynabus.adapters.logs import kafka_logger, logger
 from dynabus.core.topics import Topics
 
@@ -73,7 +73,8 @@ class Bus:
         self._producer = self._make_producer()
         self._consumer = self._make_consumer()
         self._thread = threading.Thread(target=self._run, name="bus", daemon=True)
-        self._outgoing: list[tuple[str, bytes]] = []
+        self._outgoing: dict[str, list[bytes]] = {}
+        self._collected = 0
 
     def start(self) -> None:
         self._thread.start()
@@ -109,24 +110,20 @@ class Bus:
 
     def add(self, topic: str, kind: str, message: Mapping[str, Any]) -> int:
         """Collect a message for `send`; how many are collected now."""
-        self._outgoing.append((topic, encode(kind, message)))
-        return len(self._outgoing)
+        value = encode(kind, message)
+        self._outgoing.setdefault(topic, []).append(value)
+        self._collected += 1
+        return self._collected
 
     def send(self) -> None:
-        """Hand over what was collected, in one go: librdkafka sends what it finds when it wakes up, and then the
-        requests of a turn of the event loop leave together. A full queue drops them, and the re-send repeats them.
-        """
-        outgoing, self._outgoing = self._outgoing, []
-        for topic, value in outgoing:
-            try:
-                self._producer.produce(topic, value, partition=0)
-            except (BufferError, KafkaException) as error:
-                self._drop(topic, str(error))
-
-    def _drop(self, topic: str, reason: str) -> None:
-        self.dropped += 1
-        if self.dropped & (self.dropped - 1) == 0:
-            logger().warning("request not sent", topic=topic, reason=reason, dropped=self.dropped)
+        """Hand over what was collected. A full queue drops it, and the re-send repeats it."""
+        outgoing, self._outgoing, self._collected = self._outgoing, {}, 0
+        for topic, values in outgoing.items():
+            refused = len(values) - produce_together(self._producer, topic, values)
+            if refused:
+                if self.dropped == 0:
+                    logger().warning("requests not sent: the queue is full", topic=topic, requests=refused)
+                self.dropped += refused
 
     def poll(self) -> None:
         """Let the producer do its bookkeeping; replace it if it could not send."""

@@ -29,6 +29,10 @@ BATCHES = 4
 """Requests are sent to Kafka when they are a quarter of all that are under way: a lone one at once, thirty-two in
 groups of eight. Kafka's work, and everybody's wake-ups, are per batch; four of them keep all processes busy."""
 
+CALMING = 0.9
+"""How many are under way is remembered, and forgotten by a tenth with each group: answers come in groups too, and the
+first request after one would seem to be alone."""
+
 GATHER_S = 0.003
 """The longest that a request waits for company, if others do not come."""
 
@@ -67,6 +71,7 @@ class Router:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._sending = False
+        self._busy = 0.0
         self._gathering: asyncio.TimerHandle | None = None
         self.failed: Callable[[], None] = lambda: None
         """Called in the loop when a part of the router ended by a defect: the process must end too."""
@@ -198,7 +203,8 @@ class Router:
         else:
             topic = f"{self.topics.namespace}.requests.{send.node}"
             collected = bus.add(topic, "request", {**common, "parts": send.parts})
-        if BATCHES * collected >= len(self.asker):
+        self._busy = max(self._busy, len(self.asker))
+        if BATCHES * collected >= self._busy:
             if not self._sending:
                 self._sending = True
                 self._loop.call_soon(self._send_collected)
@@ -207,6 +213,7 @@ class Router:
 
     def _send_collected(self) -> None:
         self._sending = False
+        self._busy *= CALMING
         if self._gathering is not None:
             self._gathering.cancel()
             self._gathering = None

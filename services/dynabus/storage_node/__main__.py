@@ -19,6 +19,7 @@ from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.logs import configure_logs, logger
 from dynabus.adapters.memory_limit import MemoryLimitError, check_memory
 from dynabus.adapters.ops_server import OpsServer
+from dynabus.adapters.scheduling import schedule_as_batch
 from dynabus.adapters.settings import load_settings
 from dynabus.core.errors import InvariantError
 from dynabus.core.operations import registry
@@ -46,6 +47,7 @@ CANNOT_RUN = (
 
 def main(argv: Sequence[str]) -> int:
     """Run a storage node until SIGTERM or SIGINT."""
+    schedule_as_batch()
     settings = load_settings(StorageNodeSettings, argv, PROGRAM)
     configure_logs(settings.name, settings.log_level)
     try:

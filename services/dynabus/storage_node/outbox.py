@@ -12,6 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from dynabus.adapters.codec import encode
 from dynabus.adapters.kafka.settings import Properties
+from dynabus.adapters.kafka.together import produce_together
 from dynabus.adapters.logs import kafka_logger
 from dynabus.core.ids import NodeName, PartitionId, Writer
 from dynabus.core.messages import Answer, Heartbeat, Question, ReplyPart
@@ -60,17 +61,18 @@ class Outbox:
         if not self._replies:
             return
         replies, self._replies = self._replies, {}
-        encoded: list[tuple[str, bytes]] = []
+        encoded: dict[str, list[bytes]] = {}
         for (asker, incarnation, counter), answers in replies.items():
             topic = self._reply_topics.get(asker)
             if topic is None:
                 topic = self._reply_topics[asker] = self._topics.replies(asker).name
             for parts in split(answers):
                 message = {"incarnation": incarnation, "counter": counter, "node": self._node, "parts": parts}
-                encoded.append((topic, encode("reply", message)))
-        # Handed over in one go: librdkafka sends what it finds when it wakes up, and then they leave together.
-        for topic, value in encoded:
-            self._send(topic, value)
+                encoded.setdefault(topic, []).append(encode("reply", message))
+        for topic, values in encoded.items():
+            queued = produce_together(self._producer, topic, values)
+            self.sent += queued
+            self.dropped += len(values) - queued
 
     def exchange(self, me: Writer, partition: PartitionId, effect: Ask | Tell) -> None:
         """Ask other nodes about a partition's leader, or answer one of them."""

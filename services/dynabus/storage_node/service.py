@@ -6,7 +6,7 @@ A turn, in this order:
 2. hand the messages to the brains (`intake`)
 3. go on with replicas that are being opened or caught up (`hosting`)
 4. tick the replicas that were touched, or for which time alone may matter
-5. perform effects, in order: appends at once, replies collected
+5. perform effects, in order: each replica's appends in one go, replies collected
 6. replace a log producer that failed, and send everything unresolved again (I4)
 7. send replies, a heartbeat if it is due; commit what is due
 
@@ -200,13 +200,16 @@ class StorageNode:
         touched.clear()
 
     def _perform(self, hosted: Hosted) -> None:
+        records: list[bytes] = []
         for effect in hosted.replica.take_effects():
             if type(effect) is Append:
-                self._log.append(*hosted.log, effect.value)
+                records.append(effect.value)
             elif type(effect) is Respond:
                 self.outbox.respond(effect.sender, effect.outcome)
             else:
                 self._perform_rare(hosted, effect)
+        if records:
+            self._log.append(*hosted.log, records)
 
     def _perform_rare(self, hosted: Hosted, effect: Effect) -> None:
         if isinstance(effect, Beat):

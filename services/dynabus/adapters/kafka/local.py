@@ -24,6 +24,7 @@ from pathlib import Path
 from dynabus.adapters.kafka.jars import JarError, Progress, deploy_folder, ensure_jars
 from dynabus.adapters.kafka.java import Java, JavaError, find_java
 from dynabus.adapters.ports import LOOPBACK, choose_ports, is_free
+from dynabus.adapters.scheduling import started_as_batch
 
 HEAP = "-Xmx512m"
 """Enough for some thousand topic partitions; the process then takes about 320 MB."""
@@ -175,7 +176,7 @@ def _logging() -> str:
 def _spawn(folder: Path, java: Java, classpath: str, log: Path) -> subprocess.Popen[bytes]:
     command = [java.command, HEAP, *JVM_FLAGS, _logging(), "-cp", classpath]
     command += ["kafka.Kafka", str(folder / "server.properties")]
-    with log.open("ab") as out:
+    with log.open("ab") as out, started_as_batch():
         return subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, cwd=folder
         )

@@ -32,21 +32,38 @@ class LogProducer:
         self.failed: str | None = None
         self._producer = self._make()
 
-    def append(self, topic: str, partition: int, value: bytes) -> None:
-        """Append; waits while the bounded queue is full."""
+    def append(self, topic: str, partition: int, values: list[bytes]) -> None:
+        """Append in this order; waits while the bounded queue is full.
+
+        All in one call: one by one, the first would be on its way to Kafka, alone, before the second is there.
+        """
+        left: list[dict[str, Any]] = [{"value": value} for value in values]
         waited_s = 0.0
-        while self.failed is None:
-            try:
-                self._producer.produce(topic, value, None, partition)
-            except BufferError:
+        while left and self.failed is None:
+            left = self._queue(topic, partition, left)
+            if left and self.failed is None:
                 self._producer.poll(FULL_POLL_S)
                 waited_s += FULL_POLL_S
                 if waited_s > FULL_MOST_S:
                     self._fail("its queue is full and does not move")
-            except KafkaException as error:
-                self._fail(error.args[0].str())
-            else:
-                return
+
+    def _queue(self, topic: str, partition: int, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Those that found the queue full; from the first of them on all must be such, or the order is lost."""
+        try:
+            if self._producer.produce_batch(topic, messages, partition) == len(messages):
+                return []
+        except BufferError:
+            return messages
+        except KafkaException as refusal:
+            self._fail(refusal.args[0].str())
+            return messages
+        errors = [message.pop("_error", None) for message in messages]
+        first = next(i for i, error in enumerate(errors) if error is not None)
+        for error in errors[first:]:
+            if error is None or error.code() != KafkaError._QUEUE_FULL:
+                self._fail("a later record overtook a refused one" if error is None else error.str())
+                break
+        return messages[first:]
 
     def serve(self) -> None:
         """Hear about failed deliveries; call once per turn, after all appends."""

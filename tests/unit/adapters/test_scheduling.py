@@ -1,0 +1,65 @@
+"""The scheduling policy, in a process of its own: it is the thread's and is inherited."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dynabus.adapters.scheduling import started_as_batch
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="this system has no batch scheduling")
+
+SERVICE = """
+import os, threading
+from dynabus.adapters.scheduling import schedule_as_batch
+schedule_as_batch()
+found = []
+thread = threading.Thread(target=lambda: found.append(os.sched_getscheduler(0)))
+thread.start(); thread.join()
+assert found == [os.SCHED_BATCH], found
+"""
+
+WITHOUT = """
+import os
+del os.SCHED_BATCH
+from dynabus.adapters.scheduling import schedule_as_batch
+schedule_as_batch()
+assert os.sched_getscheduler(0) == os.SCHED_OTHER
+"""
+
+FORBIDDEN = """
+import os
+def refuse(*_): raise PermissionError(1, "Operation not permitted")
+os.sched_setscheduler = refuse
+from dynabus.adapters.scheduling import schedule_as_batch
+schedule_as_batch()
+assert os.sched_getscheduler(0) == os.SCHED_OTHER
+"""
+
+
+@pytest.mark.parametrize("program", [SERVICE, WITHOUT, FORBIDDEN], ids=["service", "without", "forbidden"])
+def test_a_service(program: str) -> None:
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_child_is_started_as_batch_and_its_parent_stays_as_it_is() -> None:
+    before = os.sched_getscheduler(0)
+    with started_as_batch():
+        child = subprocess.Popen(["sleep", "60"])
+    try:
+        assert os.sched_getscheduler(child.pid) == os.SCHED_BATCH
+        assert os.sched_getscheduler(0) == before
+    finally:
+        child.kill()
+        child.wait()
+
+
+@pytest.mark.parametrize("service", ["request_router", "storage_node", "auto_admin"])
+def test_every_service_asks_for_it_before_anything_else(service: str) -> None:
+    main = (Path(__file__).parents[3] / "services" / "dynabus" / service / "__main__.py").read_text()
+    body = main.split("def main(")[1]
+    assert body.index("schedule_as_batch()") < body.index("load_settings(")
