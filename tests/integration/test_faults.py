@@ -50,6 +50,13 @@ def under_load(cluster: RunningCluster, table: str, fault: Callable[[Load], None
     return load.recorded, gap_s
 
 
+@pytest.mark.skipif(not hasattr(os, "SCHED_BATCH"), reason="this system has no batch scheduling")
+def test_every_process_is_scheduled_as_batch(cluster: RunningCluster) -> None:
+    pids = [each["pid"] for each in cluster.status()["processes"]] + [cluster.status()["kafka"]["pid"]]
+    assert len(pids) == 6
+    assert {os.sched_getscheduler(pid) for pid in pids} == {os.SCHED_BATCH}
+
+
 def test_kill_leader(cluster: RunningCluster, table: str) -> None:
     node, term = cluster.leader(table)
     recorded, gap_s = under_load(cluster, table, lambda _: kill(cluster.pids("storage-node")[node]))

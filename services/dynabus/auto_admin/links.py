@@ -9,14 +9,13 @@ from confluent_kafka import (
     OFFSET_END,
     Consumer,
     KafkaError,
-    KafkaException,
     Message,
-    Producer,
     TopicPartition,
 )
 
 from dynabus.adapters.codec import UndecodableMessage, decode, encode
 from dynabus.adapters.kafka.log_producer import LogProducer
+from dynabus.adapters.kafka.message_producer import MessageProducer
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
 from dynabus.auto_admin.outside import Delivered, Turn
@@ -45,7 +44,7 @@ class Links:
         self._admin_log = topics.admin_log().name
         consumer = {**kafka.loop_consumer(partition_eof=True), "fetch.wait.max.ms": FETCH_WAIT_MS}
         self._consumer = Consumer(consumer, logger=kafka_logger())
-        self._bus = Producer(kafka.request_producer(), logger=kafka_logger())
+        self._bus = MessageProducer(kafka.request_producer(), reports=True)
         self._consumer.assign(
             [
                 TopicPartition(self._admin_log, ONLY_PARTITION, OFFSET_BEGINNING),
@@ -95,19 +94,20 @@ class Links:
         self._log.append(self._admin_log, ONLY_PARTITION, [value])
 
     def reply(self, asker: str, reply: Reply) -> None:
-        self._send(f"{self._topics.namespace}.replies.{asker}", encode("reply", reply))
+        self._bus.send_one(f"{self._topics.namespace}.replies.{asker}", encode("reply", reply))
 
     def metadata(self, key: str, kind: str, message: Any | None, delivered: Delivered) -> None:
         """None: a tombstone, so that compaction forgets the key. `serve` calls `delivered`."""
-        self._send(self._topics.metadata().name, None if message is None else encode(kind, message), key, delivered)
+        value = None if message is None else encode(kind, message)
+        self._bus.send_one(self._topics.metadata().name, value, key, delivered)
 
     def beat(self, heartbeat: Heartbeat) -> None:
-        self._send(self._topics.heartbeats().name, encode("heartbeat", heartbeat), heartbeat["node"])
+        self._bus.send_one(self._topics.heartbeats().name, encode("heartbeat", heartbeat), heartbeat["node"])
 
     def serve(self) -> str | None:
         """Once per turn: hear about deliveries. Why appends to the admin log failed, if they did."""
         self._log.serve()
-        self._bus.poll(0)
+        self._bus.serve()
         failed = self._log.failed
         if failed is not None:
             self._log.replace()
@@ -117,16 +117,6 @@ class Links:
         """Send what is left, for a second at most."""
         self._bus.flush(1)
         self._consumer.close()
-
-    def _send(self, topic: str, value: bytes | None, key: str | None = None, told: Delivered | None = None) -> None:
-        """What cannot be sent is dropped: routers ask again, heartbeats come again, metadata is sent again."""
-        report = None if told is None else lambda error, _message: told(error is None)
-        try:
-            self._bus.produce(topic, value, key, ONLY_PARTITION, on_delivery=report)
-        except (BufferError, KafkaException) as error:
-            logger().warning("not sent", topic=topic, reason=str(error))
-            if told is not None:
-                told(False)
 
 
 def _record(message: Message) -> Record:

@@ -2,11 +2,9 @@
 
 The thread polls once and drains what is there; the event loop is woken once per batch, not once per message.
 
-A client that does nothing is replaced: librdkafka believes a broker on its way out that there are no brokers, and
-never looks for one again (its issue 5301). A consumer is replaced when not even a heartbeat came for `SILENT_S`, a
-producer when a message could not be sent within its time. While Kafka itself is away that happens now and then, and
-does no harm: a new consumer reads metadata from the start and the rest from the end, and what a producer still held
-is sent again by whoever waits for it.
+A consumer that hears nothing, not even a heartbeat, for `SILENT_S` is replaced: librdkafka believes a broker on its
+way out that there are no brokers, and never looks for one again (its issue 5301). While Kafka itself is away that
+happens now and then, and does no harm: a new consumer reads metadata from the start and the rest from the end.
 """
 
 from __future__ import annotations
@@ -22,13 +20,12 @@ from confluent_kafka import (
     Consumer,
     KafkaError,
     Message,
-    Producer,
     TopicPartition,
 )
 
 from dynabus.adapters.codec import UndecodableMessage, decode, encode
+from dynabus.adapters.kafka.message_producer import MessageProducer, let_go
 from dynabus.adapters.kafka.settings import KafkaSettings
-from dynabus.adapters.kafka.together import produce_together
 from dynabus.adapters.logs import kafka_logger, logger
 from dynabus.core.topics import Topics
 
@@ -40,9 +37,6 @@ POLL_S = 0.15
 
 SILENT_S = 10.0
 """Every storage node and auto-admin is heard every 1.5 s."""
-
-UNSENT_S = 5.0
-"""After a message could not be sent the router counts as not ready for so long: others are asked meanwhile."""
 
 Batch = list[tuple[str, Any]]
 
@@ -65,12 +59,9 @@ class Bus:
         self._deliver, self._failed = deliver, failed
         self._stop = threading.Event()
         self.loaded = threading.Event()
-        self.undecodable = self.dropped = 0
-        self.replaced = 0
-        """Clients that did nothing."""
-        self._stuck = False
-        self._failed_s = -UNSENT_S
-        self._producer = self._make_producer()
+        self.undecodable = 0
+        self._replaced = 0
+        self.producer = MessageProducer(kafka.request_producer())
         self._consumer = self._make_consumer()
         self._thread = threading.Thread(target=self._run, name="bus", daemon=True)
         self._outgoing: dict[str, list[bytes]] = {}
@@ -80,17 +71,9 @@ class Bus:
         self._thread.start()
 
     @property
-    def sends(self) -> bool:
-        """No message failed to be sent lately."""
-        return time.monotonic() - self._failed_s > UNSENT_S
-
-    def _make_producer(self) -> Producer:
-        own: dict[str, Any] = {
-            "delivery.report.only.error": True,
-            "on_delivery": self._undelivered,
-            "logger": kafka_logger(),
-        }
-        return Producer({**self._kafka.request_producer(), **own})
+    def replaced(self) -> int:
+        """Clients that did nothing."""
+        return self._replaced + self.producer.replaced
 
     def _make_consumer(self) -> Consumer:
         consumer = Consumer(self._kafka.loop_consumer(partition_eof=True), logger=kafka_logger())
@@ -103,11 +86,6 @@ class Bus:
         )
         return consumer
 
-    def _undelivered(self, error: KafkaError | None, _message: object) -> None:
-        if error is not None:
-            self._stuck = True
-            self._failed_s = time.monotonic()
-
     def add(self, topic: str, kind: str, message: Mapping[str, Any]) -> int:
         """Collect a message for `send`; how many are collected now."""
         value = encode(kind, message)
@@ -119,29 +97,13 @@ class Bus:
         """Hand over what was collected. A full queue drops it, and the re-send repeats it."""
         outgoing, self._outgoing, self._collected = self._outgoing, {}, 0
         for topic, values in outgoing.items():
-            refused = len(values) - produce_together(self._producer, topic, values)
-            if refused:
-                if self.dropped == 0:
-                    logger().warning("requests not sent: the queue is full", topic=topic, requests=refused)
-                self.dropped += refused
-
-    def poll(self) -> None:
-        """Let the producer do its bookkeeping; replace it if it could not send."""
-        self._producer.poll(0)
-        if self._stuck:
-            logger().warning("producer replaced: it could not send", unsent=len(self._producer))
-            stuck, self._producer = self._producer, self._make_producer()
-            stuck.purge(blocking=False)
-            self._stuck = False
-            self.replaced += 1
-            _let_go([stuck])
-            del stuck
+            self.producer.send(topic, values)
 
     def close(self) -> None:
         """Stop consuming and send what is queued."""
         self._stop.set()
         self._thread.join(2)
-        self._producer.flush(1)
+        self.producer.flush(1)
         self._consumer.close()
 
     def _run(self) -> None:
@@ -171,8 +133,8 @@ class Bus:
     def _replace_consumer(self) -> None:
         logger().warning("consumer replaced: it heard nothing", seconds=SILENT_S)
         stuck, self._consumer = self._consumer, self._make_consumer()
-        self.replaced += 1
-        _let_go([stuck])
+        self._replaced += 1
+        let_go([stuck])
         del stuck
 
     def _take(self, message: Message, batch: Batch) -> None:
@@ -203,8 +165,3 @@ class Bus:
             self._consumer.seek(TopicPartition(topic or "", partition or 0, where))
         elif error.code() not in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
             logger().warning("kafka", topic=message.topic(), reason=error.str())
-
-
-def _let_go(held: list[Producer | Consumer]) -> None:
-    """Destroy clients in a thread of its own: librdkafka may take seconds for one that is cut off."""
-    threading.Thread(target=held.clear, name="let-go", daemon=True).start()

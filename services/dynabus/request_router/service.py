@@ -111,7 +111,7 @@ class Router:
             return "reading metadata"
         if not any(self.view.alive(node, now_ms) for node in self.view.nodes):
             return "no storage node is heard"
-        if not self._bus.sends:
+        if not self._bus.producer.sends:
             return "requests do not reach Kafka"
         if not self.view.hears_admin(now_ms) and not self.view.tables:
             return "auto-admin is not heard"
@@ -122,7 +122,7 @@ class Router:
         return {
             "sent_again": ("Requests sent again, after silence or a redirect", self.asker.resent),
             "undecodable": ("Messages that were skipped", bus.undecodable if bus is not None else 0),
-            "dropped": ("Messages that could not be handed to Kafka", bus.dropped if bus is not None else 0),
+            "dropped": ("Messages that could not be handed to Kafka", bus.producer.dropped if bus is not None else 0),
             "clients_replaced": ("Kafka clients that did nothing", bus.replaced if bus is not None else 0),
         }
 
@@ -243,7 +243,7 @@ class Router:
             await asyncio.sleep(TICK_S if self.asker else 4 * TICK_S)
             self.asker.tick(monotonic_ms())
             if self._bus is not None:
-                self._bus.poll()
+                self._bus.producer.serve()
 
 
 def grouped(calls: list[Call]) -> list[list[int]]:

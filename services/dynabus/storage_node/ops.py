@@ -125,7 +125,8 @@ def _counts(node: StorageNode, replicas: list[Hosted]) -> list[tuple[str, str, i
         ("undecodable", "Messages outside of replication logs that were skipped", intake.mistakes.undecodable),
         ("consumer_errors", "Errors about a topic partition", intake.mistakes.errors),
         ("commits", "LMDB commits", node.commits),
-        ("sent", "Replies, heartbeats and other messages sent", outbox.sent),
-        ("dropped", "The same, given up", outbox.dropped),
+        ("sent", "Replies, heartbeats and other messages sent", outbox.producer.sent),
+        ("dropped", "The same, given up", outbox.producer.dropped),
         ("producer_replacements", "Times that the log producer failed", node.replacements),
+        ("message_producer_replacements", "Times that the other producer could not send", outbox.producer.replaced),
     ]

@@ -6,14 +6,8 @@ be sent is dropped and counted: routers send their requests again, and elections
 
 from __future__ import annotations
 
-from typing import Any
-
-from confluent_kafka import KafkaError, KafkaException, Producer
-
 from dynabus.adapters.codec import encode
-from dynabus.adapters.kafka.settings import Properties
-from dynabus.adapters.kafka.together import produce_together
-from dynabus.adapters.logs import kafka_logger
+from dynabus.adapters.kafka.message_producer import MessageProducer
 from dynabus.core.ids import NodeName, PartitionId, Writer
 from dynabus.core.messages import Answer, Heartbeat, Question, ReplyPart
 from dynabus.core.replication.effects import Ask, Tell
@@ -31,20 +25,13 @@ FLUSH_S = 1.0
 
 
 class Outbox:
-    """Collects a turn's replies, and sends. `dropped` counts messages that could not be sent."""
+    """Collects a turn's replies, and sends."""
 
-    def __init__(self, properties: Properties, topics: Topics, node: NodeName) -> None:
+    def __init__(self, producer: MessageProducer, topics: Topics, node: NodeName) -> None:
+        self.producer = producer
         self._topics, self._node = topics, node
         self._reply_topics: dict[str, str] = {}
         self._replies: dict[tuple[str, int, int], list[tuple[int, Outcome]]] = {}
-        self.sent = 0
-        self.dropped = 0
-        own: dict[str, Any] = {
-            "delivery.report.only.error": True,
-            "on_delivery": self._failed,
-            "logger": kafka_logger(),
-        }
-        self._producer = Producer({**properties, **own})
 
     def respond(self, sender: Sender, outcome: Outcome) -> None:
         """Answer one part of a request at the end of this turn."""
@@ -70,9 +57,7 @@ class Outbox:
                 message = {"incarnation": incarnation, "counter": counter, "node": self._node, "parts": parts}
                 encoded.setdefault(topic, []).append(encode("reply", message))
         for topic, values in encoded.items():
-            queued = produce_together(self._producer, topic, values)
-            self.sent += queued
-            self.dropped += len(values) - queued
+            self.producer.send(topic, values)
 
     def exchange(self, me: Writer, partition: PartitionId, effect: Ask | Tell) -> None:
         """Ask other nodes about a partition's leader, or answer one of them."""
@@ -87,7 +72,7 @@ class Outbox:
                 "nonce": effect.nonce,
             }
             for node in effect.nodes:
-                self._send(self._topics.requests(node).name, encode("question", question))
+                self.producer.send_one(self._topics.requests(node).name, encode("question", question))
         else:
             answer: Answer = {
                 "log": log,
@@ -98,31 +83,19 @@ class Outbox:
                 "caught_up": effect.caught_up,
                 "able": effect.able,
             }
-            self._send(self._topics.requests(effect.node).name, encode("answer", answer))
+            self.producer.send_one(self._topics.requests(effect.node).name, encode("answer", answer))
 
     def beat(self, heartbeat: Heartbeat) -> None:
         """Tell everybody."""
-        self._send(self._topics.heartbeats().name, encode("heartbeat", heartbeat), self._node)
+        self.producer.send_one(self._topics.heartbeats().name, encode("heartbeat", heartbeat), self._node)
 
     def serve(self) -> None:
         """Hear about failures; once per turn."""
-        self._producer.poll(0)
+        self.producer.serve()
 
     def flush(self) -> None:
         """Before the process ends."""
-        self._producer.flush(FLUSH_S)
-
-    def _send(self, topic: str, value: bytes, key: str | None = None) -> None:
-        try:
-            self._producer.produce(topic, value, key, 0)
-        except (BufferError, KafkaException):
-            self.dropped += 1
-        else:
-            self.sent += 1
-
-    def _failed(self, error: KafkaError | None, _message: object) -> None:
-        if error is not None:
-            self.dropped += 1
+        self.producer.flush(FLUSH_S)
 
 
 def split(answers: list[tuple[int, Outcome]]) -> list[list[ReplyPart]]:

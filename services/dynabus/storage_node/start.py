@@ -17,6 +17,7 @@ from confluent_kafka import KafkaException
 from dynabus.adapters.clock import monotonic_ns
 from dynabus.adapters.data_folder import DataFolder
 from dynabus.adapters.kafka.log_producer import LogProducer
+from dynabus.adapters.kafka.message_producer import MessageProducer
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError, reach_kafka
 from dynabus.adapters.log_codec import AvroBodies
@@ -90,7 +91,7 @@ class Start:
                 readers,
                 Hosting(premises, readers, lookups),
                 LogProducer(kafka.log_producer(), lookups.drop),
-                Outbox(kafka.request_producer(), self._topics, me.node),
+                Outbox(MessageProducer(kafka.request_producer()), self._topics, me.node),
                 self._operations,
             )
         )

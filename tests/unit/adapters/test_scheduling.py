@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -56,10 +55,3 @@ def test_a_child_is_started_as_batch_and_its_parent_stays_as_it_is() -> None:
     finally:
         child.kill()
         child.wait()
-
-
-@pytest.mark.parametrize("service", ["request_router", "storage_node", "auto_admin"])
-def test_every_service_asks_for_it_before_anything_else(service: str) -> None:
-    main = (Path(__file__).parents[3] / "services" / "dynabus" / service / "__main__.py").read_text()
-    body = main.split("def main(")[1]
-    assert body.index("schedule_as_batch()") < body.index("load_settings(")

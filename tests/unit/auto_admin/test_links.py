@@ -92,7 +92,7 @@ def test_records_of_the_admin_log_come_apart(links: Links) -> None:
 
 def test_what_cannot_be_decoded_is_skipped_and_counted(links: Links) -> None:
     before = links.undecodable
-    links._send("links.heartbeats", b"no message")
+    links._bus.send_one("links.heartbeats", b"no message")
     poll_until(links, lambda _: links.undecodable == before + 1)
 
 
