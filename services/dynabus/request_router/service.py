@@ -25,13 +25,9 @@ from dynabus.request_router.metrics import Metrics
 TICK_S = 0.025
 """How exact re-sends are; a tick over an empty map costs nothing."""
 
-BATCHES = 4
-"""Requests are sent to Kafka when they are a quarter of all that are under way: a lone one at once, thirty-two in
-groups of eight. Kafka's work, and everybody's wake-ups, are per batch; four of them keep all processes busy."""
-
-CALMING = 0.9
-"""How many are under way is remembered, and forgotten by a tenth with each group: answers come in groups too, and the
-first request after one would seem to be alone."""
+BATCHES = 3
+"""Requests are sent to Kafka when they are a third of all that are under way: a lone one at once, thirty-two in
+groups of eleven. Kafka's work, and everybody's wake-ups, are per batch; three of them keep all processes busy."""
 
 GATHER_S = 0.003
 """The longest that a request waits for company, if others do not come."""
@@ -71,7 +67,6 @@ class Router:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._sending = False
-        self._busy = 0.0
         self._gathering: asyncio.TimerHandle | None = None
         self.failed: Callable[[], None] = lambda: None
         """Called in the loop when a part of the router ended by a defect: the process must end too."""
@@ -203,8 +198,7 @@ class Router:
         else:
             topic = f"{self.topics.namespace}.requests.{send.node}"
             collected = bus.add(topic, "request", {**common, "parts": send.parts})
-        self._busy = max(self._busy, len(self.asker))
-        if BATCHES * collected >= self._busy:
+        if BATCHES * collected >= len(self.asker):
             if not self._sending:
                 self._sending = True
                 self._loop.call_soon(self._send_collected)
@@ -213,7 +207,6 @@ class Router:
 
     def _send_collected(self) -> None:
         self._sending = False
-        self._busy *= CALMING
         if self._gathering is not None:
             self._gathering.cancel()
             self._gathering = None
