@@ -1,7 +1,7 @@
-"""Parameters of before expressions existed: refused by name, nothing read or written.
+"""Parameters of before expressions existed: which of them go together, and with what.
 
-The refusal itself is ours ("not supported by this version"); that they do not go together with expressions is
-DynamoDB's rule and wording.
+What they do is in test_legacy_answers. "ExtendDB" is the suite of that project that runs against DynamoDB too, on
+ConditionalOperator and mixing; "dynalite" its tests, recorded from DynamoDB.
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LegacyConditionalParameters.html
 """
 
@@ -61,15 +61,6 @@ def assert_untouched(db: Any, table: str) -> None:
 
 
 @pytest.mark.parametrize(("operation", "member"), CASES)
-def test_they_are_refused_by_name(db: Any, hash_table: str, refused: Refused, operation: str, member: str) -> None:
-    """Ours."""
-    given = {**NEEDED[operation], member: MEMBERS[operation][member]}
-    found = refused(getattr(db, operation), TableName=hash_table, **given)
-    assert found == ("ValidationException", f"{member} is not supported by this version of Dynabus")
-    assert_untouched(db, hash_table)
-
-
-@pytest.mark.parametrize(("operation", "member"), CASES)
 def test_they_do_not_go_with_expressions(
     db: Any, hash_table: str, refused: Refused, operation: str, member: str
 ) -> None:
@@ -85,14 +76,57 @@ def test_they_do_not_go_with_expressions(
     assert_untouched(db, hash_table)
 
 
-@pytest.mark.parametrize("more", [{}, {"ProjectionExpression": "v"}])
-def test_in_a_batch_of_gets(db: Any, hash_table: str, refused: Refused, more: dict[str, Any]) -> None:
-    """Ours; together with an expression: observed."""
-    asked = {hash_table: {"Keys": [KEY], "AttributesToGet": ["v"], **more}}
-    code, message = refused(db.batch_get_item, RequestItems=asked)
-    assert code == "ValidationException"
-    assert "AttributesToGet" in message
-    assert message.startswith("Can not use both") == bool(more)
+def test_in_a_batch_of_gets(db: Any, hash_table: str, refused: Refused) -> None:
+    """observed."""
+    asked = {hash_table: {"Keys": [KEY], "AttributesToGet": ["v"], "ProjectionExpression": "v"}}
+    assert refused(db.batch_get_item, RequestItems=asked) == (
+        "ValidationException",
+        "Can not use both expression and non-expression parameters in the same request: "
+        "Non-expression parameters: {AttributesToGet} Expression parameters: {ProjectionExpression}",
+    )
+
+
+@pytest.mark.parametrize("operation", ["put_item", "delete_item", "update_item", "query", "scan"])
+def test_a_conditional_operator_needs_conditions(db: Any, hash_table: str, refused: Refused, operation: str) -> None:
+    """ExtendDB: none, or one."""
+    call = getattr(db, operation)
+    (member,) = {"Expected", "QueryFilter", "ScanFilter"} & MEMBERS[operation].keys()
+    given = {"TableName": hash_table, **NEEDED[operation], "ConditionalOperator": "AND"}
+    empty: dict[str, Any] = {member: {}}
+    for none in ({}, empty):
+        assert refused(call, **given, **none) == (
+            "ValidationException",
+            "ConditionalOperator cannot be used without Filter or Expected",
+        )
+    assert refused(call, **given, **{member: {"v": IS_ONE}}) == (
+        "ValidationException",
+        "ConditionalOperator can only be used when Filter or Expected has two or more elements",
+    )
+    assert_untouched(db, hash_table)
+
+
+def test_key_conditions_go_with_other_expressions(db: Any, hash_table: str) -> None:
+    """ExtendDB."""
+    found = db.query(
+        TableName=hash_table,
+        ConsistentRead=True,
+        KeyConditions={"pk": IS_LEGACY},
+        FilterExpression="v = :v",
+        ProjectionExpression="v",
+        ExpressionAttributeValues={":v": {"N": "1"}},
+    )
+    assert found["Items"] == [{"v": {"N": "1"}}]
+
+
+def test_shapes_are_checked_together(db: Any, hash_table: str, refused: Refused) -> None:
+    """dynalite."""
+    keys: dict[str, Any] = {"pk": {"AttributeValueList": []}}
+    _, message = refused(db.query, TableName=hash_table, KeyConditions=keys, ConditionalOperator="XOR")
+    assert message == (
+        "2 validation errors detected: Value 'XOR' at 'conditionalOperator' failed to satisfy constraint: Member "
+        "must satisfy enum value set: [OR, AND]; Value null at 'keyConditions.pk.member.comparisonOperator' failed "
+        "to satisfy constraint: Member must not be null"
+    )
 
 
 def test_an_index_is_refused_by_name(db: Any, hash_table: str, refused: Refused) -> None:

@@ -12,6 +12,7 @@ import orjson
 from dynabus.core.capacity import consumed, read_halves
 from dynabus.core.errors import internal_server_error, validation_error
 from dynabus.core.expressions import parse_projection
+from dynabus.core.legacy import ATTRIBUTES_TO_GET, as_expressions
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.operations.calls import Call, Code, Context, Reply, Request, Steps
 from dynabus.core.operations.items import Refused, detail_of, find_table, placeholders
@@ -28,6 +29,7 @@ MEMBERS: dict[str, Member] = {
 TABLE_MEMBERS: dict[str, Member] = {
     "Keys": Member("List", required=True),
     "ConsistentRead": FLAG,
+    "AttributesToGet": ATTRIBUTES_TO_GET,
     "ProjectionExpression": TEXT,
     "ExpressionAttributeNames": NAMES,
 }
@@ -56,7 +58,7 @@ def _tables(request: Request) -> dict[str, Request]:
     checked = {name: check(of, TABLE_MEMBERS) for name, of in tables.items()}
     for name, of in checked.items():
         _check_count(name, len(of["Keys"]))
-        check_parameters(tables[name], "ProjectionExpression")
+        check_parameters(tables[name], "ProjectionExpression", legacy=("AttributesToGet",))
     if sum(len(of["Keys"]) for of in checked.values()) > KEYS_MOST:
         raise validation_error("Too many items requested for the BatchGetItem call")
     return checked
@@ -73,6 +75,7 @@ def _check_count(name: str, count: int) -> None:
 
 def _keys(name: str, of: Request, context: Context) -> list[Wanted]:
     keys = [normalise_item(key) for key in of["Keys"]]
+    of = as_expressions(of)
     found = placeholders(of)
     if "ProjectionExpression" in of:
         parse_projection(of["ProjectionExpression"], found)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dynabus.core.capacity import write_halves
 from dynabus.core.expressions import parse_condition
+from dynabus.core.legacy import EXPECTED, as_expressions
 from dynabus.core.messages import RequestPart
 from dynabus.core.operations.calls import Call, Code, Context, Request, Steps
 from dynabus.core.operations.items import (
@@ -43,15 +44,17 @@ MEMBERS: dict[str, Member] = {
     "ReturnItemCollectionMetrics": METRICS,
     "ReturnValuesOnConditionCheckFailure": ON_FAILURE,
     **CONDITION,
+    **EXPECTED,
 }
 
 
 def route(body: Request, context: Context) -> Steps:
     """The router half."""
     request = check(body, MEMBERS)
-    check_parameters(body, "ConditionExpression")
+    check_parameters(body, "ConditionExpression", legacy=tuple(EXPECTED))
     key_item = normalise_item(request["Key"])
     refuse_new_values(request)
+    request = as_expressions(request)
     found = placeholders(request)
     if "ConditionExpression" in request:
         parse_condition(request["ConditionExpression"], found)

@@ -9,6 +9,7 @@ import orjson
 
 from dynabus.core.capacity import consumed, read_halves
 from dynabus.core.expressions import parse_projection
+from dynabus.core.legacy import ATTRIBUTES_TO_GET, as_expressions
 from dynabus.core.messages import RequestPart
 from dynabus.core.operations.calls import Call, Code, Context, Request, Steps
 from dynabus.core.operations.items import bound, detail_of, find_table, placeholders, settled
@@ -32,6 +33,7 @@ MEMBERS: dict[str, Member] = {
     "Key": KEY,
     "ConsistentRead": FLAG,
     "ReturnConsumedCapacity": CAPACITY,
+    "AttributesToGet": ATTRIBUTES_TO_GET,
     "ProjectionExpression": TEXT,
     "ExpressionAttributeNames": NAMES,
 }
@@ -40,8 +42,9 @@ MEMBERS: dict[str, Member] = {
 def route(body: Request, context: Context) -> Steps:
     """The router half."""
     request = check(body, MEMBERS)
-    check_parameters(body, "ProjectionExpression")
+    check_parameters(body, "ProjectionExpression", legacy=("AttributesToGet",))
     key_item = normalise_item(request["Key"])
+    request = as_expressions(request)
     detail = b""
     if "ProjectionExpression" in request:
         found = placeholders(request)

@@ -5,6 +5,14 @@ from __future__ import annotations
 from dynabus.core.errors import ApiError, validation_error
 from dynabus.core.expressions import KeyCondition, parse_key_condition
 from dynabus.core.keys import partition_key_bounds, range_bounds
+from dynabus.core.legacy import (
+    ATTRIBUTES_TO_GET,
+    CONDITIONAL_OPERATOR,
+    FILTER,
+    as_expressions,
+    check_key_conditions,
+    check_select_of_names,
+)
 from dynabus.core.operations.calls import Context, Request, Steps
 from dynabus.core.operations.items import find_table, placeholders
 from dynabus.core.operations.pages import (
@@ -23,7 +31,17 @@ from dynabus.core.operations.shapes import FLAG, TEXT, Member, check, check_para
 from dynabus.core.values import AttributeValue, compare
 
 Bounds = tuple[bytes, bytes | None]
-MEMBERS: dict[str, Member] = {**PAGE_MEMBERS, "KeyConditionExpression": TEXT, "ScanIndexForward": FLAG}
+MEMBERS: dict[str, Member] = {
+    **PAGE_MEMBERS,
+    "KeyConditionExpression": TEXT,
+    "ScanIndexForward": FLAG,
+    "AttributesToGet": ATTRIBUTES_TO_GET,
+    "QueryFilter": FILTER,
+    "ConditionalOperator": CONDITIONAL_OPERATOR,
+    "KeyConditions": FILTER,
+}
+_EXPRESSIONS = ("ProjectionExpression", "FilterExpression", "KeyConditionExpression")
+_LEGACY = ("AttributesToGet", "QueryFilter", "ConditionalOperator", "KeyConditions")
 
 
 def route(body: Request, context: Context) -> Steps:
@@ -33,9 +51,11 @@ def route(body: Request, context: Context) -> Steps:
     filtered = check_expressions(request, found)
     table = find_table(context, request["TableName"])
     schema = table.schema
+    if "KeyConditions" in request:
+        check_key_conditions(request["KeyConditions"], schema.hash, schema.range)
     condition = parse_key_condition(request["KeyConditionExpression"], found, schema.hash, schema.range)
     found.check_all_used()
-    _refuse_keys_in_filter(filtered, schema)
+    _refuse_keys_in_filter("QueryFilter" if "QueryFilter" in request else "Filter Expression", filtered, schema)
     _check_types(schema, condition)
     collection = partition_key_bounds(condition.hash_value)
     wanted = collection
@@ -55,11 +75,12 @@ def _checked(body: Request) -> Request:
         constraint = "Member must have value greater than or equal to 1"
         raise detected([f"Value at 'Limit' failed to satisfy constraint: {constraint}"])
     request = check(body, MEMBERS)
-    check_parameters(body, "ProjectionExpression", "FilterExpression", "KeyConditionExpression")
+    check_parameters(body, *_EXPRESSIONS, legacy=_LEGACY)
     try:
-        check_select(request)
+        (check_select_of_names if "AttributesToGet" in request else check_select)(request)
     except ApiError as error:
         raise detected([error.message]) from error
+    request = as_expressions(request)
     if "KeyConditionExpression" not in request:
         raise validation_error(
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
@@ -67,11 +88,11 @@ def _checked(body: Request) -> Request:
     return request
 
 
-def _refuse_keys_in_filter(filtered: set[str], schema: KeySchema) -> None:
+def _refuse_keys_in_filter(what: str, filtered: set[str], schema: KeySchema) -> None:
     for name in schema.names:
         if name in filtered:
             raise validation_error(
-                "Filter Expression can only contain non-primary key attributes: Primary key attribute: " + name
+                f"{what} can only contain non-primary key attributes: Primary key attribute: {name}"
             )
 
 

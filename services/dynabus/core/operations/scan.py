@@ -6,6 +6,13 @@ In hash order. Segments of a parallel scan divide the space of the 8-byte hashes
 from __future__ import annotations
 
 from dynabus.core.errors import validation_error
+from dynabus.core.legacy import (
+    ATTRIBUTES_TO_GET,
+    CONDITIONAL_OPERATOR,
+    FILTER,
+    as_expressions,
+    check_select_of_names,
+)
 from dynabus.core.operations.calls import Context, Request, Steps
 from dynabus.core.operations.items import find_table, placeholders
 from dynabus.core.operations.pages import (
@@ -26,16 +33,22 @@ _HASH_SPACE = 1 << 64
 
 MEMBERS: dict[str, Member] = {
     **PAGE_MEMBERS,
+    "AttributesToGet": ATTRIBUTES_TO_GET,
+    "ScanFilter": FILTER,
+    "ConditionalOperator": CONDITIONAL_OPERATOR,
     "Segment": Member("Integer", least=0, most=SEGMENTS_MOST - 1),
     "TotalSegments": Member("Integer", least=1, most=SEGMENTS_MOST),
 }
+
+_LEGACY = ("AttributesToGet", "ScanFilter", "ConditionalOperator")
 
 
 def route(body: Request, context: Context) -> Steps:
     """The router half; the storage-node half is that of a page."""
     request = check(body, MEMBERS)
-    check_parameters(body, "ProjectionExpression", "FilterExpression")
-    check_select(request)
+    check_parameters(body, "ProjectionExpression", "FilterExpression", legacy=_LEGACY)
+    (check_select_of_names if "AttributesToGet" in request else check_select)(request)
+    request = as_expressions(request)
     lower, upper = _segment(request)
     found = placeholders(request)
     check_expressions(request, found)

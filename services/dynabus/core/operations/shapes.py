@@ -11,12 +11,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from dynabus.core.errors import ApiError, serialization_error, validation_error
-from dynabus.core.values.shape import not_convertible, read_boolean, read_list, read_string
+from dynabus.core.values.shape import conform, not_convertible, read_boolean, read_list, read_string
 
+_CLASSES = "com.amazonaws.dynamodb.v20120810."
 _NOT_A_LIST = "Start of list found where not expected"
+
+
+class Structure(NamedTuple):
+    """A structure of the service model: its name there and its members."""
+
+    name: str
+    members: Mapping[str, Member]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +32,8 @@ class Member:
     """One member of a request: its JSON type and what its value must satisfy."""
 
     type: str
+    of: Structure | None = None
+    """What the values of a map are, if not attribute values or strings."""
     required: bool = False
     values: tuple[str, ...] = ()
     shortest: int | None = None
@@ -36,7 +46,8 @@ class Member:
 
     def __post_init__(self) -> None:
         limits = (self.shortest, self.longest, self.pattern, self.least, self.most)
-        object.__setattr__(self, "constrained", bool(self.values) or any(limit is not None for limit in limits))
+        constrained = bool(self.values) or self.of is not None or any(limit is not None for limit in limits)
+        object.__setattr__(self, "constrained", constrained)
 
 
 NAME_PATTERN = "[a-zA-Z0-9_.-]+"
@@ -55,18 +66,7 @@ ON_FAILURE = Member("String", values=("ALL_OLD", "NONE"))
 RETURN_VALUES = Member("String", values=("ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW"))
 
 EXPRESSIONS: dict[str, Member] = {"ExpressionAttributeNames": NAMES, "ExpressionAttributeValues": NAMES}
-LEGACY = (
-    "AttributeUpdates",
-    "AttributesToGet",
-    "Expected",
-    "QueryFilter",
-    "ScanFilter",
-    "ConditionalOperator",
-    "KeyConditions",
-)
-"""Parameters of before expressions existed."""
-
-_NOT_YET = (*LEGACY, "IndexName")
+_NOT_YET = ("IndexName",)
 FAULTS_MOST = 10
 """DynamoDB looks no further."""
 
@@ -86,8 +86,18 @@ def read(body: Any, members: Mapping[str, Member]) -> dict[str, Any]:
         raise serialization_error(_NOT_A_LIST if body.__class__ is list else "Unexpected value type in payload")
     present = {name: body[name] for name in members if body.get(name) is not None}
     for name, value in present.items():
-        _TYPES[members[name].type](value)
+        member = members[name]
+        _TYPES[member.type](value)
+        if member.of is not None:
+            present[name] = {key: _structure(each, member.of) for key, each in value.items()}
     return present
+
+
+def _structure(value: Any, structure: Structure) -> dict[str, Any]:
+    """A structure in a map, as `read` gives it; null counts as an empty one (ours)."""
+    if value.__class__ is list:
+        raise serialization_error(f"Unrecognized collection type class {_CLASSES}{structure.name}")
+    return read({} if value is None else value, structure.members)
 
 
 def faults_of(present: Mapping[str, Any], members: Mapping[str, Member], path: str = "") -> list[str]:
@@ -99,7 +109,11 @@ def faults_of(present: Mapping[str, Any], members: Mapping[str, Member], path: s
             if member.required:
                 faults.append(fault(None, _place(path, name), "Member must not be null"))
         elif member.constrained:
-            faults += [fault(value, _place(path, name), constraint) for constraint in _broken(member, value)]
+            place = _place(path, name)
+            faults += [fault(value, place, constraint) for constraint in _broken(member, value)]
+            if member.of is not None:
+                for key, each in value.items():
+                    faults += faults_of(each, member.of.members, f"{place}.{key}.member.")
     return faults
 
 
@@ -114,20 +128,49 @@ def detected(faults: list[str]) -> ApiError:
     return validation_error(f"{len(shown)} validation {noun} detected: {'; '.join(shown)}")
 
 
-def check_parameters(body: Mapping[str, Any], *expressions: str) -> None:
-    """Which parameters go together: `expressions` are the members of this operation that hold expressions."""
+def check_parameters(body: Mapping[str, Any], *expressions: str, legacy: tuple[str, ...] = ()) -> None:
+    """Which parameters go together: `expressions` are the members of this operation that hold expressions.
+
+    `legacy` are those of before expressions existed, in the order in which DynamoDB names them. KeyConditions alone
+    go with other expressions. Source: ExtendDB's tests against DynamoDB (legacy ConditionalOperator and mixing).
+    """
     given = [name for name in expressions if body.get(name) is not None]
-    legacy = [name for name in LEGACY if body.get(name) is not None]
-    if given and legacy:
-        raise validation_error(
-            "Can not use both expression and non-expression parameters in the same request: Non-expression "
-            f"parameters: {{{', '.join(legacy)}}} Expression parameters: {{{', '.join(given)}}}"
-        )
+    old = [name for name in legacy if body.get(name) is not None]
+    if old:
+        if given:
+            _refuse_mixture(old, given)
+        _check_conditional_operator(body, old)
     refuse_unbuilt(body)
     if not given and body.get("ExpressionAttributeNames") is not None:
         raise validation_error("ExpressionAttributeNames can only be specified when using expressions")
     if body.get("ExpressionAttributeValues") is not None:
         _check_values_wanted([name for name in expressions if name != "ProjectionExpression"], given)
+
+
+def _refuse_mixture(legacy: list[str], expressions: list[str]) -> None:
+    if "KeyConditionExpression" not in expressions:
+        legacy = [name for name in legacy if name != "KeyConditions"]
+    if legacy:
+        raise validation_error(
+            "Can not use both expression and non-expression parameters in the same request: Non-expression "
+            f"parameters: {{{', '.join(legacy)}}} Expression parameters: {{{', '.join(expressions)}}}"
+        )
+
+
+def _check_conditional_operator(body: Mapping[str, Any], legacy: list[str]) -> None:
+    """It joins at least two conditions. Messages: as `check_parameters`."""
+    if "ConditionalOperator" not in legacy:
+        return
+    conditions = max((len(body[name]) for name in legacy if name in _CONDITIONS), default=0)
+    if conditions == 0:
+        raise validation_error("ConditionalOperator cannot be used without Filter or Expected")
+    if conditions == 1:
+        raise validation_error(
+            "ConditionalOperator can only be used when Filter or Expected has two or more elements"
+        )
+
+
+_CONDITIONS = ("Expected", "QueryFilter", "ScanFilter")
 
 
 def _check_values_wanted(expressions: list[str], given: list[str]) -> None:
@@ -183,10 +226,25 @@ def _map(value: Any) -> None:
         raise serialization_error(_NOT_A_LIST if value.__class__ is list else "Unexpected field type")
 
 
-_TYPES: dict[str, Callable[[Any], None]] = {
+def _strings(value: Any) -> None:
+    read_list(value)
+    for each in value:
+        read_string(each)
+
+
+def _attribute_values(value: Any) -> None:
+    read_list(value)
+    for each in value:
+        conform(each)
+
+
+_TYPES: dict[str, Callable[[Any], object]] = {
     "String": read_string,
     "Boolean": read_boolean,
     "Integer": _integer,
     "Map": _map,
     "List": read_list,
+    "StringList": _strings,
+    "AttributeValue": conform,
+    "AttributeValueList": _attribute_values,
 }

@@ -10,6 +10,7 @@ import orjson
 from dynabus.core.capacity import write_halves
 from dynabus.core.errors import ApiError, validation_error
 from dynabus.core.expressions import Updated, parse_condition, parse_update
+from dynabus.core.legacy import ATTRIBUTE_UPDATES, EXPECTED, as_expressions, in_legacy_words
 from dynabus.core.messages import RequestPart
 from dynabus.core.operations.calls import Call, Code, Context, Request, Steps
 from dynabus.core.operations.items import (
@@ -50,16 +51,22 @@ MEMBERS: dict[str, Member] = {
     "ReturnItemCollectionMetrics": METRICS,
     "ReturnValuesOnConditionCheckFailure": ON_FAILURE,
     **CONDITION,
+    **EXPECTED,
+    "AttributeUpdates": ATTRIBUTE_UPDATES,
 }
 
-_SENT = ("UpdateExpression", "ConditionExpression", "ReturnValues", "ReturnValuesOnConditionCheckFailure")
+_SENT = ("UpdateExpression", "ConditionExpression", "ReturnValues", "ReturnValuesOnConditionCheckFailure", "Legacy")
+_LEGACY = ("AttributeUpdates", *EXPECTED)
 
 
 def route(body: Request, context: Context) -> Steps:
     """The router half."""
     request = check(body, MEMBERS)
-    check_parameters(body, "UpdateExpression", "ConditionExpression")
+    check_parameters(body, "UpdateExpression", "ConditionExpression", legacy=_LEGACY)
     key_item = normalise_item(request["Key"])
+    request = as_expressions(request)
+    if "AttributeUpdates" in request:
+        request["Legacy"] = True
     found = placeholders(request)
     written: set[str] = set()
     if "UpdateExpression" in request:
@@ -108,7 +115,7 @@ def node(part: RequestPart) -> Evaluate:
             updated = Updated(item or key, {}, {}) if update is None else update.apply(item, key)
             item_json, size = stored(updated.item, update=True)
         except ApiError as error:
-            return refused(error, old_size)
+            return refused(in_legacy_words(error) if "Legacy" in detail else error, old_size)
         body = _attributes(wanted, item, updated)
         outcome = Outcome(body=body, size=max(size, old_size))
         return Decision(True, encode_row(item_json, size, wall_ms), outcome)
