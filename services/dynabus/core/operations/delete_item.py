@@ -46,12 +46,13 @@ MEMBERS: dict[str, Member] = {
     **CONDITION,
     **EXPECTED,
 }
+_LEGACY = tuple(EXPECTED)
 
 
 def route(body: Request, context: Context) -> Steps:
     """The router half."""
     request = check(body, MEMBERS)
-    check_parameters(body, "ConditionExpression", legacy=tuple(EXPECTED))
+    check_parameters(body, "ConditionExpression", legacy=_LEGACY)
     key_item = normalise_item(request["Key"])
     refuse_new_values(request)
     request = as_expressions(request)

@@ -48,12 +48,13 @@ MEMBERS: dict[str, Member] = {
     **CONDITION,
     **EXPECTED,
 }
+_LEGACY = tuple(EXPECTED)
 
 
 def route(body: Request, context: Context) -> Steps:
     """The router half."""
     request = check(body, MEMBERS)
-    check_parameters(body, "ConditionExpression", legacy=tuple(EXPECTED))
+    check_parameters(body, "ConditionExpression", legacy=_LEGACY)
     item = normalise_item(request["Item"])
     refuse_new_values(request)
     item_json, size = stored(item)

@@ -66,7 +66,7 @@ def route(body: Request, context: Context) -> Steps:
     key_item = normalise_item(request["Key"])
     request = as_expressions(request)
     if "AttributeUpdates" in request:
-        request["Legacy"] = True
+        request["Legacy"] = True  # the node words one refusal differently then
     found = placeholders(request)
     written: set[str] = set()
     if "UpdateExpression" in request:
