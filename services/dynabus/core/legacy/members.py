@@ -19,7 +19,7 @@ _OPERATORS = (
     "GE",
     "CONTAINS",
 )
-"""In the order in which DynamoDB's message lists them. Source: dynalite, test/scan."""
+"""In the order in which DynamoDB's message lists them. Source: dynalite, validations/scan."""
 
 _VALUES = Member("AttributeValueList")
 

@@ -11,7 +11,7 @@ from dynabus.core.legacy.substitutions import Substitutions
 
 
 def projection_text(names: list[str], request: Mapping[str, Any], substitutions: Substitutions) -> str:
-    """ProjectionExpression; each name may occur once. Message: dynalite, test/getItem."""
+    """ProjectionExpression; each name may occur once. Message: dynalite, validations/getItem."""
     seen: set[str] = set()
     for name in names:
         if name in seen:
@@ -21,7 +21,7 @@ def projection_text(names: list[str], request: Mapping[str, Any], substitutions:
 
 
 def check_select_of_names(request: Mapping[str, Any]) -> None:
-    """Select beside AttributesToGet. Messages: moto's tests against AWS (test_dynamodb_select)."""
+    """Select beside AttributesToGet. Messages: moto's tests that are verified against AWS."""
     shown = {"COUNT": "only the Count"}
     select = request.get("Select", "SPECIFIC_ATTRIBUTES")
     if select != "SPECIFIC_ATTRIBUTES":

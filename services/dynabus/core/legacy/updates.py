@@ -57,7 +57,7 @@ def _action(action: str, name: str, value: AttributeValue | None, substitutions:
 
 
 def in_legacy_words(error: ApiError) -> ApiError:
-    """What an update's evaluation raised, as AttributeUpdates words it. Message: dynalite, test/updateItem."""
+    """What an update's evaluation raised, as AttributeUpdates words it. Message: dynalite, actions/updateItem."""
     if error.message == "An operand in the update expression has an incorrect data type":
         return validation_error("Type mismatch for attribute to update")
     return error
