@@ -80,11 +80,10 @@ def test_projections(db: Any, hash_table: str, expression: str, names: Any, expe
             {"ProjectionExpression": "n", "ExpressionAttributeNames": {"#u": "u"}},
             "Value provided in ExpressionAttributeNames unused in expressions: keys: {#u}",
         ),
-        ({"AttributesToGet": ["n"]}, "AttributesToGet is not supported by this version of Dynabus"),
     ],
 )
 def test_refusals(db: Any, hash_table: str, refused: Refused, more: Any, message: str) -> None:
-    """observed; the last one is ours."""
+    """observed."""
     assert refused(db.get_item, TableName=hash_table, Key=KEY, **more) == ("ValidationException", message)
 
 

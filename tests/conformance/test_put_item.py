@@ -199,19 +199,6 @@ def test_consumed_capacity(db: Any, hash_table: str) -> None:
     assert put(db, hash_table, {"pk": {"S": "cap"}}, ReturnConsumedCapacity="NONE") == {}
 
 
-@pytest.mark.parametrize(
-    ("member", "value"),
-    [("Expected", {"v": {"Exists": False}}), ("ConditionalOperator", "AND")],
-)
-def test_what_is_not_built_is_refused_by_name(
-    db: Any, hash_table: str, refused: Refused, member: str, value: Any
-) -> None:
-    """Ours."""
-    code, message = refused(db.put_item, TableName=hash_table, Item={"pk": {"S": "x"}}, **{member: value})
-    assert code == VALIDATION
-    assert member in message
-
-
 def test_a_table_that_is_not_there(db: Any, refused: Refused) -> None:
     """API."""
     code, message = refused(db.put_item, TableName="no-such-table", Item={"pk": {"S": "x"}})

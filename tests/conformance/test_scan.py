@@ -79,12 +79,11 @@ def test_filter_select_projection_capacity(db: Any, table: str) -> None:
         ({"Segment": 0, "TotalSegments": 1_000_001}, "less than or equal to 1000000"),
         ({"Segment": -1, "TotalSegments": 2}, "greater than or equal to 0"),
         ({"Limit": 0}, "greater than or equal to 1"),
-        ({"ScanFilter": {}}, "ScanFilter"),
         ({"ExclusiveStartKey": {"x": {"S": "1"}}}, "The provided starting key is invalid"),
     ],
 )
 def test_refusals(db: Any, table: str, refused: Refused, more: Any, part: str) -> None:
-    """observed; the one about ScanFilter is ours."""
+    """observed."""
     code, message = refused(db.scan, TableName=table, **more)
     assert code == "ValidationException"
     assert part in message

@@ -175,14 +175,6 @@ def test_consumed_capacity(db: Any, hash_table: str) -> None:
     assert shrunk["ConsumedCapacity"] == grown["ConsumedCapacity"]
 
 
-def test_attribute_updates_are_not_built(db: Any, hash_table: str, refused: Refused) -> None:
-    """Ours."""
-    changes = {"n": {"Action": "PUT", "Value": {"N": "1"}}}
-    code, message = refused(db.update_item, TableName=hash_table, Key=KEY, AttributeUpdates=changes)
-    assert code == "ValidationException"
-    assert "AttributeUpdates" in message
-
-
 def test_taking_away_from_nothing_creates_nothing(db: Any, hash_table: str) -> None:
     """observed."""
     key = {"pk": {"S": "never-there"}}
