@@ -26,6 +26,7 @@ from dynabus.core.errors import (
     serialization_error,
     unknown_operation,
 )
+from dynabus.core.operations.describe_endpoints import HOST
 from dynabus.core.operations.items import Refused
 from dynabus.core.operations.registry import routes
 from dynabus.core.request_label import request_label
@@ -86,6 +87,8 @@ class Application:
         try:
             raw = await self._body(receive)
             exchange.operation, body = self._request(scope["headers"], scope["query_string"], raw)
+            if exchange.operation == "DescribeEndpoints" and body.__class__ is dict:
+                body[HOST] = self._host(scope["headers"])
             return 200, await self._router.run(exchange.operation, body, exchange.counter)
         except Refused as refused:
             return 400, refused.body
@@ -115,6 +118,11 @@ class Application:
         if not authorization and b"X-Amz-Signature=" not in query:
             raise ApiError(CORAL + "MissingAuthenticationTokenException", "Request is missing Authentication Token")
         return operation, body
+
+    def _host(self, headers: Iterable[tuple[bytes, bytes]]) -> str:
+        """Where the client reached this router; without a Host header (HTTP/1.0) only the port is known."""
+        named = [value for name, value in headers if name == b"host" and value]
+        return named[0].decode("latin-1") if named else f"localhost:{self._router.settings.port}"
 
     async def _body(self, receive: Receive) -> bytes:
         message = await receive()
