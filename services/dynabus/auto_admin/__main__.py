@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
 from collections.abc import Sequence
 
 from dynabus.adapters.data_folder import DataFolder, DataFolderError
 from dynabus.adapters.kafka.cut_off import CutOffWatch, end_process
+from dynabus.adapters.kafka.patience import Stopped, persist
 from dynabus.adapters.kafka.settings import KafkaConfigError
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
-from dynabus.adapters.kafka.topics import TopicError, reach_kafka
+from dynabus.adapters.kafka.topics import reach_kafka
 from dynabus.adapters.logs import configure_logs, logger
 from dynabus.adapters.memory_limit import MemoryLimitError, check_memory
 from dynabus.adapters.ops_server import Checks, OpsServer
@@ -30,8 +30,6 @@ from dynabus.core.ids import NodeName, Writer
 from dynabus.core.topics import Topics
 
 PROGRAM = "dynabus auto-admin"
-RETRY_S = 0.25
-"""Kafka may start at the same time."""
 
 
 class Life:
@@ -77,27 +75,29 @@ def _serve(settings: AutoAdminSettings) -> int:
         signal.signal(number, lambda *_: life.stop())
     server = OpsServer(settings.ops_host, settings.ops_port, Checks(readiness=life.readiness))
     me = Writer(NodeName(settings.name), folder.next_incarnation())
-    topics = Topics(settings.namespace)
-    while not life.stopped and life.admin is None:
-        try:
-            kafka = reach_kafka(settings.kafka_settings())
-            for warning in kafka.ensure(list(topics.shared())):
-                logger().warning("kafka", warning=warning)
-            life.admin = connect(settings, me, kafka)
-        except TopicError as error:
-            logger().warning("not yet", waiting="waiting for Kafka", kafka=settings.kafka, reason=str(error))
-            time.sleep(RETRY_S)
-    if life.admin is not None:
+    try:
+        admin = persist(
+            settings.kafka_settings(), "waiting for Kafka", lambda: _connect(settings, me), lambda: life.stopped
+        )
+        life.admin = admin
         logger().info("started", incarnation=me.incarnation, ops_port=server.port)
-        life.admin.stopping = life.stopped
-        admin = life.admin
+        admin.stopping = life.stopped
         watch = CutOffWatch(settings.kafka_settings(), lambda: admin.messages, lambda: end_process(PROGRAM))
         watch.start()
         admin.run()
         watch.stop()
+    except Stopped:
+        pass
     server.close()
     folder.close()
     return 0
+
+
+def _connect(settings: AutoAdminSettings, me: Writer) -> AutoAdmin:
+    kafka = reach_kafka(settings.kafka_settings())
+    for warning in kafka.ensure(list(Topics(settings.namespace).shared())):
+        logger().warning("kafka", warning=warning)
+    return connect(settings, me, kafka)
 
 
 if __name__ == "__main__":

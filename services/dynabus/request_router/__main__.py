@@ -10,7 +10,6 @@ import asyncio
 import resource
 import signal
 import sys
-import time
 from collections.abc import Sequence
 
 import uvicorn
@@ -18,9 +17,10 @@ import uvloop
 from prometheus_client import REGISTRY
 
 from dynabus.adapters.garbage import settle
+from dynabus.adapters.kafka.patience import persist
 from dynabus.adapters.kafka.settings import KafkaConfigError
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
-from dynabus.adapters.kafka.topics import TopicError, reach_kafka
+from dynabus.adapters.kafka.topics import reach_kafka
 from dynabus.adapters.logs import configure_logs, logger
 from dynabus.adapters.memory_limit import MemoryLimitError, check_memory
 from dynabus.adapters.ops_server import Checks, OpsServer
@@ -38,10 +38,6 @@ KEEP_ALIVE_S = 75
 """Longer than SDKs keep idle connections (boto3: 60 s), so that it is they who close."""
 
 SHUTDOWN_S = 3
-
-
-RETRY_S = 0.25
-"""Kafka may start at the same time."""
 
 
 class Life:
@@ -87,14 +83,9 @@ def _await_topics(settings: RouterSettings) -> None:
     """Return once Kafka has what a router needs, however long it takes. Raises KafkaConfigError, UnsafeKafka."""
     topics = Topics(settings.namespace)
     wanted = [topics.metadata(), topics.heartbeats(), topics.control(), topics.replies(settings.name)]
-    while True:
-        try:
-            for warning in reach_kafka(settings.kafka_settings()).ensure(wanted):
-                logger().warning("kafka", warning=warning)
-            return
-        except TopicError as error:
-            logger().warning("not yet", waiting="waiting for Kafka", kafka=settings.kafka, reason=str(error))
-            time.sleep(RETRY_S)
+    kafka = settings.kafka_settings()
+    for warning in persist(kafka, "waiting for Kafka", lambda: reach_kafka(kafka).ensure(wanted)):
+        logger().warning("kafka", warning=warning)
 
 
 def _raise_file_limit() -> None:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dynabus.adapters.data_folder import DataFolder, DataFolderError
 from dynabus.adapters.garbage import settle
 from dynabus.adapters.kafka.cut_off import CutOffWatch, end_process
+from dynabus.adapters.kafka.patience import Stopped
 from dynabus.adapters.kafka.settings import KafkaConfigError
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.logs import configure_logs, logger
@@ -28,7 +29,7 @@ from dynabus.storage_node.file_limit import FileLimitError
 from dynabus.storage_node.inbox import Operations
 from dynabus.storage_node.namesake import NamesakeError
 from dynabus.storage_node.ops import Ops
-from dynabus.storage_node.start import Start, Stopped
+from dynabus.storage_node.start import Start
 
 PROGRAM = "dynabus storage-node"
 EXIT_CANNOT_RUN = 1

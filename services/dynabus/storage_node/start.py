@@ -8,18 +8,16 @@ routers to send requests.
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
 from typing import TypeVar
-
-from confluent_kafka import KafkaException
 
 from dynabus.adapters.clock import monotonic_ns
 from dynabus.adapters.data_folder import DataFolder
 from dynabus.adapters.kafka.log_producer import LogProducer
 from dynabus.adapters.kafka.message_producer import MessageProducer
+from dynabus.adapters.kafka.patience import persist
 from dynabus.adapters.kafka.settings import KafkaSettings
-from dynabus.adapters.kafka.topics import TopicAdmin, TopicError, reach_kafka
+from dynabus.adapters.kafka.topics import TopicAdmin, reach_kafka
 from dynabus.adapters.log_codec import AvroBodies
 from dynabus.adapters.logs import logger
 from dynabus.core.ids import NodeName, Writer
@@ -36,17 +34,10 @@ from dynabus.storage_node.outbox import Outbox
 from dynabus.storage_node.readers import Readers
 from dynabus.storage_node.service import Parts, StorageNode
 
-RETRY_S = 0.25
-"""Kafka may start at the same time, and its leaders take a moment to be known."""
-
 NONCE_BITS = 62
 """Of claims and questions: never twice, and it fits Avro's signed long."""
 
 T = TypeVar("T")
-
-
-class Stopped(Exception):
-    """The process was asked to end before it had begun."""
 
 
 class Start:
@@ -120,13 +111,5 @@ class Start:
         readers.start_at(topic, next_offset)
 
     def _persist(self, stage: str, attempt: Callable[[], T]) -> T:
-        """Try until it succeeds; what it then returns. Raises Stopped."""
         self.stage = stage
-        while not self.stopped:
-            try:
-                return attempt()
-            except (KafkaException, TopicError) as error:
-                reason = error.args[0].str() if isinstance(error, KafkaException) else str(error)
-                logger().warning("not yet", waiting=stage, kafka=self._settings.kafka, reason=reason)
-            time.sleep(RETRY_S)
-        raise Stopped
+        return persist(self._settings.kafka_settings(), stage, attempt, lambda: self.stopped)
