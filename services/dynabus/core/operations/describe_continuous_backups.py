@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DescribeConti
 
 Both states are DISABLED, because Dynabus keeps no backups: nothing can be restored. DynamoDB says ENABLED of the
 outer state, which there means that point-in-time recovery can be switched on, and DISABLED only in the first seconds
-of a table (ScyllaDB's test_backup.py). Here it cannot be switched on (UpdateContinuousBackups is refused), and a tool
+of a table (ScyllaDB's test_backup.py). Here it cannot be switched on: there is no UpdateContinuousBackups. A tool
 that audits backups must not be told otherwise. Terraform reads the inner state only (its flattenPITR).
 """
 

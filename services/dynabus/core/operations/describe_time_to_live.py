@@ -1,6 +1,6 @@
 """DescribeTimeToLive. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DescribeTimeToLive.html
 
-Dynabus deletes no expired items yet and refuses UpdateTimeToLive, so DISABLED is the truth for every table. It is
+Dynabus deletes no expired items yet and has no UpdateTimeToLive, so DISABLED is the truth for every table. It is
 also what DynamoDB answers of a table whose time to live was never set, without an AttributeName; Terraform reads
 the status after each apply.
 """
