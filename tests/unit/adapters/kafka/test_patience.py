@@ -20,7 +20,10 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_until_it_succeeds() -> None:
-    failures: list[Exception] = [TopicError("no brokers", retriable=True), KafkaException(KafkaError(KafkaError._TIMED_OUT))]
+    failures: list[Exception] = [
+        TopicError("no brokers", retriable=True),
+        KafkaException(KafkaError(KafkaError._TIMED_OUT)),
+    ]
 
     def attempt() -> str:
         if failures:
