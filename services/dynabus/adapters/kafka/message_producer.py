@@ -36,6 +36,8 @@ class MessageProducer:
         self._stuck: str | None = None
         self._failed_s = -UNSENT_S
         self._producer = self._make()
+        self._replaced: list[Producer] = []
+        """Until they have said of each message that it was not delivered."""
 
     @property
     def sends(self) -> bool:
@@ -75,6 +77,8 @@ class MessageProducer:
     def serve(self) -> None:
         """Hear about deliveries, and replace a producer that cannot send; call it now and then."""
         self._producer.poll(0)
+        if self._replaced:
+            self._hear_replaced()
         if self._stuck is not None:
             self._replace(self._stuck)
 
@@ -129,13 +133,20 @@ class MessageProducer:
         self._stuck = None
         self.replaced += 1
         logger().warning("producer replaced: it could not send", reason=why, unsent=len(stuck))
-        # Whoever waits for a delivery is told now that there was none.
-        stuck.purge()
-        stuck.poll(0)
-        let_go([stuck])
-        del stuck
+        # Not waited for: its threads may hang, say in a look-up of the broker's name.
+        stuck.purge(blocking=False)
+        self._replaced.append(stuck)
+
+    def _hear_replaced(self) -> None:
+        for _ in range(len(self._replaced)):
+            held = [self._replaced.pop(0)]
+            held[0].poll(0)
+            if len(held[0]):
+                self._replaced += held
+            else:
+                let_go(held)
 
 
-def let_go(held: list[Producer | Consumer]) -> None:
+def let_go(held: list[Producer] | list[Consumer]) -> None:
     """Destroy clients in a thread of its own: librdkafka may take seconds for one that is cut off."""
     threading.Thread(target=held.clear, name="let-go", daemon=True).start()

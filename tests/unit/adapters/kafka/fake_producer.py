@@ -63,7 +63,7 @@ class FakeProducer:
         del self.queued[: len(reports)], self.reports[: len(reports)]
         self.due = []
 
-    def purge(self) -> None:
+    def purge(self, blocking: bool = True) -> None:
         self.purged += 1
         self.due = [KafkaError(KafkaError._PURGE_QUEUE)] * len(self.queued)
 

@@ -58,10 +58,11 @@ def test_a_producer_that_cannot_send_is_replaced(monkeypatch: pytest.MonkeyPatch
     producer.serve()
     assert FakeProducer.made[0].purged
     assert not producer.sends
-    # The second message was purged. That report is the old producer's: the new one stays.
-    assert (producer.dropped, producer.replaced, len(FakeProducer.made)) == (2, 1, 2)
+    assert (producer.dropped, producer.replaced, len(FakeProducer.made)) == (1, 1, 2)
     producer.send("a", [b"3"])
     producer.serve()
+    # The second message was purged. That report is the old producer's: the new one stays.
+    assert (producer.dropped, len(FakeProducer.made[0])) == (2, 0)
     assert FakeProducer.made[1].queued == [("a", b"3", None)]
     assert producer.replaced == 1
     monkeypatch.setattr(message_producer, "UNSENT_S", 0.0)
@@ -77,7 +78,33 @@ def test_a_producer_with_a_fatal_error_is_replaced_and_who_waits_is_told() -> No
     assert producer.replaced == 0
     FakeProducer.made[0].erred(KafkaError(KafkaError._FATAL, fatal=True))
     producer.serve()
-    assert (told, producer.replaced) == ([False], 1)
+    assert (told, producer.replaced) == ([], 1)
+    producer.serve()
+    assert told == [False]
+
+
+def test_a_replaced_producer_is_kept_until_it_has_reported_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_go: list[object] = []
+    monkeypatch.setattr(message_producer, "let_go", lambda held: let_go.extend(held))
+    producer = MessageProducer({}, reports=True)
+    told: list[bool] = []
+    for _ in range(2):
+        producer.send_one("a", b"1", told=told.append)
+    first = FakeProducer.made[0]
+    monkeypatch.setattr(first, "purge", lambda blocking: None)
+    first.erred(KafkaError(KafkaError._FATAL, fatal=True))
+    producer.serve()
+    producer.serve()
+    assert (told, let_go) == ([], [])
+    first.due = [TIMED_OUT]
+    producer.serve()
+    assert (told, let_go) == ([False], [])
+    first.due = [TIMED_OUT]
+    producer.serve()
+    assert (told, let_go) == ([False, False], [first])
+    polls = first.polls
+    producer.serve()
+    assert first.polls == polls
 
 
 def test_a_replaced_producer_does_not_condemn_its_successor() -> None:
