@@ -166,7 +166,17 @@ def test_the_leader_is_killed(group: Group) -> None:
 
 def test_planned_stop_hands_over(group: Group) -> None:
     log = group.table()
-    wait_until("followers are heard", lambda: group.nodes["node-1"].replica(log).get("state") == "active")
+    wait_until(
+        "all are active", lambda: all(group.nodes[name].replica(log).get("state") == "active" for name in NAMES)
+    )
+    # A log that was only just opened joins its reader's fetches when the parked one is back, after up to 500 ms:
+    # records that the followers have read show that this is over.
+    for version in range(3):
+        assert group.put(log, "before", version) == ReplyStatus.OK
+        for name in NAMES[1:]:
+            wait_until(
+                "the follower has it", lambda name=name, v=version: group.version(log, "before", node=name) == v
+            )
     started = time.monotonic()
     stopped = group.nodes["node-1"]
     assert stopped.process is not None
