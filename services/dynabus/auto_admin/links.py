@@ -39,7 +39,7 @@ class Links:
 
     def __init__(self, kafka: KafkaSettings, topics: Topics) -> None:
         self.undecodable = 0
-        self._log = LogProducer(kafka.log_producer(), list.clear)
+        self._log = LogProducer(kafka.log_producer())
         self._topics = topics
         self._admin_log = topics.admin_log().name
         consumer = {**kafka.loop_consumer(partition_eof=True), "fetch.wait.max.ms": FETCH_WAIT_MS}

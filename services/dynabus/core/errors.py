@@ -48,6 +48,11 @@ def validation_error(message: str) -> ApiError:
     return ApiError(CORAL_VALIDATE + "ValidationException", message)
 
 
+def invalid_parameter(what: str) -> ApiError:
+    """The same about the value of a parameter, in the words that DynamoDB begins with then."""
+    return validation_error(f"One or more parameter values were invalid: {what}")
+
+
 def serialization_error(message: str) -> ApiError:
     """The body is not JSON, or a member has the wrong JSON type."""
     return ApiError(CORAL + "SerializationException", message)
@@ -56,6 +61,11 @@ def serialization_error(message: str) -> ApiError:
 def resource_not_found(message: str) -> ApiError:
     """The table (or other resource) does not exist or is not ACTIVE."""
     return ApiError(DYNAMODB + "ResourceNotFoundException", message)
+
+
+def no_such_table(name: str) -> ApiError:
+    """The same as operations on tables say it; those on items do not name the table."""
+    return resource_not_found(f"Requested resource not found: Table: {name} not found")
 
 
 def resource_in_use(message: str) -> ApiError:

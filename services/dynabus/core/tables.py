@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dynabus.core.errors import ApiError, resource_in_use, resource_not_found, validation_error
+from dynabus.core.errors import ApiError, no_such_table, resource_in_use, validation_error
 
 PARTITION_READ_UNITS, PARTITION_WRITE_UNITS = 3000, 1000
 """What one partition serves at most; DynamoDB derives the first partitions of a provisioned table from it.
@@ -68,7 +68,7 @@ def refuse_creation(name: str, existing: dict[str, Any] | None) -> ApiError | No
 def refuse_deletion(name: str, existing: dict[str, Any] | None) -> ApiError | None:
     """Why a table cannot be deleted; `existing` is its description."""
     if existing is None:
-        return resource_not_found(f"Requested resource not found: Table: {name} not found")
+        return no_such_table(name)
     status = existing["TableStatus"]
     if status == "CREATING":
         return resource_in_use(f"Attempt to change a resource which is still in use: Table is being created: {name}")

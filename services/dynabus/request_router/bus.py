@@ -24,7 +24,8 @@ from confluent_kafka import (
 )
 
 from dynabus.adapters.codec import UndecodableMessage, decode, encode
-from dynabus.adapters.kafka.message_producer import MessageProducer, let_go
+from dynabus.adapters.kafka.message_producer import MessageProducer
+from dynabus.adapters.kafka.release import let_go
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
 from dynabus.core.topics import Topics

@@ -9,7 +9,7 @@ import shutil
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -55,10 +55,6 @@ class Lookups:
     def remove_folder(self, path: Path) -> None:
         """Deleting gigabytes takes long."""
         self._pool.submit(shutil.rmtree, path, ignore_errors=True)
-
-    def drop(self, owner: list[Any]) -> None:
-        """Let go of what the list holds: destroying a Kafka client waits for its threads."""
-        self._pool.submit(owner.clear)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)

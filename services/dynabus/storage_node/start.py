@@ -81,7 +81,7 @@ class Start:
                 self._topics,
                 readers,
                 Hosting(premises, readers, lookups),
-                LogProducer(kafka.log_producer(), lookups.drop),
+                LogProducer(kafka.log_producer()),
                 Outbox(MessageProducer(kafka.request_producer()), self._topics, me.node),
                 self._operations,
             )

@@ -7,11 +7,11 @@ out again through a new one, identical and in order. The first copy wins, later 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from dynabus.adapters.kafka.release import let_go
 from dynabus.adapters.kafka.settings import LOG_TIMEOUT_MS, Properties
 from dynabus.adapters.logs import kafka_logger
 
@@ -25,10 +25,8 @@ class LogProducer:
     """Keeps the order of appends. `failed` says why until `replace`; until then appends are dropped, because
     whoever appended sends everything unresolved again."""
 
-    def __init__(self, properties: Properties, drop: Callable[[list[Any]], None]) -> None:
-        """`drop` takes a list and lets go of what it holds, somewhere where waiting does no harm."""
+    def __init__(self, properties: Properties) -> None:
         self._properties = properties
-        self._drop = drop
         self.failed: str | None = None
         self._producer = self._make()
 
@@ -77,7 +75,7 @@ class LogProducer:
         self.failed = None
         held = [old]
         del old
-        self._drop(held)
+        let_go(held)
 
     def __len__(self) -> int:
         """Records sent whose fate is unknown to the producer."""

@@ -8,13 +8,13 @@ from then on, and one that believed a broker on its way out that there are no br
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
+from dynabus.adapters.kafka.release import let_go
 from dynabus.adapters.kafka.settings import Properties
 from dynabus.adapters.logs import kafka_logger, logger
 
@@ -145,8 +145,3 @@ class MessageProducer:
                 self._replaced += held
             else:
                 let_go(held)
-
-
-def let_go(held: list[Producer] | list[Consumer]) -> None:
-    """Destroy clients in a thread of its own: librdkafka may take seconds for one that is cut off."""
-    threading.Thread(target=held.clear, name="let-go", daemon=True).start()

@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dynabus.core.errors import ApiError
-from dynabus.core.legacy.operators import comparison, invalid
+from dynabus.core.errors import ApiError, invalid_parameter
+from dynabus.core.legacy.operators import comparison, comparisons
 from dynabus.core.legacy.substitutions import Substitutions
 from dynabus.core.values import AttributeValue
 
 
 def filter_text(conditions: Mapping[str, Any], request: Mapping[str, Any], substitutions: Substitutions) -> str:
     """FilterExpression of a QueryFilter or ScanFilter; empty if that is."""
-    return _joined(
-        [
-            comparison(name, each["ComparisonOperator"], each.get("AttributeValueList", []), substitutions)
-            for name, each in conditions.items()
-        ],
-        request,
-    )
+    return _joined(comparisons(conditions, substitutions), request)
 
 
 def expected_text(expected: Mapping[str, Any], request: Mapping[str, Any], substitutions: Substitutions) -> str:
@@ -66,4 +60,4 @@ def _operands(name: str, expected: Mapping[str, Any]) -> list[AttributeValue]:
 
 
 def _of(what: str, name: str) -> ApiError:
-    return invalid(f"{what} for Attribute: {name}")
+    return invalid_parameter(f"{what} for Attribute: {name}")

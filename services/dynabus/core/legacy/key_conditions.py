@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dynabus.core.errors import validation_error
-from dynabus.core.legacy.operators import comparison
+from dynabus.core.legacy.operators import comparisons
 from dynabus.core.legacy.substitutions import Substitutions
 
 _NOT_INDEXABLE = ("NULL", "NOT_NULL", "NE", "CONTAINS", "NOT_CONTAINS", "IN")
@@ -16,10 +16,7 @@ def key_conditions_text(
     conditions: Mapping[str, Any], request: Mapping[str, Any], substitutions: Substitutions
 ) -> str:
     """KeyConditionExpression, as far as conditions can be checked without the table."""
-    tests = [
-        comparison(name, each["ComparisonOperator"], each.get("AttributeValueList", []), substitutions)
-        for name, each in conditions.items()
-    ]
+    tests = comparisons(conditions, substitutions)
     if not 1 <= len(tests) <= 2:
         raise validation_error("Conditions can be of length 1 or 2 only")
     return " AND ".join(tests)

@@ -7,7 +7,10 @@ EQ and NE take every type, lists and maps too. Source: AWS, API_Condition.
 
 from __future__ import annotations
 
-from dynabus.core.errors import ApiError, validation_error
+from collections.abc import Mapping
+from typing import Any
+
+from dynabus.core.errors import invalid_parameter, validation_error
 from dynabus.core.legacy.substitutions import Substitutions
 from dynabus.core.values import AttributeValue, compare, normalise_value
 
@@ -36,9 +39,12 @@ _TYPES = {
 }
 
 
-def invalid(what: str) -> ApiError:
-    """DynamoDB's ValidationException about a parameter's value."""
-    return validation_error(f"One or more parameter values were invalid: {what}")
+def comparisons(conditions: Mapping[str, Any], substitutions: Substitutions) -> list[str]:
+    """Each condition of a map of them (botocore's Condition)."""
+    return [
+        comparison(name, each["ComparisonOperator"], each.get("AttributeValueList", []), substitutions)
+        for name, each in conditions.items()
+    ]
 
 
 def comparison(name: str, operator: str, given: list[AttributeValue], substitutions: Substitutions) -> str:
@@ -55,13 +61,13 @@ def comparison(name: str, operator: str, given: list[AttributeValue], substituti
 def _check_values(operator: str, values: list[AttributeValue]) -> None:
     """In dynalite's order (validations/index, validateConditions), recorded from DynamoDB."""
     if not values if operator == "IN" else len(values) != _VALUES_WANTED.get(operator, 1):
-        raise invalid(f"Invalid number of argument(s) for the {operator} ComparisonOperator")
+        raise invalid_parameter(f"Invalid number of argument(s) for the {operator} ComparisonOperator")
     kinds = [next(iter(value)) for value in values]
     if len(set(kinds)) > 1:
-        raise invalid("AttributeValues inside AttributeValueList must be of same type")
+        raise invalid_parameter("AttributeValues inside AttributeValueList must be of same type")
     for kind in kinds:
         if kind not in _TYPES.get(operator, (kind,)):
-            raise invalid(f"ComparisonOperator {operator} is not valid for {kind} AttributeValue type")
+            raise invalid_parameter(f"ComparisonOperator {operator} is not valid for {kind} AttributeValue type")
     if operator == "BETWEEN" and compare(*values) > 0:
         raise validation_error(
             "The BETWEEN condition was provided a range where the lower bound is greater than the upper bound"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dynabus.core.errors import validation_error
-from dynabus.core.legacy.operators import invalid
+from dynabus.core.errors import invalid_parameter, validation_error
 from dynabus.core.legacy.substitutions import Substitutions
 
 
@@ -15,7 +14,7 @@ def projection_text(names: list[str], request: Mapping[str, Any], substitutions:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise invalid(f"Duplicate value in attribute name: {name}")
+            raise invalid_parameter(f"Duplicate value in attribute name: {name}")
         seen.add(name)
     return ",".join([substitutions.name(name) for name in names])
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dynabus.core.errors import ApiError, validation_error
-from dynabus.core.legacy.operators import invalid
+from dynabus.core.errors import ApiError, invalid_parameter, validation_error
 from dynabus.core.legacy.substitutions import Substitutions
 from dynabus.core.values import AttributeValue, normalise_value
 
@@ -34,13 +33,13 @@ def _check(action: str, value: AttributeValue | None) -> None:
     """Messages and order: dynalite, test/updateItem."""
     if value is None:
         if action != "DELETE":
-            raise invalid("Only DELETE action is allowed when no attribute value is specified")
+            raise invalid_parameter("Only DELETE action is allowed when no attribute value is specified")
         return
     kind = next(iter(value))
     if action == "DELETE" and kind not in _SETS:
-        raise invalid(f"DELETE action with value is not supported for the type {kind}")
+        raise invalid_parameter(f"DELETE action with value is not supported for the type {kind}")
     if action == "ADD" and kind not in _ADDED:
-        raise invalid(f"ADD action is not supported for the type {kind}")
+        raise invalid_parameter(f"ADD action is not supported for the type {kind}")
 
 
 def _action(action: str, name: str, value: AttributeValue | None, substitutions: Substitutions) -> tuple[str, str]:

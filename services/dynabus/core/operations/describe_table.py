@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import orjson
 
-from dynabus.core.errors import resource_not_found
+from dynabus.core.errors import no_such_table
 from dynabus.core.operations.calls import Context, Request, Steps
 from dynabus.core.operations.items import plain_name
 from dynabus.core.operations.shapes import TABLE_NAME, Member, check
@@ -21,6 +21,6 @@ def route(body: Request, context: Context) -> Steps:
     name = plain_name(request["TableName"])
     table = context.view.tables.get(name)
     if table is None:
-        raise resource_not_found(f"Requested resource not found: Table: {name} not found")
+        raise no_such_table(name)
     yield from ()
     return orjson.dumps({"Table": {**table.description, "TableStatus": table.status}})

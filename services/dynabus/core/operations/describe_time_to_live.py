@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import orjson
 
-from dynabus.core.errors import resource_not_found
+from dynabus.core.errors import no_such_table
 from dynabus.core.operations.calls import Context, Request, Steps
 from dynabus.core.operations.items import plain_name
 from dynabus.core.operations.shapes import TABLE_NAME, Member, check
@@ -23,6 +23,6 @@ def route(body: Request, context: Context) -> Steps:
     request = check(body, MEMBERS)
     name = plain_name(request["TableName"])
     if name not in context.view.tables:
-        raise resource_not_found(f"Requested resource not found: Table: {name} not found")
+        raise no_such_table(name)
     yield from ()
     return OFF

@@ -15,6 +15,7 @@ import orjson
 from dynabus.core.capacity import consumed, read_halves
 from dynabus.core.errors import ApiError, validation_error
 from dynabus.core.expressions import Placeholders, parse_condition, parse_projection
+from dynabus.core.legacy import check_select_of_names
 from dynabus.core.messages import ReplyPart, RequestPart
 from dynabus.core.operations.calls import Call, Calls, Code, Reply, Request
 from dynabus.core.operations.items import bound, settled
@@ -54,7 +55,10 @@ MEMBERS: dict[str, Member] = {
 
 
 def check_select(request: Request) -> None:
-    """Select against ProjectionExpression. Messages: moto's tests against AWS itself (test_dynamodb_query_scan)."""
+    """Select against what is projected. Messages: moto's tests against AWS itself (test_dynamodb_query_scan)."""
+    if "AttributesToGet" in request:
+        check_select_of_names(request)
+        return
     select, projects = request.get("Select"), "ProjectionExpression" in request
     if projects and select in _WHOLE:
         raise validation_error(f"Cannot specify the ProjectionExpression when choosing to get {_WHOLE[select]}")

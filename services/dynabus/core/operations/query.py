@@ -11,7 +11,6 @@ from dynabus.core.legacy import (
     FILTER,
     as_expressions,
     check_key_conditions,
-    check_select_of_names,
 )
 from dynabus.core.operations.calls import Context, Request, Steps
 from dynabus.core.operations.items import find_table, placeholders
@@ -77,7 +76,7 @@ def _checked(body: Request) -> Request:
     request = check(body, MEMBERS)
     check_parameters(body, *_EXPRESSIONS, legacy=_LEGACY)
     try:
-        (check_select_of_names if "AttributesToGet" in request else check_select)(request)
+        check_select(request)
     except ApiError as error:
         raise detected([error.message]) from error
     request = as_expressions(request)

@@ -11,7 +11,6 @@ from dynabus.core.legacy import (
     CONDITIONAL_OPERATOR,
     FILTER,
     as_expressions,
-    check_select_of_names,
 )
 from dynabus.core.operations.calls import Context, Request, Steps
 from dynabus.core.operations.items import find_table, placeholders
@@ -47,7 +46,7 @@ def route(body: Request, context: Context) -> Steps:
     """The router half; the storage-node half is that of a page."""
     request = check(body, MEMBERS)
     check_parameters(body, "ProjectionExpression", "FilterExpression", legacy=_LEGACY)
-    (check_select_of_names if "AttributesToGet" in request else check_select)(request)
+    check_select(request)
     request = as_expressions(request)
     lower, upper = _segment(request)
     found = placeholders(request)

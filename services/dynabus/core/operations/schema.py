@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from dynabus.core.errors import ApiError, validation_error
+from dynabus.core.errors import invalid_parameter, validation_error
 from dynabus.core.keys import encode_key, raw_bytes
 from dynabus.core.limits import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from dynabus.core.values import AttributeValue, Item
@@ -43,9 +43,9 @@ class KeySchema(NamedTuple):
     def _of_item(self, item: Item, name: str, kind: str, sort: bool = False) -> AttributeValue:
         value = item.get(name)
         if value is None:
-            raise _invalid(f"Missing the key {name} in the item")
+            raise invalid_parameter(f"Missing the key {name} in the item")
         if kind not in value:
-            raise _invalid(f"Type mismatch for key {name} expected: {kind} actual: {next(iter(value))}")
+            raise invalid_parameter(f"Type mismatch for key {name} expected: {kind} actual: {next(iter(value))}")
         check_key_size(name, value, sort)
         return value
 
@@ -69,13 +69,13 @@ def check_key_size(name: str, value: AttributeValue, sort: bool) -> None:
             f"empty {kind} value. Key: {name}"
         )
     if not sort and size > MAX_PARTITION_KEY_BYTES:
-        raise _invalid(f"Size of hashkey has exceeded the maximum size limit of{MAX_PARTITION_KEY_BYTES} bytes")
+        raise invalid_parameter(
+            f"Size of hashkey has exceeded the maximum size limit of{MAX_PARTITION_KEY_BYTES} bytes"
+        )
     if sort and size > MAX_SORT_KEY_BYTES:
-        raise _invalid(f"Aggregated size of all range keys has exceeded the size limit of {MAX_SORT_KEY_BYTES} bytes")
-
-
-def _invalid(what: str) -> ApiError:
-    return validation_error(f"One or more parameter values were invalid: {what}")
+        raise invalid_parameter(
+            f"Aggregated size of all range keys has exceeded the size limit of {MAX_SORT_KEY_BYTES} bytes"
+        )
 
 
 def key_schema(description: dict[str, Any]) -> KeySchema:

@@ -15,13 +15,12 @@ from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable
 from typing import Any
 
-from dynabus.core.errors import ApiError, validation_error
+from dynabus.core.errors import ApiError, invalid_parameter, validation_error
 from dynabus.core.limits import MAX_ATTRIBUTE_NAME_BYTES, MAX_NESTING
 from dynabus.core.values.nesting import too_deep
 from dynabus.core.values.numbers import normalise_number
 from dynabus.core.values.shape import conform, conform_item
 
-_INVALID = "One or more parameter values were invalid: "
 _EMPTY = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
 _SEVERAL = (
     "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"
@@ -133,7 +132,7 @@ def _bool(value: Any, _level: int) -> bool:
 
 def _null(value: Any, _level: int) -> bool:
     if value is False:
-        raise validation_error(_INVALID + "Null attribute value types must have the value of true")
+        raise invalid_parameter("Null attribute value types must have the value of true")
     if value is not True:
         raise _Misshapen
     return True
@@ -142,9 +141,9 @@ def _null(value: Any, _level: int) -> bool:
 def _string_set(value: Any, _level: int) -> list[str]:
     members = _set_members(value, "An string set  may not be empty")
     if None in members:
-        raise validation_error(_INVALID + "An string set may not have a null string as a member")
+        raise invalid_parameter("An string set may not have a null string as a member")
     if len(set(members)) != len(members):
-        raise validation_error(f"{_INVALID}Input collection {_listed(members)} contains duplicates.")
+        raise invalid_parameter(f"Input collection {_listed(members)} contains duplicates.")
     return members
 
 
@@ -159,11 +158,11 @@ def _number_set(value: Any, _level: int) -> list[str]:
 def _binary_set(value: Any, level: int) -> list[str]:
     members = _set_members(value, "Binary sets should not be empty")
     if None in members:
-        raise validation_error(_INVALID + "Binary sets may not contain null or empty values")
+        raise invalid_parameter("Binary sets may not contain null or empty values")
     for member in members:
         _binary(member, level)
     if len(set(members)) != len(members):
-        raise validation_error(f"{_INVALID}Input collection {_listed(members)}of type BS contains duplicates.")
+        raise invalid_parameter(f"Input collection {_listed(members)}of type BS contains duplicates.")
     return members
 
 
@@ -171,7 +170,7 @@ def _set_members(value: Any, if_empty: str) -> list[Any]:
     if value.__class__ is not list:
         raise _Misshapen
     if not value:
-        raise validation_error(_INVALID + if_empty)
+        raise invalid_parameter(if_empty)
     for member in value:
         if member.__class__ is not str and member is not None:
             raise _Misshapen

@@ -14,7 +14,7 @@ from dynabus.adapters.kafka.log_producer import LogProducer
 def producer(monkeypatch: pytest.MonkeyPatch) -> LogProducer:
     monkeypatch.setattr(FakeProducer, "made", [], raising=False)
     monkeypatch.setattr(log_producer, "Producer", FakeProducer)
-    return LogProducer({}, list.clear)
+    return LogProducer({})
 
 
 def queued() -> list[bytes | None]:
