@@ -86,7 +86,6 @@ def test_names(db: Any, refused: Refused, name: str) -> None:
             "greater than or equal to 1",
         ),
         ({"GlobalSecondaryIndexes": [{"IndexName": "i"}]}, "GlobalSecondaryIndexes is not supported"),
-        ({"LocalSecondaryIndexes": [{"IndexName": "i"}]}, "LocalSecondaryIndexes is not supported"),
         ({"StreamSpecification": {"StreamEnabled": True}}, "StreamSpecification is not supported"),
         ({"SSESpecification": {"Enabled": True}}, "SSESpecification is not supported"),
         ({"Tags": [{"Key": "a", "Value": "b"}]}, "Tags is not supported"),

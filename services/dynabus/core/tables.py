@@ -35,11 +35,27 @@ def describe(request: dict[str, Any], table_id: str, region: str, account: str, 
         "TableId": "-".join((table_id[:8], table_id[8:12], table_id[12:16], table_id[16:20], table_id[20:])),
         "DeletionProtectionEnabled": request.get("DeletionProtectionEnabled", False),
     }
+    if "LocalSecondaryIndexes" in request:
+        arn = description["TableArn"]
+        description["LocalSecondaryIndexes"] = [
+            _describe_index(each, arn) for each in request["LocalSecondaryIndexes"]
+        ]
     if on_demand:
         description["BillingModeSummary"] = {"BillingMode": "PAY_PER_REQUEST"}
     if "TableClass" in request:
         description["TableClassSummary"] = {"TableClass": request["TableClass"]}
     return description
+
+
+def _describe_index(index: dict[str, Any], table_arn: str) -> dict[str, Any]:
+    return {
+        "IndexName": index["IndexName"],
+        "KeySchema": index["KeySchema"],
+        "Projection": index["Projection"],
+        "IndexSizeBytes": 0,
+        "ItemCount": 0,
+        "IndexArn": f"{table_arn}/index/{index['IndexName']}",
+    }
 
 
 def partition_count(request: dict[str, Any], initial: int, most: int) -> int:

@@ -60,7 +60,6 @@ def test_protected_tables_are_not_deleted(cluster: Cluster) -> None:
     ("member", "value"),
     [
         ("GlobalSecondaryIndexes", [{"IndexName": "i"}]),
-        ("LocalSecondaryIndexes", [{"IndexName": "i"}]),
         ("StreamSpecification", {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}),
         ("StreamSpecification", {"StreamEnabled": False, "StreamViewType": "NEW_IMAGE"}),
         ("SSESpecification", {"Enabled": True}),
@@ -172,3 +171,81 @@ def test_partitions_of_a_new_table(units: tuple[int, int] | None, initial: int, 
     if units is not None:
         request = {"ProvisionedThroughput": {"ReadCapacityUnits": units[0], "WriteCapacityUnits": units[1]}}
     assert partition_count(request, initial, most) == count
+
+
+def local_index(name: str = "by-c", *names: str, **projection: Any) -> dict[str, Any]:
+    schema = keys(*(names or ("pk", "c")))
+    return {"IndexName": name, "KeySchema": schema, "Projection": projection or {"ProjectionType": "ALL"}}
+
+
+INDEXED: dict[str, Any] = {**GOOD, "AttributeDefinitions": attributes("pk", "b", "c"), "KeySchema": keys("pk", "b")}
+
+
+def test_local_indexes_are_described(cluster: Cluster) -> None:
+    asked = [local_index(), local_index("b-again", "pk", "b", ProjectionType="INCLUDE", NonKeyAttributes=["x"])]
+    found = cluster.ask("CreateTable", **INDEXED, LocalSecondaryIndexes=asked)["TableDescription"]
+    arn = found["TableArn"]
+    assert found["LocalSecondaryIndexes"] == [
+        {**each, "IndexSizeBytes": 0, "ItemCount": 0, "IndexArn": f"{arn}/index/{each['IndexName']}"}
+        for each in asked
+    ]
+
+
+@pytest.mark.parametrize(
+    ("indexes", "text"),
+    [
+        ([], "One or more parameter values were invalid: List of LocalSecondaryIndexes is empty"),
+        ([local_index("ab")], "Value 'ab' at 'localSecondaryIndexes.1.member.indexName'"),
+        ([{}], "3 validation errors detected: Value null at 'localSecondaryIndexes.1.member."),
+        ([[]], "Unrecognized collection type class com.amazonaws.dynamodb.v20120810.LocalSecondaryIndex"),
+        ([local_index(ProjectionType="SOME")], "at 'localSecondaryIndexes.1.member.projection.projectionType'"),
+        (
+            [local_index(ProjectionType="INCLUDE", NonKeyAttributes=[])],
+            "Value '[]' at 'localSecondaryIndexes.1.member.projection.nonKeyAttributes' failed to satisfy constraint: "
+            "Member must have length greater than or equal to 1",
+        ),
+        (
+            [local_index(ProjectionType="INCLUDE", NonKeyAttributes=["x"] * 21)],
+            "Member must have length less than or equal to 20",
+        ),
+        (
+            [local_index(ProjectionType="INCLUDE", NonKeyAttributes=[""])],
+            "Value '' at 'localSecondaryIndexes.1.member.projection.nonKeyAttributes.1.member'",
+        ),
+        (
+            [local_index("by-d", "pk", "d")],
+            "Some index key attributes are not defined in AttributeDefinitions. "
+            "Keys: [pk, d], AttributeDefinitions: [pk, b, c]",
+        ),
+        ([local_index("by-c", "pk", "pk")], "Both the Hash Key and the Range Key element in the KeySchema"),
+        ([local_index("by-c", "pk")], "Index KeySchema does not have a range key for index: by-c"),
+        (
+            [local_index("by-c", "b", "c")],
+            "Index KeySchema does not have the same leading hash key as table KeySchema for index: by-c. "
+            "index hash key: b, table hash key: pk",
+        ),
+        ([local_index("by-c", NonKeyAttributes=["x"])], "Unknown ProjectionType: null"),
+        (
+            [local_index(ProjectionType="ALL", NonKeyAttributes=["x"])],
+            "ProjectionType is ALL, but NonKeyAttributes is specified",
+        ),
+        ([local_index(ProjectionType="INCLUDE")], "ProjectionType is INCLUDE, but NonKeyAttributes is not specified"),
+        ([local_index(), local_index()], "Duplicate index name: by-c"),
+        (
+            [local_index(f"index-{number}") for number in range(6)],
+            "Number of LocalSecondaryIndexes exceeds per-table limit of 5",
+        ),
+        (
+            [local_index("by-b", "pk", "b")],
+            "Some AttributeDefinitions are not used. AttributeDefinitions: [pk, b, c], keys used: [pk, b]",
+        ),
+    ],
+)
+def test_bad_local_indexes(cluster: Cluster, indexes: list[Any], text: str) -> None:
+    assert text in cluster.message("CreateTable", **INDEXED, LocalSecondaryIndexes=indexes)
+    assert cluster.ask("ListTables") == {"TableNames": []}
+
+
+def test_local_indexes_need_a_sort_key(cluster: Cluster) -> None:
+    asked = {**GOOD, "AttributeDefinitions": attributes("pk", "c"), "LocalSecondaryIndexes": [local_index()]}
+    assert "Table KeySchema does not have a range key" in cluster.message("CreateTable", **asked)

@@ -1,0 +1,120 @@
+"""CreateTable's rules for the keys of a table and of its indexes.
+
+Order and words: dynalite's recorded answers (validations/createTable), and moto's tests against AWS for what
+dynalite does not know (attributes that no key uses, INCLUDE without names).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dynabus.core.errors import ApiError, invalid_parameter, validation_error
+from dynabus.core.operations.calls import Request
+
+LOCAL_INDEXES_MOST = 5
+"""https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html"""
+
+
+def check_keys(request: Request) -> None:
+    """Raise the ValidationException for keys that make no table; the request has the right shape."""
+    defined = [each["AttributeName"] for each in request["AttributeDefinitions"]]
+    keys = request["KeySchema"]
+    if len(set(defined)) < len(defined):
+        raise validation_error("Cannot redefine attribute of the same name")
+    _check_defined(_names(keys), defined)
+    _check_roles(keys)
+    indexes = request.get("LocalSecondaryIndexes")
+    if indexes is not None:
+        _check_local_indexes(indexes, keys, defined)
+    _check_all_used(defined, keys, indexes)
+
+
+def _names(keys: list[Request]) -> list[str]:
+    return [each["AttributeName"] for each in keys]
+
+
+def _check_defined(names: list[str], defined: list[str]) -> None:
+    """Of the table's own keys."""
+    undefined = any(name not in defined for name in names)
+    if len(names) == 2 and (undefined or (names[0] == names[1] and len(defined) == 1)):
+        raise validation_error("Invalid KeySchema: Some index key attribute have no definition")
+    if undefined:
+        raise _undefined(names, defined)
+
+
+def _undefined(names: list[str], defined: list[str]) -> ApiError:
+    return invalid_parameter(
+        "Some index key attributes are not defined in AttributeDefinitions. "
+        f"Keys: [{', '.join(names)}], AttributeDefinitions: [{', '.join(defined)}]"
+    )
+
+
+def _check_roles(keys: list[Request]) -> None:
+    names = _names(keys)
+    if len(set(names)) < len(names):
+        raise validation_error("Both the Hash Key and the Range Key element in the KeySchema have the same name")
+    if keys[0]["KeyType"] != "HASH":
+        raise validation_error("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
+    if len(keys) == 2 and keys[1]["KeyType"] != "RANGE":
+        raise validation_error("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
+
+
+def _check_local_indexes(indexes: list[Request], keys: list[Request], defined: list[str]) -> None:
+    if not indexes:
+        raise invalid_parameter("List of LocalSecondaryIndexes is empty")
+    if len(keys) < 2:
+        raise invalid_parameter(
+            "Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex"
+        )
+    taken: set[str] = set()
+    for index in indexes:
+        _check_index_keys(index, keys[0]["AttributeName"], defined)
+        _check_projection(index["Projection"])
+        if index["IndexName"] in taken:
+            raise invalid_parameter(f"Duplicate index name: {index['IndexName']}")
+        taken.add(index["IndexName"])
+    if len(indexes) > LOCAL_INDEXES_MOST:
+        raise invalid_parameter(f"Number of LocalSecondaryIndexes exceeds per-table limit of {LOCAL_INDEXES_MOST}")
+
+
+def _check_index_keys(index: Request, table_hash: str, defined: list[str]) -> None:
+    keys, name = index["KeySchema"], index["IndexName"]
+    names = _names(keys)
+    if any(each not in defined for each in names):
+        raise _undefined(names, defined)
+    _check_roles(keys)
+    if len(keys) < 2:
+        raise invalid_parameter(f"Index KeySchema does not have a range key for index: {name}")
+    if names[0] != table_hash:
+        raise invalid_parameter(
+            "Index KeySchema does not have the same leading hash key as table KeySchema for index: "
+            f"{name}. index hash key: {names[0]}, table hash key: {table_hash}"
+        )
+
+
+def _check_projection(projection: dict[str, Any]) -> None:
+    kind = projection.get("ProjectionType")
+    if kind is None:
+        raise invalid_parameter("Unknown ProjectionType: null")
+    named = "NonKeyAttributes" in projection
+    if named and kind != "INCLUDE":
+        raise invalid_parameter(f"ProjectionType is {kind}, but NonKeyAttributes is specified")
+    if not named and kind == "INCLUDE":
+        raise invalid_parameter(f"ProjectionType is {kind}, but NonKeyAttributes is not specified")
+
+
+def _check_all_used(defined: list[str], keys: list[Request], indexes: list[Request] | None) -> None:
+    used = list(
+        dict.fromkeys(_names(keys) + [name for index in indexes or () for name in _names(index["KeySchema"])])
+    )
+    if len(defined) <= len(used):
+        return
+    if indexes is None:
+        raise invalid_parameter(
+            "Number of attributes in KeySchema does not exactly match number of attributes defined in "
+            "AttributeDefinitions"
+        )
+    raise invalid_parameter(
+        f"Some AttributeDefinitions are not used. AttributeDefinitions: [{', '.join(defined)}], "
+        f"keys used: [{', '.join(used)}]"
+    )
