@@ -20,7 +20,7 @@ from dynabus.core.replication.store import Store
 class OpenStore(Store, Protocol):
     """A store with its life cycle."""
 
-    def close(self, place: bytes) -> None: ...
+    def close(self, place: bytes, totals: bytes = b"") -> None: ...
     def abandon(self) -> None: ...
 
 
@@ -141,10 +141,13 @@ def test_request_ids(store: OpenStore) -> None:
 def test_data_ids_and_place_are_committed_together(home: Home) -> None:
     store = home.open()
     store.put(b"kept", b"row")
+    store.put_entry(b"kept", b"entry")
     store.remember(b"id", b"outcome")
-    store.commit(b"place 1")
+    store.commit(b"place 1", b"totals 1")
     store.put(b"kept", b"changed")
     store.put(LONG * 3, b"lost")
+    store.put_entry(LONG * 3, b"lost")
+    store.delete_entry(b"kept")
     store.remember(b"other", b"lost")
     store.forget(b"id")
     store.abandon()
@@ -152,14 +155,41 @@ def test_data_ids_and_place_are_committed_together(home: Home) -> None:
     store = home.open()
     assert store.place() == b"place 1"
     assert list(store.scan(b"", None)) == [(b"kept", b"row")]
+    assert list(store.scan_entries(b"", None)) == [(b"kept", b"entry")]
+    assert store.totals() == b"totals 1"
     assert (store.remembered(b"id"), store.remembered(b"other")) == (b"outcome", None)
     store.put(b"more", b"row")
     store.close(b"place 2")
 
     store = home.open()
-    assert store.place() == b"place 2"
+    assert (store.place(), store.totals()) == (b"place 2", b"totals 1")
     assert keys_of(store.scan(b"", None)) == [b"kept", b"more"]
     store.abandon()
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_entries_have_a_key_space_of_their_own(store: OpenStore, reverse: bool) -> None:
+    for number, key in enumerate(KEYS):
+        store.put(key, b"row %d" % number)
+        store.put_entry(key, b"entry %d" % number)
+    store.delete_entry(KEYS[0])
+    store.delete(KEYS[1])
+    assert store.get(KEYS[0]) == b"row 0"
+    assert (store.get_entry(KEYS[0]), store.get_entry(KEYS[1])) == (None, b"entry 1")
+    seen = []
+    for key, entry in store.scan_entries(b"", None, reverse):
+        seen.append((key, entry))
+        store.commit(b"place")
+        store.delete_entry(LONG * 2)
+    expected = {key: b"entry %d" % number for number, key in enumerate(KEYS) if number}
+    assert seen == sorted(((k, e) for k, e in expected.items() if k != LONG * 2), reverse=reverse)
+
+
+def test_totals_are_those_of_the_last_commit_that_told_them(store: OpenStore) -> None:
+    assert store.totals() is None
+    store.commit(b"1", b"a")
+    store.commit(b"2")
+    assert store.totals() == b"a"
 
 
 def test_a_large_row(store: OpenStore) -> None:

@@ -10,6 +10,8 @@ from confluent_kafka import Consumer, TopicPartition
 from dynabus.adapters.lmdb import LmdbStore
 from dynabus.adapters.log_codec import AvroBodies, decode_place
 from dynabus.adapters.memory_store import MemoryStore
+from dynabus.core.contents import Contents
+from dynabus.core.local_indexes import LocalIndexes
 from dynabus.core.replication.fold import Verdict, fold
 from dynabus.core.replication.place import Origin, Place, start_of_log
 from dynabus.core.replication.records import Kind, Mutation, decode_record
@@ -33,9 +35,12 @@ def read_with_a_plain_client(bootstrap: str, topic: str) -> list[tuple[int, byte
     return found
 
 
-def replay(records: list[tuple[int, bytes | None]], origin: Origin) -> tuple[Place, MemoryStore]:
+def replay(
+    records: list[tuple[int, bytes | None]], origin: Origin, indexes: LocalIndexes
+) -> tuple[Place, MemoryStore]:
     """The state that the log stands for, folded by nobody but `fold`."""
     bodies, place, store = AvroBodies(), start_of_log(origin), MemoryStore()
+    contents = Contents(store, indexes)
     for offset, value in records:
         record = decode_record(offset, 0, value)
         place, verdict = fold(place, record, bodies)
@@ -43,7 +48,8 @@ def replay(records: list[tuple[int, bytes | None]], origin: Origin) -> tuple[Pla
         if verdict == Verdict.ACCEPTED and record.kind == Kind.MUTATION:
             mutation = bodies.decode(record.schema_number, record.body)
             assert isinstance(mutation, Mutation)
-            apply_mutation(store, mutation, record.sequence, place.log_time_ms)
+            apply_mutation(store, mutation, record.sequence, place.log_time_ms, contents.follow)
+    store.commit(b"", contents.encode())
     return place, store
 
 
@@ -65,12 +71,15 @@ def test_three_replicas_and_the_log_hold_the_same(tmp_path: Path) -> None:
         for pid in cluster.pids("storage-node").values():
             kill(pid)
         records = read_with_a_plain_client(status["kafka"]["bootstrap"], f"dynabus.log.{table['id']}")
+    indexes = LocalIndexes("pk", ())
     stores = [LmdbStore(cluster.data / node / table["id"] / "0") for node in nodes]
     places = [decode_place(store.place() or b"") for store in stores]
     for store, place in zip(stores, places, strict=True):
-        truth_place, truth = replay(records[: place.next_offset], place.origin)
+        truth_place, truth = replay(records[: place.next_offset], place.origin, indexes)
         assert truth_place._replace(leader_epoch=0) == place._replace(leader_epoch=0)
         assert list(store.scan(b"", None)) == list(truth.scan(b"", None))
+        assert list(store.scan_entries(b"", None)) == list(truth.scan_entries(b"", None))
+        assert store.totals() == truth.totals()
     assert len(list(stores[0].scan(b"", None))) > 10
     assert (
         len({store_contents(store) for store, place in zip(stores, places, strict=True) if place == places[0]}) == 1

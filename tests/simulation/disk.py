@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dynabus.core.replication.place import Place
 
 _KEPT_COMMITS = 4
+_NO_ENTRIES = "what is derived from rows is a pure function of them: simulated rows have nothing to derive"
 
 
 class Disk:
@@ -37,6 +38,21 @@ class Disk:
         if old is not None:
             self.digest ^= hash((key, old))
 
+    def get_entry(self, key: bytes) -> bytes | None:
+        raise NotImplementedError(_NO_ENTRIES)
+
+    def scan_entries(self, lower: bytes, upper: bytes | None, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+        raise NotImplementedError(_NO_ENTRIES)
+
+    def put_entry(self, key: bytes, row: bytes) -> None:
+        raise NotImplementedError(_NO_ENTRIES)
+
+    def delete_entry(self, key: bytes) -> None:
+        raise NotImplementedError(_NO_ENTRIES)
+
+    def totals(self) -> bytes | None:
+        raise NotImplementedError(_NO_ENTRIES)
+
     def remember(self, request_id: bytes, value: bytes) -> None:
         if request_id not in self.requests:
             insort(self._ids, request_id)
@@ -55,7 +71,7 @@ class Disk:
             return None
         return self._ids[at], self.requests[self._ids[at]]
 
-    def commit(self, place: bytes) -> None:
+    def commit(self, place: bytes, totals: bytes = b"") -> None:
         raise NotImplementedError("the simulator commits whole places: `commit_place`")
 
     def place(self) -> bytes | None:

@@ -7,7 +7,11 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/capacit
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
+
+NOTHING: Mapping[str, int] = MappingProxyType({})
 
 READ_UNIT_BYTES = 4096
 WRITE_UNIT_BYTES = 1024
@@ -24,12 +28,16 @@ def write_halves(size: int) -> int:
     return 2 * max(1, -(-size // WRITE_UNIT_BYTES))
 
 
-def consumed(table: str, halves: int, wanted: str) -> dict[str, Any] | None:
-    """The answer's ConsumedCapacity for ReturnConsumedCapacity = NONE | TOTAL | INDEXES."""
+def consumed(table: str, halves: int, wanted: str, of_indexes: Mapping[str, int] = NOTHING) -> dict[str, Any] | None:
+    """The answer's ConsumedCapacity for ReturnConsumedCapacity = NONE | TOTAL | INDEXES.
+
+    `halves` are those of the table itself, `of_indexes` those of its local secondary indexes by name.
+    """
     if wanted == "NONE":
         return None
-    units = halves / 2
-    answer: dict[str, Any] = {"TableName": table, "CapacityUnits": units}
+    answer: dict[str, Any] = {"TableName": table, "CapacityUnits": (halves + sum(of_indexes.values())) / 2}
     if wanted == "INDEXES":
-        answer["Table"] = {"CapacityUnits": units}
+        answer["Table"] = {"CapacityUnits": halves / 2}
+        if of_indexes:
+            answer["LocalSecondaryIndexes"] = {name: {"CapacityUnits": each / 2} for name, each in of_indexes.items()}
     return answer

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from dynabus.core.local_indexes import LocalIndexes, local_indexes
 from dynabus.core.messages import Heartbeat, LeaderMetadata, PartitionMetadata, ReplicaState, TableMetadata
 from dynabus.core.operations.schema import KeySchema, key_schema
 
@@ -33,6 +34,7 @@ class Table:
     status: str
     description: dict[str, Any]
     schema: KeySchema
+    indexes: LocalIndexes
     partitions: list[PartitionMetadata]
     _lowers: list[bytes] = field(default_factory=list)
 
@@ -104,6 +106,7 @@ class ClusterView:
             message["status"],
             description,
             key_schema(description),
+            local_indexes(description),
             list(message["partitions"]),
         )
         self._by_id[table.id] = table

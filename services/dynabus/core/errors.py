@@ -78,6 +78,14 @@ def conditional_check_failed(extra: dict[str, Any] | None = None) -> ApiError:
     return ApiError(DYNAMODB + "ConditionalCheckFailedException", "The conditional request failed", extra=extra)
 
 
+def item_collection_too_large() -> ApiError:
+    """A write that makes an item collection larger, which has reached its limit (wording as AWS's guide has it).
+
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.html (item collection size limit)
+    """
+    return ApiError(DYNAMODB + "ItemCollectionSizeLimitExceededException", "Collection size exceeded.")
+
+
 def unknown_operation() -> ApiError:
     """The X-Amz-Target names no operation that this server has. DynamoDB sends no message with it."""
     return ApiError(CORAL + "UnknownOperationException", "")

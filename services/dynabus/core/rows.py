@@ -26,6 +26,9 @@ _CHECKED = struct.Struct(">IQ")
 _CHECKED_FROM = _HEADER.size - _CHECKED.size
 
 
+_SIZE = struct.Struct(">I")
+
+
 class CorruptRow(Exception):
     """A row's bytes are not those that were written. Operational: the owner quarantines this replica."""
 
@@ -54,3 +57,9 @@ def decode_row(row: bytes) -> Row:
     if version != FORMAT_VERSION:
         raise CorruptRow(f"row format {version} is unknown (this version writes {FORMAT_VERSION})")
     return Row(size, timestamp_ms, row[_HEADER.size :])
+
+
+def row_size(row: bytes) -> int:
+    """The item size that the header says, unchecked: of a row that was just decided or applied."""
+    size: int = _SIZE.unpack_from(row, _CHECKED_FROM)[0]
+    return size

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import orjson
+
 from dynabus.core.ids import LogId, NodeName, PartitionId
+from dynabus.core.local_indexes import LocalIndexes, local_indexes
 from dynabus.core.messages import TableMetadata
 
 GONE = frozenset({"DELETING", "DELETED"})
@@ -22,6 +25,8 @@ class Change(NamedTuple):
     """Those of `opened` that claim first."""
     left: tuple[PartitionId, ...] = ()
     """Still a table, but this node is no member any more: stop serving, keep what is on disk."""
+    indexes: LocalIndexes = LocalIndexes("", ())
+    """Of the table, for those of `opened`."""
     deleted: LogId | None = None
     """The table is gone: stop serving and take its data away."""
 
@@ -52,5 +57,6 @@ class Assignments:
         return Change(
             opened=tuple(partition for partition in mine if partition not in had),
             preferred=frozenset(partition for partition, preferred in mine.items() if preferred),
+            indexes=local_indexes(orjson.loads(table["description"])) if mine else LocalIndexes("", ()),
             left=tuple(sorted(had.difference(mine))),
         )

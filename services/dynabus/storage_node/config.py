@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from dynabus.adapters.settings import ServiceSettings
+from dynabus.core.local_indexes import COLLECTION_BYTES_MOST
 from dynabus.core.replication.effects import Timing
 from dynabus.core.replication.election import ElectionTiming
 from dynabus.core.replication.lease import LeaseTiming
@@ -63,6 +64,13 @@ class StorageNodeSettings(ServiceSettings):
         ge=1,
         description="Applied records of one replica after which they are committed, whatever the time; LMDB keeps "
         "4 KB of memory for each.",
+    )
+
+    collection_bytes: int = Field(
+        default=COLLECTION_BYTES_MOST,
+        ge=1,
+        description="Bytes that an item collection of a table with local secondary indexes may have, its index "
+        "entries included.",
     )
 
     def timing(self) -> Timing:

@@ -12,7 +12,9 @@ from contextlib import suppress
 from dynabus.adapters.lmdb import LmdbStore, StoreError
 from dynabus.adapters.log_codec import encode_place
 from dynabus.adapters.logs import logger
+from dynabus.core.contents import Contents
 from dynabus.core.ids import PartitionId
+from dynabus.core.local_indexes import IndexRules
 from dynabus.core.replication.effects import Query, Write
 from dynabus.core.replication.election import Stage
 from dynabus.core.replication.records import Record
@@ -28,6 +30,7 @@ class Hosted:
 
     __slots__ = (
         "committed_offset",
+        "contents",
         "dirty_since_ms",
         "failed",
         "log",
@@ -35,14 +38,25 @@ class Hosted:
         "read",
         "replica",
         "restless",
+        "rules",
         "store",
     )
 
-    def __init__(self, partition: PartitionId, log: Log, store: LmdbStore, replica: Replica) -> None:
+    def __init__(
+        self,
+        partition: PartitionId,
+        log: Log,
+        store: LmdbStore,
+        replica: Replica,
+        contents: Contents,
+        rules: IndexRules,
+    ) -> None:
         self.partition = partition
         self.log = log
         self.store = store
         self.replica = replica
+        self.contents = contents
+        self.rules = rules
         self.failed = False
         """Its store failed; the alarm of the replica says how."""
         self.committed_offset = replica.place.next_offset
@@ -104,7 +118,7 @@ class Hosted:
             return
         place = self.replica.place
         try:
-            self.store.commit(encode_place(place))
+            self.store.commit(encode_place(place), self.contents.encode())
         except StoreError as error:
             self.quarantine(error, now_ms)
         else:
@@ -130,7 +144,7 @@ class Hosted:
         if self.failed:
             return
         try:
-            self.store.close(encode_place(self.replica.place))
+            self.store.close(encode_place(self.replica.place), self.contents.encode())
         except StoreError as error:
             self.failed = True
             logger().error("replica failed", partition=str(self.partition), reason=str(error))

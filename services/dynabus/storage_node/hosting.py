@@ -17,7 +17,9 @@ from dynabus.adapters.data_folder import DataFolder
 from dynabus.adapters.lmdb import LmdbStore, StoreError, StoreLostError, discard
 from dynabus.adapters.log_codec import decode_place
 from dynabus.adapters.logs import logger
+from dynabus.core.contents import Contents
 from dynabus.core.ids import LogId, PartitionId
+from dynabus.core.local_indexes import IndexRules, LocalIndexes
 from dynabus.core.messages import ReplicaState
 from dynabus.core.replication.effects import Surroundings
 from dynabus.core.replication.place import FOLD_VERSION, Origin, start_of_log
@@ -41,6 +43,7 @@ class Opening:
     partition: PartitionId
     log: Log
     preferred: bool
+    indexes: LocalIndexes
     facts: Future[LogFacts] | None = None
     retry_at_ms: float = 0.0
     alarm: str = ""
@@ -56,6 +59,8 @@ class Premises:
     files: FileLimit
     around: Surroundings
     sync: bool
+    collection_bytes: int
+    """An item collection of a table with local secondary indexes may not grow beyond it."""
 
 
 class Hosting:
@@ -75,7 +80,8 @@ class Hosting:
         """What metadata changed; returns the replicas that were closed, which still have answers to give."""
         for partition in change.opened:
             topic = self._premises.topics.log_name(partition.log)
-            self._opening[partition] = Opening(partition, Log(topic, partition.number), partition in change.preferred)
+            log, preferred = Log(topic, partition.number), partition in change.preferred
+            self._opening[partition] = Opening(partition, log, preferred, change.indexes)
             if topic not in self._introduced:
                 self._introduced[topic] = self._lookups.introduce(topic)
         closed = [self._close(partition, "this node left the group", now_ms) for partition in change.left]
@@ -200,8 +206,10 @@ class Hosting:
         except UndecodableMessage:
             store.abandon()
             raise
-        replica = Replica(self._premises.around, store, place, now_ms)
-        hosted = Hosted(partition, opening.log, store, replica)
+        contents = Contents(store, opening.indexes)
+        replica = Replica(self._premises.around, store, place, now_ms, contents.follow)
+        rules = IndexRules(opening.indexes, store, self._premises.collection_bytes)
+        hosted = Hosted(partition, opening.log, store, replica, contents, rules)
         if place.origin != origin:
             replica.freeze(f"its place is of {place.origin}, the log is {origin}: restore that log", now_ms)
         elif place.fold_version != FOLD_VERSION:

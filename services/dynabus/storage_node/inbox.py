@@ -90,7 +90,8 @@ class Inbox:
         code = part["operation"]
         if (write := self._writes.get(code)) is not None:
             request_id = encode_request_id(RequestId(Incarnation(sender.incarnation), sender.counter, sender.part))
-            change = Write(sender, request_id, part["generation"], part["key"], write(part), budget_ms)
+            evaluate = hosted.rules.evaluation(write(part))
+            change = Write(sender, request_id, part["generation"], part["key"], evaluate, budget_ms)
             hosted.write(change, now_ms, wall_ms)
         elif (read := self._reads.get(code)) is not None:
             hosted.query(Query(sender, part["generation"], part["consistent"], read(part)), now_ms)

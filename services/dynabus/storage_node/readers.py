@@ -10,7 +10,7 @@ librdkafka has one fetch in flight per broker and client. A log that is far behi
 that is new would wait until the parked fetch comes back, so both are read by `catch_up`, which is otherwise idle,
 and move when they have reached their end. Followers that are woken for each record cost as much as the leader and,
 on the broker, are served before it (their fetches were parked earlier): `followed` prefetches next to nothing and is
-drained 40 times a second at most, which makes Kafka batch for it.
+drained 20 times a second at most, which makes Kafka batch for it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ DRAIN_MOST = 1024
 CATCH_UP_POLL_S = 0.002
 """While a log is being caught up, `main` is looked at this often in between."""
 
-FOLLOW_MS = 25
+FOLLOW_MS = 50
 """Between two looks at `followed`: what an eventually consistent read may be behind, besides Kafka's own way."""
 
 HURRY_MS = 500

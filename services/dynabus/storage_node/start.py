@@ -73,7 +73,7 @@ class Start:
             AvroBodies(),
             settings.timing(),
         )
-        premises = Premises(self._topics, folder, files, around, settings.sync)
+        premises = Premises(self._topics, folder, files, around, settings.sync, settings.collection_bytes)
         node = StorageNode(
             Parts(
                 settings,

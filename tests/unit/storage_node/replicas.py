@@ -7,7 +7,9 @@ from typing import Any, cast
 from dynabus.adapters.lmdb import LmdbStore
 from dynabus.adapters.log_codec import AvroBodies
 from dynabus.adapters.memory_store import MemoryStore
+from dynabus.core.contents import Contents
 from dynabus.core.ids import Incarnation, LogId, NodeName, PartitionId, Writer
+from dynabus.core.local_indexes import IndexRules, LocalIndexes
 from dynabus.core.replication.effects import Append, Surroundings, Timing
 from dynabus.core.replication.place import Origin, start_of_log
 from dynabus.core.replication.records import CHAIN_START, Envelope, Form, Genesis, Kind, decode_record, encode_record
@@ -27,7 +29,9 @@ def hosted(store: Any = None) -> Hosted:
     """A replica that has read nothing."""
     store = store or MemoryStore()
     around = Surroundings(ME, lambda: 0.5, lambda: 11, BODIES, Timing())
-    return Hosted(PARTITION, LOG, cast("LmdbStore", store), Replica(around, store, start_of_log(ORIGIN), 0.0))
+    replica = Replica(around, store, start_of_log(ORIGIN), 0.0)
+    none = LocalIndexes("pk", ())
+    return Hosted(PARTITION, LOG, cast("LmdbStore", store), replica, Contents(store, none), IndexRules(none, store))
 
 
 def leading(store: Any = None, members: tuple[str, ...] = ("node-1", "node-2")) -> Hosted:

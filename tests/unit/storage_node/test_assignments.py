@@ -5,11 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from dynabus.core.ids import LogId, NodeName, PartitionId
+from dynabus.core.local_indexes import LocalIndexes
 from dynabus.core.messages import TableMetadata
 from dynabus.storage_node.assignments import Assignments, Change
 
 ME = NodeName("node-1")
 LOG = LogId("a" * 32)
+NO_INDEXES = LocalIndexes("pk", ())
+DESCRIPTION = (
+    b'{"AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}], '
+    b'"KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}]}'
+)
 
 
 def table(version: int, *members: str, status: str = "ACTIVE", preferred: str = "node-1") -> TableMetadata:
@@ -26,7 +32,7 @@ def table(version: int, *members: str, status: str = "ACTIVE", preferred: str = 
         "name": "t",
         "version": version,
         "status": status,
-        "description": b"{}",
+        "description": DESCRIPTION,
         "partitions": [{"number": 0, **partition}, {"number": 1, **partition, "preferred": "node-2"}],
     }
     found: TableMetadata = made
@@ -39,7 +45,7 @@ def at(number: int) -> PartitionId:
 
 def test_members_open_and_the_preferred_claims() -> None:
     change = Assignments(ME).learn(table(1, "node-1", "node-2"))
-    assert change == Change((at(0), at(1)), frozenset({at(0)}))
+    assert change == Change((at(0), at(1)), frozenset({at(0)}), indexes=NO_INDEXES)
 
 
 def test_strangers_open_nothing() -> None:

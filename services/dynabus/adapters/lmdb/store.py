@@ -1,10 +1,13 @@
 """The store of one replica: a long-lived LMDB write transaction that is also read from.
 
-    database    key                     value
-    rows        `core.keys.layers`      a row (`core.rows`)
-    overflow    `core.keys.layers`      a row
-    requests    request id              outcome (I10)
-    meta        "place"                 the place of the last commit (I6)
+    database            key                     value
+    rows                `core.keys.layers`      a row (`core.rows`)
+    overflow            `core.keys.layers`      a row
+    entries             `core.keys.layers`      what is derived from the rows (`core.local_indexes`)
+    entries_overflow    `core.keys.layers`      the same
+    requests            request id              outcome (I10)
+    meta                "place"                 the place of the last commit (I6)
+    meta                "totals"                what it holds (`core.contents`)
 
 LMDB's writer sees its own changes, so applied records are visible at once and cost no commit each. `commit` ends
 the transaction together with its place and begins the next. A process that dies loses what came after the last
@@ -36,8 +39,10 @@ MAP_BYTES = 32 << 30
 """Virtual size of the map: more than a partition ever holds (10 GB, and copy-on-write slack). It costs address
 space only; a full map would roll back applied records, and it cannot grow inside a transaction."""
 
-_DATABASES = 4
-_PLACE = b"place"
+_DATABASES = 6
+_PLACE, _TOTALS = b"place", b"totals"
+_ROWS, _ENTRIES = 0, 1
+"""The two key spaces."""
 
 
 class LmdbStore:
@@ -78,6 +83,8 @@ class LmdbStore:
         )
         self._rows_db = self._env.open_db(b"rows")
         self._overflow_db = self._env.open_db(b"overflow")
+        self._entries_db = self._env.open_db(b"entries")
+        self._entries_overflow_db = self._env.open_db(b"entries_overflow")
         self._requests_db = self._env.open_db(b"requests")
         self._meta_db = self._env.open_db(b"meta")
 
@@ -85,6 +92,8 @@ class LmdbStore:
         self._changes += 1
         self._txn = self._env.begin(write=True)
         self._rows = LayeredRows(self._txn, self._rows_db, self._overflow_db)
+        self._entries = LayeredRows(self._txn, self._entries_db, self._entries_overflow_db)
+        self._spaces = (self._rows, self._entries)
 
     def get(self, key: bytes) -> bytes | None:
         """The row of a key, or None."""
@@ -111,19 +120,49 @@ class LmdbStore:
 
     def scan(self, lower: bytes, upper: bytes | None, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
         """Rows with lower <= key < upper (None: to the end) in key order, or in reverse key order."""
+        return self._scan(_ROWS, lower, upper, reverse)
+
+    def get_entry(self, key: bytes) -> bytes | None:
+        """The row of a key in the second key space, or None."""
         try:
-            if reverse:
-                yield from self._scan_backward(lower, upper)
-            else:
-                yield from self._scan_forward(lower, upper)
+            return self._entries.get(key)
         except lmdb.Error as error:
             self._fail(error)
 
-    def _scan_forward(self, lower: bytes, upper: bytes | None) -> Iterator[tuple[bytes, bytes]]:
+    def put_entry(self, key: bytes, row: bytes) -> None:
+        """Insert or replace in the second key space."""
+        self._changes += 1
+        try:
+            self._entries.put(key, row)
+        except lmdb.Error as error:
+            self._fail(error)
+
+    def delete_entry(self, key: bytes) -> None:
+        """Remove from the second key space; nothing happens where there is none."""
+        self._changes += 1
+        try:
+            self._entries.delete(key)
+        except lmdb.Error as error:
+            self._fail(error)
+
+    def scan_entries(self, lower: bytes, upper: bytes | None, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+        """As `scan`, in the second key space."""
+        return self._scan(_ENTRIES, lower, upper, reverse)
+
+    def _scan(self, space: int, lower: bytes, upper: bytes | None, reverse: bool) -> Iterator[tuple[bytes, bytes]]:
+        try:
+            if reverse:
+                yield from self._scan_backward(space, lower, upper)
+            else:
+                yield from self._scan_forward(space, lower, upper)
+        except lmdb.Error as error:
+            self._fail(error)
+
+    def _scan_forward(self, space: int, lower: bytes, upper: bytes | None) -> Iterator[tuple[bytes, bytes]]:
         position: bytes | None = lower
         while position is not None:
             changes, start, position = self._changes, position, None
-            for key, row in self._rows.forward(start):
+            for key, row in self._spaces[space].forward(start):
                 if upper is not None and key >= upper:
                     return
                 yield key, row
@@ -131,11 +170,11 @@ class LmdbStore:
                     position = key + b"\0"
                     break
 
-    def _scan_backward(self, lower: bytes, upper: bytes | None) -> Iterator[tuple[bytes, bytes]]:
+    def _scan_backward(self, space: int, lower: bytes, upper: bytes | None) -> Iterator[tuple[bytes, bytes]]:
         running = True
         while running:
             changes, running = self._changes, False
-            for key, row in self._rows.backward(upper):
+            for key, row in self._spaces[space].backward(upper):
                 if key < lower:
                     return
                 yield key, row
@@ -173,11 +212,10 @@ class LmdbStore:
         except lmdb.Error as error:
             self._fail(error)
 
-    def commit(self, place: bytes) -> None:
-        """End the transaction with this place, and begin the next."""
+    def commit(self, place: bytes, totals: bytes = b"") -> None:
+        """End the transaction with this place and these totals (none: they stay), and begin the next."""
         try:
-            self._txn.put(_PLACE, place, db=self._meta_db)
-            self._txn.commit()
+            self._end(place, totals)
             self._begin()
         except lmdb.Error as error:
             self._fail(error)
@@ -189,11 +227,23 @@ class LmdbStore:
         except lmdb.Error as error:
             self._fail(error)
 
-    def close(self, place: bytes) -> None:
+    def totals(self) -> bytes | None:
+        """The totals of the last commit that had some, or None."""
+        try:
+            return self._txn.get(_TOTALS, None, self._meta_db)
+        except lmdb.Error as error:
+            self._fail(error)
+
+    def _end(self, place: bytes, totals: bytes) -> None:
+        self._txn.put(_PLACE, place, db=self._meta_db)
+        if totals:
+            self._txn.put(_TOTALS, totals, db=self._meta_db)
+        self._txn.commit()
+
+    def close(self, place: bytes, totals: bytes = b"") -> None:
         """Commit, sync and mark the directory clean: it is trusted even after a host restart."""
         try:
-            self._txn.put(_PLACE, place, db=self._meta_db)
-            self._txn.commit()
+            self._end(place, totals)
             self._env.sync(True)
             self._env.close()
             directory.mark(self._path, directory.CLEAN, self._boot)

@@ -20,6 +20,10 @@ class Projection:
     def __init__(self, tree: PathTree) -> None:
         self._tree = tree
 
+    def names(self) -> set[str]:
+        """The attributes that it reads."""
+        return set(self._tree)  # type: ignore[arg-type]  # the first elements are names
+
     def apply(self, item: Item) -> Item:
         """What of the item is wanted; what is not there is left out."""
         return project(item, self._tree)

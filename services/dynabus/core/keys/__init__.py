@@ -24,13 +24,23 @@ Encodings of one value (`keys.encoding`):
 The exponent is that of the leading digit (-130 … 125); digits are the significant ones, without trailing
 zeros. The type itself is not in the key: a table's key schema fixes it, and the types share nothing.
 
+The entries of local secondary indexes are in a key space of their own (`core.local_indexes`):
+
+    part            bytes        what
+    index           1            its number in the table, from 1; under 0 stand the sizes of item collections
+    hash            8            as above
+    partition key   2 … 4,098    as above
+    index sort key  1 … 2,050    encoded as a partition key, so that the table's sort key can follow
+    sort key        1 … 1,024    the table's, encoded as a sort key
+
 Every encoding is injective and a stored key says all about its item's place, so nothing here needs the item.
 Keys are longer than LMDB allows (511 bytes); `keys.layers` says how they are stored in exact order.
 Test vectors: tests/vectors/keys.json.
 """
 
-from dynabus.core.keys.bounds import partition_key_bounds, range_bounds
+from dynabus.core.keys.bounds import index_range_bounds, partition_key_bounds, range_bounds
 from dynabus.core.keys.encoding import (
+    encode_delimited,
     encode_key,
     encode_number,
     encode_partition_key,
@@ -41,11 +51,13 @@ from dynabus.core.keys.encoding import (
 )
 
 __all__ = [
+    "encode_delimited",
     "encode_key",
     "encode_number",
     "encode_partition_key",
     "encode_sort_key",
     "hash_prefix",
+    "index_range_bounds",
     "partition_key_bounds",
     "prefix_successor",
     "range_bounds",

@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dynabus.core.keys.encoding import encode_partition_key, encode_sort_key, prefix_successor
+from dynabus.core.keys.encoding import (
+    encode_delimited,
+    encode_partition_key,
+    encode_sort_key,
+    escape,
+    prefix_successor,
+    raw_bytes,
+)
 
 Bounds = tuple[bytes, bytes | None]
 
@@ -27,23 +34,35 @@ def range_bounds(hash_value: dict[str, Any], operator: str, operands: Sequence[d
     empty (BETWEEN with its operands the wrong way round).
     """
     prefix = encode_partition_key(hash_value)
-    return _RANGES[operator](prefix, *map(encode_sort_key, operands))
+    return _RANGES[operator](prefix, _just_behind, *map(encode_sort_key, operands))
 
 
-def _between(prefix: bytes, low: bytes, high: bytes) -> Bounds:
-    return prefix + low, prefix + high + b"\0"
+def index_range_bounds(hash_value: dict[str, Any], operator: str, operands: Sequence[dict[str, Any]]) -> Bounds:
+    """The same in a local secondary index, where the table's sort key follows the index's: many may be equal."""
+    prefix = encode_partition_key(hash_value)
+    if operator == "begins_with":
+        return _begins_with(prefix, prefix_successor, escape(raw_bytes(operands[0])))
+    return _RANGES[operator](prefix, prefix_successor, *map(encode_delimited, operands))
 
 
-def _begins_with(prefix: bytes, start: bytes) -> Bounds:
+def _just_behind(key: bytes) -> bytes:
+    return key + b"\0"
+
+
+_Behind = Callable[[bytes], bytes | None]
+"""The first key behind all that have this sort key."""
+
+
+def _begins_with(prefix: bytes, _: _Behind, start: bytes) -> Bounds:
     return prefix + start, prefix_successor(prefix + start)
 
 
 _RANGES: dict[str, Callable[..., Bounds]] = {
-    "=": lambda prefix, value: (prefix + value, prefix + value + b"\0"),
-    "<": lambda prefix, value: (prefix, prefix + value),
-    "<=": lambda prefix, value: (prefix, prefix + value + b"\0"),
-    ">": lambda prefix, value: (prefix + value + b"\0", prefix_successor(prefix)),
-    ">=": lambda prefix, value: (prefix + value, prefix_successor(prefix)),
-    "BETWEEN": _between,
+    "=": lambda prefix, behind, value: (prefix + value, behind(prefix + value)),
+    "<": lambda prefix, _, value: (prefix, prefix + value),
+    "<=": lambda prefix, behind, value: (prefix, behind(prefix + value)),
+    ">": lambda prefix, behind, value: (behind(prefix + value), prefix_successor(prefix)),
+    ">=": lambda prefix, _, value: (prefix + value, prefix_successor(prefix)),
+    "BETWEEN": lambda prefix, behind, low, high: (prefix + low, behind(prefix + high)),
     "begins_with": _begins_with,
 }

@@ -24,11 +24,18 @@ def encode_key(hash_value: dict[str, Any], range_value: dict[str, Any] | None = 
 
 def encode_partition_key(value: dict[str, Any]) -> bytes:
     """Hash and partition key: the common prefix of all keys of one item collection."""
-    if "N" in value:
-        encoded = encode_number(value["N"])
-    else:
-        encoded = raw_bytes(value).replace(b"\0", b"\0\xff") + b"\0\0"
+    encoded = encode_delimited(value)
     return md5(encoded, usedforsecurity=False).digest()[:HASH_BYTES] + encoded
+
+
+def encode_delimited(value: dict[str, Any]) -> bytes:
+    """A value in order among those of its type, which may be followed by anything: no encoding begins another."""
+    return encode_number(value["N"]) if "N" in value else escape(raw_bytes(value)) + b"\0\0"
+
+
+def escape(raw: bytes) -> bytes:
+    """Bytes without a zero that anything but FF follows: what begins a string begins its delimited encoding."""
+    return raw.replace(b"\0", b"\0\xff")
 
 
 def hash_prefix(value: dict[str, Any]) -> bytes:

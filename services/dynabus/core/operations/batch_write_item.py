@@ -6,15 +6,17 @@ those is harmless, since a put or delete that was applied after all comes to the
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from dynabus.core.capacity import consumed, write_halves
+from dynabus.core.capacity import consumed
 from dynabus.core.errors import internal_server_error, validation_error
-from dynabus.core.messages import ReplyStatus
+from dynabus.core.keys import encode_partition_key
+from dynabus.core.messages import ReplyPart, ReplyStatus
 from dynabus.core.operations.calls import Call, Code, Context, Reply, Request, Steps
-from dynabus.core.operations.items import Refused, find_table, stored
+from dynabus.core.operations.items import Refused, Written, collection_metrics, find_table, stored
 from dynabus.core.operations.shapes import CAPACITY, METRICS, Member, check, detected, fault
 from dynabus.core.topics import MESSAGE_LIMIT_BYTES
 from dynabus.core.values import Item, normalise_item
@@ -109,6 +111,7 @@ def _call(table: Table, write: Request) -> Call:
         return Call(table, key, Code.DELETE, True, True, key)
     item = write["PutRequest"]["Item"]
     key = _key_of(table, item)
+    table.indexes.check(item)
     item_json, size = stored(item)
     return Call(table, key, Code.PUT, True, True, key, item_json, size)
 
@@ -122,21 +125,45 @@ def _key_of(table: Table, item: Item) -> bytes:
     return schema.encode_item(item)
 
 
+class Spent:
+    """What the writes of one table took: half units, and the metrics of each item collection once."""
+
+    def __init__(self) -> None:
+        self.halves = 0
+        self.of_indexes: Counter[str] = Counter()
+        self.collections: dict[bytes, dict[str, Any]] = {}
+
+    def add(self, reply: ReplyPart, wanted: Wanted) -> None:
+        table = wanted.call.table
+        written = Written(reply, table)
+        self.halves += written.halves
+        self.of_indexes.update(written.of_indexes)
+        if table.indexes.all:
+            [asked] = wanted.asked.values()
+            key = asked.get("Item") or asked["Key"]
+            collection = encode_partition_key(key[table.schema.hash])
+            self.collections[collection] = collection_metrics(written.collection, table, key)
+
+
 def _answer(request: Request, wanted: list[Wanted], replies: list[Reply]) -> bytes:
     left: dict[str, list[Request]] = {}
-    halves: dict[str, int] = {}
+    spent: dict[str, Spent] = {}
     for each, reply in zip(wanted, replies, strict=True):
         if reply is None:
             left.setdefault(each.table_name, []).append(each.asked)
         elif reply["status"] == ReplyStatus.ERROR:
             raise Refused(reply["body"])
         else:
-            name = each.call.table.name
-            halves[name] = halves.get(name, 0) + write_halves(reply["size"])
+            spent.setdefault(each.call.table.name, Spent()).add(reply, each)
     if all(reply is None for reply in replies):
         raise internal_server_error()
     answer: dict[str, Any] = {"UnprocessedItems": left}
     level = request.get("ReturnConsumedCapacity", "NONE")
     if level != "NONE":
-        answer["ConsumedCapacity"] = [consumed(name, units, level) for name, units in halves.items()]
+        answer["ConsumedCapacity"] = [
+            consumed(name, each.halves, level, each.of_indexes) for name, each in spent.items()
+        ]
+    if request.get("ReturnItemCollectionMetrics") == "SIZE":
+        metrics = {name: list(each.collections.values()) for name, each in spent.items()}
+        answer["ItemCollectionMetrics"] = {name: listed for name, listed in metrics.items() if listed}
     return orjson.dumps(answer)

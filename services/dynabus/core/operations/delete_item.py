@@ -5,7 +5,6 @@ Deleting what is not there changes nothing, so nothing is appended to the log; i
 
 from __future__ import annotations
 
-from dynabus.core.capacity import write_halves
 from dynabus.core.expressions import parse_condition
 from dynabus.core.legacy import EXPECTED, as_expressions
 from dynabus.core.messages import RequestPart
@@ -13,13 +12,13 @@ from dynabus.core.operations.calls import Call, Code, Context, Request, Steps
 from dynabus.core.operations.items import (
     CONDITION,
     Conditional,
-    answer,
     detail_of,
     find_table,
     load,
     placeholders,
     refuse_new_values,
     settled,
+    write_answer,
 )
 from dynabus.core.operations.shapes import (
     CAPACITY,
@@ -64,8 +63,7 @@ def route(body: Request, context: Context) -> Steps:
     key = table.schema.encode(key_item)
     detail = detail_of(request, found, "ConditionExpression", "ReturnValues", "ReturnValuesOnConditionCheckFailure")
     (reply,) = yield [Call(table, key, Code.DELETE, True, True, key, detail=detail)]
-    done = settled(reply)
-    return answer(done["body"], request, table.name, write_halves(done["size"]))
+    return write_answer(settled(reply), request, table, key_item)
 
 
 def node(part: RequestPart) -> Evaluate:

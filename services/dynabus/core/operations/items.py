@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from dynabus.core.capacity import consumed
+from dynabus.core.capacity import NOTHING, consumed, write_halves
 from dynabus.core.errors import (
     ApiError,
     conditional_check_failed,
@@ -17,7 +17,8 @@ from dynabus.core.errors import (
 )
 from dynabus.core.expressions import Condition, Placeholders, parse_condition
 from dynabus.core.limits import MAX_ITEM_BYTES
-from dynabus.core.messages import ReplyStatus, RequestPart
+from dynabus.core.local_indexes import note_of
+from dynabus.core.messages import ReplyPart, ReplyStatus, RequestPart
 from dynabus.core.operations.calls import Context, Reply
 from dynabus.core.operations.shapes import NAMES, TEXT, Member
 from dynabus.core.replication.store import Decision, Outcome
@@ -33,6 +34,8 @@ CONDITION: dict[str, Member] = {
     "ExpressionAttributeNames": NAMES,
     "ExpressionAttributeValues": NAMES,
 }
+
+_GB = 1024**3
 
 SERVING = frozenset({"ACTIVE", "UPDATING"})
 
@@ -158,10 +161,43 @@ def settled(reply: Reply) -> Any:
     return reply
 
 
-def answer(attributes: bytes, request: Mapping[str, Any], table: str, halves: int) -> bytes:
-    """`{"Attributes": ..., "ConsumedCapacity": ...}` with what is wanted of it."""
-    members = [b'"Attributes":' + attributes] if attributes else []
-    capacity = consumed(table, halves, request.get("ReturnConsumedCapacity", "NONE"))
-    if capacity is not None:
+def write_answer(reply: ReplyPart, request: Mapping[str, Any], table: Table, key: Item) -> bytes:
+    """`{"Attributes": ..., "ConsumedCapacity": ..., "ItemCollectionMetrics": ...}` with what is wanted of it.
+
+    `key` is the item or its key.
+    """
+    written = Written(reply, table)
+    members = [b'"Attributes":' + written.attributes] if written.attributes else []
+    wanted = request.get("ReturnConsumedCapacity", "NONE")
+    if wanted != "NONE":
+        capacity = consumed(table.name, written.halves, wanted, written.of_indexes)
         members.append(b'"ConsumedCapacity":' + orjson.dumps(capacity))
+    if request.get("ReturnItemCollectionMetrics") == "SIZE" and table.indexes.all:
+        metrics = collection_metrics(written.collection, table, key)
+        members.append(b'"ItemCollectionMetrics":' + orjson.dumps(metrics))
     return b"{" + b",".join(members) + b"}"
+
+
+class Written:
+    """What a storage node answered to a write: Attributes as JSON, half write units, the collection's bytes."""
+
+    __slots__ = ("attributes", "collection", "halves", "of_indexes")
+
+    def __init__(self, reply: ReplyPart, table: Table) -> None:
+        self.attributes = reply["body"]
+        self.halves = write_halves(reply["size"])
+        self.of_indexes: Mapping[str, int] = NOTHING
+        self.collection = 0
+        if table.indexes.all:
+            note, self.attributes = note_of(reply["body"])
+            self.of_indexes, self.collection = note.get("halves", NOTHING), note.get("collection", 0)
+
+
+def collection_metrics(size: int, table: Table, key: Item) -> dict[str, Any]:
+    """An ItemCollectionMetrics. DynamoDB's estimate is a range in GB; ours is the whole GB around what was counted.
+
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_ItemCollectionMetrics.html
+    """
+    whole = size // _GB
+    name = table.schema.hash
+    return {"ItemCollectionKey": {name: key[name]}, "SizeEstimateRangeGB": [float(whole), float(whole + 1)]}

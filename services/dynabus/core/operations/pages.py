@@ -7,27 +7,26 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.P
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator, Iterator
+from typing import Any, NamedTuple
 
 import orjson
 
 from dynabus.core.capacity import consumed, read_halves
-from dynabus.core.errors import ApiError, validation_error
+from dynabus.core.errors import ApiError, InvariantError, validation_error
 from dynabus.core.expressions import Placeholders, parse_condition, parse_projection
+from dynabus.core.keys import encode_key
 from dynabus.core.legacy import check_select_of_names
+from dynabus.core.local_indexes import note_of, noted, stored_bounds
 from dynabus.core.messages import ReplyPart, RequestPart
 from dynabus.core.operations.calls import Call, Calls, Code, Reply, Request
 from dynabus.core.operations.items import bound, settled
-from dynabus.core.operations.schema import KeySchema
-from dynabus.core.operations.shapes import CAPACITY, FLAG, NAMES, TABLE_NAME, TEXT, Member
+from dynabus.core.operations.shapes import CAPACITY, FLAG, INDEX_NAME, NAMES, TABLE_NAME, TEXT, Member
+from dynabus.core.operations.targets import Target
 from dynabus.core.replication.store import Outcome, Read, Reader
-from dynabus.core.rows import decode_row
+from dynabus.core.rows import Row, decode_row
 from dynabus.core.topics import MESSAGE_LIMIT_BYTES
 from dynabus.core.values import Item, normalise_item
-
-if TYPE_CHECKING:
-    from dynabus.core.cluster_view import Table
 
 PAGE_BYTES = 1024 * 1024
 """The item that crosses it still belongs to the page."""
@@ -38,10 +37,13 @@ PAGE_JSON_BYTES = MESSAGE_LIMIT_BYTES // 2
 ROWS_MOST = 20_000
 """Rows looked at in one turn of a storage node: 1 MB holds more of the tiniest items, and others wait meanwhile."""
 
+Detail = dict[str, Any]
+
 SELECT = Member("String", values=("SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES"))
 
 MEMBERS: dict[str, Member] = {
     "TableName": TABLE_NAME,
+    "IndexName": INDEX_NAME,
     "ConsistentRead": FLAG,
     "ExclusiveStartKey": NAMES,
     "FilterExpression": TEXT,
@@ -62,7 +64,7 @@ def check_select(request: Request) -> None:
     select, projects = request.get("Select"), "ProjectionExpression" in request
     if projects and select in _WHOLE:
         raise validation_error(f"Cannot specify the ProjectionExpression when choosing to get {_WHOLE[select]}")
-    if select == "ALL_PROJECTED_ATTRIBUTES":
+    if select == "ALL_PROJECTED_ATTRIBUTES" and "IndexName" not in request:
         raise validation_error("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
     if select == "SPECIFIC_ATTRIBUTES" and not projects:
         raise validation_error(
@@ -77,19 +79,31 @@ _WHOLE = {
 }
 
 
-def check_expressions(request: Request, found: Placeholders) -> set[str]:
-    """Filter and projection; the attribute names in the filter."""
-    names: set[str] = set()
+class Checked(NamedTuple):
+    """The attributes that a request's expressions read: in its filter, and in all of them."""
+
+    filtered: set[str]
+    read: set[str]
+
+
+def check_expressions(request: Request, found: Placeholders) -> Checked:
+    """Filter and projection; raises ApiError."""
+    filtered: set[str] = set()
+    read: set[str] = set()
     if "FilterExpression" in request:
-        names = parse_condition(request["FilterExpression"], found, "FilterExpression").paths()
+        filtered = parse_condition(request["FilterExpression"], found, "FilterExpression").paths()
     if "ProjectionExpression" in request:
-        parse_projection(request["ProjectionExpression"], found)
-    return names
+        read = parse_projection(request["ProjectionExpression"], found).names()
+    return Checked(filtered, filtered | read)
 
 
-def page_detail(request: Request, found: Placeholders, schema: KeySchema, forward: bool) -> dict[str, Any]:
-    """What the storage node needs for every page of this request."""
-    detail: dict[str, Any] = {"Keys": schema.names, "Forward": forward}
+def page_detail(request: Request, found: Placeholders, target: Target, read: set[str], forward: bool) -> Detail:
+    """What the storage node needs for every page of this request; `read` are the attributes that it looks at."""
+    detail: Detail = {"Keys": target.names, "Forward": forward}
+    if target.index is not None:
+        detail["Index"] = target.number
+        if target.fetches(request, read):
+            detail["Fetch"] = target.table.schema.names
     for name in ("FilterExpression", "ProjectionExpression"):
         if name in request:
             detail[name] = request[name]
@@ -102,13 +116,12 @@ def page_detail(request: Request, found: Placeholders, schema: KeySchema, forwar
     return detail
 
 
-def start_key(request: Request, schema: KeySchema) -> tuple[bytes, Item] | None:
-    """The ExclusiveStartKey, encoded and plain; it must be a key of this table (which need not exist any more)."""
+def start_key(request: Request, target: Target) -> bytes | None:
+    """The ExclusiveStartKey, encoded; it must be a key of this target (which need not exist any more)."""
     if "ExclusiveStartKey" not in request:
         return None
     try:
-        key = normalise_item(request["ExclusiveStartKey"])
-        return schema.encode(key), key
+        return target.encode(normalise_item(request["ExclusiveStartKey"]))
     except ApiError as error:
         if not error.type.endswith("ValidationException"):
             raise
@@ -125,16 +138,21 @@ def after(lower: bytes, upper: bytes | None, start: bytes | None, forward: bool)
 
 
 class Page:
-    """What was gathered so far, over as many partitions as it took."""
+    """What was gathered so far, over as many partitions as it took. `fetched` are read units of the table's items."""
 
-    def __init__(self) -> None:
+    def __init__(self, of_index: bool) -> None:
         self.items: list[bytes] = []
-        self.count = self.scanned = self.size = 0
+        self.count = self.scanned = self.size = self.fetched = 0
         self.last = b""
+        self._of_index = of_index
 
     def add(self, reply: ReplyPart) -> None:
-        if reply["body"]:
-            self.items.append(reply["body"])
+        body = reply["body"]
+        if self._of_index:
+            note, body = note_of(body)
+            self.fetched += note["fetched"]
+        if body:
+            self.items.append(body)
         self.count += reply["count"]
         self.scanned += reply["scanned"]
         self.size += reply["size"]
@@ -142,12 +160,12 @@ class Page:
 
 
 def gather(
-    table: Table, request: Request, detail: dict[str, Any], lower: bytes, upper: bytes | None, start: bytes | None
+    target: Target, request: Request, detail: Detail, lower: bytes, upper: bytes | None, start: bytes | None
 ) -> Generator[Calls, list[Reply], Page]:
     """Read pages partition by partition, in key order or against it, until one ends early or the range does."""
-    forward, limit = detail["Forward"], request.get("Limit", 0)
+    table, forward, limit = target.table, detail["Forward"], request.get("Limit", 0)
     lower, upper = after(lower, upper, start, forward)
-    page = Page()
+    page = Page(target.index is not None)
     while upper is None or lower < upper:
         partition = table.partition_of(lower) if forward else table.partition_below(upper)
         first = max(lower, partition["lower"])
@@ -165,7 +183,7 @@ def gather(
     return page
 
 
-def page_answer(page: Page, table: Table, request: Request) -> bytes:
+def page_answer(page: Page, target: Target, request: Request) -> bytes:
     """The answer's JSON."""
     members = [b'"Count":%d,"ScannedCount":%d' % (page.count, page.scanned)]
     if request.get("Select") != "COUNT":
@@ -174,9 +192,35 @@ def page_answer(page: Page, table: Table, request: Request) -> bytes:
         members.append(b'"LastEvaluatedKey":' + page.last)
     wanted = request.get("ReturnConsumedCapacity", "NONE")
     if wanted != "NONE":
-        halves = read_halves(page.size, request.get("ConsistentRead", False))
-        members.append(b'"ConsumedCapacity":' + orjson.dumps(consumed(table.name, halves, wanted)))
+        members.append(b'"ConsumedCapacity":' + orjson.dumps(_capacity(page, target, request, wanted)))
     return b"{" + b",".join(members) + b"}"
+
+
+def _capacity(page: Page, target: Target, request: Request, wanted: str) -> dict[str, Any] | None:
+    consistent = request.get("ConsistentRead", False)
+    halves = read_halves(page.size, consistent)
+    if target.index is None:
+        return consumed(target.table.name, halves, wanted)
+    of_items = page.fetched * (2 if consistent else 1)
+    return consumed(target.table.name, of_items, wanted, {target.index.name: halves})
+
+
+class _Fetcher:
+    """Reads the whole item of an index's entry, and counts the read units of that."""
+
+    def __init__(self, store: Reader, keys: list[str]) -> None:
+        self._store, self._keys = store, keys
+        self.units = 0
+
+    def fetch(self, entry: Row) -> Row:
+        """The table's row; each is charged for itself, as the guide says of local secondary indexes."""
+        item: Item = orjson.loads(entry.item_json)
+        raw = self._store.get(encode_key(*(item[name] for name in self._keys)))
+        if raw is None:
+            raise InvariantError("an index has an entry of an item that is not there")
+        row = decode_row(raw)
+        self.units += read_halves(row.size, consistent=False)
+        return row
 
 
 def node(part: RequestPart) -> Read:
@@ -189,14 +233,19 @@ def node(part: RequestPart) -> Read:
     project = parse_projection(text, found).apply if text is not None else None
     lower, upper = part["key"], None if detail["Open"] else part["value"]
     limit, budget, counts = part["size"] or ROWS_MOST, detail["Budget"], detail.get("Count", False)
-    keys, reverse = detail["Keys"], not detail["Forward"]
+    keys, reverse, fetched = detail["Keys"], not detail["Forward"], detail.get("Fetch")
+    number = detail.get("Index", 0)
 
     def read(store: Reader) -> Outcome:
         items: list[bytes] = []
         count = scanned = size = json_bytes = 0
-        for _, raw in store.scan(lower, upper, reverse):
+        last = b""
+        fetcher = _Fetcher(store, fetched) if fetched else None
+        for _, raw in _rows(store, number, lower, upper, reverse):
             row = decode_row(raw)
             scanned, size = scanned + 1, size + row.size
+            if fetcher is not None:
+                row = fetcher.fetch(row)
             item: Item | None = orjson.loads(row.item_json) if matches or project else None
             if matches is None or matches(item):
                 count += 1
@@ -206,7 +255,19 @@ def node(part: RequestPart) -> Read:
             if scanned >= limit or size >= budget or scanned >= ROWS_MOST or json_bytes >= PAGE_JSON_BYTES:
                 whole = item if item is not None else orjson.loads(row.item_json)
                 last = orjson.dumps({name: whole[name] for name in keys})
-                return Outcome(body=b",".join(items), size=size, count=count, scanned=scanned, last=last)
-        return Outcome(body=b",".join(items), size=size, count=count, scanned=scanned)
+                break
+        body = b",".join(items)
+        if number:
+            body = noted({"fetched": fetcher.units if fetcher is not None else 0}, body)
+        return Outcome(body=body, size=size, count=count, scanned=scanned, last=last)
 
     return read
+
+
+def _rows(
+    store: Reader, number: int, lower: bytes, upper: bytes | None, reverse: bool
+) -> Iterator[tuple[bytes, bytes]]:
+    """Those of the table (0), or the entries of one of its indexes."""
+    if number == 0:
+        return store.scan(lower, upper, reverse)
+    return store.scan_entries(*stored_bounds(number, lower, upper), reverse)

@@ -6,7 +6,6 @@ item's size; the expressions; the table; the key.
 
 from __future__ import annotations
 
-from dynabus.core.capacity import write_halves
 from dynabus.core.expressions import parse_condition
 from dynabus.core.legacy import EXPECTED, as_expressions
 from dynabus.core.messages import RequestPart
@@ -14,7 +13,6 @@ from dynabus.core.operations.calls import Call, Code, Context, Request, Steps
 from dynabus.core.operations.items import (
     CONDITION,
     Conditional,
-    answer,
     detail_of,
     find_table,
     load,
@@ -22,6 +20,7 @@ from dynabus.core.operations.items import (
     refuse_new_values,
     settled,
     stored,
+    write_answer,
 )
 from dynabus.core.operations.shapes import (
     CAPACITY,
@@ -65,14 +64,14 @@ def route(body: Request, context: Context) -> Steps:
     found.check_all_used()
     table = find_table(context, request["TableName"])
     key = table.schema.encode_item(item)
+    table.indexes.check(item)
     detail = b""
     if "ConditionExpression" in request or request.get("ReturnValues") == "ALL_OLD":
         detail = detail_of(
             request, found, "ConditionExpression", "ReturnValues", "ReturnValuesOnConditionCheckFailure"
         )
     (reply,) = yield [Call(table, key, Code.PUT, True, True, key, item_json, size, detail)]
-    done = settled(reply)
-    return answer(done["body"], request, table.name, write_halves(done["size"]))
+    return write_answer(settled(reply), request, table, item)
 
 
 def node(part: RequestPart) -> Evaluate:

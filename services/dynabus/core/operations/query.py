@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dynabus.core.errors import ApiError, validation_error
 from dynabus.core.expressions import KeyCondition, parse_key_condition
-from dynabus.core.keys import partition_key_bounds, range_bounds
+from dynabus.core.keys import partition_key_bounds
 from dynabus.core.legacy import (
     ATTRIBUTES_TO_GET,
     CONDITIONAL_OPERATOR,
@@ -27,6 +27,7 @@ from dynabus.core.operations.pages import (
 )
 from dynabus.core.operations.schema import KeySchema, check_key_size
 from dynabus.core.operations.shapes import FLAG, TEXT, Member, check, check_parameters, detected, read
+from dynabus.core.operations.targets import Target, target
 from dynabus.core.values import AttributeValue, compare
 
 Bounds = tuple[bytes, bytes | None]
@@ -47,24 +48,26 @@ def route(body: Request, context: Context) -> Steps:
     """The router half; the storage-node half is that of a page."""
     request = _checked(body)
     found = placeholders(request)
-    filtered = check_expressions(request, found)
-    table = find_table(context, request["TableName"])
-    schema = table.schema
+    checked = check_expressions(request, found)
+    of = target(find_table(context, request["TableName"]), request)
+    schema = of.schema
     if "KeyConditions" in request:
         check_key_conditions(request["KeyConditions"], schema.hash, schema.range)
     condition = parse_key_condition(request["KeyConditionExpression"], found, schema.hash, schema.range)
     found.check_all_used()
-    _refuse_keys_in_filter("QueryFilter" if "QueryFilter" in request else "Filter Expression", filtered, schema)
+    _refuse_keys_in_filter(
+        "QueryFilter" if "QueryFilter" in request else "Filter Expression", checked.filtered, schema
+    )
     _check_types(schema, condition)
     collection = partition_key_bounds(condition.hash_value)
     wanted = collection
     if condition.operator is not None:
         _check_order(condition)
-        wanted = range_bounds(condition.hash_value, condition.operator, condition.operands)
-    start = _start(request, schema, collection, wanted)
-    detail = page_detail(request, found, schema, request.get("ScanIndexForward", True))
-    page = yield from gather(table, request, detail, *wanted, start)
-    return page_answer(page, table, request)
+        wanted = of.bounds(condition.hash_value, condition.operator, tuple(condition.operands))
+    start = _start(request, of, collection, wanted)
+    detail = page_detail(request, found, of, checked.read, request.get("ScanIndexForward", True))
+    page = yield from gather(of, request, detail, *wanted, start)
+    return page_answer(page, of, request)
 
 
 def _checked(body: Request) -> Request:
@@ -123,19 +126,19 @@ def _java(value: AttributeValue) -> str:
     return f"{{{kind}:{content}}}"
 
 
-def _start(request: Request, schema: KeySchema, collection: Bounds, wanted: Bounds) -> bytes | None:
+def _start(request: Request, of: Target, collection: Bounds, wanted: Bounds) -> bytes | None:
     """The start key must lie in the item collection and within the sort key's condition."""
     if "ExclusiveStartKey" not in request:
         return None
-    if set(request["ExclusiveStartKey"]) != set(schema.names):
+    if set(request["ExclusiveStartKey"]) != set(of.names):
         raise validation_error("The provided starting key is invalid")
-    found = start_key(request, schema)
+    found = start_key(request, of)
     assert found is not None
-    if not _within(found[0], collection):
+    if not _within(found, collection):
         raise validation_error("The provided starting key is outside query boundaries based on provided conditions")
-    if not _within(found[0], wanted):
+    if not _within(found, wanted):
         raise validation_error("The provided starting key does not match the range key predicate")
-    return found[0]
+    return found
 
 
 def _within(key: bytes, bounds: Bounds) -> bool:

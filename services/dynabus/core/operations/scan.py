@@ -26,6 +26,7 @@ from dynabus.core.operations.pages import (
     start_key,
 )
 from dynabus.core.operations.shapes import Member, check, check_parameters
+from dynabus.core.operations.targets import target
 
 SEGMENTS_MOST = 1_000_000
 _HASH_SPACE = 1 << 64
@@ -50,20 +51,19 @@ def route(body: Request, context: Context) -> Steps:
     request = as_expressions(request)
     lower, upper = _segment(request)
     found = placeholders(request)
-    check_expressions(request, found)
+    checked = check_expressions(request, found)
     found.check_all_used()
-    table = find_table(context, request["TableName"])
-    given = start_key(request, table.schema)
-    start = given[0] if given is not None else None
+    of = target(find_table(context, request["TableName"]), request)
+    start = start_key(request, of)
     if start is not None and (start < lower or (upper is not None and start >= upper)):
         raise validation_error(
             "The provided starting key is invalid: Invalid ExclusiveStartKey. Please use "
             "ExclusiveStartKey with correct Segment. TotalSegments: "
             f"{request.get('TotalSegments', 1)} Segment: {request.get('Segment', 0)}"
         )
-    detail = page_detail(request, found, table.schema, forward=True)
-    page = yield from gather(table, request, detail, lower, upper, start)
-    return page_answer(page, table, request)
+    detail = page_detail(request, found, of, checked.read, forward=True)
+    page = yield from gather(of, request, detail, lower, upper, start)
+    return page_answer(page, of, request)
 
 
 def _segment(request: Request) -> tuple[bytes, bytes | None]:

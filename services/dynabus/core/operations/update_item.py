@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import orjson
 
-from dynabus.core.capacity import write_halves
 from dynabus.core.errors import ApiError, validation_error
 from dynabus.core.expressions import Updated, parse_condition, parse_update
 from dynabus.core.legacy import ATTRIBUTE_UPDATES, EXPECTED, as_expressions, in_legacy_words
@@ -16,7 +15,6 @@ from dynabus.core.operations.calls import Call, Code, Context, Request, Steps
 from dynabus.core.operations.items import (
     CONDITION,
     Conditional,
-    answer,
     detail_of,
     find_table,
     load,
@@ -24,6 +22,7 @@ from dynabus.core.operations.items import (
     refused,
     settled,
     stored,
+    write_answer,
 )
 from dynabus.core.operations.schema import KeySchema
 from dynabus.core.operations.shapes import (
@@ -80,8 +79,7 @@ def route(body: Request, context: Context) -> Steps:
     detail = detail_of(request, found, *_SENT)
     # The key itself travels as the value: a new item begins with it.
     (reply,) = yield [Call(table, key, Code.UPDATE, True, True, key, orjson.dumps(key_item), detail=detail)]
-    done = settled(reply)
-    return answer(done["body"], request, table.name, write_halves(done["size"]))
+    return write_answer(settled(reply), request, table, key_item)
 
 
 def _refuse_key_changes(schema: KeySchema, written: set[str]) -> None:

@@ -37,20 +37,20 @@ from dynabus.core.replication.neighbours import Neighbours
 from dynabus.core.replication.place import Place, encode_claim
 from dynabus.core.replication.records import Form, Kind, Mutation, Record
 from dynabus.core.replication.request_ids import apply_mutation
-from dynabus.core.replication.store import Outcome, Store
+from dynabus.core.replication.store import Follow, Outcome, Store, no_more
 from dynabus.core.replication.unresolved import Sender
 
 
 class Replica:
     """One replica of one partition."""
 
-    def __init__(self, around: Surroundings, store: Store, place: Place, now_ms: float) -> None:
+    def __init__(self, around: Surroundings, store: Store, place: Place, now_ms: float, follow: Follow = no_more):
         self.place = place
         self.store = store
+        self._follow = follow
         self.leader: Leader | None = None
         self.alarm: str | None = None
-        self.stopping = False
-        self.preferred = False
+        self.stopping = self.preferred = False
         self.end_offset: int | None = None  # the log's end as last heard of
         self.voids = 0  # since this process started
         self.election = Election(around.timing.election, around.random)
@@ -120,7 +120,7 @@ class Replica:
             self.place = before
             self.freeze(f"mutation at offset {record.offset} is of a newer version; upgrade this node", now_ms)
             return
-        apply_mutation(self.store, body, record.sequence, self.place.log_time_ms)
+        apply_mutation(self.store, body, record.sequence, self.place.log_time_ms, self._follow)
 
     # -- terms ------------------------------------------------------------------------------------------------
 

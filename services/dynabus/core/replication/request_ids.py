@@ -14,7 +14,7 @@ from hashlib import blake2b
 
 from dynabus.core.ids import RequestId
 from dynabus.core.replication.records import Mutation
-from dynabus.core.replication.store import Outcome, Store
+from dynabus.core.replication.store import Follow, Outcome, Store
 
 KEEP_MS = 60_000
 """Beyond the deadline: a copy of a request may lie in the inbox of a node that is paused for longer than that."""
@@ -43,12 +43,13 @@ def outcome_digest(key: bytes, row: bytes | None, answer: bytes) -> bytes:
     return digest.digest()
 
 
-def apply_mutation(store: Store, mutation: Mutation, sequence: int, log_time_ms: int) -> None:
-    """The effect of an accepted mutation: its row, and its request id with it."""
+def apply_mutation(store: Store, mutation: Mutation, sequence: int, log_time_ms: int, follow: Follow) -> None:
+    """The effect of an accepted mutation: its row, what is derived from rows, and its request id with it."""
     if mutation.new is None:
         store.delete(mutation.key)
     else:
         store.put(mutation.key, mutation.new)
+    follow(mutation.old, mutation.new)
     if mutation.request:
         remember(store, mutation, sequence, log_time_ms)
 

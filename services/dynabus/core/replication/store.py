@@ -18,6 +18,12 @@ class Reader(Protocol):
     def scan(self, lower: bytes, upper: bytes | None, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
         """Rows with lower <= key < upper (None: to the end) in key order, or in reverse key order."""
 
+    def get_entry(self, key: bytes) -> bytes | None:
+        """The same in the second key space, which `core.local_indexes` derives from the rows."""
+
+    def scan_entries(self, lower: bytes, upper: bytes | None, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+        """The same as `scan` in the second key space."""
+
 
 class Store(Reader, Protocol):
     """A replica's B-tree. Changes since the last `commit` are visible at once and become durable together."""
@@ -27,6 +33,12 @@ class Store(Reader, Protocol):
 
     def delete(self, key: bytes) -> None:
         """Remove a row; nothing happens where there is none."""
+
+    def put_entry(self, key: bytes, row: bytes) -> None:
+        """Insert or replace in the second key space."""
+
+    def delete_entry(self, key: bytes) -> None:
+        """Remove from the second key space; nothing happens where there is none."""
 
     def remember(self, request_id: bytes, value: bytes) -> None:
         """Keep the outcome of a request id (I10)."""
@@ -40,8 +52,11 @@ class Store(Reader, Protocol):
     def first_remembered(self, prefix: bytes) -> tuple[bytes, bytes] | None:
         """The smallest request id with this prefix and its outcome, or None."""
 
-    def commit(self, place: bytes) -> None:
-        """Make all changes and the place durable in one transaction (I6)."""
+    def commit(self, place: bytes, totals: bytes = b"") -> None:
+        """Make all changes, the place and what `core.contents` counts durable in one transaction (I6)."""
+
+    def totals(self) -> bytes | None:
+        """What was counted at the last commit that told it, or None."""
 
     def place(self) -> bytes | None:
         """The place of the last commit, or None for a new store."""
@@ -82,6 +97,14 @@ class Decision:
 
 Evaluate = Callable[[bytes | None, int], Decision]
 """(previous row, timestamp in ms) -> decision; pure, and may be called twice."""
+
+Follow = Callable[[bytes | None, bytes | None], None]
+"""(old row, new row) of a mutation that was just applied: what is derived from the rows changes with them."""
+
+
+def no_more(_old: bytes | None, _new: bytes | None) -> None:
+    """A `Follow` where nothing is derived from the rows."""
+
 
 Read = Callable[[Reader], Outcome]
 """Reads from one state of the replica; pure."""

@@ -9,7 +9,9 @@ import orjson
 
 from dynabus.adapters.memory_store import MemoryStore
 from dynabus.core.cluster_view import ClusterView, Table
+from dynabus.core.contents import Contents
 from dynabus.core.errors import ApiError
+from dynabus.core.local_indexes import COLLECTION_BYTES_MOST, IndexRules, local_indexes
 from dynabus.core.messages import ReplyStatus, RequestPart
 from dynabus.core.operations import registry
 from dynabus.core.operations.calls import Call, Context, Control, Reply
@@ -29,6 +31,8 @@ class Cluster:
         self.view = ClusterView()
         self.context = Context(self.view, REGION, ACCOUNT)
         self.stores: dict[tuple[str, int], Store] = {}
+        self.contents: dict[tuple[str, int], Contents] = {}
+        self.collection_bytes = COLLECTION_BYTES_MOST
         self.calls: list[Call] = []
         self.silent: set[int] = set()
         self._version = 0
@@ -93,18 +97,23 @@ class Cluster:
         }
         store = self.stores[call.table.id, number]
         try:
-            return (self._write(store, part) if call.write else registry.reads[call.code](part)(store)).part(0)
+            return (
+                self._write(call.table, store, part) if call.write else registry.reads[call.code](part)(store)
+            ).part(0)
         except ApiError as error:
             return Outcome(ReplyStatus.ERROR, orjson.dumps(error.body())).part(0)
 
-    def _write(self, store: Store, part: RequestPart) -> Outcome:
-        evaluate, old = registry.writes[part["operation"]](part), store.get(part["key"])
+    def _write(self, table: Table, store: Store, part: RequestPart) -> Outcome:
+        rules = IndexRules(table.indexes, store, self.collection_bytes)
+        evaluate, old = rules.evaluation(registry.writes[part["operation"]](part)), store.get(part["key"])
         decision = evaluate(old, 1)
         assert evaluate(old, 1) == decision, "an evaluation is pure and may be repeated"
         if decision.write and decision.row is not None:
             store.put(part["key"], decision.row)
         elif decision.write:
             store.delete(part["key"])
+        if decision.write:
+            self.contents[part["log"], part["partition"]].follow(old, decision.row)
         return decision.outcome
 
     # -- auto-admin ---------------------------------------------------------------------------------------------
@@ -125,7 +134,9 @@ class Cluster:
         table_id = f"{self._version:032x}"
         description = describe(request, table_id, REGION, ACCOUNT, 1_700_000_000_000)
         bounds = list(enumerate(partition_bounds(self.partitions)))
-        self.stores.update({(table_id, number): self._open_store() for number, _ in bounds})
+        for number, _ in bounds:
+            store = self.stores[table_id, number] = self._open_store()
+            self.contents[table_id, number] = Contents(store, local_indexes(description))
         self._publish(table_id, request["TableName"], "ACTIVE", description, bounds)
         return description
 

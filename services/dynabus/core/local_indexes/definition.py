@@ -1,0 +1,125 @@
+"""What a table's local secondary indexes are, and what they demand of an item."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from dynabus.core.errors import ApiError, invalid_parameter, validation_error
+from dynabus.core.keys import encode_delimited, encode_partition_key, encode_sort_key, raw_bytes
+from dynabus.core.limits import MAX_SORT_KEY_BYTES
+from dynabus.core.operations.schema import KeySchema, key_schema
+from dynabus.core.values import AttributeValue, Item
+
+
+class LocalIndex(NamedTuple):
+    """One index. `schema` is its partition key (the table's) and sort key; `projected` is None for ALL."""
+
+    name: str
+    number: int
+    schema: KeySchema
+    sort_key: str
+    """The table's own sort key, which tells items with equal index keys apart."""
+    projected: frozenset[str] | None
+
+    @property
+    def names(self) -> list[str]:
+        """The attributes of a LastEvaluatedKey."""
+        return list(dict.fromkeys((self.schema.hash, self.sort_key, str(self.schema.range))))
+
+    def holds(self, item: Item) -> bool:
+        """Whether the item has an entry; its index key has been checked, or is of another type in an old item."""
+        value = item.get(str(self.schema.range))
+        return value is not None and str(self.schema.range_type) in value
+
+    def entry_key(self, item: Item) -> bytes:
+        """The key of an item's entry, without the index's number; the item has all key attributes."""
+        return (
+            encode_partition_key(item[self.schema.hash])
+            + encode_delimited(item[str(self.schema.range)])
+            + encode_sort_key(item[self.sort_key])
+        )
+
+    def covers(self, names: set[str]) -> bool:
+        """Whether entries have all of these attributes."""
+        return self.projected is None or names <= self.projected
+
+    def refusal(self, item: Item) -> ApiError | None:
+        """Why an item cannot be put: its index key has another type, is empty or too long.
+
+        Messages: dynalite's recorded answers and its issue 35 (sizes), moto's tests against AWS (empty values).
+        """
+        name = str(self.schema.range)
+        value = item.get(name)
+        if value is None:
+            return None
+        if self.schema.range_type not in value:
+            return invalid_parameter(
+                f"Type mismatch for Index Key {name} Expected: {self.schema.range_type} "
+                f"Actual: {next(iter(value))} IndexName: {self.name}"
+            )
+        return self._size_refusal(name, value)
+
+    def _size_refusal(self, name: str, value: AttributeValue) -> ApiError | None:
+        if "N" in value:
+            return None
+        size = len(raw_bytes(value))
+        if size == 0:
+            kind = "string" if "S" in value else "binary"
+            return validation_error(
+                "One or more parameter values are not valid. A value specified for a secondary index key is not "
+                f"supported. The AttributeValue for a key attribute cannot contain an empty {kind} value. "
+                f"IndexName: {self.name}, IndexKey: {name}"
+            )
+        if size > MAX_SORT_KEY_BYTES:
+            return invalid_parameter(
+                f"Size limit exceeded for Index Key {name} Actual Size: {size} bytes "
+                f"Max Size: {MAX_SORT_KEY_BYTES} bytes IndexName: {self.name}"
+            )
+        return None
+
+
+def stored_key(number: int, key: bytes) -> bytes:
+    """The key of an entry of the index with this number in the key space of entries."""
+    return bytes((number,)) + key
+
+
+def stored_bounds(number: int, lower: bytes, upper: bytes | None) -> tuple[bytes, bytes]:
+    """The range of its entries there; None for all behind `lower`."""
+    return stored_key(number, lower), bytes((number + 1,)) if upper is None else stored_key(number, upper)
+
+
+class LocalIndexes(NamedTuple):
+    """All of a table; empty for most tables."""
+
+    partition_key: str
+    all: tuple[LocalIndex, ...]
+
+    def named(self, name: str) -> LocalIndex | None:
+        return next((index for index in self.all if index.name == name), None)
+
+    def check(self, item: Item) -> None:
+        """Raise the ValidationException for an item whose index keys do not fit."""
+        for index in self.all:
+            refusal = index.refusal(item)
+            if refusal is not None:
+                raise refusal
+
+
+def local_indexes(description: Mapping[str, Any]) -> LocalIndexes:
+    """Those of a table description."""
+    table = key_schema(dict(description))
+    types = {each["AttributeName"]: each["AttributeType"] for each in description["AttributeDefinitions"]}
+    found = []
+    for number, each in enumerate(description.get("LocalSecondaryIndexes", ()), 1):
+        sort = next(key["AttributeName"] for key in each["KeySchema"] if key["KeyType"] == "RANGE")
+        schema = KeySchema(table.hash, table.hash_type, sort, types[sort])
+        found.append(LocalIndex(each["IndexName"], number, schema, str(table.range), _projected(each, table, sort)))
+    return LocalIndexes(table.hash, tuple(found))
+
+
+def _projected(index: Mapping[str, Any], table: KeySchema, sort: str) -> frozenset[str] | None:
+    projection = index["Projection"]
+    if projection["ProjectionType"] == "ALL":
+        return None
+    return frozenset([*table.names, sort, *projection.get("NonKeyAttributes", ())])
