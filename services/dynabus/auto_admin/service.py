@@ -228,6 +228,7 @@ class AutoAdmin:
                         "next_offset": replica.place.next_offset,
                         "lag": replica.lag,
                         "alarm": replica.alarm or "",
+                        "totals": [],
                     }
                 ],
             }

@@ -154,6 +154,17 @@ class ClusterView:
         """(term, node) of the leader as far as heard; the highest term wins."""
         return self._leaders.get((log, partition))
 
+    def totals(self, table: Table) -> list[int]:
+        """Items and bytes of the table, then of each of its local secondary indexes, as its leaders said last."""
+        sums = [0] * (2 + 2 * len(table.indexes.all))
+        for partition in table.partitions:
+            led = self.leader(table.id, partition["number"])
+            node = self.nodes.get(led[1]) if led is not None else None
+            state = node.replicas.get((table.id, partition["number"])) if node is not None else None
+            for place, number in enumerate(state["totals"] if state is not None else ()):
+                sums[place] += number
+        return sums
+
     def hears_admin(self, now_ms: float) -> bool:
         return now_ms - self._admin_ms < NODE_SILENT_MS
 

@@ -22,7 +22,7 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "request": 1,
     "reply": 2,
     "control_request": 3,
-    "heartbeat": 4,
+    "heartbeat": 9,
     "question": 5,
     "answer": 6,
     "table_metadata": 7,
@@ -119,6 +119,7 @@ class ReplicaState(TypedDict):
     next_offset: int
     lag: int
     alarm: str
+    totals: list[int]
 
 
 class Heartbeat(TypedDict):

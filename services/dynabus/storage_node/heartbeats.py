@@ -32,6 +32,7 @@ def replica_state(hosted: Hosted, now_ms: float) -> ReplicaState:
         "next_offset": place.next_offset,
         "lag": replica.lag,
         "alarm": replica.alarm or "",
+        "totals": [number for pair in hosted.contents.totals for number in pair],
     }
 
 

@@ -164,6 +164,7 @@ class Hosting:
                 "next_offset": 0,
                 "lag": -1,
                 "alarm": opening.alarm,
+                "totals": [],
             }
 
     def _open_those_known(self, now_ms: float) -> list[Hosted]:

@@ -201,6 +201,7 @@ def _replica(log: str, number: int, leading: bool) -> ReplicaState:
         "next_offset": 2,
         "lag": 0,
         "alarm": "",
+        "totals": [],
     }
 
 

@@ -54,6 +54,7 @@ def heartbeat(node: str, incarnation: int = 1, **replica: Any) -> dict[str, Any]
         "next_offset": 9,
         "lag": 0,
         "alarm": "",
+        "totals": [],
     }
     return {
         "node": node,
@@ -183,3 +184,12 @@ def test_status_is_the_contract_of_the_command(view: ClusterView) -> None:
     }
     other = next(each for each in shown["partitions"] if each["id"] == 1)
     assert [replica["state"] for replica in other["replicas"]] == ["unknown", "unknown"]
+
+
+def test_totals_are_what_the_leaders_said(view: ClusterView) -> None:
+    """Followers count too, but the leader's word is the latest."""
+    one = view.tables["tab"]
+    assert view.totals(one) == [0, 0]
+    view.take("heartbeat", heartbeat("node-1", partition=0, leading=True, totals=[3, 300]), 0.0)
+    view.take("heartbeat", heartbeat("node-2", partition=0, totals=[2, 200]), 0.0)
+    assert view.totals(one) == [3, 300]

@@ -34,6 +34,7 @@ def state(**members: Any) -> Any:
         "next_offset": 2,
         "lag": 0,
         "alarm": "",
+        "totals": [],
         **members,
     }
 
