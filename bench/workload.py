@@ -111,11 +111,12 @@ def fill(port: int) -> None:
     """Both tables with all their items. Raises RefusedError where the system cannot do it."""
     create_table(port, TABLE, "pk")
     create_table(port, LISTS_TABLE, "pk", "sk")
-    _write_all(port, TABLE, [_item(number) for number in range(KEYS)])
-    _write_all(port, LISTS_TABLE, [_list_item(number) for number in range(LISTS * LIST_LENGTH)])
+    write_all(port, TABLE, [_item(number) for number in range(KEYS)])
+    write_all(port, LISTS_TABLE, [_list_item(number) for number in range(LISTS * LIST_LENGTH)])
 
 
-def _write_all(port: int, table: str, items: list[dict[str, Any]]) -> None:
+def write_all(port: int, table: str, items: list[dict[str, Any]]) -> None:
+    """By BatchWriteItem, until nothing is left over. Raises RefusedError, TimeoutError."""
     for start in range(0, len(items), BATCH):
         left = {table: [{"PutRequest": {"Item": item}} for item in items[start : start + BATCH]]}
         deadline = time.monotonic() + READY_S
