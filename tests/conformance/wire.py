@@ -13,7 +13,13 @@ from zlib import crc32
 TIMEOUT_S = 60.0
 """Nobody waits for it: it ends a test whose answer never comes. The router's own patience is 20 s."""
 
-SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/dynamodb/aws4_request"}
+SIGNED = {
+    "Authorization": "AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/dynamodb/aws4_request, "
+    "SignedHeaders=host;x-amz-date;x-amz-target, Signature=0",
+    "X-Amz-Date": "20260101T000000Z",
+}
+"""Whole, which is all that is asked of it where no access keys are."""
+
 CORAL = "com.amazon.coral.service#"
 
 

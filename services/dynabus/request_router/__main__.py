@@ -12,10 +12,10 @@ import signal
 import sys
 from collections.abc import Sequence
 
-import uvicorn
 import uvloop
 from prometheus_client import REGISTRY
 
+from dynabus.adapters.access_keys import AccessKeysError
 from dynabus.adapters.garbage import settle
 from dynabus.adapters.kafka.patience import persist
 from dynabus.adapters.kafka.settings import KafkaConfigError
@@ -26,18 +26,15 @@ from dynabus.adapters.memory_limit import MemoryLimitError, check_memory
 from dynabus.adapters.ops_server import Checks, OpsServer
 from dynabus.adapters.scheduling import schedule_as_batch
 from dynabus.adapters.settings import load_settings
+from dynabus.adapters.tls import TlsError
 from dynabus.core.topics import Topics
+from dynabus.request_router.access import watch
 from dynabus.request_router.config import RouterSettings
 from dynabus.request_router.http import Application
-from dynabus.request_router.protocol import Protocol
+from dynabus.request_router.server import Door, build_server
 from dynabus.request_router.service import Router
 
 PROGRAM = "dynabus request-router"
-
-KEEP_ALIVE_S = 75
-"""Longer than SDKs keep idle connections (boto3: 60 s), so that it is they who close."""
-
-SHUTDOWN_S = 3
 
 
 class Life:
@@ -69,12 +66,13 @@ def main(argv: Sequence[str]) -> int:
     _raise_file_limit()
     try:
         check_memory()
+        door = Door(settings)
         life = Life()
         ops = OpsServer(settings.ops_host, settings.ops_port, Checks(readiness=life.readiness, status=life.status))
         _await_topics(settings)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_serve(settings, life, ops))
-    except (MemoryLimitError, KafkaConfigError, UnsafeKafka, OSError) as error:
+            return runner.run(_serve(settings, door, life, ops))
+    except (MemoryLimitError, AccessKeysError, TlsError, KafkaConfigError, UnsafeKafka, OSError) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 1
 
@@ -94,29 +92,12 @@ def _raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-async def _serve(settings: RouterSettings, life: Life, ops: OpsServer) -> int:
+async def _serve(settings: RouterSettings, door: Door, life: Life, ops: OpsServer) -> int:
     router = Router(settings)
     await router.start()
     life.loop, life.router = asyncio.get_running_loop(), router
-    server = uvicorn.Server(
-        uvicorn.Config(
-            Application(router),
-            host=settings.host,
-            port=settings.port,
-            http=Protocol,
-            loop="none",
-            lifespan="off",
-            interface="asgi3",
-            ws="none",
-            proxy_headers=False,
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=SHUTDOWN_S,
-            backlog=1024,
-        )
-    )
+    server = build_server(settings, Application(router, door.access), door)
+    watcher = asyncio.create_task(watch(door.watched()))
     REGISTRY.register(router.metrics)
     failed = asyncio.Event()
 
@@ -125,7 +106,9 @@ async def _serve(settings: RouterSettings, life: Life, ops: OpsServer) -> int:
         server.should_exit = True
 
     router.failed = end
-    logger().info("serving", host=settings.host, port=settings.port, ops_port=ops.port)
+    scheme = "http" if door.context is None else "https"
+    logger().info("serving", host=settings.host, port=settings.port, scheme=scheme, ops_port=ops.port)
+    door.announce()
     # uvicorn raises a signal that stopped it once more: it may not end the process before the bus is closed.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
@@ -133,6 +116,7 @@ async def _serve(settings: RouterSettings, life: Life, ops: OpsServer) -> int:
     try:
         await server.serve()
     finally:
+        watcher.cancel()
         await router.stop()
         ops.close()
     return 0 if server.started and not failed.is_set() else 1

@@ -10,6 +10,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 HEAD_TIMEOUT_S = 20.0
 """For the head of a request, from its first byte (or from the connection) on: SDKs send it in one packet."""
 
+HEAD_BYTES_MOST = 64 * 1024
+"""Of a head that is not whole yet: SDKs send one or two KB, with a session token a few more."""
+
+HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 HEAD_END = b"\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100"
@@ -56,6 +60,7 @@ class Protocol(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self._head_timer: asyncio.TimerHandle | None = None
+        self._head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
         self._answers = WholeAnswers(transport)
@@ -65,6 +70,15 @@ class Protocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_came()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Let the parser have it; a head that grows and grows ends the connection."""
+        super().data_received(data)
+        if self._head_timer is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES_MOST and not self.transport.is_closing():
+                self.transport.write(HEAD_TOO_LARGE)
+                self.transport.close()
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
@@ -84,6 +98,9 @@ class Protocol(HttpToolsProtocol):
     def eof_received(self) -> bool | None:  # type: ignore[override] # uvicorn always closes
         """The client sends no more. If its request is whole it still gets its answer; else the connection ends."""
         cycle = self.cycle
+        if self.scheme == "https":
+            # TLS has no half-closed connections: who ends it there reads no answer.
+            return None
         if cycle is None or cycle.response_complete or cycle.more_body:
             return None
         cycle.keep_alive = False
@@ -97,6 +114,7 @@ class Protocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+            self._head_bytes = 0
 
     def _give_up(self) -> None:
         self._head_timer = None

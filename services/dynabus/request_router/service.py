@@ -12,7 +12,7 @@ import orjson
 from dynabus.adapters.clock import monotonic_ms, new_incarnation
 from dynabus.adapters.logs import logger
 from dynabus.adapters.memory_limit import LIMIT_FILES, memory_limit_bytes
-from dynabus.core.cluster_view import ClusterView
+from dynabus.core.cluster_view import ClusterView, Table
 from dynabus.core.messages import ReplyPart
 from dynabus.core.operations.calls import Call, Context, Control
 from dynabus.core.operations.registry import routes
@@ -36,7 +36,7 @@ GROUP_BYTES = MESSAGE_LIMIT_BYTES // 2
 """Of the items in one message; keys and details of a batch are far below the other half."""
 
 TABLE_SEEN_S = 1.0
-"""After CreateTable and DeleteTable the router waits so long to see it itself, so that the client does too."""
+"""After operations that change tables the router waits so long to see it itself, so that the client does too."""
 
 
 MEMORY_SHARE = 8
@@ -130,6 +130,7 @@ class Router:
         """The answer's JSON of one API request. Raises ApiError, or Refused with a storage node's error."""
         deadline_ms = monotonic_ms() + self.settings.request_deadline_ms
         steps = routes[operation](body, self._context)
+        newest = self.view.newest if operation == "UpdateTable" else -1
         try:
             calls = next(steps)
             while True:
@@ -137,8 +138,8 @@ class Router:
                 counter = 0
         except StopIteration as done:
             answer: bytes = done.value
-        if operation in ("CreateTable", "DeleteTable"):
-            await self._see_table(operation, answer)
+        if operation in ("CreateTable", "DeleteTable", "UpdateTable"):
+            await self._see_table(operation, answer, newest)
         return answer
 
     async def _ask(self, calls: list[Call] | Control, deadline_ms: float, counter: int) -> list[ReplyPart | None]:
@@ -167,7 +168,8 @@ class Router:
         self.asker.ask(asking, monotonic_ms())
         return future
 
-    async def _see_table(self, operation: str, answer: bytes) -> None:
+    async def _see_table(self, operation: str, answer: bytes, newest: int) -> None:
+        """`newest`: the highest version of any table before UpdateTable was asked."""
         description = orjson.loads(answer)["TableDescription"]
         name, table_id = description["TableName"], description["TableId"].replace("-", "")
         end_ms = monotonic_ms() + 1000 * TABLE_SEEN_S
@@ -177,6 +179,8 @@ class Router:
             if operation == "CreateTable" and known:
                 return
             if operation == "DeleteTable" and (table is None or not known or table.status == "DELETING"):
+                return
+            if operation == "UpdateTable" and (table is None or not known or _shows(table, description, newest)):
                 return
             await asyncio.sleep(0.005)
 
@@ -237,6 +241,11 @@ class Router:
             self.asker.tick(monotonic_ms())
             if self._bus is not None:
                 self._bus.producer.serve()
+
+
+def _shows(table: Table, answered: dict[str, Any], newest: int) -> bool:
+    """It was published since, or nothing has changed. The answer's status is its own (DDB-TABLE-177)."""
+    return table.version > newest or {**table.description, "TableStatus": ""} == {**answered, "TableStatus": ""}
 
 
 def grouped(calls: list[Call]) -> list[list[int]]:

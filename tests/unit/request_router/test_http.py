@@ -15,12 +15,15 @@ import uvicorn
 
 from dynabus.core.errors import validation_error
 from dynabus.core.operations.items import Refused
-from dynabus.request_router import http
+from dynabus.request_router import bodies
 from dynabus.request_router.config import RouterSettings
 from dynabus.request_router.http import Application
 from dynabus.request_router.service import Router
 
-AUTHORIZED = b"Authorization: AWS4-HMAC-SHA256 Credential=x\r\n"
+AUTHORIZED = (
+    b"Authorization: AWS4-HMAC-SHA256 Credential=x, SignedHeaders=host, Signature=0\r\n"
+    b"X-Amz-Date: 20260101T000000Z\r\nContent-Type: application/x-amz-json-1.0\r\n"
+)
 
 
 class Recorder(Router):
@@ -117,14 +120,14 @@ def test_an_unknown_target_is_an_unknown_operation(served: Served, target: bytes
 
 
 def test_a_missing_signature_is_refused(served: Served) -> None:
-    status, answer = served.post(b"{}", extra=b"")
+    status, answer = served.post(b"{}", extra=b"Content-Type: application/x-amz-json-1.0\r\n")
     assert status == 400
     assert answer["__type"] == "com.amazon.coral.service#MissingAuthenticationTokenException"
     assert answer["message"] == "Request is missing Authentication Token"
 
 
 def test_a_body_beyond_16_mb_is_refused(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "BODY_BYTES_MOST", 1000)
+    monkeypatch.setattr(bodies, "BODY_BYTES_MOST", 1000)
     status, answer = served.post(b'{"a":"' + b"x" * 300_000 + b'"}')
     assert status == 413
     assert "RequestEntityTooLarge" in answer["__type"]
@@ -132,7 +135,7 @@ def test_a_body_beyond_16_mb_is_refused(served: Served, monkeypatch: pytest.Monk
 
 
 def test_a_client_that_sends_its_body_in_drips_is_given_up(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "BODY_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(bodies, "BODY_TIMEOUT_S", 0.2)
     with served.connect() as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
         status, _, _ = read_answer(connection)

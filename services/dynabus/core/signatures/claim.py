@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from dynabus.core.errors import CORAL, ApiError
 
-SCHEME = b"AWS4-"
+USUAL_BEGINNING = b"AWS4-HMAC-SHA256 Credential="
 MARK = b"X-Amz-Algorithm"
 """The parameter by which a query string says that it carries the signature."""
 
@@ -45,14 +45,13 @@ class Claim:
 def require_claim(headers: Mapping[bytes, bytes], query: bytes) -> None:
     """Refuse a request without a whole signature. Headers by their names in lower case. Raises ApiError.
 
-    For routers that take any signature: the usual request is recognised by what its header contains.
+    For routers that take any signature: the usual request is recognised by how SDKs write the header.
     """
     authorization = headers.get(b"authorization")
     if (
         authorization is None
         or query
-        or not authorization.startswith(SCHEME)
-        or b"Credential=" not in authorization
+        or not authorization.startswith(USUAL_BEGINNING)
         or b"SignedHeaders=" not in authorization
         or b"Signature=" not in authorization
         or (b"x-amz-date" not in headers and b"date" not in headers)

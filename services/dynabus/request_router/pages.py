@@ -1,0 +1,67 @@
+"""What is no POST: health and status for people and load balancers, CORS's first question, and refusals.
+
+Source of the refusals and of the text at the root: dynalite's recorded answers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from prometheus_client import REGISTRY, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from dynabus.core.request_label import request_label
+from dynabus.request_router.answers import JSON, NO_SUCH_THING, NO_SUCH_TYPE, Cors, Named, Send, respond
+from dynabus.request_router.service import Router
+
+PRIVATE = frozenset({"/status", "/metrics"})
+"""They name tables, so where clients must sign they are on the port of health and metrics alone."""
+
+Page = tuple[int, bytes, bytes]
+"""(HTTP status, content type, body)."""
+
+
+class Pages:
+    """All methods but POST."""
+
+    def __init__(self, router: Router, cors: Cors, *, is_open: bool) -> None:
+        self._router, self._cors, self._is_open = router, cors, is_open
+
+    async def answer(self, scope: dict[str, Any], send: Send) -> None:
+        """Answer one request; nobody is asked for a signature."""
+        named: Named = dict(scope["headers"])
+        headers = self._cors.headers(named)
+        label = request_label(self._router.incarnation, self._router.asker.next_counter())
+        if scope["method"] in ("GET", "HEAD"):
+            status, kind, body = self._page(scope["path"])
+        elif scope["method"] == "OPTIONS" and headers:
+            headers = self._cors.preflight(named)
+            status, kind, body = 200, b"text/plain", b""
+        else:
+            status, kind, body = 404, NO_SUCH_TYPE, NO_SUCH_THING
+        await respond(send, status, body, kind, label, headers)
+
+    def _page(self, path: str) -> Page:
+        router = self._router
+        if path in PRIVATE and not self._is_open:
+            return 403, JSON, b'{"status":"only on the port of health and metrics"}'
+        match path:
+            case "/":
+                return 200, b"text/plain", f"healthy: dynamodb.{router.settings.region}.amazonaws.com ".encode()
+            case "/healthz":
+                return 200, JSON, b'{"status":"ok"}'
+            case "/readyz":
+                return self._readiness()
+            case "/status":
+                return 200, JSON, orjson.dumps({"tables": router.view.status()})
+            case "/metrics":
+                return 200, CONTENT_TYPE_LATEST.encode(), generate_latest(REGISTRY)
+            case _:
+                return 404, JSON, b'{"status":"no such page"}'
+
+    def _readiness(self) -> Page:
+        reason = self._router.readiness()
+        if reason is None:
+            return 200, JSON, b'{"status":"ok"}'
+        return 503, JSON, orjson.dumps({"status": "unavailable", "reason": reason})
