@@ -20,6 +20,7 @@ from dynabus.core.replication.effects import Write
 from dynabus.core.replication.request_ids import encode_request_id
 from dynabus.core.replication.store import Evaluate
 from dynabus.core.replication.unresolved import Sender
+from dynabus.core.table_changes import Update
 from dynabus.core.tables import partition_count
 
 GENERATION = 1
@@ -65,21 +66,29 @@ class Control:
         """
         name = body["TableName"]
         table_key(name)
+        if operation == "CreateTable":
+            return name, self._create(body, request_id, now_ms)
+        if operation == "UpdateTable":
+            return name, decisions.update(Update.of(body), self._tables.refuse_more())
         if operation == "DeleteTable":
-            return name, decisions.delete(name)
-        if operation != "CreateTable":
-            raise ValueError(f"unknown operation {operation}")
-        if self._tables.is_leaving(name):
+            return name, decisions.delete(name, self._tables.refuse_more())
+        return name, _tags(operation, body)
+
+    def _create(self, body: Any, request_id: bytes, now_ms: float) -> Evaluate | None:
+        if self._tables.is_leaving(body["TableName"]):
             # "Already exists" would contradict what DescribeTable says; the router asks again, and then it is gone.
-            return name, None
+            return None
         key_schema(body)
         placements = self._place(body, request_id, now_ms)
         if not placements:
-            return name, None
-        evaluate = decisions.create(body, request_id, placements, self._settings.region, self._settings.account)
+            return None
+        settings, limit = self._settings, self._tables.refuse_more(new=True)
+        evaluate = decisions.create(body, request_id, placements, settings.region, settings.account)
         # Pure, and for a name that is free it reads the whole request.
         evaluate(None, 0)
-        return name, evaluate
+        if limit is None:
+            return evaluate
+        return decisions.create(body, request_id, placements, settings.region, settings.account, limit)
 
     def _place(self, request: dict[str, Any], request_id: bytes, now_ms: float) -> list[Placement]:
         """Where the new table's replicas go; empty while too few nodes are heard."""
@@ -100,3 +109,14 @@ class Control:
             for placement in placements:
                 load.add(placement)
         return load
+
+
+def _tags(operation: str, body: Any) -> Evaluate:
+    arn = str(body["ResourceArn"])
+    if operation == "TagResource":
+        return decisions.tag(arn, {str(key): str(value) for key, value in body["Tags"].items()})
+    if operation == "UntagResource":
+        return decisions.untag(arn, [str(key) for key in body["TagKeys"]])
+    if operation == "ListTagsOfResource":
+        return decisions.list_tags(arn)
+    raise ValueError(f"unknown operation {operation}")

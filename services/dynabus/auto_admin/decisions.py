@@ -1,25 +1,39 @@
 """Decisions: what a request, or a step that is done, makes of a table's row in the admin log. Pure.
 
 key    b"table/" + name
-row    JSON: id, name, status, description (DescribeTable's members), partitions
+row    JSON: id, name, status, description (DescribeTable's members), partitions, tags,
+       pending (members that are described when the change is done), revision (one more with each decision)
 
-(none) --CreateTable--> CREATING --activate--> ACTIVE --DeleteTable--> DELETING --remove--> (none)
+(none) --CreateTable--> CREATING --finish--> ACTIVE --DeleteTable--> DELETING --remove--> (none)
+                                             ACTIVE --UpdateTable--> UPDATING --finish--> ACTIVE
+
+Some changes are done at once, and warm throughput changes while the table is ACTIVE (`core.table_changes`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
 import orjson
 
 from dynabus.auto_admin.planner import Placement
-from dynabus.core.errors import ApiError
+from dynabus.core.errors import ApiError, resource_not_found
 from dynabus.core.messages import PartitionMetadata, ReplyStatus
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
-from dynabus.core.tables import describe, partition_bounds, refuse_creation, refuse_deletion
+from dynabus.core.table_changes import Update, change
+from dynabus.core.table_changes import finish as finished
+from dynabus.core.tables import (
+    describe,
+    partition_bounds,
+    pending_of_new,
+    refuse_change,
+    refuse_creation,
+    refuse_deletion,
+)
+from dynabus.core.tags import Tags, listed, merge, without
 
 FIRST_GENERATION = 1
 PREFIX = b"table/"
@@ -34,6 +48,14 @@ class TableState:
     status: str
     description: dict[str, Any]
     partitions: list[dict[str, Any]]
+    tags: Tags = field(default_factory=dict)
+    pending: dict[str, Any] = field(default_factory=dict)
+    revision: int = 0
+
+    @property
+    def unfinished(self) -> bool:
+        """Something is still to be done before the description is final."""
+        return self.status in ("CREATING", "UPDATING") or bool(self.pending)
 
     def metadata_partitions(self) -> list[PartitionMetadata]:
         """As the metadata topic carries them."""
@@ -67,6 +89,9 @@ def _write(state: TableState) -> bytes:
             "status": state.status,
             "description": {**state.description, "TableStatus": state.status},
             "partitions": state.partitions,
+            "tags": state.tags,
+            "pending": state.pending,
+            "revision": state.revision,
         }
     )
 
@@ -77,13 +102,18 @@ def table_id(request_id: bytes) -> str:
 
 
 def create(
-    request: dict[str, Any], request_id: bytes, placements: Sequence[Placement], region: str, account: str
+    request: dict[str, Any],
+    request_id: bytes,
+    placements: Sequence[Placement],
+    region: str,
+    account: str,
+    limit: ApiError | None = None,
 ) -> Evaluate:
-    """CreateTable: nothing of that name may exist."""
+    """CreateTable: nothing of that name may exist. `limit`: what else stands against one more table."""
 
     def evaluate(old: bytes | None, wall_ms: int) -> Decision:
         name = request["TableName"]
-        refusal = refuse_creation(name, read_row(old).description if old is not None else None)
+        refusal = refuse_creation(name, read_row(old).description if old is not None else None) or limit
         if refusal is not None:
             return _refuse(refusal)
         own_id = table_id(request_id)
@@ -100,33 +130,114 @@ def create(
             }
             for number, ((lower, upper), placement) in enumerate(zip(bounds, placements, strict=True))
         ]
-        return _decide(TableState(own_id, name, "CREATING", description, partitions))
+        tags, pending = dict(request.get("Tags", {})), pending_of_new(request, wall_ms)
+        return _decide(TableState(own_id, name, "CREATING", description, partitions, tags, pending))
 
     return evaluate
 
 
-def delete(name: str) -> Evaluate:
-    """DeleteTable: only an ACTIVE table without protection."""
+def update(asked: Update, limit: ApiError | None = None) -> Evaluate:
+    """UpdateTable. `limit`: what stands against one more table that is UPDATING."""
+
+    def evaluate(old: bytes | None, wall_ms: int) -> Decision:
+        state = read_row(old) if old is not None else None
+        try:
+            changed = change(asked, state.description if state is not None else None, _pending(state), wall_ms)
+        except ApiError as error:
+            return _refuse(error)
+        if state is None or changed.description is None:
+            return Decision(False, None, Outcome(body=_described(changed.answer)))
+        status = changed.description["TableStatus"]
+        if limit is not None and status != state.status:
+            return _refuse(limit)
+        after = replace(state, status=status, description=changed.description, pending=changed.pending)
+        return _decide(_next(after), changed.answer)
+
+    return evaluate
+
+
+def _pending(state: TableState | None) -> dict[str, Any]:
+    return state.pending if state is not None else {}
+
+
+def delete(name: str, limit: ApiError | None = None) -> Evaluate:
+    """DeleteTable: only an ACTIVE table without protection. `limit`: as in `update`."""
 
     def evaluate(old: bytes | None, _: int) -> Decision:
         state = read_row(old) if old is not None else None
-        refusal = refuse_deletion(name, state.description if state is not None else None)
+        refusal = refuse_deletion(name, state.description if state is not None else None) or limit
         if refusal is not None or state is None:
             assert refusal is not None
             return _refuse(refusal)
-        return _decide(TableState(state.id, name, "DELETING", state.description, state.partitions))
+        return _decide(_next(replace(state, status="DELETING", pending={})))
 
     return evaluate
 
 
-def activate(own_id: str) -> Evaluate:
-    """Every partition has a leader."""
+# -- tags ---------------------------------------------------------------------------------------------------------
+
+
+def tag(arn: str, tags: Mapping[str, str]) -> Evaluate:
+    """TagResource."""
+    return _change_tags(arn, lambda old: merge(old, tags))
+
+
+def untag(arn: str, keys: Sequence[str]) -> Evaluate:
+    """UntagResource."""
+    return _change_tags(arn, lambda old: without(old, keys))
+
+
+def _change_tags(arn: str, make: Callable[[Tags], Tags]) -> Evaluate:
+    def evaluate(old: bytes | None, _: int) -> Decision:
+        if old is None:
+            return _refuse(no_such_resource(arn))
+        state = read_row(old)
+        refusal = refuse_change(state.name, state.description)
+        if refusal is not None:
+            return _refuse(refusal)
+        try:
+            tags = make(state.tags)
+        except ApiError as error:
+            return _refuse(error)
+        if tags == state.tags:
+            return Decision(False, None, Outcome())
+        # No new revision: metadata does not have tags.
+        return Decision(True, _write(replace(state, tags=tags)), Outcome())
+
+    return evaluate
+
+
+def list_tags(arn: str) -> Evaluate:
+    """ListTagsOfResource: a decision that changes nothing, so that it sees all that were answered before it.
+
+    Not while the table is CREATING (ack-api-quirks, DDB-TABLE-101).
+    """
 
     def evaluate(old: bytes | None, _: int) -> Decision:
         state = read_row(old) if old is not None else None
-        if state is None or state.id != own_id or state.status != "CREATING":
+        if state is None or state.status == "CREATING":
+            return _refuse(no_such_resource(arn))
+        return Decision(False, None, Outcome(body=orjson.dumps({"Tags": listed(state.tags)})))
+
+    return evaluate
+
+
+def no_such_resource(arn: str) -> ApiError:
+    return resource_not_found(f"Requested resource not found: ResourceArn: {arn} not found")
+
+
+# -- steps that are done ------------------------------------------------------------------------------------------
+
+
+def finish(own_id: str, revision: int) -> Evaluate:
+    """What this revision of the row left to be done is done: a new table's partitions have leaders, say."""
+
+    def evaluate(old: bytes | None, wall_ms: int) -> Decision:
+        state = read_row(old) if old is not None else None
+        if state is None or state.id != own_id or state.revision != revision or not state.unfinished:
             return Decision(False, None, Outcome())
-        return _decide(TableState(state.id, state.name, "ACTIVE", state.description, state.partitions))
+        description = finished(state.description, state.pending, wall_ms)
+        return _decide(_next(replace(state, status="ACTIVE", description=description, pending={})))
 
     return evaluate
 
@@ -143,10 +254,17 @@ def remove(own_id: str) -> Evaluate:
     return evaluate
 
 
-def _decide(state: TableState) -> Decision:
-    row = _write(state)
-    answer = orjson.dumps({"TableDescription": {**state.description, "TableStatus": state.status}})
-    return Decision(True, row, Outcome(body=answer))
+def _next(state: TableState) -> TableState:
+    return replace(state, revision=state.revision + 1)
+
+
+def _decide(state: TableState, answer: dict[str, Any] | None = None) -> Decision:
+    told = {**state.description, "TableStatus": state.status} if answer is None else answer
+    return Decision(True, _write(state), Outcome(body=_described(told)))
+
+
+def _described(description: dict[str, Any]) -> bytes:
+    return orjson.dumps({"TableDescription": description})
 
 
 def _refuse(error: ApiError) -> Decision:

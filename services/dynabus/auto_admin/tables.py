@@ -14,8 +14,10 @@ from dynabus.auto_admin.outside import StepFailed, Steps
 from dynabus.auto_admin.planner import Load, Placement
 from dynabus.auto_admin.workflow import ANNOUNCED, Progress, Step, next_step
 from dynabus.core.cluster_view import ClusterView
+from dynabus.core.errors import ApiError
 from dynabus.core.replication.replica import Replica
 from dynabus.core.replication.store import Evaluate, Reader
+from dynabus.core.tables import refuse_more
 
 RETRY_MS = 100.0
 """After a step that Kafka did not take: a topic's leaders take a moment to be known everywhere."""
@@ -66,6 +68,11 @@ class Tables:
             for state in self.all().values()
         )
 
+    def refuse_more(self, *, new: bool = False) -> ApiError | None:
+        """Which quota one more table, or one more that changes, would exceed."""
+        states = self.all().values()
+        return refuse_more(len(states), sum(state.status != "ACTIVE" for state in states), new=new)
+
     def load(self) -> Load:
         """How the replicas of all tables lie on the nodes."""
         load = Load()
@@ -90,12 +97,12 @@ class Tables:
             del self._progress[table_id]
         for state in states.values():
             progress = self._progress.setdefault(state.id, Progress())
-            if self._cache.is_overwritten(state.id):
-                progress.published = None
-            if progress.published == state.status == "ACTIVE":
+            if progress.revision != state.revision or self._cache.is_overwritten(state.id):
+                progress.revision, progress.published = state.revision, None
+            if progress.published == state.status == "ACTIVE" and not state.unfinished:
                 continue
             led, held = self._led(state), self._held(state, progress, now_ms)
-            step = next_step(state.status, progress, led=led, held=held)
+            step = next_step(state.status, progress, led=led, held=held, unfinished=state.unfinished)
             if step is not None and now_ms >= progress.not_before_ms:
                 self._do(step, state, progress, now_ms, decide)
         self._cache.clean(states)
@@ -113,11 +120,11 @@ class Tables:
             future = self._steps.build(state) if step is Step.BUILD else self._steps.destroy(state)
             self._jobs.append(_Job(state, step, future, progress))
             logger().info(step.value, table=state.name, id=state.id)
-        elif progress.decided != state.status:
+        elif progress.decided != state.revision:
             # Once per term: the decision is accepted, or this term ends and the next active one starts over.
-            progress.decided = state.status
-            make = decisions.activate if step is Step.ACTIVATE else decisions.remove
-            decide(state.name, make(state.id))
+            progress.decided = state.revision
+            finish = step is Step.FINISH
+            decide(state.name, decisions.finish(state.id, state.revision) if finish else decisions.remove(state.id))
 
     def _announce(self, state: TableState, progress: Progress) -> None:
         """Unless a predecessor came further: nodes would close what they have opened. A lost one costs nothing."""
@@ -128,10 +135,10 @@ class Tables:
     def _publish(self, state: TableState, status: str, progress: Progress, now_ms: float) -> None:
         def delivered(well: bool) -> None:
             progress.busy = False
-            if well:
-                progress.published = status
-            else:
+            if not well:
                 self._try_again(progress)
+            elif progress.revision == state.revision:
+                progress.published = status
 
         progress.busy, progress.published_ms = True, now_ms
         self._cache.publish(state, status, delivered)

@@ -5,15 +5,18 @@
 | CREATING | nothing, and metadata has no record of it | ANNOUNCE: routers know it, nodes have no part yet |
 | CREATING | announced                                 | BUILD: topic, genesis records                     |
 | CREATING | built                                     | PUBLISH: nodes open replicas and claim            |
-| CREATING | published, every partition has a leader   | ACTIVATE: the next decision                       |
+| CREATING | published, every partition has a leader   | FINISH: the next decision                         |
 | ACTIVE   | not published by us                       | PUBLISH                                           |
+| ACTIVE   | published, something pending              | FINISH                                            |
+| UPDATING | not published by us                       | PUBLISH: routers serve it as before               |
+| UPDATING | published                                 | FINISH                                            |
 | DELETING | not published by us                       | PUBLISH: nodes close their replicas               |
 | DELETING | published, no node holds a replica of it  | DESTROY: the topic                                |
 | DELETING | destroyed                                 | RETRACT: published once more, as DELETED          |
 | DELETING | retracted                                 | REMOVE: the next decision                         |
 
 Everything may be done twice, so a new active auto-admin knows nothing and begins at the top. Published means that
-Kafka has it: what the row no longer says, nobody would publish again.
+Kafka has the row's present revision: what the row no longer says, nobody would publish again.
 """
 
 from __future__ import annotations
@@ -26,16 +29,16 @@ class Step(Enum):
     ANNOUNCE = "announce"
     BUILD = "build"
     PUBLISH = "publish"
-    ACTIVATE = "activate"
+    FINISH = "finish"
     DESTROY = "destroy"
     RETRACT = "retract"
     REMOVE = "remove"
 
 
 ANNOUNCED = "ANNOUNCED"
-_RANKS = {ANNOUNCED: 0, "CREATING": 1, "ACTIVE": 2, "DELETING": 3, "DELETED": 4}
+_RANKS = {ANNOUNCED: 0, "CREATING": 1, "ACTIVE": 2, "UPDATING": 3, "DELETING": 4, "DELETED": 5}
 _STEP = 8
-"""Versions per offset: room for what may be published between two records, and for three more."""
+"""Versions per offset: room for what may be published between two records, and for two more."""
 
 
 def version_offset(version: int) -> int:
@@ -54,11 +57,12 @@ class Progress:
 
     built: bool = False
     published: str | None = None
-    """The status that metadata has, or ANNOUNCED."""
+    """The status that metadata has of this revision of the row, or ANNOUNCED."""
+    revision: int = -1
     published_ms: float = 0.0
     """When it was sent."""
-    decided: str | None = None
-    """The status for which the next decision was appended."""
+    decided: int = -1
+    """The revision for which the next decision was appended."""
     destroyed: bool = False
     busy: bool = False
     """A step is under way."""
@@ -66,8 +70,11 @@ class Progress:
     """The last step failed: try again then."""
 
 
-def next_step(status: str, progress: Progress, *, led: bool, held: bool) -> Step | None:
-    """`led`: every partition has a leader. `held`: some living node still has a replica of it."""
+def next_step(status: str, progress: Progress, *, led: bool, held: bool, unfinished: bool = False) -> Step | None:
+    """`led`: every partition has a leader. `held`: some living node still has a replica of it.
+
+    `unfinished`: the row has something that is still to be done.
+    """
     if progress.busy:
         return None
     if progress.destroyed:
@@ -77,7 +84,8 @@ def next_step(status: str, progress: Progress, *, led: bool, held: bool) -> Step
     if progress.published != status:
         return Step.PUBLISH
     if status == "CREATING":
-        return Step.ACTIVATE if led else None
+        return Step.FINISH if led else None
     if status == "DELETING":
         return None if held else Step.DESTROY
-    return None
+    # Nothing but rows and metadata changes yet; splits for more throughput will be steps before this one.
+    return Step.FINISH if unfinished else None

@@ -150,6 +150,11 @@ class ClusterView:
 
     # -- asking -----------------------------------------------------------------------------------------------
 
+    @property
+    def newest(self) -> int:
+        """The highest version of any table; versions rise over all tables."""
+        return max((table.version for table in self.tables.values()), default=-1)
+
     def leader(self, log: str, partition: int) -> tuple[int, str] | None:
         """(term, node) of the leader as far as heard; the highest term wins."""
         return self._leaders.get((log, partition))

@@ -73,6 +73,16 @@ def resource_in_use(message: str) -> ApiError:
     return ApiError(DYNAMODB + "ResourceInUseException", message)
 
 
+def limit_exceeded(message: str) -> ApiError:
+    """One of DynamoDB's quotas for operations on tables is used up."""
+    return ApiError(DYNAMODB + "LimitExceededException", f"Subscriber limit exceeded: {message}")
+
+
+def access_denied() -> ApiError:
+    """The ARN is of another account. Source: ack-api-quirks (DDB-TABLE-013), observed on DynamoDB."""
+    return ApiError(CORAL + "AccessDeniedException", "Access is denied")
+
+
 def conditional_check_failed(extra: dict[str, Any] | None = None) -> ApiError:
     """A condition evaluated to false; `extra` is `{"Item": ...}` if the caller asked for the old item."""
     return ApiError(DYNAMODB + "ConditionalCheckFailedException", "The conditional request failed", extra=extra)

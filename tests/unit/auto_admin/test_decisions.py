@@ -70,7 +70,7 @@ def test_evaluating_twice_gives_the_same() -> None:
     ("steps", "asked", "message"),
     [
         ([], "delete", "ResourceNotFoundException: Requested resource not found: Table: music not found"),
-        (["create"], "create", "ResourceInUseException: Table already exists: music"),
+        (["create"], "create", IN_USE + "Table is being created: music"),
         (
             ["create"],
             "delete",
@@ -85,17 +85,17 @@ def test_evaluating_twice_gives_the_same() -> None:
     ],
 )
 def test_refusals(steps: list[str], asked: str, message: str) -> None:
-    known = {"create": create(), "activate": decisions.activate(own_id()), "delete": decisions.delete("music")}
+    known = {"create": create(), "activate": decisions.finish(own_id(), 0), "delete": decisions.delete("music")}
     assert error(known[asked](row(*(known[step] for step in steps)), WALL_MS)) == message
 
 
 def test_a_protected_table_stays() -> None:
-    protected = row(create({**REQUEST, "DeletionProtectionEnabled": True}), decisions.activate(own_id()))
+    protected = row(create({**REQUEST, "DeletionProtectionEnabled": True}), decisions.finish(own_id(), 0))
     assert "protected against deletion" in error(decisions.delete("music")(protected, WALL_MS))
 
 
 def test_the_life_of_a_table() -> None:
-    active = row(create(), decisions.activate(own_id()))
+    active = row(create(), decisions.finish(own_id(), 0))
     assert active is not None
     assert decisions.read_row(active).status == "ACTIVE"
     deleting = row(lambda *_: Decision(True, active, Outcome()), decisions.delete("music"))
@@ -106,7 +106,7 @@ def test_the_life_of_a_table() -> None:
     assert gone.row is None
 
 
-@pytest.mark.parametrize("make", [decisions.activate, decisions.remove])
+@pytest.mark.parametrize("make", [lambda own_id: decisions.finish(own_id, 0), decisions.remove])
 def test_steps_of_another_table_of_that_name_change_nothing(make: Any) -> None:
     assert not make("0" * 32)(row(create()), WALL_MS).write
     assert not make("0" * 32)(None, WALL_MS).write

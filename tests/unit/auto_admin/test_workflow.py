@@ -38,7 +38,7 @@ class Cluster:
         elif step is Step.PUBLISH:
             assert self.topic or self.status == "DELETING", "published before the topic has a leader"
             self.published = progress.published = self.status
-        elif step is Step.ACTIVATE:
+        elif step is Step.FINISH:
             assert self.led
             self.status = "ACTIVE"
         elif step is Step.DESTROY:
@@ -102,6 +102,6 @@ def test_metadata_versions_rise() -> None:
     versions = [
         metadata_version(offset, status)
         for offset in (7, 8)
-        for status in (ANNOUNCED, "CREATING", "ACTIVE", "DELETING", "DELETED")
+        for status in (ANNOUNCED, "CREATING", "ACTIVE", "UPDATING", "DELETING", "DELETED")
     ]
     assert versions == sorted(set(versions))

@@ -1,7 +1,7 @@
 """CreateTable. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
 
 Checked here, decided by auto-admin, answered while the table is CREATING. Members of features that are not built are
-refused by name.
+refused by name. Order: shapes, features, billing, keys (dynalite's recorded answers), tags.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Any
 
 import orjson
 
-from dynabus.core.errors import validation_error
+from dynabus.core.capacity_changes import neither_units
+from dynabus.core.errors import invalid_parameter
 from dynabus.core.operations.calls import Context, Control, Request, Steps
 from dynabus.core.operations.items import settled
 from dynabus.core.operations.shapes import (
@@ -24,30 +25,44 @@ from dynabus.core.operations.shapes import (
     refuse_unbuilt,
 )
 from dynabus.core.operations.table_keys import check_keys
-from dynabus.core.operations.table_shapes import attribute_definitions, key_schema, local_indexes, throughput
+from dynabus.core.operations.table_shapes import (
+    BILLING,
+    TABLE_CLASS,
+    attribute_definitions,
+    check_maximums,
+    check_units,
+    key_schema,
+    local_indexes,
+    resolve_mode,
+    throughput,
+    throughput_options,
+)
+from dynabus.core.operations.tag_resource import check_read, read_tags
+from dynabus.core.tables import least_warm_throughput
 
-BILLING = Member("String", values=("PROVISIONED", "PAY_PER_REQUEST"))
 MEMBERS: dict[str, Member] = {
     "AttributeDefinitions": Member("List", required=True),
     "TableName": NEW_TABLE_NAME,
     "KeySchema": Member("List", required=True),
     "LocalSecondaryIndexes": Member("List"),
-    "BillingMode": BILLING,
+    **BILLING,
     "ProvisionedThroughput": Member("Map"),
+    "OnDemandThroughput": Member("Map"),
+    "WarmThroughput": Member("Map"),
     "DeletionProtectionEnabled": FLAG,
-    "TableClass": Member("String", values=("STANDARD", "STANDARD_INFREQUENT_ACCESS")),
+    "TableClass": TABLE_CLASS,
+    "Tags": Member("List"),
 }
-UNITS_MOST = 1_000_000_000_000
-"""Of provisioned throughput. Source: dynalite's recorded answers (validations/createTable)."""
-
 _NOT_YET = (
     "GlobalSecondaryIndexes",
-    "Tags",
+    "VectorIndexes",
     "ResourcePolicy",
-    "OnDemandThroughput",
-    "WarmThroughput",
     "GlobalTableSourceArn",
     "GlobalTableSettingsReplicationMode",
+)
+_INITIAL = (
+    "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html"
+    "#on-demand-capacity-mode-initial"
 )
 
 
@@ -57,6 +72,7 @@ def route(body: Request, context: Context) -> Steps:
     _refuse_features(body)
     _check_billing(request)
     check_keys(request)
+    request["Tags"] = check_read(request.get("Tags", ()))
     (reply,) = yield Control("CreateTable", orjson.dumps(request))
     return bytes(settled(reply)["body"])
 
@@ -66,14 +82,19 @@ def _shaped(body: Request) -> Request:
     request = read(body, MEMBERS)
     faults = faults_of(request, MEMBERS)
     faults += attribute_definitions(request) + key_schema(request) + local_indexes(request) + throughput(request)
+    throughput_options(request)
+    request["Tags"] = read_tags(request.get("Tags", ()))
     if faults:
         raise detected(faults)
+    resolve_mode(request)
     return request
 
 
 def _refuse_features(body: Mapping[str, Any]) -> None:
     """Harmless defaults pass; whatever asks for something that is not built does not."""
-    refuse_unbuilt({name: body.get(name) or None for name in _NOT_YET}, _NOT_YET)
+    if body.get("GlobalSecondaryIndexes") == []:
+        raise invalid_parameter("List of GlobalSecondaryIndexes is empty")
+    refuse_unbuilt(body, _NOT_YET)
     stream = body.get("StreamSpecification")
     if stream is not None and stream != {"StreamEnabled": False}:
         refuse_unbuilt(body, ("StreamSpecification",))
@@ -83,19 +104,31 @@ def _refuse_features(body: Mapping[str, Any]) -> None:
 
 
 def _check_billing(request: Request) -> None:
-    throughput = request.get("ProvisionedThroughput")
-    if request.get("BillingMode", "PROVISIONED") == "PAY_PER_REQUEST":
-        if throughput is not None:
-            raise validation_error(
-                "One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be "
-                "specified when BillingMode is PAY_PER_REQUEST"
-            )
-        return
-    if throughput is None:
-        raise validation_error(
-            "One or more parameter values were invalid: ReadCapacityUnits and WriteCapacityUnits must both be "
-            "specified when BillingMode is PROVISIONED"
+    """Sources: dynalite, and for the two newer kinds of throughput ack-api-quirks (DDB-TABLE-038, 039)."""
+    on_demand = request.get("BillingMode") == "PAY_PER_REQUEST"
+    if on_demand and "ProvisionedThroughput" in request:
+        raise neither_units()
+    if not on_demand and "ProvisionedThroughput" not in request:
+        raise invalid_parameter(
+            "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED"
         )
-    for name, units in throughput.items():
-        if units > UNITS_MOST:
-            raise validation_error(f"Given value {units} for {name} is out of bounds")
+    check_units(request)
+    if not on_demand and "OnDemandThroughput" in request:
+        first = next(iter(request["OnDemandThroughput"]))
+        raise invalid_parameter(
+            f"{first} for OnDemandThroughput cannot be specified when table BillingMode is PROVISIONED."
+        )
+    check_maximums(request, least=1)
+    _check_warm(request, on_demand)
+
+
+def _check_warm(request: Request, on_demand: bool) -> None:
+    least = least_warm_throughput(request)
+    for name, units in request.get("WarmThroughput", {}).items():
+        if units >= least[name]:
+            continue
+        lower = f"Requested {name} for WarmThroughput for table is lower than"
+        if on_demand:
+            raise invalid_parameter(f"{lower} initial throughput for OnDemand. See: {_INITIAL}")
+        provisioned = name.replace("UnitsPerSecond", "CapacityUnits")
+        raise invalid_parameter(f"{lower} {provisioned} of ProvisionedThroughput")

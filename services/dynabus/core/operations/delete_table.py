@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import orjson
 
+from dynabus.core.operations.arns import TABLE, table_name
 from dynabus.core.operations.calls import Context, Control, Request, Steps
-from dynabus.core.operations.items import plain_name, settled
-from dynabus.core.operations.shapes import TABLE_NAME, Member, check
+from dynabus.core.operations.items import settled
+from dynabus.core.operations.shapes import Member, check
 
-MEMBERS: dict[str, Member] = {"TableName": TABLE_NAME}
+MEMBERS: dict[str, Member] = {"TableName": TABLE}
 
 
 def route(body: Request, context: Context) -> Steps:
     """The router half; auto-admin decides."""
     request = check(body, MEMBERS)
-    request["TableName"] = plain_name(request["TableName"])
+    request["TableName"] = table_name(request["TableName"], context)
     (reply,) = yield Control("DeleteTable", orjson.dumps(request))
     return bytes(settled(reply)["body"])

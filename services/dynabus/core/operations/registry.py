@@ -18,11 +18,15 @@ from dynabus.core.operations import (
     describe_time_to_live,
     get_item,
     list_tables,
+    list_tags_of_resource,
     pages,
     put_item,
     query,
     scan,
+    tag_resource,
+    untag_resource,
     update_item,
+    update_table,
 )
 from dynabus.core.operations.calls import Code, Context, Request, Steps
 from dynabus.core.replication.store import Evaluate, Read
@@ -40,10 +44,14 @@ routes: Mapping[str, Callable[[Request, Context], Steps]] = {
     "DescribeTimeToLive": describe_time_to_live.route,
     "GetItem": get_item.route,
     "ListTables": list_tables.route,
+    "ListTagsOfResource": list_tags_of_resource.route,
     "PutItem": put_item.route,
     "Query": query.route,
     "Scan": scan.route,
+    "TagResource": tag_resource.route,
+    "UntagResource": untag_resource.route,
     "UpdateItem": update_item.route,
+    "UpdateTable": update_table.route,
 }
 """The router halves."""
 

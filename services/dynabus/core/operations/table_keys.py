@@ -1,7 +1,7 @@
 """CreateTable's rules for the keys of a table and of its indexes.
 
-Order and words: dynalite's recorded answers (validations/createTable), and moto's tests against AWS for what
-dynalite does not know (attributes that no key uses, INCLUDE without names).
+Order and words: dynalite's recorded answers (validations/createTable), and ack-api-quirks (DDB-TABLE-042, 442) for
+what DynamoDB says in other words today, or dynalite does not know.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def check_keys(request: Request) -> None:
     defined = [each["AttributeName"] for each in request["AttributeDefinitions"]]
     keys = request["KeySchema"]
     if len(set(defined)) < len(defined):
-        raise validation_error("Cannot redefine attribute of the same name")
+        raise validation_error(f"Attribute Name is duplicated: {_first_twice(defined)}")
     _check_defined(_names(keys), defined)
     _check_roles(keys)
     indexes = request.get("LocalSecondaryIndexes")
@@ -33,12 +33,15 @@ def _names(keys: list[Request]) -> list[str]:
     return [each["AttributeName"] for each in keys]
 
 
+def _first_twice(names: list[str]) -> str:
+    return next(name for number, name in enumerate(names) if name in names[:number])
+
+
 def _check_defined(names: list[str], defined: list[str]) -> None:
     """Of the table's own keys."""
-    undefined = any(name not in defined for name in names)
-    if len(names) == 2 and (undefined or (names[0] == names[1] and len(defined) == 1)):
+    if len(names) > len(defined):
         raise validation_error("Invalid KeySchema: Some index key attribute have no definition")
-    if undefined:
+    if any(name not in defined for name in names):
         raise _undefined(names, defined)
 
 
@@ -101,6 +104,9 @@ def _check_projection(projection: dict[str, Any]) -> None:
         raise invalid_parameter(f"ProjectionType is {kind}, but NonKeyAttributes is specified")
     if not named and kind == "INCLUDE":
         raise invalid_parameter(f"ProjectionType is {kind}, but NonKeyAttributes is not specified")
+    names = projection.get("NonKeyAttributes", [])
+    if len(set(names)) < len(names):
+        raise invalid_parameter(f"Duplicate element in NonKeyAttributes: {_first_twice(names)}")
 
 
 def _check_all_used(defined: list[str], keys: list[Request], indexes: list[Request] | None) -> None:

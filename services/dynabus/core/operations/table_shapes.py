@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dynabus.core.errors import serialization_error
+from dynabus.core.errors import invalid_parameter, serialization_error, validation_error
 from dynabus.core.operations.calls import Request
 from dynabus.core.operations.shapes import NAME_PATTERN, Member, fault, faults_of, read
 from dynabus.core.values.shape import read_string
@@ -23,9 +23,24 @@ _KEY: dict[str, Member] = {
     "KeyType": Member("String", required=True, values=("HASH", "RANGE")),
 }
 _THROUGHPUT: dict[str, Member] = {
-    "ReadCapacityUnits": Member("Integer", required=True, least=1),
     "WriteCapacityUnits": Member("Integer", required=True, least=1),
+    "ReadCapacityUnits": Member("Integer", required=True, least=1),
 }
+"""In the order in which DynamoDB tells of faults (ack-api-quirks, DDB-TABLE-038)."""
+
+_OPTIONS: dict[str, dict[str, Member]] = {
+    "OnDemandThroughput": {
+        "MaxReadRequestUnits": Member("Integer"),
+        "MaxWriteRequestUnits": Member("Integer"),
+    },
+    "WarmThroughput": {
+        "ReadUnitsPerSecond": Member("Integer"),
+        "WriteUnitsPerSecond": Member("Integer"),
+    },
+}
+UNITS_MOST = 1_000_000_000_000
+"""Of provisioned throughput. Source: dynalite's recorded answers (validations/createTable)."""
+
 _LOCAL_INDEX: dict[str, Member] = {
     "IndexName": Member("String", required=True, shortest=3, longest=255, pattern=NAME_PATTERN),
     "KeySchema": Member("List", required=True),
@@ -35,6 +50,11 @@ _PROJECTION: dict[str, Member] = {
     "ProjectionType": Member("String", values=("ALL", "KEYS_ONLY", "INCLUDE")),
     "NonKeyAttributes": Member("List"),
 }
+_MODES = Member("String", values=("PROVISIONED", "PAY_PER_REQUEST"))
+BILLING: dict[str, Member] = {"BillingMode": _MODES, "TableThroughputMode": _MODES}
+"""The second is another name for the first, which counts if both are there (ExtendDB's tests against DynamoDB)."""
+
+TABLE_CLASS = Member("String", values=("STANDARD", "STANDARD_INFREQUENT_ACCESS"))
 KEYS_MOST = 2
 PROJECTED_MOST = 20
 """Attributes that one index projects by name. All indexes of a table together may name 100 of them
@@ -62,6 +82,37 @@ def throughput(request: Request, path: str = "") -> list[str]:
         return []
     request["ProvisionedThroughput"] = read(request["ProvisionedThroughput"], _THROUGHPUT)
     return faults_of(request["ProvisionedThroughput"], _THROUGHPUT, f"{path}provisionedThroughput.")
+
+
+def resolve_mode(request: Request) -> None:
+    """One name for the billing mode."""
+    mode = request.pop("TableThroughputMode", None)
+    if mode is not None:
+        request.setdefault("BillingMode", mode)
+
+
+def check_units(request: Request) -> None:
+    """Raise the ValidationException for more units than a table can have."""
+    units = request.get("ProvisionedThroughput", {})
+    for name in ("ReadCapacityUnits", "WriteCapacityUnits"):
+        if units.get(name, 0) > UNITS_MOST:
+            raise validation_error(f"Given value {units[name]} for {name} is out of bounds")
+
+
+def throughput_options(request: Request) -> None:
+    """On-demand and warm throughput, which have no constraints; empty ones are as good as absent (DDB-TABLE-456)."""
+    for name, members in _OPTIONS.items():
+        if name in request:
+            request[name] = read(request[name], members)
+            if not request[name]:
+                del request[name]
+
+
+def check_maximums(request: Request, *, least: int) -> None:
+    """Raise the ValidationException for a maximum of on-demand throughput that is none (DDB-TABLE-039, 051)."""
+    for name, units in request.get("OnDemandThroughput", {}).items():
+        if units < least or units == 0:
+            raise invalid_parameter(f"Requested {name} for OnDemandThroughput for table is outside of valid range")
 
 
 def local_indexes(request: Request) -> list[str]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from dynabus.adapters.memory_store import MemoryStore
+from dynabus.auto_admin import decisions
+from dynabus.auto_admin.decisions import TableState
+from dynabus.auto_admin.planner import Placement
 from dynabus.core.cluster_view import ClusterView, Table
 from dynabus.core.contents import Contents
 from dynabus.core.errors import ApiError
@@ -16,8 +20,8 @@ from dynabus.core.messages import ReplyStatus, RequestPart
 from dynabus.core.operations import registry
 from dynabus.core.operations.calls import Call, Context, Control, Reply
 from dynabus.core.operations.items import Refused
-from dynabus.core.replication.store import Outcome, Store
-from dynabus.core.tables import describe, partition_bounds, refuse_creation, refuse_deletion
+from dynabus.core.replication.store import Decision, Evaluate, Outcome, Store
+from dynabus.core.table_changes import Update
 
 REGION, ACCOUNT = "eu-west-1", "123456789012"
 
@@ -35,6 +39,8 @@ class Cluster:
         self.collection_bytes = COLLECTION_BYTES_MOST
         self.calls: list[Call] = []
         self.silent: set[int] = set()
+        self.rows: dict[str, bytes] = {}
+        self.wall_ms, self.stuck = 1_700_000_000_000, False
         self._version = 0
 
     def table(self, name: str, range_type: str | None = None, hash_type: str = "S") -> str:
@@ -72,7 +78,7 @@ class Cluster:
             while True:
                 calls = steps.send([self._decide(calls)] if isinstance(calls, Control) else self._ask(calls))
         except StopIteration as done:
-            return orjson.loads(done.value)
+            return orjson.loads(done.value or b"{}")
 
     # -- storage nodes ------------------------------------------------------------------------------------------
 
@@ -119,50 +125,66 @@ class Cluster:
     # -- auto-admin ---------------------------------------------------------------------------------------------
 
     def _decide(self, control: Control) -> Reply:
+        """As auto-admin does, which then finishes at once what takes its time. `stuck`: it does not."""
         request = orjson.loads(control.body)
-        table = self.view.tables.get(request["TableName"])
-        existing = None if table is None else {**table.description, "TableStatus": table.status}
-        refuse = refuse_creation if control.operation == "CreateTable" else refuse_deletion
-        error = refuse(request["TableName"], existing)
-        if error is not None:
-            return Outcome(ReplyStatus.ERROR, orjson.dumps(error.body())).part(0)
+        name, evaluate = request["TableName"], self._evaluate(control.operation, request)
+        old = self.rows.get(name)
+        decision = evaluate(old, self.wall_ms)
+        assert evaluate(old, self.wall_ms) == decision, "an evaluation is pure and may be repeated"
+        self._apply(name, decision)
+        if decision.write and name in self.rows and not self.stuck:
+            self._follow(name)
+        decision.outcome.count = 1
+        return decision.outcome.part(0)
+
+    def _evaluate(self, operation: str, request: dict[str, Any]) -> Evaluate:
+        if operation == "CreateTable":
+            return self._create(request)
+        if operation == "UpdateTable":
+            return decisions.update(Update.of(request))
+        if operation == "DeleteTable":
+            return decisions.delete(request["TableName"])
+        if operation == "TagResource":
+            return decisions.tag(request["ResourceArn"], request["Tags"])
+        if operation == "UntagResource":
+            return decisions.untag(request["ResourceArn"], request["TagKeys"])
+        return decisions.list_tags(request["ResourceArn"])
+
+    def _create(self, request: dict[str, Any]) -> Evaluate:
+        placements = [Placement(("node-1",), "node-1")] * self.partitions
+        return decisions.create(request, b"%d" % self._version, placements, REGION, ACCOUNT)
+
+    def _follow(self, name: str) -> None:
+        state = decisions.read_row(self.rows[name])
+        if state.status == "DELETING":
+            self._apply(name, decisions.remove(state.id)(self.rows[name], self.wall_ms))
+        elif state.unfinished:
+            self._apply(name, decisions.finish(state.id, state.revision)(self.rows[name], self.wall_ms + 1))
+
+    def _apply(self, name: str, decision: Decision) -> None:
+        if not decision.write:
+            return
         self._version += 1
-        described = self._create(request) if table is None else self._delete(table)
-        return Outcome(body=orjson.dumps({"TableDescription": described}), count=1).part(0)
+        before = self.rows.pop(name, None)
+        if decision.row is None:
+            assert before is not None
+            self._publish(replace(decisions.read_row(before), status="DELETED"))
+            return
+        self.rows[name] = decision.row
+        state = decisions.read_row(decision.row)
+        for each in state.partitions:
+            if (state.id, each["number"]) not in self.stores:
+                store = self.stores[state.id, each["number"]] = self._open_store()
+                self.contents[state.id, each["number"]] = Contents(store, local_indexes(state.description))
+        self._publish(state)
 
-    def _create(self, request: dict[str, Any]) -> dict[str, Any]:
-        table_id = f"{self._version:032x}"
-        description = describe(request, table_id, REGION, ACCOUNT, 1_700_000_000_000)
-        bounds = list(enumerate(partition_bounds(self.partitions)))
-        for number, _ in bounds:
-            store = self.stores[table_id, number] = self._open_store()
-            self.contents[table_id, number] = Contents(store, local_indexes(description))
-        self._publish(table_id, request["TableName"], "ACTIVE", description, bounds)
-        return description
-
-    def _delete(self, table: Table) -> dict[str, Any]:
-        self._publish(table.id, table.name, "DELETED", table.description, [])
-        return {**table.description, "TableStatus": "DELETING"}
-
-    def _publish(self, table_id: str, name: str, status: str, description: Any, bounds: list[Any]) -> None:
-        parts = [
-            {
-                "number": number,
-                "generation": 1,
-                "lower": lower,
-                "upper": upper,
-                "members": ["node-1"],
-                "preferred": "node-1",
-                "state": "active",
-            }
-            for number, (lower, upper) in bounds
-        ]
+    def _publish(self, state: TableState) -> None:
         message = {
-            "id": table_id,
-            "name": name,
+            "id": state.id,
+            "name": state.name,
             "version": self._version,
-            "status": status,
-            "description": orjson.dumps(description),
-            "partitions": parts,
+            "status": state.status,
+            "description": orjson.dumps(state.description),
+            "partitions": state.metadata_partitions(),
         }
         self.view.take("table_metadata", message, 0.0)

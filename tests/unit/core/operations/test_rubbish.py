@@ -9,13 +9,14 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.unit.core.operations.cluster import Cluster
+from tests.unit.core.operations.cluster import ACCOUNT, REGION, Cluster
 
 from dynabus.core.errors import ApiError
 from dynabus.core.operations import registry
 from dynabus.core.operations.items import Refused
 
 KEY = {"pk": {"S": "a1"}, "sk": {"S": "01"}}
+ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/tab"
 VALUES = {":v": {"N": "1"}, ":s": {"S": "a1"}}
 REQUESTS: dict[str, dict[str, Any]] = {
     "PutItem": {
@@ -106,8 +107,19 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5},
         "StreamSpecification": {"StreamEnabled": False},
         "SSESpecification": {"Enabled": False},
-        "Tags": [],
+        "LocalSecondaryIndexes": [
+            {
+                "IndexName": "by-n",
+                "KeySchema": [
+                    {"AttributeName": "pk", "KeyType": "HASH"},
+                    {"AttributeName": "sk", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["x"]},
+            }
+        ],
+        "Tags": [{"Key": "a", "Value": "b"}],
         "TableClass": "STANDARD",
+        "WarmThroughput": {"ReadUnitsPerSecond": 10, "WriteUnitsPerSecond": 10},
         "DeletionProtectionEnabled": False,
     },
     "DeleteTable": {"TableName": "nobody"},
@@ -117,6 +129,15 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "DescribeTable": {"TableName": "tab"},
     "DescribeTimeToLive": {"TableName": "tab"},
     "ListTables": {"Limit": 2, "ExclusiveStartTableName": "aaa"},
+    "ListTagsOfResource": {"ResourceArn": ARN, "NextToken": "x"},
+    "TagResource": {"ResourceArn": ARN, "Tags": [{"Key": "a", "Value": "b"}, {"Key": "c", "Value": ""}]},
+    "UntagResource": {"ResourceArn": ARN, "TagKeys": ["a", "c"]},
+    "UpdateTable": {
+        "TableName": "tab",
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "BillingMode": "PAY_PER_REQUEST",
+        "OnDemandThroughput": {"MaxReadRequestUnits": 5, "MaxWriteRequestUnits": -1},
+    },
 }
 RUBBISH: list[Any] = [
     *(None, True, False, 0, -1, 2**31, 2**63, 1e300, 0.5, "", "x", "tab", "🎉", "\x00", "a" * 300),

@@ -23,8 +23,15 @@ def test_a_table_is_described(cluster: Cluster) -> None:
     created = cluster.ask("CreateTable", **GOOD)["TableDescription"]
     shown = cluster.ask("DescribeTable", TableName="tab")["Table"]
     assert created["TableStatus"] == "CREATING"
-    assert shown == {**created, "TableStatus": "ACTIVE"}
-    assert shown["BillingModeSummary"] == {"BillingMode": "PAY_PER_REQUEST"}
+    assert created["BillingModeSummary"] == {"BillingMode": "PAY_PER_REQUEST"}
+    since = {"LastUpdateToPayPerRequestDateTime": created["CreationDateTime"]}
+    assert shown == {
+        **created,
+        "TableStatus": "ACTIVE",
+        "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST", **since},
+        "TableThroughputModeSummary": {"TableThroughputMode": "PAY_PER_REQUEST", **since},
+        "WarmThroughput": {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 4_000, "Status": "ACTIVE"},
+    }
     assert shown["ProvisionedThroughput"] == {
         "NumberOfDecreasesToday": 0,
         "ReadCapacityUnits": 0,
@@ -63,10 +70,9 @@ def test_protected_tables_are_not_deleted(cluster: Cluster) -> None:
         ("StreamSpecification", {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}),
         ("StreamSpecification", {"StreamEnabled": False, "StreamViewType": "NEW_IMAGE"}),
         ("SSESpecification", {"Enabled": True}),
-        ("Tags", [{"Key": "a", "Value": "b"}]),
-        ("OnDemandThroughput", {"MaxReadRequestUnits": 5}),
-        ("WarmThroughput", {"ReadUnitsPerSecond": 5}),
         ("ResourcePolicy", "{}"),
+        ("VectorIndexes", []),
+        ("GlobalTableSourceArn", "arn:aws:dynamodb:eu-west-1:123456789012:table/other"),
     ],
 )
 def test_what_is_not_built_is_refused_by_name(cluster: Cluster, member: str, value: Any) -> None:
@@ -113,7 +119,8 @@ def keys(*names: str) -> list[dict[str, str]]:
         ({"KeySchema": keys("pk", "other")}, "Invalid KeySchema: Some index key attribute have no definition"),
         ({"KeySchema": keys("pk", "pk")}, "Invalid KeySchema"),
         ({"AttributeDefinitions": attributes("pk", "x")}, "Number of attributes in KeySchema does not exactly match"),
-        ({"AttributeDefinitions": attributes("pk", "pk")}, "Cannot redefine attribute"),
+        ({"AttributeDefinitions": attributes("pk", "pk")}, "Attribute Name is duplicated: pk"),
+        ({"AttributeDefinitions": []}, "Invalid KeySchema: Some index key attribute have no definition"),
         (
             {"KeySchema": [{"AttributeName": "pk", "KeyType": "RANGE"}]},
             "Invalid KeySchema: The first KeySchemaElement is not a HASH key type",
@@ -201,8 +208,8 @@ def test_local_indexes_are_described(cluster: Cluster) -> None:
         ([local_index(ProjectionType="SOME")], "at 'localSecondaryIndexes.1.member.projection.projectionType'"),
         (
             [local_index(ProjectionType="INCLUDE", NonKeyAttributes=[])],
-            "Value '[]' at 'localSecondaryIndexes.1.member.projection.nonKeyAttributes' failed to satisfy constraint: "
-            "Member must have length greater than or equal to 1",
+            "Value '[]' at 'localSecondaryIndexes.1.member.projection.nonKeyAttributes' failed to satisfy constraint"
+            ": Member must have length greater than or equal to 1",
         ),
         (
             [local_index(ProjectionType="INCLUDE", NonKeyAttributes=["x"] * 21)],
@@ -230,6 +237,10 @@ def test_local_indexes_are_described(cluster: Cluster) -> None:
             "ProjectionType is ALL, but NonKeyAttributes is specified",
         ),
         ([local_index(ProjectionType="INCLUDE")], "ProjectionType is INCLUDE, but NonKeyAttributes is not specified"),
+        (
+            [local_index(ProjectionType="INCLUDE", NonKeyAttributes=["x", "y", "x"])],
+            "Duplicate element in NonKeyAttributes: x",
+        ),
         ([local_index(), local_index()], "Duplicate index name: by-c"),
         (
             [local_index(f"index-{number}") for number in range(6)],

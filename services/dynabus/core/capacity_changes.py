@@ -1,0 +1,245 @@
+"""UpdateTable's rules for capacity: provisioned throughput, billing mode, maximums of on-demand throughput. Pure.
+
+Called by `core.table_changes`, which has the table of what is described when, and the sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from dynabus.core.errors import ApiError, invalid_parameter, limit_exceeded, validation_error
+from dynabus.core.tables import (
+    ON_DEMAND_READ_UNITS,
+    ON_DEMAND_WRITE_UNITS,
+    Description,
+    in_use,
+    mode_summaries,
+    refuse_second_change,
+)
+
+FREE_DECREASES = 4
+DECREASE_PAUSE_S = 3600
+"""Of provisioned throughput per UTC day; then one an hour. Source: ServiceQuotas.html, DDB-TABLE-326."""
+
+_DAY_S = 86_400
+CLEAR = -1
+"""A maximum of on-demand throughput that is taken away."""
+
+Units = tuple[int, int]
+"""(read, write) capacity units."""
+
+
+class Changed(NamedTuple):
+    """Description and pending members as they are now; None for a description that stays. `answer` is told."""
+
+    description: Description | None
+    pending: Description
+    answer: Description
+
+
+def updating(now: Description, later: Description) -> Changed:
+    """It takes its time: `later` is described when it is done."""
+    described = {**now, "TableStatus": "UPDATING"}
+    return Changed(described, later, described)
+
+
+def billing_mode(description: Mapping[str, Any]) -> str:
+    """Tables that were never on demand show none."""
+    return str(description.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"))
+
+
+def change_capacity(
+    mode: str | None,
+    units: Units | None,
+    maximums: Mapping[str, int],
+    existing: Description,
+    pending: Description,
+    now_s: float,
+) -> Changed:
+    """Billing mode, provisioned throughput, and maximums that come with a billing mode. Raises ApiError."""
+    current = billing_mode(existing)
+    wanted = mode or current
+    if units is not None and wanted == "PAY_PER_REQUEST":
+        raise neither_units()
+    if wanted == "PROVISIONED" and units is None:
+        raise units_missing()
+    if maximums and wanted == "PROVISIONED":
+        raise not_on_demand(maximums)
+    if units is None and wanted == current:
+        return _again(maximums, existing, pending)
+    refuse_second_change(existing, pending, "change table IOPS")
+    warm: Description = pending.get("WarmThroughput") or existing.get("WarmThroughput", {})
+    if units is None:
+        return _to_on_demand(maximums, existing, warm, now_s)
+    if current == "PAY_PER_REQUEST":
+        return _to_provisioned(units, existing, warm)
+    return _change_units(units, existing, warm, now_s)
+
+
+def units_missing() -> ApiError:
+    """A table becomes or stays provisioned with its units only."""
+    return invalid_parameter("ProvisionedThroughput must be specified when BillingMode is PROVISIONED")
+
+
+def neither_units() -> ApiError:
+    """On-demand tables have no units."""
+    return invalid_parameter(
+        "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"
+    )
+
+
+def _again(maximums: Mapping[str, int], existing: Description, pending: Description) -> Changed:
+    """BillingMode=PAY_PER_REQUEST once more: nothing happens, and the answer says UPDATING (DDB-TABLE-177)."""
+    if not maximums:
+        return Changed(None, pending, {**existing, "TableStatus": "UPDATING"})
+    changed = change_on_demand(maximums, existing, pending)
+    return changed._replace(answer={**changed.answer, "TableStatus": "UPDATING"})
+
+
+def _change_units(units: Units, existing: Description, warm: Mapping[str, Any], now_s: float) -> Changed:
+    old: dict[str, Any] = existing["ProvisionedThroughput"]
+    before = (old["ReadCapacityUnits"], old["WriteCapacityUnits"])
+    if units == before:
+        raise _will_not_change(*units)
+    more = any(new > current for new, current in zip(units, before, strict=True))
+    less = any(new < current for new, current in zip(units, before, strict=True))
+    decreases = _decreases_today(old, now_s)
+    if less:
+        _refuse_decrease(decreases, old.get("LastDecreaseDateTime", 0.0), now_s)
+    stamps = (["LastIncreaseDateTime"] if more else []) + (["LastDecreaseDateTime"] if less else [])
+    now = {**old, **dict.fromkeys(stamps, now_s), "NumberOfDecreasesToday": decreases}
+    later = {
+        **now,
+        **dict.fromkeys(stamps),
+        # One that lowers one and raises the other counts too (ours).
+        "NumberOfDecreasesToday": decreases + less,
+        "ReadCapacityUnits": units[0],
+        "WriteCapacityUnits": units[1],
+    }
+    return updating(
+        {**existing, "ProvisionedThroughput": now},
+        {"ProvisionedThroughput": later, "WarmThroughput": _at_least(warm, *units)},
+    )
+
+
+def _to_on_demand(
+    maximums: Mapping[str, int], existing: Description, warm: Mapping[str, Any], now_s: float
+) -> Changed:
+    none = {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0}
+    old = existing["ProvisionedThroughput"]
+    since = existing.get("BillingModeSummary", {}).get("LastUpdateToPayPerRequestDateTime")
+    summaries = mode_summaries("PAY_PER_REQUEST")
+    now = {
+        **existing,
+        **mode_summaries("PAY_PER_REQUEST", since),
+        # The time shows until the switch is done; it counts as no decrease (DDB-TABLE-064).
+        "ProvisionedThroughput": {**old, "LastDecreaseDateTime": now_s, **none},
+    }
+    if maximums:
+        now = _merged(now, maximums)
+    later: Description = {
+        "ProvisionedThroughput": {**old, **none},
+        "WarmThroughput": _at_least(warm, ON_DEMAND_READ_UNITS, ON_DEMAND_WRITE_UNITS),
+        **{name: {**summary, "LastUpdateToPayPerRequestDateTime": None} for name, summary in summaries.items()},
+    }
+    return updating(now, later)
+
+
+def _to_provisioned(units: Units, existing: Description, warm: Mapping[str, Any]) -> Changed:
+    """The new units show at once (DDB-TABLE-369). Maximums of on-demand throughput go (ours)."""
+    since = existing["BillingModeSummary"].get("LastUpdateToPayPerRequestDateTime")
+    now = {
+        **{name: member for name, member in existing.items() if name != "OnDemandThroughput"},
+        **mode_summaries("PROVISIONED", since),
+        "ProvisionedThroughput": {
+            **existing["ProvisionedThroughput"],
+            "ReadCapacityUnits": units[0],
+            "WriteCapacityUnits": units[1],
+        },
+    }
+    return updating(now, {"WarmThroughput": _at_least(warm, *units)})
+
+
+def _will_not_change(read: int, write: int) -> ApiError:
+    return validation_error(
+        "The provisioned throughput for the table will not change. The requested value equals the current value. "
+        f"Current ReadCapacityUnits provisioned for the table: {read}. Requested ReadCapacityUnits: {read}. "
+        f"Current WriteCapacityUnits provisioned for the table: {write}. Requested WriteCapacityUnits: {write}. "
+        "Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."
+    )
+
+
+def _decreases_today(throughput: Mapping[str, Any], now_s: float) -> int:
+    """The count begins anew at 00:00 UTC (DDB-TABLE-185)."""
+    same_day = throughput.get("LastDecreaseDateTime", 0.0) // _DAY_S == now_s // _DAY_S
+    return int(throughput["NumberOfDecreasesToday"]) if same_day else 0
+
+
+def _refuse_decrease(decreases: int, last_s: float, now_s: float) -> None:
+    if decreases < FREE_DECREASES or now_s - last_s >= DECREASE_PAUSE_S:
+        return
+    next_s = min(last_s + DECREASE_PAUSE_S, (now_s // _DAY_S + 1) * _DAY_S)
+    raise limit_exceeded(
+        "Provisioned throughput decreases are limited within a given UTC day. After the first 4 decreases, each "
+        "subsequent decrease in the same UTC day can be performed at most once every 3600 seconds. Number of "
+        f"decreases today: {decreases}. Last decrease at {_spelled(last_s)}. "
+        f"Next decrease can be made at {_spelled(next_s)}"
+    )
+
+
+def _spelled(time_s: float) -> str:
+    """As in "Friday, October 9, 2026 at 12:21:34 AM Coordinated Universal Time"."""
+    time = datetime.fromtimestamp(time_s, UTC)
+    return f"{time:%A}, {time:%B} {time.day}, {time.year} at {time:%I:%M:%S %p} Coordinated Universal Time".replace(
+        " at 0", " at "
+    )
+
+
+# -- on-demand throughput -----------------------------------------------------------------------------------------
+
+
+def change_on_demand(maximums: Mapping[str, int], existing: Description, pending: Description) -> Changed:
+    """Its maximums alone; at once. Raises ApiError."""
+    if billing_mode(existing) != "PAY_PER_REQUEST":
+        raise not_on_demand(maximums)
+    _refuse_on_demand_while_updating(existing, pending)
+    now = _merged(existing, maximums)
+    told = {**existing.get("OnDemandThroughput", {}), **maximums}
+    return Changed(now, pending, {**now, "OnDemandThroughput": told})
+
+
+def _refuse_on_demand_while_updating(existing: Description, pending: Description) -> None:
+    if existing["TableStatus"] != "UPDATING":
+        return
+    if "TableClassSummary" in pending:
+        raise in_use(
+            "OnDemandThroughput cannot be updated while TableClass update is in progress. "
+            f"TableClassUpdateInProgress: {pending['TableClassSummary']['TableClass']}"
+        )
+    raise in_use("OnDemandThroughput cannot be updated while BillingMode update is in progress")
+
+
+def _merged(description: Description, maximums: Mapping[str, int]) -> Description:
+    """Member by member; -1 takes one away, which only the answer shows (DDB-TABLE-182)."""
+    merged = {**description.get("OnDemandThroughput", {}), **maximums}
+    left = {name: units for name, units in merged.items() if units != CLEAR}
+    others = {name: member for name, member in description.items() if name != "OnDemandThroughput"}
+    return {**others, "OnDemandThroughput": left} if left else others
+
+
+def not_on_demand(maximums: Mapping[str, int]) -> ApiError:
+    """Maximums of on-demand throughput for a table that is not on demand."""
+    return invalid_parameter(
+        f"{next(iter(maximums))} for OnDemandThroughput cannot be specified when the table BillingMode is PROVISIONED"
+    )
+
+
+def _at_least(current: Mapping[str, Any], read: int, write: int) -> dict[str, Any]:
+    """Warm throughput follows the highest throughput that a table ever had (DDB-TABLE-061)."""
+    return {
+        "ReadUnitsPerSecond": max(read, current.get("ReadUnitsPerSecond", 0)),
+        "WriteUnitsPerSecond": max(write, current.get("WriteUnitsPerSecond", 0)),
+        "Status": "ACTIVE",
+    }

@@ -1,0 +1,141 @@
+"""UpdateTable. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTable.html
+
+Changes of throughput, billing mode, table class and deletion protection; those of features that are not built are
+refused by name. Checked here as far as the request alone goes, decided by auto-admin (`core.table_changes`).
+
+Order: shapes, features, something to do, one thing to do, billing. Sources: ack-api-quirks (DDB-TABLE-433, 442),
+dynalite's recorded answers (updateTable).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from dynabus.core.capacity_changes import CLEAR, neither_units, units_missing
+from dynabus.core.errors import invalid_parameter, no_such_table, validation_error
+from dynabus.core.operations.arns import TABLE, table_name
+from dynabus.core.operations.calls import Context, Control, Request, Steps
+from dynabus.core.operations.items import settled
+from dynabus.core.operations.shapes import FLAG, Member, detected, faults_of, read, refuse_unbuilt
+from dynabus.core.operations.table_shapes import (
+    BILLING,
+    TABLE_CLASS,
+    attribute_definitions,
+    check_maximums,
+    check_units,
+    resolve_mode,
+    throughput,
+    throughput_options,
+)
+
+MEMBERS: dict[str, Member] = {
+    "TableName": TABLE,
+    "AttributeDefinitions": Member("List"),
+    **BILLING,
+    "ProvisionedThroughput": Member("Map"),
+    "OnDemandThroughput": Member("Map"),
+    "WarmThroughput": Member("Map"),
+    "TableClass": TABLE_CLASS,
+    "DeletionProtectionEnabled": FLAG,
+    "StreamSpecification": Member("Map"),
+    "SSESpecification": Member("Map"),
+}
+_NOT_YET = (
+    "GlobalSecondaryIndexUpdates",
+    "VectorIndexUpdates",
+    "ReplicaUpdates",
+    "MultiRegionConsistency",
+    "GlobalTableWitnessUpdates",
+    "GlobalTableSettingsReplicationMode",
+    "DisassociationProtectionEnabled",
+)
+_CHANGES = (
+    "ProvisionedThroughput",
+    "BillingMode",
+    "TableClass",
+    "DeletionProtectionEnabled",
+    "WarmThroughput",
+    "OnDemandThroughput",
+)
+_ALONE = {
+    "SSESpecification": "Server-Side Encryption modification",
+    "TableClass": "TableClass modification",
+    "DeletionProtectionEnabled": "DeletionProtection modification",
+    "WarmThroughput": "WarmThroughput",
+}
+"""What goes with nothing else, in the order in which DynamoDB looks (DDB-TABLE-433)."""
+
+
+def route(body: Request, context: Context) -> Steps:
+    """The router half; auto-admin decides."""
+    request = _shaped(body)
+    _refuse_features(body, request)
+    given = [name for name in (*_CHANGES, "StreamSpecification", "SSESpecification") if name in request]
+    _check_combination(given)
+    _check_billing(request)
+    name = request["TableName"] = table_name(request["TableName"], context)
+    _refuse_what_is_off(request, name, context)
+    asked = {member: request[member] for member in ("TableName", *_CHANGES) if member in request}
+    (reply,) = yield Control("UpdateTable", orjson.dumps(asked))
+    return bytes(settled(reply)["body"])
+
+
+def _shaped(body: Request) -> Request:
+    request = read(body, MEMBERS)
+    faults = faults_of(request, MEMBERS) + attribute_definitions(request) + throughput(request)
+    throughput_options(request)
+    if faults:
+        raise detected(faults)
+    resolve_mode(request)
+    return request
+
+
+def _refuse_features(body: Mapping[str, Any], request: Request) -> None:
+    """Empty lists count as absent; what is switched off is looked at later."""
+    refuse_unbuilt({name: body.get(name) or None for name in _NOT_YET}, _NOT_YET)
+    if "StreamSpecification" in request and request["StreamSpecification"] != {"StreamEnabled": False}:
+        refuse_unbuilt(body, ("StreamSpecification",))
+    if "SSESpecification" in request and request["SSESpecification"] not in ({}, {"Enabled": False}):
+        refuse_unbuilt(body, ("SSESpecification",))
+
+
+def _check_combination(given: list[str]) -> None:
+    if not given:
+        raise validation_error(
+            "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates, "
+            "SSESpecification, ReplicaUpdates, MultiAccountReplicaReady, ReplicaTransitRoleArn, "
+            "MultiRegionConsistency, DeletionProtectionEnabled, OnDemandThroughput, WarmThroughput or TableClass is "
+            "required"
+        )
+    if len(given) > 1:
+        for name, what in _ALONE.items():
+            if name in given:
+                raise invalid_parameter(f"{what} must be the only operation in the request")
+    if "OnDemandThroughput" in given and not set(given) <= {"OnDemandThroughput", "BillingMode"}:
+        raise invalid_parameter("OnDemandThroughput can only be combined with BillingMode in an UpdateTable request")
+    if "StreamSpecification" in given and "ProvisionedThroughput" in given:
+        raise invalid_parameter("You cannot modify stream status while updating table IOPS")
+
+
+def _check_billing(request: Request) -> None:
+    mode = request.get("BillingMode")
+    if mode == "PAY_PER_REQUEST" and "ProvisionedThroughput" in request:
+        raise neither_units()
+    if mode == "PROVISIONED" and "ProvisionedThroughput" not in request:
+        raise units_missing()
+    check_units(request)
+    check_maximums(request, least=CLEAR)
+
+
+def _refuse_what_is_off(request: Request, name: str, context: Context) -> None:
+    """Streams and encryption with a key of one's own: no table has them, so they cannot be switched off."""
+    if "StreamSpecification" not in request and "SSESpecification" not in request:
+        return
+    if name not in context.view.tables:
+        raise no_such_table(name)
+    if "SSESpecification" in request:
+        raise invalid_parameter("Table is already encrypted by default")
+    raise validation_error(f"Table has no stream to disable: TableName: {name}")

@@ -1,0 +1,103 @@
+"""UpdateTable's rules: what a change makes of a table's description, at once and when it is done. Pure.
+
+| change                      | at once                                     | when done                             |
+|-----------------------------|---------------------------------------------|---------------------------------------|
+| ProvisionedThroughput       | UPDATING, old units, time of the change     | units, decreases, warm throughput     |
+| BillingMode PAY_PER_REQUEST | UPDATING, BillingMode, 0 units              | its time, warm throughput of the mode |
+| BillingMode PROVISIONED     | UPDATING, BillingMode, units                | warm throughput                       |
+| TableClass                  | UPDATING, old class                         | class and its time                    |
+| WarmThroughput              | old values, whose own Status is UPDATING    | values                                |
+| OnDemandThroughput          | all                                         |                                       |
+| DeletionProtectionEnabled   | all                                         |                                       |
+
+Raising provisioned throughput splits no partitions yet: that comes with splits, which then are work to be done while
+the table is UPDATING. Sources are DDB-TABLE-n of ack-api-quirks (see `core.tables`) and dynalite's recorded answers
+(updateTable); "ours" where there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from dynabus.core.capacity_changes import Changed, Units, change_capacity, change_on_demand, updating
+from dynabus.core.errors import invalid_parameter
+from dynabus.core.tables import Description, refuse_change, refuse_second_change
+
+
+class Update(NamedTuple):
+    """A checked UpdateTable request."""
+
+    name: str
+    mode: str | None
+    units: Units | None
+    table_class: str | None
+    protection: bool | None
+    on_demand: Mapping[str, int]
+    warm: Mapping[str, int]
+
+    @classmethod
+    def of(cls, request: Mapping[str, Any]) -> Update:
+        """Raises KeyError, TypeError or ValueError for what no router sends."""
+        units = request.get("ProvisionedThroughput")
+        return cls(
+            str(request["TableName"]),
+            request.get("BillingMode"),
+            None if units is None else (int(units["ReadCapacityUnits"]), int(units["WriteCapacityUnits"])),
+            request.get("TableClass"),
+            request.get("DeletionProtectionEnabled"),
+            {name: int(value) for name, value in request.get("OnDemandThroughput", {}).items()},
+            {name: int(value) for name, value in request.get("WarmThroughput", {}).items()},
+        )
+
+
+def change(update: Update, existing: Description | None, pending: Description, wall_ms: int) -> Changed:
+    """Apply a request to a description, whose change so far is `pending`. Raises ApiError."""
+    refusal = refuse_change(update.name, existing)
+    if refusal is not None or existing is None:
+        raise refusal or AssertionError
+    if update.units is not None or update.mode is not None:
+        return change_capacity(update.mode, update.units, update.on_demand, existing, pending, wall_ms / 1000)
+    if update.table_class is not None:
+        return _change_class(update.table_class, existing, pending)
+    if update.warm:
+        return _change_warm(update.warm, existing, pending)
+    if update.on_demand:
+        return change_on_demand(update.on_demand, existing, pending)
+    if update.protection is None or update.protection == existing["DeletionProtectionEnabled"]:
+        return Changed(None, pending, existing)
+    changed = {**existing, "DeletionProtectionEnabled": update.protection}
+    return Changed(changed, pending, changed)
+
+
+def finish(description: Description, pending: Description, wall_ms: int) -> Description:
+    """The change is done: what was pending is described, and the table is ACTIVE."""
+    now_s = wall_ms / 1000
+    done = {
+        name: {key: now_s if value is None else value for key, value in members.items()}
+        for name, members in pending.items()
+    }
+    return {**description, **done, "TableStatus": "ACTIVE"}
+
+
+def _change_class(table_class: str, existing: Description, pending: Description) -> Changed:
+    refuse_second_change(existing, pending, "update table class")
+    if table_class == existing.get("TableClassSummary", {}).get("TableClass", "STANDARD"):
+        return Changed(None, pending, {**existing, "TableStatus": "UPDATING"})
+    later = {"TableClassSummary": {"TableClass": table_class, "LastUpdateDateTime": None}}
+    return updating(existing, {**pending, **later})
+
+
+def _change_warm(warm: Mapping[str, int], existing: Description, pending: Description) -> Changed:
+    """It only rises; of two changes at a time the later one counts (DDB-TABLE-459)."""
+    current: Description = existing.get("WarmThroughput", {})
+    for name, units in warm.items():
+        if units < current.get(name, 0):
+            raise invalid_parameter(
+                f"Requested {name} for WarmThroughput for table is lower than current WarmThroughput, decreasing "
+                "WarmThroughput is not supported"
+            )
+    now = {**existing, "WarmThroughput": {**current, "Status": "UPDATING"}}
+    before: Description = pending.get("WarmThroughput", current)
+    later = {**before, **warm, "Status": "ACTIVE"}
+    return Changed(now, {**pending, "WarmThroughput": later}, now)
