@@ -68,9 +68,12 @@ class LogProducer:
         self._producer.poll(0)
 
     def replace(self) -> None:
-        """A new producer; what the old one still held is dropped."""
+        """A new producer; what the old one still held is dropped, without waiting for its threads.
+
+        A record of the old one that reaches the log all the same is a copy, and void (I4).
+        """
         old = self._producer
-        old.purge()
+        old.purge(blocking=False)
         self._producer = self._make()
         self.failed = None
         held = [old]

@@ -64,6 +64,7 @@ class FakeProducer:
         self.due = []
 
     def purge(self, blocking: bool = True) -> None:
+        assert not blocking, "the caller's loop does not wait for a producer's threads"
         self.purged += 1
         self.due = [KafkaError(KafkaError._PURGE_QUEUE)] * len(self.queued)
 
