@@ -2,102 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import socket
-import threading
 from collections.abc import Iterator
-from typing import Any
-from zlib import crc32
 
 import pytest
-import uvicorn
+from tests.unit.request_router.served import AUTHORIZED, TYPE, Served, read_answer, serving
 
 from dynabus.core.errors import validation_error
 from dynabus.core.operations.items import Refused
-from dynabus.request_router import bodies
-from dynabus.request_router.config import RouterSettings
-from dynabus.request_router.http import Application
-from dynabus.request_router.service import Router
-
-AUTHORIZED = (
-    b"Authorization: AWS4-HMAC-SHA256 Credential=x, SignedHeaders=host, Signature=0\r\n"
-    b"X-Amz-Date: 20260101T000000Z\r\nContent-Type: application/x-amz-json-1.0\r\n"
-)
-
-
-class Recorder(Router):
-    """A router without a bus: answers what the test wants and remembers what reached it."""
-
-    def __init__(self) -> None:
-        super().__init__(RouterSettings(name="router-1"))
-        self.reached: list[tuple[str, Any]] = []
-        self.outcome: bytes | Exception = b'{"ok":true}'
-
-    async def run(self, operation: str, body: Any, counter: int) -> bytes:
-        self.reached.append((operation, body))
-        if isinstance(self.outcome, Exception):
-            raise self.outcome
-        return self.outcome
-
-
-class Served:
-    """A uvicorn in a thread."""
-
-    def __init__(self) -> None:
-        self.router = Recorder()
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        config = uvicorn.Config(
-            Application(self.router), http="httptools", loop="asyncio", lifespan="off", log_config=None
-        )
-        self.server = uvicorn.Server(config)
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
-
-    def _run(self) -> None:
-        asyncio.run(self.server.serve(sockets=[self.socket]))
-
-    def close(self) -> None:
-        self.server.should_exit = True
-        self.thread.join(10)
-        self.socket.close()
-
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
-
-    def ask(self, raw: bytes) -> tuple[int, dict[str, str], bytes]:
-        with self.connect() as connection:
-            connection.sendall(raw)
-            return read_answer(connection)
-
-    def post(self, body: bytes, target: bytes = b"GetItem", extra: bytes = AUTHORIZED) -> tuple[int, Any]:
-        head = b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: DynamoDB_20120810.%s\r\nContent-Length: %d\r\n%s\r\n"
-        status, headers, answer = self.ask(head % (target, len(body), extra) + body)
-        assert int(headers["x-amz-crc32"]) == crc32(answer)
-        assert len(headers["x-amzn-requestid"]) == 52
-        return status, json.loads(answer)
-
-
-def read_answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
-    raw = b""
-    while b"\r\n\r\n" not in raw:
-        chunk = connection.recv(65536)
-        assert chunk, "closed before an answer"
-        raw += chunk
-    head, _, body = raw.partition(b"\r\n\r\n")
-    first, *lines = head.decode().split("\r\n")
-    headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-    while len(body) < int(headers.get("content-length", "0")):
-        body += connection.recv(65536)
-    return int(first.split(" ")[1]), headers, body
+from dynabus.request_router import bodies, protocol
 
 
 @pytest.fixture
 def served() -> Iterator[Served]:
-    found = Served()
-    yield found
-    found.close()
+    with serving() as found:
+        yield found
 
 
 def test_a_good_request_reaches_its_operation(served: Served) -> None:
@@ -120,7 +39,7 @@ def test_an_unknown_target_is_an_unknown_operation(served: Served, target: bytes
 
 
 def test_a_missing_signature_is_refused(served: Served) -> None:
-    status, answer = served.post(b"{}", extra=b"Content-Type: application/x-amz-json-1.0\r\n")
+    status, answer = served.post(b"{}", extra=TYPE)
     assert status == 400
     assert answer["__type"] == "com.amazon.coral.service#MissingAuthenticationTokenException"
     assert answer["message"] == "Request is missing Authentication Token"
@@ -149,6 +68,28 @@ def test_a_client_that_goes_away_in_the_middle_harms_nobody(served: Served) -> N
     connection.close()
     assert served.post(b"{}")[0] == 200
     assert len(served.router.reached) == 1
+
+
+def test_a_head_without_end_is_refused(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "HEAD_BYTES_MOST", 10_000)
+    for rubbish in (b"X-%d: " + b"x" * 4000 + b"\r\n", b"X-%d: x\r\n" * 500):
+        with served.connect() as connection:
+            connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\n")
+            for number in range(4):
+                connection.sendall(rubbish.replace(b"%d", b"%d" % number))
+            assert read_answer(connection)[0] == 431
+            assert connection.recv(1000) == b""
+    assert served.post(b"{}")[0] == 200
+
+
+def test_a_connection_ends_where_the_client_wants_it(served: Served) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: DynamoDB_20120810.GetItem\r\nContent-Length: 2\r\n"
+    for first, extra in ((head, b"Connection: close\r\n"), (head.replace(b"1.1", b"1.0"), b"")):
+        with served.connect() as connection:
+            connection.sendall(first + extra + AUTHORIZED + b"\r\n{}")
+            status, headers, _ = read_answer(connection)
+            assert (status, headers["connection"]) == (200, "close")
+            assert connection.recv(1000) == b""
 
 
 def test_a_half_closed_connection_is_answered(served: Served) -> None:
