@@ -1,0 +1,46 @@
+"""What every SDK's program must print: one small program, written once for each SDK in that SDK's own manner.
+
+A shop keeps 3 customers' 20 orders each: key (customer, order), a local secondary index by total.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+ARCHIVE = "archive"
+ARCHIVED_ITEMS = 45
+ARCHIVED_BYTES = 390 * 1024
+"""45 items of 390 KB are 17.1 MB: one BatchGetItem answers 16 MB, and names the rest as unprocessed."""
+
+MISSING_SORT_KEY = "One or more parameter values were invalid: Missing the key order in the item"
+
+
+def what_an_sdk_prints(table: str) -> dict[str, Any]:
+    """The program's answers, one entry a step."""
+    return {
+        "table": {"status": "ACTIVE", "sort_key": "order", "index": "by-total"},
+        "written": 60,
+        "open": {"orders": ["o00", "o03", "o06", "o09", "o12", "o15", "o18"], "pages": 4, "examined": 20},
+        "latest": ["o19", "o18", "o17"],
+        "by_total": [["o15", 5.5, "open"], ["o18", 6.5, "open"], ["o01", 7.5, "shipped"], ["o04", 8.5, "shipped"]],
+        "read": {
+            "receipt": "0500ff",
+            "tags": ["gift", "été"],
+            "quantity": 5,
+            "note": "Größe 42, ¥",
+            "paid": False,
+            "coupon": None,
+        },
+        "refused": {
+            "error": "ConditionalCheckFailedException",
+            "message": "The conditional request failed",
+            "status": "open",
+        },
+        "updated": {"names": ["lines", "status", "visits"], "status": "paid", "visits": 2, "quantity": 6},
+        "exact": "12345678901234567890123456789012345678",
+        "scan": {"items": 60, "pages": 3},
+        "segments": 60,
+        "archive": {"fetched": ARCHIVED_ITEMS, "rounds": 2},
+        "invalid": MISSING_SORT_KEY,
+        "dropped": f"Requested resource not found: Table: {table} not found",
+    }

@@ -1,0 +1,39 @@
+"""AWS's SDKs: the same program in each language, told where the cluster is by AWS's environment variables only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from tests.clients.runtimes import PROGRAMS, boto3_python, go_binary, java_class_path, javascript
+from tests.clients.story import what_an_sdk_prints
+
+
+def boto3_client() -> Sequence[str]:
+    return [boto3_python(), str(PROGRAMS / "python" / "boto3_client.py")]
+
+
+def boto3_resource() -> Sequence[str]:
+    return [boto3_python(), str(PROGRAMS / "python" / "boto3_resource.py")]
+
+
+def javascript_v3() -> Sequence[str]:
+    return ["node", str(javascript("document_client.mjs"))]
+
+
+def go_v2() -> Sequence[str]:
+    return [str(go_binary())]
+
+
+def java_v2() -> Sequence[str]:
+    return ["java", "-XX:TieredStopAtLevel=1", "-cp", java_class_path(), "Orders"]
+
+
+@pytest.mark.parametrize("command", [boto3_client, boto3_resource, javascript_v3, go_v2, java_v2])
+def test_an_sdk_sees_what_dynamodb_would_show_it(
+    command: Callable[[], Sequence[str]], printed: Callable[..., Any]
+) -> None:
+    table = f"orders-{command.__name__}"
+    assert printed(command, table) == what_an_sdk_prints(table)
