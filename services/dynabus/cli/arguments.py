@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TypeAlias
+
+from dynabus.cli.migration.arguments import add_commands as add_migration
 
 SERVICES = {
     "request-router": ("dynabus.request_router.__main__", "the HTTP front end"),
@@ -31,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="what runs, and who leads which partition")
     status.add_argument("--json", action="store_true", help="in a stable form for programs")
     _add_logs(commands)
+    add_migration(commands)
     for command in (down, status):
         _add_data(command)
     commands.add_parser("version", help="versions of dynabus and what it runs on")
@@ -51,7 +55,19 @@ def _add_up(commands: Commands) -> None:
     )
     up.add_argument("--host", metavar="ADDRESS", help="address to serve on (default: 127.0.0.1)")
     up.add_argument("--port", type=_port, metavar="PORT", help="port to serve on (default: 8000)")
+    _add_door(up)
     up.add_argument("--namespace", type=_namespace, metavar="NS", help="prefix of all topics (default: dynabus)")
+
+
+def _add_door(up: argparse.ArgumentParser) -> None:
+    """Who may come in. The variables are the routers' own, which get them from us."""
+    for flag, metavar, text in (
+        ("auth", "FILE", "access keys (TOML); requests must be signed with one of them (default: any will do)"),
+        ("tls-cert", "FILE", "certificate (PEM): serve HTTPS with it"),
+        ("tls-key", "FILE", "its key (PEM), if it is not in the same file"),
+    ):
+        default = os.environ.get(f"DYNABUS_{flag.upper().replace('-', '_')}") or None
+        up.add_argument(f"--{flag}", metavar=metavar, default=default, help=text)
 
 
 def _add_logs(commands: Commands) -> None:

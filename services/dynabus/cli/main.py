@@ -59,6 +59,10 @@ def _run(options: argparse.Namespace) -> int:
             from dynabus.cli.logs import print_logs
 
             print_logs(_folder(options), options.service, options.follow, options.lines)
+        case "export" | "import":
+            from dynabus.cli.migration.commands import run
+
+            run(options, _say)
         case "mock-kafka":
             from dynabus.adapters.kafka.mock import serve
 
@@ -76,7 +80,8 @@ def _up(options: argparse.Namespace) -> int:
     from dynabus.cli.up import up
     from dynabus.cli.welcome import welcome
 
-    fields = ("kafka", "kafka_config", "nodes", "routers", "host", "port", "namespace")
+    fields = ["kafka", "kafka_config", "nodes", "routers", "host", "port", "namespace"]
+    fields += ["auth", "tls_cert", "tls_key"]
     folder = _folder(options)
     cluster = up(folder, Wish(**{name: getattr(options, name) for name in fields}), _say)
     print(welcome(cluster, folder.path), flush=True)
