@@ -49,14 +49,19 @@ def _many(options: argparse.Namespace) -> int:
     return 0
 
 
-def history(number: int, steps: int = STEPS, endpoint: str | None = None, histories: int = ROUND) -> int:
-    """Histories of one seed; returns how many operations were asked. Raises what hypothesis found."""
+def history(
+    number: int, steps: int = STEPS, endpoint: str | None = None, histories: int = ROUND, shrink: bool = True
+) -> int:
+    """Histories of one seed; returns how many operations were asked. Raises what hypothesis found.
+
+    `shrink`: a failure is made smaller, which may take minutes.
+    """
 
     def target() -> Target:
         return Endpoint(endpoint) if endpoint else InProcess()
 
     machine = type("Machine", (Machine,), {"target": staticmethod(target), "asked": []})
-    run_state_machine_as_test(seed(number)(machine), settings=machine_settings(histories, steps))
+    run_state_machine_as_test(seed(number)(machine), settings=machine_settings(histories, steps, shrink))
     return sum(machine.asked)  # type: ignore[attr-defined]
 
 
@@ -70,9 +75,10 @@ def _found(name: str, number: int, operations: int) -> int:
     asked = 0
     while asked < operations:
         try:
-            asked += history(number)
+            asked += history(number, shrink=False)
         except AssertionError as found:
-            print(f"{name}: found by seed {number}, {asked} operations before it\n  {str(found)[:300]}", flush=True)
+            shown = "\n  ".join(line[:200] for line in str(found).splitlines()[:3])
+            print(f"{name}: found by seed {number}, {asked} operations before it\n  {shown}", flush=True)
             return 0
         number += 1
     print(f"{name}: NOT found in {asked} operations")

@@ -98,8 +98,8 @@ def key(dice: Dice, schema: Schema) -> Item:
 def item(dice: Dice, schema: Schema) -> Item:
     names = some(dice, [name for name in NAMES if name not in schema.names], 0, 8)
     found = {**key(dice, schema), **{name: attribute(dice, name, schema) for name in names}}
-    if chance(dice, 2):
-        found["x"] = {"S": "L" * choice(dice, [5_000, 200_000])}
+    if chance(dice, 12):
+        found["x"] = {"S": "L" * choice(dice, [2_000, 3_500, 5_000, 200_000])}
     return found
 
 
@@ -116,10 +116,16 @@ def path(dice: Dice, schema: Schema, keys: bool = True) -> Path:
 
 
 def paths(dice: Dice, schema: Schema, most: int, keys: bool = True) -> list[Path]:
-    """One or more that may stand together."""
+    """One or more that may stand together; some of them are neighbours in one list or map."""
     found: list[Path] = []
     for _ in range(1 + dice.below(most)):
-        another = path(dice, schema, keys)
+        another = _beside(dice, found[-1]) if found and chance(dice, 40) else path(dice, schema, keys)
         if not any(clash(another, each) for each in found):
             found.append(another)
     return found
+
+
+def _beside(dice: Dice, known: Path) -> Path:
+    """Another path into the same container."""
+    step: str | int = dice.below(6) if isinstance(known[-1], int) else choice(dice, MEMBERS)
+    return (*known[:-1], step) if len(known) > 1 else ("l", dice.below(6))

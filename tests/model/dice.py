@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Protocol, TypeVar
 
@@ -20,11 +20,11 @@ class Dice(Protocol):
 class Drawn:
     """Of hypothesis, which then finds a simpler failure by making the numbers smaller."""
 
-    def __init__(self, data: st.DataObject) -> None:
-        self._data = data
+    def __init__(self, draw: st.DrawFn) -> None:
+        self._draw = draw
 
     def below(self, count: int) -> int:
-        return self._data.draw(_numbers(count)) if count > 1 else 0
+        return self._draw(_numbers(count)) if count > 1 else 0
 
 
 @cache
@@ -53,3 +53,9 @@ def some(dice: Dice, options: Sequence[T], least: int, most: int) -> list[T]:
     left = list(range(len(options)))
     count = least + dice.below(min(most, len(left)) - least + 1)
     return [options[place] for place in sorted(left.pop(dice.below(len(left))) for _ in range(count))]
+
+
+@st.composite
+def made(draw: st.DrawFn, make: Callable[[Dice], T]) -> T:
+    """What `make` makes of hypothesis's choices."""
+    return make(Drawn(draw))

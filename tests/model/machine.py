@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from tests.model import generation
 from tests.model.comparison import Pair
 from tests.model.database import Database
-from tests.model.dice import Dice, Drawn, choice, some
+from tests.model.dice import Dice, choice, made, some
 from tests.model.requests import Request
 from tests.model.schema import TABLES, Schema
 from tests.model.targets import InProcess, Target
@@ -32,7 +32,7 @@ class Machine(RuleBasedStateMachine):
     @initialize(data=st.data())
     def begin(self, data: st.DataObject) -> None:
         """A history has few tables, so that its requests meet each other's items."""
-        self.chosen = some(Drawn(data), self.tables, 1, 2)
+        self.chosen = data.draw(made(lambda dice: some(dice, self.tables, 1, 2)))
         target = type(self).target()
         target.create(self.chosen)
         self.pair = Pair(Database(self.chosen), target)
@@ -67,23 +67,26 @@ class Machine(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def batch_write_item(self, data: st.DataObject) -> None:
-        self.pair.ask(generation.batch_write(Drawn(data), self.chosen))
+        self._ask(data, lambda dice: generation.batch_write(dice, self.chosen))
 
     @rule(data=st.data())
     def batch_get_item(self, data: st.DataObject) -> None:
-        self.pair.ask(generation.batch_get(Drawn(data), self.chosen))
+        self._ask(data, lambda dice: generation.batch_get(dice, self.chosen))
 
     def teardown(self) -> None:
         if hasattr(self, "pair") and not self.pair.differed:
             self.pair.check_contents()
+        if hasattr(self, "pair"):
             self.asked.append(self.pair.asked)
 
     def _on_a_table(self, data: st.DataObject, make: Callable[[Dice, Schema], Request]) -> None:
-        dice = Drawn(data)
-        self.pair.ask(make(dice, choice(dice, self.chosen)))
+        self._ask(data, lambda dice: make(dice, choice(dice, self.chosen)))
+
+    def _ask(self, data: st.DataObject, make: Callable[[Dice], Request]) -> None:
+        self.pair.ask(data.draw(made(make)))
 
 
-def machine_settings(histories: int, steps: int = STEPS, **more: Any) -> settings:
+def machine_settings(histories: int, steps: int = STEPS, shrink: bool = True) -> settings:
     """Nothing is remembered between runs: a seed is all that it takes to see a failure again."""
     return settings(
         max_examples=histories,
@@ -91,6 +94,5 @@ def machine_settings(histories: int, steps: int = STEPS, **more: Any) -> setting
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),
-        phases=more.pop("phases", (Phase.generate, Phase.shrink)),
-        **more,
+        phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
     )

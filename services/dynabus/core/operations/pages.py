@@ -104,6 +104,8 @@ def page_detail(request: Request, found: Placeholders, target: Target, read: set
         detail["Index"] = target.number
         if target.fetches(request, read):
             detail["Fetch"] = target.table.schema.names
+            # What only the filter needs is looked at and not answered: an index answers what it projects.
+            detail["Whole"] = "ProjectionExpression" in request or request.get("Select") == "ALL_ATTRIBUTES"
     for name in ("FilterExpression", "ProjectionExpression"):
         if name in request:
             detail[name] = request[name]
@@ -234,7 +236,7 @@ def node(part: RequestPart) -> Read:
     lower, upper = part["key"], None if detail["Open"] else part["value"]
     limit, budget, counts = part["size"] or ROWS_MOST, detail["Budget"], detail.get("Count", False)
     keys, reverse, fetched = detail["Keys"], not detail["Forward"], detail.get("Fetch")
-    number = detail.get("Index", 0)
+    number, whole_items = detail.get("Index", 0), detail.get("Whole", True)
 
     def read(store: Reader) -> Outcome:
         items: list[bytes] = []
@@ -242,7 +244,7 @@ def node(part: RequestPart) -> Read:
         last = b""
         fetcher = _Fetcher(store, fetched) if fetched else None
         for _, raw in _rows(store, number, lower, upper, reverse):
-            row = decode_row(raw)
+            row = entry = decode_row(raw)
             scanned, size = scanned + 1, size + row.size
             if fetcher is not None:
                 row = fetcher.fetch(row)
@@ -250,7 +252,8 @@ def node(part: RequestPart) -> Read:
             if matches is None or matches(item):
                 count += 1
                 if not counts:
-                    items.append(row.item_json if project is None or item is None else orjson.dumps(project(item)))
+                    shown = row if whole_items else entry
+                    items.append(shown.item_json if project is None or item is None else orjson.dumps(project(item)))
                     json_bytes += len(items[-1])
             if scanned >= limit or size >= budget or scanned >= ROWS_MOST or json_bytes >= PAGE_JSON_BYTES:
                 whole = item if item is not None else orjson.loads(row.item_json)
