@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import socket
 from collections.abc import Collection
+from ipaddress import ip_address
 
 LOOPBACK = "127.0.0.1"
 
@@ -37,3 +38,11 @@ def choose_ports(count: int, taken: Collection[int] = ()) -> list[int]:
         if len(chosen) == count:
             return chosen
     raise OSError(f"no {count} free ports between {FIRST_PORT} and {LAST_PORT} on {LOOPBACK}")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

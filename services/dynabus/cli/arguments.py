@@ -7,8 +7,6 @@ import os
 from pathlib import Path
 from typing import TypeAlias
 
-from dynabus.cli.migration.arguments import add_commands as add_migration
-
 SERVICES = {
     "request-router": ("dynabus.request_router.__main__", "the HTTP front end"),
     "storage-node": ("dynabus.storage_node.__main__", "replicas of partitions"),
@@ -34,7 +32,6 @@ def parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="what runs, and who leads which partition")
     status.add_argument("--json", action="store_true", help="in a stable form for programs")
     _add_logs(commands)
-    add_migration(commands)
     for command in (down, status):
         _add_data(command)
     commands.add_parser("version", help="versions of dynabus and what it runs on")
@@ -62,8 +59,8 @@ def _add_up(commands: Commands) -> None:
 def _add_door(up: argparse.ArgumentParser) -> None:
     """Who may come in. The variables are the routers' own, which get them from us."""
     for flag, metavar, text in (
-        ("auth", "FILE", "access keys (TOML); requests must be signed with one of them (default: any will do)"),
-        ("tls-cert", "FILE", "certificate (PEM): serve HTTPS with it"),
+        ("auth", "FILE", "access keys (TOML); requests must be signed with one of them; off: any will do (default)"),
+        ("tls-cert", "FILE", "certificate (PEM): serve HTTPS with it; off: HTTP (default)"),
         ("tls-key", "FILE", "its key (PEM), if it is not in the same file"),
     ):
         default = os.environ.get(f"DYNABUS_{flag.upper().replace('-', '_')}") or None

@@ -75,12 +75,15 @@ class Cluster:
     kafka_asked: str = "auto"
     kafka_bootstrap: str = ""
     kafka_config: str | None = None
+    auth: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
     kafka: Process = field(default_factory=lambda: Process(KAFKA, KAFKA, ""))
     processes: list[Process] = field(default_factory=list)
 
     @property
     def endpoint(self) -> str:
-        return f"http://{self.host}:{self.port}"
+        return f"{'https' if self.tls_cert else 'http'}://{self.host}:{self.port}"
 
     def of(self, service: str) -> list[Process]:
         return [process for process in self.processes if process.service == service]

@@ -8,6 +8,7 @@ from pathlib import Path
 from dynabus.adapters.kafka.source import KafkaSource, SourceError, SourceKind, parse_source
 from dynabus.adapters.ports import choose_ports
 from dynabus.cli.cluster import ADMIN, NODE, ROUTER, ZONES, Cluster, Process
+from dynabus.cli.door import change_door
 from dynabus.cli.problem import Problem
 
 DEFAULT_PORT = 8000
@@ -27,6 +28,9 @@ class Wish:
     host: str | None = None
     port: int | None = None
     namespace: str | None = None
+    auth: str | None = None
+    tls_cert: str | None = None
+    tls_key: str | None = None
 
 
 def plan(known: Cluster | None, wish: Wish) -> tuple[Cluster, KafkaSource]:
@@ -40,6 +44,7 @@ def plan(known: Cluster | None, wish: Wish) -> tuple[Cluster, KafkaSource]:
     if wish.kafka_config is not None:
         known.kafka_config = str(wish.kafka_config.resolve())
     _change_address(known, wish)
+    change_door(known, wish.auth, wish.tls_cert, wish.tls_key)
     _add_processes(known, wish)
     return known, source
 

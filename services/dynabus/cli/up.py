@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from dynabus.adapters.kafka.source import KafkaSource, SourceKind
 from dynabus.adapters.ports import LOOPBACK, choose_ports, is_free
 from dynabus.cli.cluster import ROUTER, Cluster, DataFolder, Process
+from dynabus.cli.door import check_door, environment
 from dynabus.cli.down import stop_cluster
 from dynabus.cli.kafka_start import Say, await_kafka, kafka_properties, start_kafka
 from dynabus.cli.plan import Wish, plan
@@ -60,6 +61,8 @@ class Start:
             raise
 
     def _check_addresses(self) -> None:
+        if not all(router.is_alive for router in self.cluster.of(ROUTER)):
+            check_door(self.cluster)
         for router in self.cluster.of(ROUTER):
             if not router.is_alive and not is_free(router.port, self.cluster.host):
                 raise Problem(
@@ -117,14 +120,15 @@ class Start:
         if cluster.kafka_config:
             own["DYNABUS_KAFKA_CONFIG"] = cluster.kafka_config
         if process.service == ROUTER:
-            own |= {"DYNABUS_HOST": cluster.host, "DYNABUS_PORT": str(process.port)}
+            own |= {"DYNABUS_HOST": cluster.host, "DYNABUS_PORT": str(process.port), **environment(cluster)}
         return {**os.environ, **own}
 
     def _wait_until_ready(self) -> None:
         """Until the routers serve and every process that was started lives (a replica may yet catch up)."""
         deadline = time.monotonic() + READY_TIMEOUT_S
+        tls = self.cluster.tls_cert is not None
         waiting = [
-            Check(router.name, self.cluster.host, router.port, "/readyz") for router in self.cluster.of(ROUTER)
+            Check(router.name, self.cluster.host, router.port, "/readyz", tls) for router in self.cluster.of(ROUTER)
         ]
         started = [process for process in self.cluster.processes if process.name in self.children]
         waiting += [Check(process.name, LOOPBACK, process.ops_port, "/healthz") for process in started]
@@ -154,11 +158,12 @@ class Check:
     host: str
     port: int
     path: str
+    tls: bool = False
     reason: str = "no answer"
 
     def passes(self, say: Say) -> bool:
         """Ask once; a new reason for waiting is said."""
-        answer = get(self.host, self.port, self.path)
+        answer = get(self.host, self.port, self.path, tls=self.tls)
         if answer is None:
             return False
         status, body = answer

@@ -9,19 +9,22 @@ from pathlib import Path
 
 from dynabus.cli.arguments import DATA
 from dynabus.cli.cluster import NODE, Cluster
+from dynabus.cli.door import who_may
 
 
 def welcome(cluster: Cluster, data: Path) -> str:
-    """The endpoint, and the two lines of boto3 that use it."""
+    """The endpoint, who may use it, and the two lines of boto3 that do."""
     option = "" if data == DATA else f" --data {data}"
     nodes = len(cluster.of(NODE))
+    # Where keys count boto3 finds its own, in its environment or its files.
+    credentials = "" if cluster.auth else ', aws_access_key_id="any", aws_secret_access_key="any"'
     return f"""
 Dynabus serves at {cluster.endpoint}
   {nodes} storage nodes, Kafka {cluster.kafka_source} at {cluster.kafka_bootstrap}, data in {data}
+  {who_may(cluster)}
 
   import boto3
-  db = boto3.client("dynamodb", endpoint_url="{cluster.endpoint}", region_name="us-east-1", \
-aws_access_key_id="any", aws_secret_access_key="any")
+  db = boto3.client("dynamodb", endpoint_url="{cluster.endpoint}", region_name="us-east-1"{credentials})
 
 `{own_name()} status{option}` shows it, `{own_name()} down{option}` stops it."""
 

@@ -8,6 +8,7 @@ import uvicorn
 
 from dynabus.adapters import tls
 from dynabus.adapters.logs import logger
+from dynabus.adapters.ports import is_loopback
 from dynabus.request_router.access import Access, WatchedFiles
 from dynabus.request_router.config import RouterSettings
 from dynabus.request_router.http import Application
@@ -17,8 +18,6 @@ KEEP_ALIVE_S = 75
 """Longer than SDKs keep idle connections (boto3: 60 s), so that it is they who close."""
 
 SHUTDOWN_S = 3
-
-LOOPBACK = ("127.", "localhost", "::1")
 
 
 class Door:
@@ -49,7 +48,7 @@ class Door:
         """Log how open it is; that everybody may come in from everywhere is a warning."""
         if self.access is not None:
             logger().info("requests must be signed with one of the access keys")
-        elif self._settings.host.startswith(LOOPBACK):
+        elif is_loopback(self._settings.host):
             logger().info("open: any access key is accepted, from this machine alone")
         else:
             logger().warning(
