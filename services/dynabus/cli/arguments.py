@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import TypeAlias
 
+from dynabus.cli.migration.arguments import add_commands as add_migration
+
 SERVICES = {
     "request-router": ("dynabus.request_router.__main__", "the HTTP front end"),
     "storage-node": ("dynabus.storage_node.__main__", "replicas of partitions"),
@@ -32,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="what runs, and who leads which partition")
     status.add_argument("--json", action="store_true", help="in a stable form for programs")
     _add_logs(commands)
+    add_migration(commands)
     for command in (down, status):
         _add_data(command)
     commands.add_parser("version", help="versions of dynabus and what it runs on")

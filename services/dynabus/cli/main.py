@@ -59,6 +59,10 @@ def _run(options: argparse.Namespace) -> int:
             from dynabus.cli.logs import print_logs
 
             print_logs(_folder(options), options.service, options.follow, options.lines)
+        case "export" | "import":
+            from dynabus.cli.migration.commands import run
+
+            run(options, _say)
         case "mock-kafka":
             from dynabus.adapters.kafka.mock import serve
 
