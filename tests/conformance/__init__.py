@@ -6,5 +6,7 @@ return values, consumed capacity, legacy members, unknown operations); and the p
 Short names of sources, all below https://docs.aws.amazon.com/amazondynamodb/latest/: API =
 APIReference/API_<operation>, EXPR = developerguide/Expressions, LIMITS = developerguide/ServiceQuotas, CAPACITY =
 developerguide/capacity-unit-calculations, PAGES = developerguide/Query.Pagination. "observed" = wording that
-published suites recorded from DynamoDB and that AWS does not document. "Ours" = what this version refuses or decides.
+published suites recorded from DynamoDB and that AWS does not document. DDB-TABLE-n = finding n of ack-api-quirks
+(services/dynamodb), a public catalogue of what DynamoDB was seen to answer. "Ours" = what this version refuses or
+decides.
 """

@@ -88,11 +88,13 @@ def test_names(db: Any, refused: Refused, name: str) -> None:
         ({"GlobalSecondaryIndexes": [{"IndexName": "i"}]}, "GlobalSecondaryIndexes is not supported"),
         ({"StreamSpecification": {"StreamEnabled": True}}, "StreamSpecification is not supported"),
         ({"SSESpecification": {"Enabled": True}}, "SSESpecification is not supported"),
-        ({"Tags": [{"Key": "a", "Value": "b"}]}, "Tags is not supported"),
+        ({"ResourcePolicy": "{}"}, "ResourcePolicy is not supported"),
+        ({"GlobalSecondaryIndexes": []}, "List of GlobalSecondaryIndexes is empty"),
+        ({"AttributeDefinitions": PK * 2}, "Attribute Name is duplicated: pk"),
     ],
 )
 def test_refusals(db: Any, refused: Refused, change: dict[str, Any], part: str) -> None:
-    """observed; "not supported" is ours."""
+    """observed, DDB-TABLE-042; "not supported" is ours."""
     code, message = refused(db.create_table, **{**GOOD, "TableName": "never-created", **change})
     assert code == "ValidationException"
     assert part in message
@@ -109,7 +111,9 @@ def test_harmless_defaults_pass(db: Any, make_table: Callable[..., str]) -> None
         SSESpecification={"Enabled": False},
         TableClass="STANDARD",
         DeletionProtectionEnabled=False,
-        GlobalSecondaryIndexes=[],
+        Tags=[],
+        OnDemandThroughput={},
+        WarmThroughput={},
     )
 
 
@@ -171,3 +175,186 @@ def test_a_table_that_is_being_deleted(db: Any, make_table: Callable[..., str], 
     assert code in ("ResourceInUseException", "ResourceNotFoundException")  # it may be gone by now
     db.get_waiter("table_not_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
     assert name not in db.list_tables()["TableNames"]
+
+
+def keys(*names: str) -> list[dict[str, str]]:
+    return [{"AttributeName": name, "KeyType": role} for name, role in zip(names, ("HASH", "RANGE"), strict=False)]
+
+
+def local_index(name: str, sort: str = "c", **projection: Any) -> dict[str, Any]:
+    return {
+        "IndexName": name,
+        "KeySchema": keys("pk", sort),
+        "Projection": projection or {"ProjectionType": "KEYS_ONLY"},
+    }
+
+
+INDEXED: dict[str, Any] = {
+    "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "b", "c")],
+    "KeySchema": keys("pk", "b"),
+    "BillingMode": "PAY_PER_REQUEST",
+}
+
+
+def test_local_indexes_are_described(db: Any) -> None:
+    """API CreateTable, API_LocalSecondaryIndexDescription."""
+    name = "conformance-described-indexes"
+    asked = [
+        local_index("by-c"),
+        local_index("by-c-with-x", ProjectionType="INCLUDE", NonKeyAttributes=["x", "pk"]),
+        local_index("by-b", "b", ProjectionType="ALL"),
+    ]
+    arn = db.create_table(TableName=name, **INDEXED, LocalSecondaryIndexes=asked)["TableDescription"]["TableArn"]
+    db.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+    assert db.describe_table(TableName=name)["Table"]["LocalSecondaryIndexes"] == [
+        {**each, "IndexSizeBytes": 0, "ItemCount": 0, "IndexArn": f"{arn}/index/{each['IndexName']}"}
+        for each in asked
+    ]
+
+
+@pytest.mark.parametrize(
+    ("indexes", "message"),
+    [
+        ([], "List of LocalSecondaryIndexes is empty"),
+        (
+            [local_index("by-d", "d")],
+            "Some index key attributes are not defined in AttributeDefinitions. "
+            "Keys: [pk, d], AttributeDefinitions: [pk, b, c]",
+        ),
+        (
+            [{**local_index("by-c"), "KeySchema": keys("pk")}],
+            "Index KeySchema does not have a range key for index: by-c",
+        ),
+        (
+            [{**local_index("by-c"), "KeySchema": keys("b", "c")}],
+            "Index KeySchema does not have the same leading hash key as table KeySchema for index: by-c. "
+            "index hash key: b, table hash key: pk",
+        ),
+        ([{**local_index("by-c"), "Projection": {}}], "Unknown ProjectionType: null"),
+        (
+            [local_index("by-c", ProjectionType="ALL", NonKeyAttributes=["x"])],
+            "ProjectionType is ALL, but NonKeyAttributes is specified",
+        ),
+        (
+            [local_index("by-c", ProjectionType="INCLUDE")],
+            "ProjectionType is INCLUDE, but NonKeyAttributes is not specified",
+        ),
+        (
+            [local_index("by-c", ProjectionType="INCLUDE", NonKeyAttributes=["x", "x"])],
+            "Duplicate element in NonKeyAttributes: x",
+        ),
+        ([local_index("by-c"), local_index("by-c")], "Duplicate index name: by-c"),
+        (
+            [local_index(f"index-{number}") for number in range(6)],
+            "Number of LocalSecondaryIndexes exceeds per-table limit of 5",
+        ),
+        (
+            [local_index("by-b", "b")],
+            "Some AttributeDefinitions are not used. AttributeDefinitions: [pk, b, c], keys used: [pk, b]",
+        ),
+    ],
+)
+def test_bad_local_indexes(db: Any, refused: Refused, indexes: list[Any], message: str) -> None:
+    """observed (dynalite), DDB-TABLE-442."""
+    found = refused(db.create_table, TableName="never-indexed", **INDEXED, LocalSecondaryIndexes=indexes)
+    assert found == ("ValidationException", f"One or more parameter values were invalid: {message}")
+
+
+def test_local_indexes_need_a_sort_key(db: Any, refused: Refused) -> None:
+    """observed (dynalite)."""
+    found = refused(db.create_table, **{**GOOD, "LocalSecondaryIndexes": [local_index("by-c")]})
+    assert found == (
+        "ValidationException",
+        "One or more parameter values were invalid: Table KeySchema does not have a range key, which is required when "
+        "specifying a LocalSecondaryIndex",
+    )
+
+
+def test_throughput_of_an_on_demand_table(db: Any, make_table: Callable[..., str]) -> None:
+    """DDB-TABLE-028, 032, 033, 039."""
+    name = make_table(
+        "conformance-warm",
+        ("pk", "S"),
+        BillingMode="PAY_PER_REQUEST",
+        OnDemandThroughput={"MaxReadRequestUnits": 100},
+        WarmThroughput={"ReadUnitsPerSecond": 12_001},
+    )
+    table = db.describe_table(TableName=name)["Table"]
+    assert table["OnDemandThroughput"] == {"MaxReadRequestUnits": 100}
+    assert table["WarmThroughput"] == {
+        "ReadUnitsPerSecond": 12_001,
+        "WriteUnitsPerSecond": 4_000,
+        "Status": "ACTIVE",
+    }
+    assert table["BillingModeSummary"]["LastUpdateToPayPerRequestDateTime"] == table["CreationDateTime"]
+
+
+def test_warm_throughput_of_a_provisioned_table(db: Any, range_table: str) -> None:
+    """DDB-TABLE-032."""
+    table = db.describe_table(TableName=range_table)["Table"]
+    assert table["WarmThroughput"] == {
+        "ReadUnitsPerSecond": 5000,
+        "WriteUnitsPerSecond": 2000,
+        "Status": "ACTIVE",
+    }
+
+
+UNITS = {"ReadCapacityUnits": 10, "WriteCapacityUnits": 10}
+OUTSIDE = "Requested MaxReadRequestUnits for OnDemandThroughput for table is outside of valid range"
+LOWER = "Requested ReadUnitsPerSecond for WarmThroughput for table is lower than "
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"OnDemandThroughput": {"MaxReadRequestUnits": 0}}, OUTSIDE),
+        ({"OnDemandThroughput": {"MaxReadRequestUnits": -1}}, OUTSIDE),
+        (
+            {
+                "BillingMode": "PROVISIONED",
+                "ProvisionedThroughput": UNITS,
+                "OnDemandThroughput": {"MaxReadRequestUnits": 5},
+            },
+            "MaxReadRequestUnits for OnDemandThroughput cannot be specified when table BillingMode is PROVISIONED.",
+        ),
+        (
+            {"WarmThroughput": {"ReadUnitsPerSecond": 1}},
+            LOWER + "initial throughput for OnDemand. See: https://docs.aws.amazon.com/amazondynamodb/latest/"
+            "developerguide/on-demand-capacity-mode.html#on-demand-capacity-mode-initial",
+        ),
+        (
+            {
+                "BillingMode": "PROVISIONED",
+                "ProvisionedThroughput": UNITS,
+                "WarmThroughput": {"ReadUnitsPerSecond": 5},
+            },
+            LOWER + "ReadCapacityUnits of ProvisionedThroughput",
+        ),
+    ],
+)
+def test_bad_throughput(db: Any, refused: Refused, change: dict[str, Any], message: str) -> None:
+    """DDB-TABLE-038, 039."""
+    found = refused(db.create_table, **{**GOOD, "TableName": "never-created", **change})
+    assert found == ("ValidationException", f"One or more parameter values were invalid: {message}")
+
+
+def test_a_table_class(db: Any, make_table: Callable[..., str]) -> None:
+    """API; STANDARD shows none (DDB-TABLE-177)."""
+    name = make_table(
+        "conformance-class", ("pk", "S"), BillingMode="PAY_PER_REQUEST", TableClass="STANDARD_INFREQUENT_ACCESS"
+    )
+    assert db.describe_table(TableName=name)["Table"]["TableClassSummary"] == {
+        "TableClass": "STANDARD_INFREQUENT_ACCESS"
+    }
+
+
+def test_a_name_that_is_being_created(db: Any, refused: Refused) -> None:
+    """DDB-TABLE-005."""
+    asked = {**GOOD, "TableName": "conformance-twice"}
+    db.create_table(**asked)
+    code, message = refused(db.create_table, **asked)
+    assert code == "ResourceInUseException"
+    assert message in (
+        "Attempt to change a resource which is still in use: Table is being created: conformance-twice",
+        "Table already exists: conformance-twice",  # it may be ACTIVE by now
+    )

@@ -35,3 +35,11 @@ def test_a_protected_table_stays(
     assert code == "ValidationException"
     assert "protected against deletion" in message
     assert db.describe_table(TableName=name)["Table"]["TableStatus"] == "ACTIVE"
+
+
+def test_by_arn(db: Any, make_table: Callable[..., str]) -> None:
+    """API: TableName may be an ARN."""
+    name = make_table("conformance-delete-by-arn", ("pk", "S"))
+    arn = db.describe_table(TableName=name)["Table"]["TableArn"]
+    assert db.delete_table(TableName=arn)["TableDescription"]["TableName"] == name
+    db.get_waiter("table_not_exists").wait(TableName=arn, WaiterConfig={"Delay": 1, "MaxAttempts": 30})

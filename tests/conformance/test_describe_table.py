@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 
 def test_a_table_is_described(db: Any, range_table: str) -> None:
     """API."""
@@ -53,3 +55,49 @@ def test_items_by_arn(db: Any, hash_table: str) -> None:
     assert answer["Items"] == [key]
     db.delete_item(TableName=arn, Key=key)
     assert "Item" not in db.get_item(TableName=arn, Key=key, ConsistentRead=True)
+
+
+ARN = "arn:aws:dynamodb:us-east-1:000000000000:table"
+
+
+@pytest.mark.parametrize("operation", ["describe_table", "delete_table", "update_table"])
+@pytest.mark.parametrize(
+    ("arn", "found"),
+    [
+        (
+            "arn:aws:dynamodb:mars-north-1:000000000000:table/abc",
+            (
+                "ValidationException",
+                "1 validation error detected: Invalid AWS region in "
+                "'arn:aws:dynamodb:mars-north-1:000000000000:table/abc'",
+            ),
+        ),
+        (
+            "arn:aws:dynamodb:us-east-1:999999999999:table/abc",
+            ("AccessDeniedException", "Access is denied"),
+        ),
+        (
+            f"{ARN}/abc/index/i",
+            ("ValidationException", f"1 validation error detected: Invalid resource type in '{ARN}/abc/index/i'"),
+        ),
+        (
+            f"{ARN}/no-such-table",
+            ("ResourceNotFoundException", "Requested resource not found: Table: no-such-table not found"),
+        ),
+    ],
+)
+def test_other_arns(
+    db: Any, refused: Callable[..., tuple[str, str]], operation: str, arn: str, found: tuple[str, str]
+) -> None:
+    """DDB-TABLE-013, 072; the wording for an index is ours."""
+    more = {"DeletionProtectionEnabled": True} if operation == "update_table" else {}
+    assert refused(getattr(db, operation), TableName=arn, **more) == found
+
+
+def test_short_names(db: Any, refused: Callable[..., tuple[str, str]]) -> None:
+    """DDB-TABLE-457."""
+    assert refused(db.describe_table, TableName="ab") == (
+        "ValidationException",
+        "1 validation error detected: Value 'ab' at 'tableName' failed to satisfy constraint: "
+        "Member must have length greater than or equal to 3",
+    )
