@@ -265,8 +265,8 @@ def test_local_indexes_need_a_sort_key(db: Any, refused: Refused) -> None:
     found = refused(db.create_table, **{**GOOD, "LocalSecondaryIndexes": [local_index("by-c")]})
     assert found == (
         "ValidationException",
-        "One or more parameter values were invalid: Table KeySchema does not have a range key, which is required when "
-        "specifying a LocalSecondaryIndex",
+        "One or more parameter values were invalid: Table KeySchema does not have a range key, which is required "
+        "when specifying a LocalSecondaryIndex",
     )
 
 

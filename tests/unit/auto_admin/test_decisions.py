@@ -11,6 +11,7 @@ from dynabus.auto_admin import decisions
 from dynabus.auto_admin.planner import Placement
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
+from dynabus.core.table_changes import Update
 
 REQUEST: dict[str, Any] = {
     "TableName": "music",
@@ -110,3 +111,107 @@ def test_the_life_of_a_table() -> None:
 def test_steps_of_another_table_of_that_name_change_nothing(make: Any) -> None:
     assert not make("0" * 32)(row(create()), WALL_MS).write
     assert not make("0" * 32)(None, WALL_MS).write
+
+
+def update(**changes: Any) -> Evaluate:
+    return decisions.update(Update.of({"TableName": "music", **changes}))
+
+
+ACTIVE = (create(), decisions.finish(own_id(), 0))
+IA = {"TableClass": "STANDARD_INFREQUENT_ACCESS"}
+
+
+def step(old: bytes | None, evaluate: Evaluate) -> bytes:
+    decision = evaluate(old, WALL_MS + 1)
+    assert decision.write
+    assert decision.row is not None
+    return decision.row
+
+
+def test_a_change_and_its_end() -> None:
+    updating = step(row_of(*ACTIVE), update(**IA))
+    state = decisions.read_row(updating)
+    assert (state.status, state.revision, state.unfinished) == ("UPDATING", 2, True)
+    assert error(decisions.delete("music")(updating, WALL_MS)) == (
+        IN_USE + "Table: music is in the process of being updated."
+    )
+    assert not decisions.finish(own_id(), 1)(updating, WALL_MS).write
+    done = decisions.read_row(step(updating, decisions.finish(own_id(), 2)))
+    assert (done.status, done.revision, done.unfinished, done.pending) == ("ACTIVE", 3, False, {})
+    assert done.description["TableClassSummary"]["LastUpdateDateTime"] == (WALL_MS + 1) / 1000
+    assert not decisions.finish(own_id(), 3)(step(updating, decisions.finish(own_id(), 2)), WALL_MS).write
+
+
+def row_of(*steps: Evaluate) -> bytes:
+    found: bytes | None = None
+    for each in steps:
+        found = step(found, each)
+    assert found is not None
+    return found
+
+
+def test_a_change_that_changes_nothing_writes_nothing() -> None:
+    decision = update(BillingMode="PAY_PER_REQUEST")(row_of(*ACTIVE), WALL_MS)
+    assert not decision.write
+    assert orjson.loads(decision.outcome.body)["TableDescription"]["TableStatus"] == "UPDATING"
+
+
+def test_a_table_is_deleted_while_its_warm_throughput_changes() -> None:
+    warm = step(row_of(*ACTIVE), update(WarmThroughput={"ReadUnitsPerSecond": 13_000}))
+    assert decisions.read_row(warm).unfinished
+    deleting = decisions.read_row(step(warm, decisions.delete("music")))
+    assert (deleting.status, deleting.unfinished) == ("DELETING", False)
+
+
+def test_rows_of_before_there_were_changes_can_be_read() -> None:
+    state = decisions.read_row(row_of(*ACTIVE))
+    old = orjson.dumps(
+        {
+            "id": state.id,
+            "name": state.name,
+            "status": "ACTIVE",
+            "description": {
+                key: value
+                for key, value in state.description.items()
+                if key not in ("WarmThroughput", "TableThroughputModeSummary")
+            },
+            "partitions": state.partitions,
+        }
+    )
+    read = decisions.read_row(old)
+    assert (read.revision, read.tags, read.unfinished) == (0, {}, False)
+    asked = update(BillingMode="PROVISIONED", ProvisionedThroughput={"ReadCapacityUnits": 5, "WriteCapacityUnits": 6})
+    done = decisions.read_row(step(step(old, asked), decisions.finish(own_id(), 1)))
+    warm = {"ReadUnitsPerSecond": 5, "WriteUnitsPerSecond": 6, "Status": "ACTIVE"}
+    assert done.description["WarmThroughput"] == warm
+
+
+ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/music"
+
+
+def tags_of(old: bytes) -> Any:
+    decision = decisions.list_tags(ARN)(old, WALL_MS)
+    assert not decision.write
+    return orjson.loads(decision.outcome.body)["Tags"]
+
+
+def test_tags_come_and_go_without_a_new_revision() -> None:
+    tagged = step(row_of(*ACTIVE), decisions.tag(ARN, {"a": "1", "b": "2"}))
+    assert decisions.read_row(tagged).revision == decisions.read_row(row_of(*ACTIVE)).revision
+    assert tags_of(tagged) == [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]
+    assert not decisions.tag(ARN, {"a": "1"})(tagged, WALL_MS).write
+    assert not decisions.untag(ARN, ["zzz"])(tagged, WALL_MS).write
+    assert tags_of(step(tagged, decisions.untag(ARN, ["a"]))) == [{"Key": "b", "Value": "2"}]
+    assert tags_of(step(tagged, update(**IA)))[0] == {"Key": "a", "Value": "1"}
+
+
+def test_tags_of_tables_that_come_or_go() -> None:
+    gone = f"ResourceNotFoundException: Requested resource not found: ResourceArn: {ARN} not found"
+    creating = row_of(create({**REQUEST, "Tags": {"a": "1"}}))
+    for evaluate in (decisions.tag(ARN, {"a": "1"}), decisions.untag(ARN, ["a"]), decisions.list_tags(ARN)):
+        assert error(evaluate(None, WALL_MS)) == gone
+    assert error(decisions.list_tags(ARN)(creating, WALL_MS)) == gone
+    assert error(decisions.tag(ARN, {"b": "1"})(creating, WALL_MS)) == IN_USE + "Table is being created: music"
+    deleting = step(step(creating, decisions.finish(own_id(), 0)), decisions.delete("music"))
+    assert error(decisions.untag(ARN, ["a"])(deleting, WALL_MS)) == IN_USE + "Table is being deleted: music"
+    assert tags_of(deleting) == [{"Key": "a", "Value": "1"}]

@@ -12,6 +12,8 @@ from tests.unit.auto_admin.world import NODES, TURN_MS, Crash, Kafka, Nodes, aut
 from dynabus.auto_admin.service import AutoAdmin
 
 RESEND_TURNS = 5
+UNITS = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 6}
+ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/music"
 TURNS_MOST = 600
 
 
@@ -66,7 +68,7 @@ class Life:
 
     def replies(self, counter: int) -> list[dict[str, Any]]:
         found = [reply for reply in self.kafka.replies if reply["counter"] == counter]
-        return [orjson.loads(reply["parts"][0]["body"]) for reply in found]
+        return [orjson.loads(reply["parts"][0]["body"] or b"{}") for reply in found]
 
     def active(self) -> list[AutoAdmin]:
         return [admin for admin in self.admins.values() if admin.active_term is not None]
@@ -83,6 +85,18 @@ class Life:
     def create(self) -> dict[str, Any]:
         answer = self.ask("CreateTable", **REQUEST)
         self.until("active", lambda: self.status() == "ACTIVE" and self.rows() == ["ACTIVE"])
+        return answer
+
+    def table(self) -> dict[str, Any]:
+        """The only table as metadata describes it, after compaction."""
+        (message,) = (message for key, message in self.kafka.metadata.items() if key.startswith("table/"))
+        description: dict[str, Any] = orjson.loads(message["description"])
+        assert description["TableStatus"] == message["status"]
+        return description
+
+    def update(self, **changes: Any) -> dict[str, Any]:
+        answer = self.ask("UpdateTable", TableName=REQUEST["TableName"], **changes)
+        self.until("updated", lambda: self.status() == "ACTIVE" and self.rows() == ["ACTIVE"])
         return answer
 
     def delete(self) -> dict[str, Any]:
@@ -104,11 +118,26 @@ def run(crash_after: int | None, *, names: tuple[str, ...], restarts: bool) -> L
     answers = life.replies(life.counter)
     assert all(answer["TableDescription"] == created for answer in answers)
     assert created["TableStatus"] == "CREATING"
+    _change(life)
     deleted = life.delete()["TableDescription"]
     assert (deleted["TableStatus"], deleted["TableId"]) == ("DELETING", created["TableId"])
     assert life.kafka.logs == {}
     assert life.kafka.metadata == {}
     return life
+
+
+def _change(life: Life) -> None:
+    updated = life.update(BillingMode="PROVISIONED", ProvisionedThroughput=UNITS)["TableDescription"]
+    assert (updated["TableStatus"], updated["BillingModeSummary"]["BillingMode"]) == ("UPDATING", "PROVISIONED")
+    life.until("published", lambda: life.table()["ProvisionedThroughput"]["ReadCapacityUnits"] == 5)
+    warm = life.update(WarmThroughput={"ReadUnitsPerSecond": 13_000})["TableDescription"]
+    assert (warm["TableStatus"], warm["WarmThroughput"]["Status"]) == ("ACTIVE", "UPDATING")
+    ready = {"ReadUnitsPerSecond": 13_000, "WriteUnitsPerSecond": 4_000, "Status": "ACTIVE"}
+    life.until("warm", lambda: life.table()["WarmThroughput"] == ready)
+    assert life.ask("TagResource", TableName="music", ResourceArn=ARN, Tags={"a": "b"}) == {}
+    assert life.ask("ListTagsOfResource", TableName="music", ResourceArn=ARN) == {
+        "Tags": [{"Key": "a", "Value": "b"}]
+    }
 
 
 EFFECTS = run(None, names=("admin-1",), restarts=False).kafka.effects
@@ -209,6 +238,60 @@ def test_requests_are_answered_as_dynamodb_does() -> None:
     assert life.ask("DeleteTable", TableName="music")["__type"].endswith("ResourceNotFoundException")
     life.create()
     assert life.ask("CreateTable", **REQUEST)["message"] == "Table already exists: music"
+
+
+def test_a_table_shows_that_it_is_updated() -> None:
+    """And is published as it was before, so that routers go on serving it."""
+    life = Life()
+    life.create()
+    seen: list[tuple[str, int]] = []
+    put = life.kafka.put_metadata
+
+    def watch(key: str, kind: str, message: Any | None) -> None:
+        if kind == "table_metadata" and message is not None:
+            seen.append((message["status"], len(message["partitions"])))
+        put(key, kind, message)
+
+    life.kafka.put_metadata = watch  # type: ignore[method-assign]
+    life.update(TableClass="STANDARD_INFREQUENT_ACCESS")
+    assert seen == [("UPDATING", 2), ("ACTIVE", 2)]
+    assert life.table()["TableClassSummary"]["TableClass"] == "STANDARD_INFREQUENT_ACCESS"
+
+
+def test_what_is_done_at_once_is_published_too() -> None:
+    life = Life()
+    life.create()
+    life.update(DeletionProtectionEnabled=True)
+    life.until("published", lambda: life.table()["DeletionProtectionEnabled"])
+    assert "protected" in life.ask("DeleteTable", TableName="music")["message"]
+
+
+def test_changes_that_come_together_are_all_published() -> None:
+    life = Life()
+    life.create()
+    for number, change in enumerate(
+        ({"DeletionProtectionEnabled": True}, {"WarmThroughput": {"ReadUnitsPerSecond": 13_000}})
+    ):
+        body = orjson.dumps({"TableName": "music", **change})
+        request = {"asker": "router-1", "incarnation": 7, "counter": 100 + number, "budget_ms": 15_000}
+        life.kafka.messages.append(("control_request", {**request, "operation": "UpdateTable", "body": body}))
+    life.until("both", lambda: life.table()["WarmThroughput"]["ReadUnitsPerSecond"] == 13_000)
+    assert life.table()["DeletionProtectionEnabled"]
+
+
+def test_quotas(monkeypatch: pytest.MonkeyPatch) -> None:
+    life = Life()
+    life.create()
+    monkeypatch.setattr("dynabus.core.tables.TABLES_MOST", 1)
+    full = life.ask("CreateTable", **{**REQUEST, "TableName": "more"})
+    assert full["message"] == "Subscriber limit exceeded: There is a limit of 1 tables per subscriber"
+    assert life.ask("CreateTable", **REQUEST)["message"] == "Table already exists: music"
+    monkeypatch.setattr("dynabus.core.tables.CHANGES_MOST", 0)
+    busy = "Subscriber limit exceeded: Only 0 tables can be created, updated, or deleted simultaneously"
+    assert life.ask("DeleteTable", TableName="music")["message"] == busy
+    asked = {"TableName": "music", "TableClass": "STANDARD_INFREQUENT_ACCESS"}
+    assert life.ask("UpdateTable", **asked)["message"] == busy
+    assert "TableDescription" in life.ask("UpdateTable", TableName="music", DeletionProtectionEnabled=True)
 
 
 def test_a_table_waits_for_nodes_and_then_makes_do() -> None:

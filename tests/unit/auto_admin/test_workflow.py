@@ -20,11 +20,12 @@ class Cluster:
     published: str | None = None
     held: bool = False
     led: bool = False
+    pending: bool = False
     steps: list[Step] = field(default_factory=list)
 
     def nodes_react(self) -> None:
         """Storage nodes follow the metadata that was published last."""
-        if self.published in ("CREATING", "ACTIVE") and self.topic:
+        if self.published in ("CREATING", "ACTIVE", "UPDATING") and self.topic:
             self.held = self.led = True
         elif self.published == "DELETING":
             self.held = False
@@ -40,7 +41,9 @@ class Cluster:
             self.published = progress.published = self.status
         elif step is Step.FINISH:
             assert self.led
-            self.status = "ACTIVE"
+            assert self.published == self.status, "finished before anybody could see it"
+            self.status, self.pending = "ACTIVE", False
+            progress.published = None
         elif step is Step.DESTROY:
             assert not self.held, "the topic goes while nodes read it"
             self.topic, progress.destroyed = False, True
@@ -58,7 +61,8 @@ def live(cluster: Cluster, crash_after: set[int]) -> None:
     for _ in range(100):
         if cluster.status is None:
             return
-        step = next_step(cluster.status, progress, led=cluster.led, held=cluster.held)
+        unfinished = cluster.pending or cluster.status in ("CREATING", "UPDATING")
+        step = next_step(cluster.status, progress, led=cluster.led, held=cluster.held, unfinished=unfinished)
         if step is not None:
             cluster.do(step, progress)
             done += 1
@@ -82,6 +86,14 @@ def test_deletion_finishes_whatever_dies(crash_after: set[int]) -> None:
     cluster = Cluster("DELETING", topic=True, published="ACTIVE", held=True, led=True)
     live(cluster, crash_after)
     assert (cluster.status, cluster.topic, cluster.held) == (None, False, False)
+
+
+@pytest.mark.parametrize("status", ["UPDATING", "ACTIVE"])
+@pytest.mark.parametrize("crash_after", [set(), *({n} for n in range(1, 4)), {1, 2, 3}])
+def test_a_change_finishes_whatever_dies(status: str, crash_after: set[int]) -> None:
+    cluster = Cluster(status, topic=True, published="ACTIVE", held=True, led=True, pending=True)
+    live(cluster, crash_after)
+    assert (cluster.status, cluster.published, cluster.pending) == ("ACTIVE", "ACTIVE", False)
 
 
 def test_random_crashes() -> None:

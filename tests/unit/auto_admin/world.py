@@ -168,7 +168,7 @@ class Nodes:
             _replica(table["id"], each["number"], each["preferred"] == name)
             for table in self._tables.values()
             for each in table["partitions"]
-            if table["status"] in ("CREATING", "ACTIVE")
+            if table["status"] in ("CREATING", "ACTIVE", "UPDATING")
             and name in each["members"]
             and self._begun(table["id"], each)
         ]

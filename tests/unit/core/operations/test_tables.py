@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from tests.unit.core.operations.cluster import Cluster
 
+from dynabus.core.operations import tag_resource
+from dynabus.core.replication.store import Outcome
 from dynabus.core.tables import partition_count
 
 IN_USE = "com.amazonaws.dynamodb.v20120810#ResourceInUseException"
@@ -260,3 +262,76 @@ def test_bad_local_indexes(cluster: Cluster, indexes: list[Any], text: str) -> N
 def test_local_indexes_need_a_sort_key(cluster: Cluster) -> None:
     asked = {**GOOD, "AttributeDefinitions": attributes("pk", "c"), "LocalSecondaryIndexes": [local_index()]}
     assert "Table KeySchema does not have a range key" in cluster.message("CreateTable", **asked)
+
+
+# -- UpdateTable ---------------------------------------------------------------------------------------------------
+
+
+def test_a_table_is_updated(cluster: Cluster) -> None:
+    cluster.table("tab")
+    answer = cluster.ask("UpdateTable", TableName="tab", BillingMode="PROVISIONED", ProvisionedThroughput=UNITS)
+    assert answer["TableDescription"]["TableStatus"] == "UPDATING"
+    shown = cluster.ask("DescribeTable", TableName="tab")["Table"]
+    assert (shown["TableStatus"], shown["BillingModeSummary"]["BillingMode"]) == ("ACTIVE", "PROVISIONED")
+    assert shown["ProvisionedThroughput"] == {"NumberOfDecreasesToday": 0, **UNITS}
+
+
+def test_a_table_serves_while_it_is_updated(cluster: Cluster) -> None:
+    cluster.table("tab")
+    cluster.stuck = True
+    cluster.ask("UpdateTable", TableName="tab", TableClass="STANDARD_INFREQUENT_ACCESS")
+    assert cluster.ask("DescribeTable", TableName="tab")["Table"]["TableStatus"] == "UPDATING"
+    item = {"pk": {"S": "a"}, "v": {"N": "1"}}
+    assert cluster.ask("PutItem", TableName="tab", Item=item) == {}
+    assert cluster.ask("GetItem", TableName="tab", Key={"pk": {"S": "a"}}) == {"Item": item}
+    assert cluster.ask("Scan", TableName="tab")["Count"] == 1
+    assert "in the process of being updated" in cluster.message("DeleteTable", TableName="tab")
+
+
+def test_two_names_for_the_billing_mode(cluster: Cluster) -> None:
+    """ExtendDB's tests against DynamoDB (test_table_throughput_mode)."""
+    request = {name: value for name, value in GOOD.items() if name != "BillingMode"}
+    created = cluster.ask("CreateTable", **request, TableThroughputMode="PAY_PER_REQUEST")["TableDescription"]
+    assert created["TableThroughputModeSummary"] == {"TableThroughputMode": "PAY_PER_REQUEST"}
+    both = {"BillingMode": "PROVISIONED", "TableThroughputMode": "PAY_PER_REQUEST", "ProvisionedThroughput": UNITS}
+    answer = cluster.ask("UpdateTable", TableName="tab", **both)["TableDescription"]
+    assert answer["TableThroughputModeSummary"]["TableThroughputMode"] == "PROVISIONED"
+    text = cluster.message("UpdateTable", TableName="tab", BillingMode="A", TableThroughputMode="B")
+    constraint = "failed to satisfy constraint: Member must satisfy enum value set: [PROVISIONED, PAY_PER_REQUEST]"
+    assert text == (
+        f"2 validation errors detected: Value 'A' at 'billingMode' {constraint}; "
+        f"Value 'B' at 'tableThroughputMode' {constraint}"
+    )
+
+
+def test_empty_structures_are_absent(cluster: Cluster) -> None:
+    """DDB-TABLE-456; alone, DynamoDB answers HTTP 500, and here they are nothing to do (ours)."""
+    cluster.table("tab")
+    for name in ("WarmThroughput", "OnDemandThroughput"):
+        assert cluster.message("UpdateTable", TableName="tab", **{name: {}}).startswith("At least one of ")
+        asked = {name: {}, "DeletionProtectionEnabled": False}
+        assert "TableDescription" in cluster.ask("UpdateTable", TableName="tab", **asked)
+
+
+# -- tags ----------------------------------------------------------------------------------------------------------
+
+
+def test_tags(cluster: Cluster) -> None:
+    arn = cluster.ask("CreateTable", **GOOD, Tags=[{"Key": "a", "Value": "1"}])["TableDescription"]["TableArn"]
+    assert cluster.ask("TagResource", ResourceArn=arn, Tags=[{"Key": "b", "Value": ""}]) == {}
+    assert cluster.ask("UntagResource", ResourceArn=arn, TagKeys=["a"]) == {}
+    assert cluster.ask("ListTagsOfResource", ResourceArn=arn) == {"Tags": [{"Key": "b", "Value": ""}]}
+    cluster.ask("DeleteTable", TableName="tab")
+    gone = f"Requested resource not found: ResourceArn: {arn} not found"
+    assert cluster.message("ListTagsOfResource", ResourceArn=arn) == gone
+    cluster.ask("CreateTable", **GOOD)
+    assert cluster.ask("ListTagsOfResource", ResourceArn=arn) == {"Tags": []}
+
+
+def test_a_tag_answer_has_no_body(cluster: Cluster) -> None:
+    arn = cluster.ask("CreateTable", **GOOD)["TableDescription"]["TableArn"]
+    steps = tag_resource.route({"ResourceArn": arn, "Tags": [{"Key": "a", "Value": "b"}]}, cluster.context)
+    next(steps)
+    with pytest.raises(StopIteration) as done:
+        steps.send([Outcome().part(0)])
+    assert done.value.value == b""
