@@ -5,6 +5,7 @@ A shop keeps 3 customers' 20 orders each: key (customer, order), a local seconda
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 ARCHIVE = "archive"
@@ -43,4 +44,18 @@ def what_an_sdk_prints(table: str) -> dict[str, Any]:
         "archive": {"fetched": ARCHIVED_ITEMS, "rounds": 2},
         "invalid": MISSING_SORT_KEY,
         "dropped": f"Requested resource not found: Table: {table} not found",
+    }
+
+
+def what_the_cli_prints(table: str) -> dict[str, Any]:
+    """The same, but for what the AWS CLI keeps to itself: pages, the refused item, numbers beyond a double."""
+    told = what_an_sdk_prints(table)
+    del told["exact"], told["segments"], told["open"]["pages"], told["read"]["coupon"]
+    return told | {
+        "read": {**told["read"], "receipt": base64.b64encode(b"receipt 5").decode()},
+        "refused": "ConditionalCheckFailedException: The conditional request failed",
+        "scan": [25, 35],
+        "archive": {"fetched": 42, "left": 3},
+        "invalid": f"ValidationException: {MISSING_SORT_KEY}",
+        "dropped": f"ResourceNotFoundException: {told['dropped']}",
     }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.clients.runtimes import PROGRAMS, boto3_python, go_binary, java_class_path, javascript
-from tests.clients.story import what_an_sdk_prints
+from tests.clients.runtimes import PROGRAMS, boto3_python, go_binary, java_class_path, javascript, python_environment
+from tests.clients.story import what_an_sdk_prints, what_the_cli_prints
 
 
 def boto3_client() -> Sequence[str]:
@@ -31,9 +33,18 @@ def java_v2() -> Sequence[str]:
     return ["java", "-XX:TieredStopAtLevel=1", "-cp", java_class_path(), "Orders"]
 
 
+def aws_cli() -> Sequence[str]:
+    folder = Path(python_environment("aws_cli")).parent
+    return ["env", f"PATH={folder}:{os.environ['PATH']}", "bash", str(PROGRAMS / "aws_cli" / "orders.sh")]
+
+
 @pytest.mark.parametrize("command", [boto3_client, boto3_resource, javascript_v3, go_v2, java_v2])
 def test_an_sdk_sees_what_dynamodb_would_show_it(
     command: Callable[[], Sequence[str]], printed: Callable[..., Any]
 ) -> None:
     table = f"orders-{command.__name__}"
     assert printed(command, table) == what_an_sdk_prints(table)
+
+
+def test_the_aws_cli_sees_what_dynamodb_would_show_it(printed: Callable[..., Any]) -> None:
+    assert printed(aws_cli, "orders-cli") == what_the_cli_prints("orders-cli")

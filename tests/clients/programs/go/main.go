@@ -318,7 +318,7 @@ func (s shop) fetchArchive(archive string, count int) object {
 	for number := range keys {
 		keys[number] = map[string]types.AttributeValue{"id": &types.AttributeValueMemberN{Value: strconv.Itoa(number)}}
 	}
-	asked := map[string]types.KeysAndAttributes{archive: {Keys: keys}}
+	asked := map[string]types.KeysAndAttributes{archive: {Keys: keys, ConsistentRead: aws.Bool(true)}}
 	fetched, rounds := map[string]bool{}, 0
 	for len(asked) > 0 {
 		answer := must(s.db.BatchGetItem(s, &dynamodb.BatchGetItemInput{RequestItems: asked}))

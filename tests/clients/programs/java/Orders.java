@@ -256,7 +256,8 @@ public final class Orders {
     private Object fetchArchive(String archive, int count) {
         List<Map<String, AttributeValue>> keys =
                 IntStream.range(0, count).mapToObj(id -> Map.of("id", number(id))).toList();
-        Map<String, KeysAndAttributes> asked = Map.of(archive, KeysAndAttributes.builder().keys(keys).build());
+        Map<String, KeysAndAttributes> asked =
+                Map.of(archive, KeysAndAttributes.builder().keys(keys).consistentRead(true).build());
         Set<String> fetched = new HashSet<>();
         int rounds = 0;
         for (; !asked.isEmpty(); rounds++) {

@@ -210,7 +210,8 @@ async function scanSegments() {
 }
 
 async function fetchArchive() {
-  let asked = { [archive]: { Keys: Array.from({ length: Number(archived) }, (_, id) => ({ id })) } };
+  const Keys = Array.from({ length: Number(archived) }, (_, id) => ({ id }));
+  let asked = { [archive]: { Keys, ConsistentRead: true } };
   const fetched = new Set();
   let rounds = 0;
   while (Object.keys(asked).length) {

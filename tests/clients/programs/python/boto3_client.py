@@ -192,7 +192,8 @@ def scan_segments(table: str) -> int:
 
 
 def fetch_archive(archive: str, count: int) -> dict[str, int]:
-    asked: dict[str, Any] = {archive: {"Keys": [{"id": {"N": str(number)}} for number in range(count)]}}
+    keys = [{"id": {"N": str(number)}} for number in range(count)]
+    asked: dict[str, Any] = {archive: {"Keys": keys, "ConsistentRead": True}}
     fetched, rounds = set(), 0
     while asked:
         answer = db.batch_get_item(RequestItems=asked)

@@ -165,7 +165,8 @@ def scan_segments(table: Any) -> int:
 
 
 def fetch_archive(archive: str, count: int) -> dict[str, int]:
-    asked: dict[str, Any] = {archive: {"Keys": [{"id": number} for number in range(count)]}}
+    keys = [{"id": number} for number in range(count)]
+    asked: dict[str, Any] = {archive: {"Keys": keys, "ConsistentRead": True}}
     fetched, rounds = set(), 0
     while asked:
         answer = db.batch_get_item(RequestItems=asked)
