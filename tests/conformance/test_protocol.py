@@ -5,10 +5,13 @@ Whatever is sent, the answer is DynamoDB's, nothing is changed by what was refus
 
 from __future__ import annotations
 
+import gzip
+import json
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -176,7 +179,11 @@ def test_targets(port: int, hash_table: str, target: str | None) -> None:
 
 def test_header_names_have_no_case(port: int, hash_table: str) -> None:
     """RFC 9110."""
-    headers = {"AUTHORIZATION": SIGNED["Authorization"], "x-AMZ-target": "DynamoDB_20120810.GetItem"}
+    headers = {
+        "AUTHORIZATION": SIGNED["Authorization"],
+        "x-aMz-DATE": SIGNED["X-Amz-Date"],
+        "x-AMZ-target": "DynamoDB_20120810.GetItem",
+    }
     assert ask(port, post(None, {"TableName": hash_table, "Key": KEY}, headers)).status == 200
 
 
@@ -187,10 +194,47 @@ def test_a_missing_signature(port: int, hash_table: str, operation: str) -> None
     assert answer.error() == ("MissingAuthenticationTokenException", "Request is missing Authentication Token")
 
 
+@pytest.mark.parametrize(
+    ("authorization", "name", "message"),
+    [
+        ("Basic x", "MissingAuthenticationTokenException", "Request is missing Authentication Token"),
+        (
+            "AWS4-HMAC-SHA256 Credential=x, SignedHeaders=y",
+            "IncompleteSignatureException",
+            "Authorization header requires 'Signature' parameter. Authorization header requires existence of either "
+            "a 'X-Amz-Date' or a 'Date' header. Authorization=AWS4-HMAC-SHA256 Credential=x, SignedHeaders=y",
+        ),
+        (
+            "AWS4-HMAC-SHA256 Credential",
+            "IncompleteSignatureException",
+            "'Credential' not a valid key=value pair (missing equal-sign) in Authorization header: "
+            "'AWS4-HMAC-SHA256 Credential'.",
+        ),
+    ],
+)
+def test_half_a_signature(port: int, authorization: str, name: str, message: str) -> None:
+    """observed (dynalite): also where no access keys are; whose signature it is does not matter then."""
+    assert ask(port, post("ListTables", {}, {"Authorization": authorization})).error() == (name, message)
+
+
+PRESIGNED = (
+    "/?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=x%2F20260101%2Fus-east-1%2Fdynamodb%2Faws4_request"
+    "&X-Amz-Date=20260101T000000Z&X-Amz-SignedHeaders=host&X-Amz-Signature=0"
+)
+
+
 def test_a_signature_in_the_address_will_do(port: int) -> None:
-    """Signature version 4 allows both."""
-    answer = ask(port, post("ListTables", {}, {}, path="/?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=abc"))
-    assert answer.status == 200
+    """Signature version 4 allows both, but not both at once."""
+    assert ask(port, post("ListTables", {}, {}, path=PRESIGNED)).status == 200
+    assert ask(port, post("ListTables", {}, path=PRESIGNED)).error() == (
+        "InvalidSignatureException",
+        "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.",
+    )
+    half = PRESIGNED.replace("&X-Amz-SignedHeaders=host", "")
+    assert ask(port, post("ListTables", {}, {}, path=half)).error() == (
+        "IncompleteSignatureException",
+        "AWS query-string parameters must include 'X-Amz-SignedHeaders'. Re-examine the query-string parameters.",
+    )
 
 
 def test_every_answer_has_an_id_of_its_own(connection: Connection, hash_table: str) -> None:
@@ -229,6 +273,19 @@ def test_other_methods(port: int, method: str) -> None:
     assert (answer.status, answer.body) == (404, b"<UnknownOperationException/>\n")
 
 
+def test_a_browser_may_ask(port: int) -> None:
+    """observed (dynalite): CORS, with id and checksum for scripts to read."""
+    lines = ["OPTIONS / HTTP/1.1", "Host: x", "Origin: http://page", "Access-Control-Request-Method: POST"]
+    preflight = ask(port, "\r\n".join([*lines, "Access-Control-Request-Headers: x-amz-target", "", ""]).encode())
+    assert (preflight.status, preflight.body) == (200, b"")
+    assert preflight.headers["access-control-allow-headers"] == "x-amz-target"
+    assert preflight.headers["access-control-allow-methods"] == "POST"
+    answer = ask(port, post("ListTables", {}, {**SIGNED, "Origin": "http://page"}))
+    assert answer.status == 200
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["access-control-expose-headers"] == "x-amzn-requestid, x-amz-crc32"
+
+
 # -- sizes ------------------------------------------------------------------------------------------------------
 
 
@@ -257,6 +314,33 @@ def test_a_larger_body_is_refused(connection: Connection, hash_table: str, chunk
     name, message = connection.receive().error(status=413)
     assert (name, message) == ("RequestEntityTooLargeException", "Request size exceeded 16777216 bytes")
     assert answered(connection, get(hash_table)).status == 200
+
+
+# -- compressed -------------------------------------------------------------------------------------------------
+
+
+def test_compressed_both_ways(db: Any, port: int, hash_table: str) -> None:
+    """observed (ScyllaDB's tests): requests in gzip, answers from 4 KB on; the checksum is of what is sent."""
+    item = {"pk": {"S": "compressed"}, "v": {"S": "x" * 100_000}}
+    headers = {**SIGNED, "Content-Encoding": "gzip", "Accept-Encoding": "gzip, deflate"}
+    put = gzip.compress(json.dumps({"TableName": hash_table, "Item": item}).encode())
+    assert ask(port, post("PutItem", put, headers)).json == {}
+    key = gzip.compress(json.dumps({"TableName": hash_table, "Key": {"pk": item["pk"]}}).encode())
+    answer = ask(port, post("GetItem", key, headers))
+    assert answer.headers["content-encoding"] == "gzip"
+    assert int(answer.headers["x-amz-crc32"]) == crc32(answer.body)
+    assert json.loads(gzip.decompress(answer.body)) == {"Item": item}
+    plain = ask(port, post("GetItem", {"TableName": hash_table, "Key": {"pk": item["pk"]}}))
+    assert "content-encoding" not in plain.headers
+    assert plain.json == {"Item": item}
+
+
+def test_what_cannot_be_opened_changes_nothing(port: int, hash_table: str) -> None:
+    """observed (ScyllaDB's tests): HTTP 500."""
+    put = gzip.compress(json.dumps({"TableName": hash_table, "Item": KEY}).encode())
+    for body in (put[:-1], put[:20], b"", b"{}"):
+        answer = ask(port, post("PutItem", body, {**SIGNED, "Content-Encoding": "gzip"}))
+        assert answer.error(status=500)[0] == "InternalServerError"
 
 
 # -- in pieces --------------------------------------------------------------------------------------------------

@@ -74,7 +74,10 @@ def _access_key(path: Path, key_id: str, value: Any) -> AccessKey:
         raise AccessKeysError(f"{where}: an access key id has letters, digits, - and _ only, 128 at most")
     members = value if isinstance(value, dict) else {"secret": value}
     if unknown := sorted(members.keys() - MEMBERS):
-        raise AccessKeysError(f"{where}: unknown member {unknown[0]}; there are secret, session_token and expires")
+        raise AccessKeysError(
+            f"{where}: unknown member {unknown[0]}; there are secret, session_token and expires "
+            "(a key of one line stands before the first [table])"
+        )
     secret, token, expires = (members.get(name) for name in ("secret", "session_token", "expires"))
     if not isinstance(secret, str) or not secret:
         raise AccessKeysError(f"{where}: its secret must be a text in quotes that is not empty")
