@@ -21,8 +21,8 @@ WORKERS, WORKERS_MOST = 16, 256
 cluster that also serves others should not have all of it taken."""
 
 FILE_MIB, FILE_MIB_MOST = 64, 1024
-"""JSON in a data file: so much is read again after a kill, and 50,000 files (what AWS imports at most) hold 3 TB.
-Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/S3DataImport.Validation.html"""
+"""JSON in a data file: so much is read again after a kill, and 50,000 files (what AWS takes at once) hold 3 TB.
+Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/BulkPutItems.BestPractices.html"""
 
 
 def add_commands(commands: Commands) -> None:

@@ -190,8 +190,8 @@ def _http(session: Session, url: str, connections: int) -> URLLib3Session:
 
 
 def _reason(error: Exception) -> str:
-    """What happened, in a few words: botocore's message without the address, which is said elsewhere."""
-    text = str(error)
+    """What happened, in a few words: the error that botocore wraps, and not the address, which is said elsewhere."""
+    text = str(getattr(error, "kwargs", {}).get("error") or error)
     if "Connection refused" in text:
         return "connection refused"
     if "Name or service not known" in text or "nodename nor servname" in text:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import secrets
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -119,8 +120,10 @@ def resume(folder: Path, table: dict[str, Any], segments: int | None) -> Export:
     journal = Journal.resume(folder / STATE)
     begun = journal.work
     if (begun["table"], begun["table_id"]) != (table["TableName"], table.get("TableId")):
+        journal.close()
         raise Problem(f"{folder} was begun with another table: {begun['table']} ({begun['table_id']})")
     if segments not in (None, begun["segments"]):
+        journal.close()
         raise Problem(f"this export was begun with --segments {begun['segments']}, and goes on with as many")
     found = dict.fromkeys(range(begun["segments"]), Segment())
     for line in journal.done:
@@ -162,10 +165,6 @@ def export(options: argparse.Namespace, say: Callable[[str], None]) -> None:
     else:
         work = begin(options.to, table, client.url, options.segments or SEGMENTS, options.file_size)
     progress = Progress(f"export {options.table}", table.get("ItemCount") or None, work.items)
-    try:
+    with closing(work.journal), closing(progress):
         work.run(client, not options.eventually_consistent, progress)
-    except OSError as error:
-        raise Problem(f"{error.filename or work.folder}: {error.strerror}; then go on with --resume") from error
-    finally:
-        progress.close()
     print(f"exported {progress.figures()}, {work.items:,} items in all, to {work.folder}")

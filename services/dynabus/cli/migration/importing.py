@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -47,13 +48,11 @@ def import_files(options: argparse.Namespace, say: Say) -> None:
     bad = BadLines(options.skip_bad, progress.note)
     writer = Writer(client, name, bad.report, progress.add)
     items_most = options.workers * BATCHES_PER_WORKER * BATCH_ITEMS
-    try:
+    with closing(journal), closing(progress):
         with pool(options.workers, client.stop) as executor:
             read = windows(found.files, key_schema(target), items_most, done, bad.report)
             writer.pump(read, executor, lambda window: journal.append(window.position))
-    finally:
-        progress.close()
-    journal.remove()
+        journal.remove()
     print(f"imported {progress.figures()} into {name}{bad.summary()}")
 
 
@@ -86,11 +85,9 @@ def copy_table(options: argparse.Namespace, say: Say) -> None:
     progress = Progress(f"import {name}", table.get("ItemCount") or None)
     bad = BadLines(options.skip_bad, progress.note)
     writer = Writer(client, name, bad.report, progress.add)
-    try:
+    with closing(journal), closing(progress):
         _copy(source, table, not options.eventually_consistent, writer, options.workers, journal)
-    finally:
-        progress.close()
-    journal.remove()
+        journal.remove()
     print(f"copied {progress.figures()} into {name}{bad.summary()}")
 
 

@@ -119,7 +119,7 @@ def _without_envelope(parsed: Any, schema: KeySchema) -> Any:
 def _lines(path: Path) -> Iterator[bytes]:
     """Each line; of one that is too long its beginning only."""
     try:
-        with _opened(path) as file:
+        with path.open("rb") as raw, _decompressed(raw) as file:
             while line := file.readline(LINE_BYTES_MOST + 1):
                 yield line
                 while len(line) > LINE_BYTES_MOST and not line.endswith(b"\n") and line:
@@ -130,9 +130,6 @@ def _lines(path: Path) -> Iterator[bytes]:
         raise Problem(f"{path}: {error.strerror or error}") from error
 
 
-def _opened(path: Path) -> BinaryIO:
+def _decompressed(file: BufferedReader) -> BinaryIO:
     """Gzip is recognised by its first bytes, whatever the file is called."""
-    file: BufferedReader = path.open("rb")
-    if file.peek(2)[:2] == _GZIP_MAGIC:
-        return cast(BinaryIO, gzip.GzipFile(fileobj=file))
-    return cast(BinaryIO, file)
+    return cast(BinaryIO, gzip.GzipFile(fileobj=file) if file.peek(2)[:2] == _GZIP_MAGIC else file)
