@@ -260,7 +260,8 @@ def _next(state: TableState) -> TableState:
 
 def _decide(state: TableState, answer: dict[str, Any] | None = None) -> Decision:
     told = {**state.description, "TableStatus": state.status} if answer is None else answer
-    return Decision(True, _write(state), Outcome(body=_described(told)))
+    # Counted: routers wait until they see a change, and only then.
+    return Decision(True, _write(state), Outcome(body=_described(told), count=1))
 
 
 def _described(description: dict[str, Any]) -> bytes:

@@ -12,7 +12,7 @@ import orjson
 from dynabus.adapters.clock import monotonic_ms, new_incarnation
 from dynabus.adapters.logs import logger
 from dynabus.adapters.memory_limit import LIMIT_FILES, memory_limit_bytes
-from dynabus.core.cluster_view import ClusterView, Table
+from dynabus.core.cluster_view import ClusterView
 from dynabus.core.messages import ReplyPart
 from dynabus.core.operations.calls import Call, Context, Control
 from dynabus.core.operations.registry import routes
@@ -134,11 +134,13 @@ class Router:
         try:
             calls = next(steps)
             while True:
-                calls = steps.send(await self._ask(calls, deadline_ms, counter))
+                replies = await self._ask(calls, deadline_ms, counter)
+                calls = steps.send(replies)
                 counter = 0
         except StopIteration as done:
             answer: bytes = done.value
-        if operation in ("CreateTable", "DeleteTable", "UpdateTable"):
+        changed = operation == "UpdateTable" and any(reply is not None and reply["count"] for reply in replies)
+        if changed or operation in ("CreateTable", "DeleteTable"):
             await self._see_table(operation, answer, newest)
         return answer
 
@@ -180,7 +182,7 @@ class Router:
                 return
             if operation == "DeleteTable" and (table is None or not known or table.status == "DELETING"):
                 return
-            if operation == "UpdateTable" and (table is None or not known or _shows(table, description, newest)):
+            if operation == "UpdateTable" and (table is None or not known or table.version > newest):
                 return
             await asyncio.sleep(0.005)
 
@@ -241,11 +243,6 @@ class Router:
             self.asker.tick(monotonic_ms())
             if self._bus is not None:
                 self._bus.producer.serve()
-
-
-def _shows(table: Table, answered: dict[str, Any], newest: int) -> bool:
-    """It was published since, or nothing has changed. The answer's status is its own (DDB-TABLE-177)."""
-    return table.version > newest or {**table.description, "TableStatus": ""} == {**answered, "TableStatus": ""}
 
 
 def grouped(calls: list[Call]) -> list[list[int]]:

@@ -152,8 +152,9 @@ def row_of(*steps: Evaluate) -> bytes:
 
 def test_a_change_that_changes_nothing_writes_nothing() -> None:
     decision = update(BillingMode="PAY_PER_REQUEST")(row_of(*ACTIVE), WALL_MS)
-    assert not decision.write
+    assert (decision.write, decision.outcome.count) == (False, 0)
     assert orjson.loads(decision.outcome.body)["TableDescription"]["TableStatus"] == "UPDATING"
+    assert update(**IA)(row_of(*ACTIVE), WALL_MS).outcome.count == 1
 
 
 def test_a_table_is_deleted_while_its_warm_throughput_changes() -> None:
