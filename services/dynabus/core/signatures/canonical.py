@@ -44,7 +44,9 @@ def canonical_headers(headers: Pairs, names: Sequence[bytes]) -> list[bytes]:
     values: dict[bytes, bytes] = {}
     for name, value in headers:
         if name in names:
-            words = b" ".join(value.split())
+            words = value.strip()
+            if b"  " in words or b"\t" in words:
+                words = b" ".join(words.split())
             values[name] = values[name] + b"," + words if name in values else words
     return [b"%s:%s" % (name, values.get(name, b"")) for name in names]
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from re import compile as pattern
 from urllib.parse import parse_qsl
 
 from dynabus.core.errors import CORAL, ApiError
@@ -20,8 +19,6 @@ PARAMETERS = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-S
 PARTS = ("Credential", "Signature", "SignedHeaders")
 PARAMETERS_MOST = 100
 """Of a query string that is looked at: a presigned request has eight."""
-
-_BETWEEN_PARTS = pattern(r"[,\s]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +89,8 @@ def _from_query(parameters: Mapping[str, str]) -> Claim:
 
 
 def _from_header(authorization: str, headers: Mapping[bytes, bytes]) -> Claim:
-    algorithm, *fields = _BETWEEN_PARTS.split(authorization)
-    parts = _parts([field for field in fields if field], authorization)
+    algorithm, *fields = authorization.replace(",", " ").split()
+    parts = _parts(fields, authorization)
     date = headers.get(b"x-amz-date") or headers.get(b"date") or b""
     wants = [f"'{name}' parameter" for name in PARTS if not parts.get(name)]
     if not date:
