@@ -56,6 +56,9 @@ from tests.model.values import ORDERED, Item, Value, rank
 
 CAPACITIES = ["NONE", "TOTAL", "INDEXES"]
 OPERATORS = ["=", "<>", "<", "<=", ">", ">="]
+CLAUSES = [Set, Remove, Add, DeleteMembers]
+"""In the order of the text: of several faults the first is told."""
+
 LIMITS = [None, 1, 2, 3, 7]
 
 
@@ -72,7 +75,8 @@ def delete(dice: Dice, schema: Schema) -> Delete:
 def change(dice: Dice, schema: Schema) -> Change:
     returns = choice(dice, ["NONE", "ALL_OLD", "UPDATED_OLD", "ALL_NEW", "UPDATED_NEW"])
     found = paths(dice, schema, 5, keys=False) if not chance(dice, 3) else []
-    update = tuple(_action(dice, schema, each) for each in found)
+    actions = [_action(dice, schema, each) for each in found]
+    update = tuple(sorted(actions, key=lambda action: CLAUSES.index(type(action))))
     return Change(schema.name, key(dice, schema), update, *_write(dice, schema, returns))
 
 
