@@ -8,6 +8,7 @@ import argparse
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from tests.fuzz.judge import fault, is_refused
@@ -105,12 +106,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--endpoint", help="of a running cluster; without it everything runs in this process")
     parser.add_argument("--data", help="folder of that cluster, to look at its processes' memory")
     options = parser.parse_args(arguments)
-    if options.only is not None:
-        return _alone(_target(options), options.seed, options.only)
+    with closing(_target(options)) as target:
+        if options.only is not None:
+            return _alone(target, options.seed, options.only)
+        return _many(target, options)
+
+
+def _many(target: Target, options: argparse.Namespace) -> int:
     where = f" --endpoint {options.endpoint} --data {options.data}" if options.endpoint else ""
     look_every = LOOK_EVERY["http" if options.endpoint else "in-process"]
     started = time.monotonic()
-    findings = Fuzzer(_target(options), options.seed, look_every, where).run(options.first, options.requests)
+    findings = Fuzzer(target, options.seed, look_every, where).run(options.first, options.requests)
     _summary(findings, options.requests, time.monotonic() - started)
     return 1 if findings.faults else 0
 

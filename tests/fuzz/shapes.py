@@ -50,7 +50,10 @@ def operations() -> list[str]:
 def request(dice: Dice) -> tuple[str, Any]:
     operation = choice(dice, operations())
     shape = model().operation_model(operation).input_shape
-    return operation, {} if shape is None else value(dice, shape)
+    body = {} if shape is None else value(dice, shape)
+    if operation == "DeleteTable" and chance(dice, 80):
+        body["TableName"] = "nobody"  # what comes after it in a block needs its tables
+    return operation, body
 
 
 def value(dice: Dice, shape: Shape, level: int = 0) -> Any:

@@ -53,6 +53,8 @@ class Target(Protocol):
     def resident_bytes(self) -> dict[str, int]:
         """Memory by process."""
 
+    def close(self) -> None: ...
+
 
 def _items() -> Iterable[dict[str, Any]]:
     """Bodies of PutItem, the same in every block."""
@@ -138,6 +140,10 @@ class InProcess:
     def resident_bytes(self) -> dict[str, int]:
         return {"this process": resident("self")}
 
+    def close(self) -> None:
+        self._loop.run_until_complete(self._loop.shutdown_default_executor())
+        self._loop.close()
+
 
 # -- a running cluster ---------------------------------------------------------------------------------------------
 
@@ -199,6 +205,10 @@ class OverHttp:
     def resident_bytes(self) -> dict[str, int]:
         """Raises FileNotFoundError if a process has died."""
         return {name: resident(str(pid)) for name, pid in self._pids.items()}
+
+    def close(self) -> None:
+        self._connection.close()
+        self._endpoint.close()
 
     def _tables(self) -> list[str]:
         return list(self._endpoint.ask("ListTables", {})["TableNames"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from tests.fuzz.__main__ import Fuzzer
 from tests.fuzz.requests import request
 from tests.fuzz.targets import InProcess
@@ -11,7 +13,8 @@ REQUESTS = 300
 
 
 def test_whatever_comes_the_answer_is_an_answer() -> None:
-    assert Fuzzer(InProcess(), 1, 1, "").run(0, REQUESTS).faults == 0
+    with closing(InProcess()) as target:
+        assert Fuzzer(target, 1, 1, "").run(0, REQUESTS).faults == 0
 
 
 def test_a_number_is_a_request() -> None:

@@ -74,10 +74,14 @@ class Machine(RuleBasedStateMachine):
         self._ask(data, lambda dice: generation.batch_get(dice, self.chosen))
 
     def teardown(self) -> None:
-        if hasattr(self, "pair") and not self.pair.differed:
-            self.pair.check_contents()
-        if hasattr(self, "pair"):
+        if not hasattr(self, "pair"):
+            return
+        try:
+            if not self.pair.differed:
+                self.pair.check_contents()
+        finally:
             self.asked.append(self.pair.asked)
+            self.pair.target.close()
 
     def _on_a_table(self, data: st.DataObject, make: Callable[[Dice, Schema], Request]) -> None:
         self._ask(data, lambda dice: make(dice, choice(dice, self.chosen)))

@@ -26,6 +26,8 @@ class Target(Protocol):
     def ask(self, operation: str, body: Answer) -> Answer:
         """The answer's members, of refusals too; raises AssertionError for anything else."""
 
+    def close(self) -> None: ...
+
 
 class InProcess:
     """Stores without a broker; a new one for every history."""
@@ -44,6 +46,9 @@ class InProcess:
         answer = self._cluster.answer(operation, body)
         assert isinstance(answer, dict)
         return answer
+
+    def close(self) -> None:
+        """Stores in memory need nothing."""
 
 
 class Endpoint:
@@ -78,6 +83,9 @@ class Endpoint:
         answer = json.loads(content)
         assert isinstance(answer, dict)
         return answer
+
+    def close(self) -> None:
+        self._connection.close()
 
     def _await(self, schema: Schema) -> None:
         deadline = time.monotonic() + SERVING_TIMEOUT_S
