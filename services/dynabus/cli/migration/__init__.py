@@ -9,8 +9,8 @@ loose files of such lines, or copies from a running endpoint.
 - A piece is written down only when it is safe: the data file flushed and renamed, every item acknowledged. A piece
   that was done but not written down is done again: the file is overwritten, the items are put again.
 - Items stay JSON from end to end: what a scan answered is what stands in the file and what is put. Nothing is
-  decoded to Python's numbers or bytes, so nothing is lost on the way, and it is an order of magnitude faster than
-  a client that does.
+  decoded to Python's numbers or bytes, so nothing is lost on the way, and a scan takes a third of the CPU time that
+  it takes through boto3 (measured with 100,000 small items).
 - Memory is bounded: a page or data file per segment, two windows per import, never a table.
 
 A scan is no snapshot: an item written during an export may be in it or not.

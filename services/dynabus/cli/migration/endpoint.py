@@ -1,7 +1,7 @@
 """One DynamoDB-compatible endpoint, AWS's or another: signed requests and their answers as JSON.
 
 botocore finds credentials, region and address, signs and speaks HTTP. Its client is not used: it turns every
-attribute value into Python's types and back, which costs ten times what the rest of an export does.
+attribute value into Python's types and back, which costs twice what the rest of an export does.
 """
 
 from __future__ import annotations
