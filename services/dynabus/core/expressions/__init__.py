@@ -9,7 +9,7 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Express
 """
 
 from dynabus.core.expressions.conditions import Condition, parse_condition
-from dynabus.core.expressions.keys import KeyCondition, parse_key_condition
+from dynabus.core.expressions.keys import KeyCondition, OnAttribute, key_conditions, on_key, parse_key_condition
 from dynabus.core.expressions.placeholders import Placeholders
 from dynabus.core.expressions.projections import Projection, parse_projection
 from dynabus.core.expressions.updates import Update, Updated, parse_update
@@ -17,10 +17,13 @@ from dynabus.core.expressions.updates import Update, Updated, parse_update
 __all__ = [
     "Condition",
     "KeyCondition",
+    "OnAttribute",
     "Placeholders",
     "Projection",
     "Update",
     "Updated",
+    "key_conditions",
+    "on_key",
     "parse_condition",
     "parse_key_condition",
     "parse_projection",

@@ -29,12 +29,14 @@ Matches = Callable[[Item | None], bool]
 class Condition:
     """A bound condition."""
 
-    __slots__ = ("_names", "matches")
+    __slots__ = ("_names", "matches", "nested")
 
-    def __init__(self, matches: Matches, names: set[str]) -> None:
+    def __init__(self, matches: Matches, names: set[str], nested: set[str]) -> None:
         self.matches = matches
         """Whether an item (None: there is none) satisfies it."""
         self._names = names
+        self.nested = nested
+        """Those of `paths` whose elements or members it looks at."""
 
     def paths(self) -> set[str]:
         """Top-level attribute names that occur in it."""
@@ -44,7 +46,7 @@ class Condition:
 def parse_condition(text: str, placeholders: Placeholders, kind: str = "ConditionExpression") -> Condition:
     """Parse, check and bind; raises ApiError with DynamoDB's message."""
     binder = Binder(placeholders, kind)
-    return Condition(_test(parse(text, kind), binder), binder.names)
+    return Condition(_test(parse(text, kind), binder), binder.names, binder.nested)
 
 
 def _test(test: Test, binder: Binder) -> Matches:

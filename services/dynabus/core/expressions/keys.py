@@ -1,12 +1,15 @@
 """Key conditions: one `=` on the partition key, and perhaps one condition on the sort key.
 
-The messages are DynamoDB's as dynalite's tests recorded them; that some have no prefix is DynamoDB's too. That of too
-many conditions is newer, from the tests of paritysuite/dynamodb-conformance.
+Two steps, because DynamoDB looks for the table in between: what needs no key schema (`key_conditions`), and whether
+these are conditions on this key (`on_key`). The messages are DynamoDB's as dynalite's tests recorded them; that some
+have no prefix is DynamoDB's too. Those of too many conditions and of two on one key are newer, from the tests of
+paritysuite/dynamodb-conformance (error-messages/queryKeyConditionOperands, validation-ordering/queryKeyCondition).
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.KeyConditionExpressions.html
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from dynabus.core.errors import ApiError, validation_error
@@ -30,7 +33,7 @@ class KeyCondition(NamedTuple):
     operands: list[AttributeValue]
 
 
-class _One(NamedTuple):
+class OnAttribute(NamedTuple):
     """A condition on one attribute."""
 
     name: str
@@ -42,27 +45,47 @@ def parse_key_condition(
     text: str, placeholders: Placeholders, hash_name: str, range_name: str | None
 ) -> KeyCondition:
     """Parse, check and bind for this key schema; raises ApiError with DynamoDB's message."""
-    by_name = _by_name(_conjuncts(parse(text, KIND)), Binder(placeholders, KIND))
+    return on_key(key_conditions(text, placeholders), hash_name, range_name)
+
+
+def key_conditions(text: str, placeholders: Placeholders) -> dict[str, OnAttribute]:
+    """The conditions by attribute, as far as the text and its placeholders say; raises ApiError."""
+    return _by_name(_conjuncts(parse(text, KIND)), Binder(placeholders, KIND))
+
+
+def on_key(by_name: dict[str, OnAttribute], hash_name: str, range_name: str | None) -> KeyCondition:
+    """The same for this key schema; raises ApiError."""
+    check_count(by_name, range_name)
+    of_hash = by_name.get(hash_name)
+    if of_hash is None:
+        raise missed(hash_name)
+    if len(by_name) > 1 and range_name is not None and range_name not in by_name:
+        raise missed(range_name)
+    if of_hash.operator != "=":
+        raise not_supported()
+    if range_name is None or len(by_name) == 1:
+        return KeyCondition(of_hash.operands[0], None, [])
+    return KeyCondition(of_hash.operands[0], by_name[range_name].operator, by_name[range_name].operands)
+
+
+def check_count(by_name: Mapping[str, object], range_name: str | None) -> None:
+    """Refuse more conditions than there are key attributes."""
     keys = 1 if range_name is None else 2
     if len(by_name) > keys:
         raise validation_error(
             f"The number of query conditions ({len(by_name)}) exceeds the number of key attributes defined in the "
             f"schema ({keys})"
         )
-    of_hash = by_name.pop(hash_name, None)
-    if of_hash is None:
-        raise _missed(hash_name)
-    if by_name and range_name is not None and range_name not in by_name:
-        raise _missed(range_name)
-    if of_hash.operator != "=":
-        raise validation_error("Query key condition not supported")
-    if range_name is None or not by_name:
-        return KeyCondition(of_hash.operands[0], None, [])
-    return KeyCondition(of_hash.operands[0], by_name[range_name].operator, by_name[range_name].operands)
 
 
-def _missed(name: str) -> ApiError:
+def missed(name: str) -> ApiError:
+    """There is no condition on this attribute of the key."""
     return validation_error(f"Query condition missed key schema element: {name}")
+
+
+def not_supported() -> ApiError:
+    """What stands on the partition key is not `=`."""
+    return validation_error("Query key condition not supported")
 
 
 def _unsupported(operator: str) -> ApiError:
@@ -79,17 +102,17 @@ def _conjuncts(test: Test) -> list[Test]:
     return [each for part in test.parts for each in _conjuncts(part)]
 
 
-def _by_name(tests: list[Test], binder: Binder) -> dict[str, _One]:
-    by_name: dict[str, _One] = {}
+def _by_name(tests: list[Test], binder: Binder) -> dict[str, OnAttribute]:
+    by_name: dict[str, OnAttribute] = {}
     for test in tests:
         one = _one(test, binder)
         if one.name in by_name:
-            raise validation_error("KeyConditionExpressions must only contain one condition per key")
+            raise binder.fault("KeyConditionExpressions must only contain one condition per key")
         by_name[one.name] = one
     return by_name
 
 
-def _one(test: Test, binder: Binder) -> _One:
+def _one(test: Test, binder: Binder) -> OnAttribute:
     if isinstance(test, Comparison):
         return _comparison(test, binder)
     if isinstance(test, Between):
@@ -106,7 +129,7 @@ def _one(test: Test, binder: Binder) -> _One:
     return _condition("begins_with", key, prefix)
 
 
-def _comparison(test: Comparison, binder: Binder) -> _One:
+def _comparison(test: Comparison, binder: Binder) -> OnAttribute:
     if test.operator == "<>":
         raise _unsupported("<>")
     left, right = _bound((test.left, test.right), binder)
@@ -121,7 +144,7 @@ def _comparison(test: Comparison, binder: Binder) -> _One:
     return _condition(test.operator, left, right)
 
 
-def _between(test: Between, binder: Binder) -> _One:
+def _between(test: Between, binder: Binder) -> OnAttribute:
     key, low, high = _bound((test.operand, test.low, test.high), binder)
     binder.need_distinct("BETWEEN", key, low, high)
     for side in (key, low, high):
@@ -136,7 +159,7 @@ def _bound(operands: tuple[Operand, ...], binder: Binder) -> list[Bound]:
     return [binder.operand(operand) for operand in operands]
 
 
-def _condition(operator: str, key: Bound, *values: Bound) -> _One:
+def _condition(operator: str, key: Bound, *values: Bound) -> OnAttribute:
     """Key attributes are top-level ones, and compared with values."""
     if key.path is None:
         raise validation_error(f"{_INVALID}{operator} operator must have the key attribute as its first operand")
@@ -145,4 +168,4 @@ def _condition(operator: str, key: Bound, *values: Bound) -> _One:
     literals = [value.literal for value in values if value.literal is not None]
     if len(literals) < len(values):
         raise validation_error(f"{_INVALID}Multiple attribute names used in one condition")
-    return _One(str(key.path[0]), operator, literals)
+    return OnAttribute(str(key.path[0]), operator, literals)

@@ -28,12 +28,14 @@ class Bound(NamedTuple):
 class Binder:
     """Binds the operands of one expression; `kind` names it in messages."""
 
-    __slots__ = ("_placeholders", "kind", "names")
+    __slots__ = ("_placeholders", "kind", "names", "nested")
 
     def __init__(self, placeholders: Placeholders, kind: str) -> None:
         self._placeholders, self.kind = placeholders, kind
         self.names: set[str] = set()
         """Top-level attribute names that occur in it."""
+        self.nested: set[str] = set()
+        """Those whose elements or members it reads or writes."""
 
     def fault(self, what: str) -> ApiError:
         """The ValidationException that names the expression."""
@@ -43,6 +45,8 @@ class Binder:
         """The path with its placeholders replaced."""
         bound = self._placeholders.path(path, self.kind)
         self.names.add(bound[0])  # type: ignore[arg-type]  # the first element is a name
+        if len(bound) > 1:
+            self.nested.add(bound[0])  # type: ignore[arg-type]
         return bound
 
     def operand(self, operand: Operand) -> Bound:

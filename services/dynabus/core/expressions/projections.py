@@ -24,6 +24,10 @@ class Projection:
         """The attributes that it reads."""
         return set(self._tree)  # type: ignore[arg-type]  # the first elements are names
 
+    def nested(self) -> set[str]:
+        """Those of which it reads elements or members."""
+        return {name for name, below in self._tree.items() if not isinstance(below, int)}  # type: ignore[misc]
+
     def apply(self, item: Item) -> Item:
         """What of the item is wanted; what is not there is left out."""
         return project(item, self._tree)

@@ -29,6 +29,8 @@ from dynabus.core.values import (
     add_numbers,
     check_item_size,
     check_nesting,
+    in_order,
+    item_size,
     subtract_numbers,
     value_size,
 )
@@ -64,18 +66,34 @@ Change = Callable[[Item | None], AttributeValue | None]
 class Update:
     """A bound update."""
 
-    __slots__ = ("_changes", "_paths", "_tree", "removes_only")
+    __slots__ = ("_changes", "_cost", "_paths", "_tree", "nested", "removes_only", "types")
 
-    def __init__(
-        self, paths: list[BoundPath], changes: list[Change], tree: PathTree, *, removes_only: bool = False
-    ) -> None:
-        self._paths, self._changes, self._tree = paths, changes, tree
-        self.removes_only = removes_only
+    def __init__(self, actions: list[_Bound], tree: PathTree, nested: set[str]) -> None:
+        self._paths = [action.path for action in actions]
+        self._changes = [action.change for action in actions]
+        self._tree = tree
+        self._cost = UPDATE_BYTES + sum(action.cost for action in actions)
+        self.removes_only = all(action.removes for action in actions)
         """Whether there is nothing but REMOVE and DELETE: such an update creates no item."""
+        self.nested = nested
+        """Attributes of which it reads or writes elements or members."""
+        self.types = {str(action.path[0]): action.type for action in actions if action.type and len(action.path) == 1}
+        """Types of what is written to whole attributes, where they are known without an item."""
 
     def attribute_names(self) -> set[str]:
         """Top-level names of what is written."""
         return {str(path[0]) for path in self._paths}
+
+    def size(self, item: Item, size: int) -> int:
+        """What counts for the limit of 400 KB: the item's size, or that of what is written and of its actions.
+
+        Source: paritysuite/dynamodb-conformance, limits/itemSizeBySurface (measured, eu-west-2, August 2026). That an
+        element which is removed counts as a write of its attribute is ours.
+        """
+        if size + self._cost <= MAX_ITEM_BYTES:
+            return size  # what is written is part of the item
+        written = {name: item[name] for name in self.attribute_names() if name in item}
+        return max(size, item_size(written) + self._cost)
 
     def apply(self, item: Item | None, key: Item) -> Updated:
         """The item after the update; one that did not exist begins with its key. Raises ApiError, changes nothing.
@@ -118,25 +136,52 @@ def parse_update(text: str, placeholders: Placeholders) -> Update:
     actions = [action for section in sections for action in section.actions]
     paths = [binder.path(action.path) for action in actions]
     tree = path_tree(paths, binder)
-    changes = [_ACTIONS[action.clause](action, path, binder) for action, path in zip(actions, paths, strict=True)]
-    removes_only = all(section.clause in ("REMOVE", "DELETE") for section in sections)
-    return Update(paths, changes, tree, removes_only=removes_only)
+    bound = [_bound(action, path, binder) for action, path in zip(actions, paths, strict=True)]
+    return Update(bound, tree, binder.nested)
+
+
+class _Bound(NamedTuple):
+    """One action: where, what it does, the type of what it writes if that is known, what it costs as a request."""
+
+    path: BoundPath
+    change: Change
+    type: str | None
+    cost: int
+    removes: bool
+
+
+UPDATE_BYTES = 3
+"""An update counts these and those of each of its actions, for the limit of 400 KB. Source: `Update.size`."""
+
+_WRITE_BYTES, _REMOVE_BYTES, _INDEX_BYTES = 19, 2, 1
+"""Of SET and ADD, of REMOVE and DELETE, and one more of a path that ends in a list index."""
+
+
+def _bound(action: Action, path: BoundPath, binder: Binder) -> _Bound:
+    change, kind = _ACTIONS[action.clause](action, path, binder)
+    removes = action.clause in ("REMOVE", "DELETE")
+    cost = (_REMOVE_BYTES if removes else _WRITE_BYTES) + (path[-1].__class__ is int and not removes) * _INDEX_BYTES
+    return _Bound(path, change, kind, cost, removes)
 
 
 # -- actions ------------------------------------------------------------------------------------------------------
 
 
-def _set(action: Action, path: BoundPath, binder: Binder) -> Change:
+_Action = tuple[Change, str | None]
+
+
+def _set(action: Action, path: BoundPath, binder: Binder) -> _Action:
     assert action.operand is not None
-    value = _value(action.operand, binder).evaluate
-    return lambda item: _present(value(item))
+    value = _value(action.operand, binder)
+    evaluate = value.evaluate
+    return lambda item: _present(evaluate(item)), value.type
 
 
-def _remove(action: Action, path: BoundPath, binder: Binder) -> Change:
-    return lambda _: None
+def _remove(action: Action, path: BoundPath, binder: Binder) -> _Action:
+    return lambda _: None, None
 
 
-def _add(action: Action, path: BoundPath, binder: Binder) -> Change:
+def _add(action: Action, path: BoundPath, binder: Binder) -> _Action:
     value = _literal(action, binder, ("N", *_SETS), "ADD")
     ((kind, content),) = value.items()
 
@@ -149,12 +194,12 @@ def _add(action: Action, path: BoundPath, binder: Binder) -> Change:
         if kind == "N":
             return {"N": add_numbers(old["N"], content)}
         members = set(old[kind])
-        return {kind: [*old[kind], *(member for member in content if member not in members)]}
+        return {kind: in_order(kind, [*old[kind], *(member for member in content if member not in members)])}
 
-    return change
+    return change, kind
 
 
-def _delete(action: Action, path: BoundPath, binder: Binder) -> Change:
+def _delete(action: Action, path: BoundPath, binder: Binder) -> _Action:
     value = _literal(action, binder, _SETS, "DELETE")
     ((kind, content),) = value.items()
     members = set(content)
@@ -168,7 +213,7 @@ def _delete(action: Action, path: BoundPath, binder: Binder) -> Change:
         left = [member for member in old[kind] if member not in members]
         return {kind: left} if left else None  # there is no empty set
 
-    return change
+    return change, kind
 
 
 def _literal(action: Action, binder: Binder, allowed: tuple[str, ...], clause: str) -> AttributeValue:
@@ -183,7 +228,7 @@ def _literal(action: Action, binder: Binder, allowed: tuple[str, ...], clause: s
     return bound.literal
 
 
-_ACTIONS: dict[str, Callable[[Action, BoundPath, Binder], Change]] = {
+_ACTIONS: dict[str, Callable[[Action, BoundPath, Binder], _Action]] = {
     "SET": _set,
     "REMOVE": _remove,
     "ADD": _add,

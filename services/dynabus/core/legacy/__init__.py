@@ -15,7 +15,7 @@ of ExtendDB (legacy ConditionalOperator) and scylladb's Alternator (test_expecte
 Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LegacyConditionalParameters.html
 """
 
-from dynabus.core.legacy.key_conditions import check_key_conditions
+from dynabus.core.legacy.key_conditions import LegacyCondition, legacy_conditions
 from dynabus.core.legacy.members import (
     ATTRIBUTE_UPDATES,
     ATTRIBUTES_TO_GET,
@@ -33,8 +33,9 @@ __all__ = [
     "CONDITIONAL_OPERATOR",
     "EXPECTED",
     "FILTER",
+    "LegacyCondition",
     "as_expressions",
-    "check_key_conditions",
     "check_select_of_names",
     "in_legacy_words",
+    "legacy_conditions",
 ]

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from dynabus.core.errors import validation_error
 from dynabus.core.legacy.operators import comparisons
 from dynabus.core.legacy.substitutions import Substitutions
+from dynabus.core.values import AttributeValue, normalise_value
 
-_NOT_INDEXABLE = ("NULL", "NOT_NULL", "NE", "CONTAINS", "NOT_CONTAINS", "IN")
+_OPERATORS = {
+    "EQ": "=",
+    "LT": "<",
+    "LE": "<=",
+    "GT": ">",
+    "GE": ">=",
+    "BETWEEN": "BETWEEN",
+    "BEGINS_WITH": "begins_with",
+}
+"""Those that a key condition may have, as expressions write them."""
+
+
+class LegacyCondition(NamedTuple):
+    """A condition on one attribute, as it was sent; `operator` is None if no key condition has it."""
+
+    operator: str | None
+    operands: list[AttributeValue]
 
 
 def key_conditions_text(
@@ -22,21 +39,11 @@ def key_conditions_text(
     return " AND ".join(tests)
 
 
-def check_key_conditions(conditions: Mapping[str, Any], hash_name: str, range_name: str | None) -> None:
-    """Whether these are conditions on this key. In dynalite's order (actions/query), recorded from DynamoDB."""
-    if range_name is None and len(conditions) > 1:
-        raise validation_error("Query key condition not supported")
-    _check_condition(conditions, hash_name, needed=True)
-    if conditions[hash_name]["ComparisonOperator"] != "EQ":
-        raise validation_error("Query key condition not supported")
-    if range_name is not None:
-        _check_condition(conditions, range_name, needed=len(conditions) > 1)
-
-
-def _check_condition(conditions: Mapping[str, Any], name: str, needed: bool) -> None:
-    condition = conditions.get(name)
-    if condition is None:
-        if needed:
-            raise validation_error(f"Query condition missed key schema element: {name}")
-    elif condition["ComparisonOperator"] in _NOT_INDEXABLE:
-        raise validation_error("Attempted conditional constraint is not an indexable operation")
+def legacy_conditions(request: Mapping[str, Any]) -> dict[str, LegacyCondition]:
+    """KeyConditions by attribute, of a request that became one with expressions."""
+    return {
+        name: LegacyCondition(
+            _OPERATORS.get(each["ComparisonOperator"]), list(map(normalise_value, each.get("AttributeValueList", [])))
+        )
+        for name, each in request["KeyConditions"].items()
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from dynabus.core.errors import ApiError, invalid_parameter, validation_error
@@ -47,36 +47,64 @@ class LocalIndex(NamedTuple):
     def refusal(self, item: Item) -> ApiError | None:
         """Why an item cannot be put: its index key has another type, is empty or too long.
 
-        Messages: dynalite's recorded answers and its issue 35 (sizes), moto's tests against AWS (empty values).
+        Messages: dynalite's recorded answers and its issue 35 (sizes), paritysuite/dynamodb-conformance
+        (error-messages/indexKeyValues: empty values).
         """
         name = str(self.schema.range)
         value = item.get(name)
         if value is None:
             return None
         if self.schema.range_type not in value:
-            return invalid_parameter(
-                f"Type mismatch for Index Key {name} Expected: {self.schema.range_type} "
-                f"Actual: {next(iter(value))} IndexName: {self.name}"
-            )
-        return self._size_refusal(name, value)
-
-    def _size_refusal(self, name: str, value: AttributeValue) -> ApiError | None:
-        if "N" in value:
-            return None
-        size = len(raw_bytes(value))
+            return self.mismatch(next(iter(value)))
+        size = _size(value)
         if size == 0:
-            kind = "string" if "S" in value else "binary"
             return validation_error(
                 "One or more parameter values are not valid. A value specified for a secondary index key is not "
-                f"supported. The AttributeValue for a key attribute cannot contain an empty {kind} value. "
-                f"IndexName: {self.name}, IndexKey: {name}"
+                f"supported. {_cannot_be_empty(value)} IndexName: {self.name}, IndexKey: {name}"
             )
-        if size > MAX_SORT_KEY_BYTES:
-            return invalid_parameter(
-                f"Size limit exceeded for Index Key {name} Actual Size: {size} bytes "
-                f"Max Size: {MAX_SORT_KEY_BYTES} bytes IndexName: {self.name}"
+        return self._too_long(size)
+
+    def update_refusal(self, item: Item) -> ApiError | None:
+        """Why an update cannot make this item. Sources: as `refusal`; that sizes are worded alike is ours."""
+        value = item.get(str(self.schema.range))
+        if value is None:
+            return None
+        if self.schema.range_type not in value:
+            return validation_error(
+                "The update expression attempted to update the secondary index key to unsupported type"
             )
-        return None
+        size = _size(value)
+        if size == 0:
+            return validation_error(
+                "One or more parameter values are not valid. The update expression attempted to update a secondary "
+                f"index key to a value that is not supported. {_cannot_be_empty(value)}"
+            )
+        return self._too_long(size)
+
+    def mismatch(self, actual: str) -> ApiError:
+        """The index key is given a value of another type."""
+        return invalid_parameter(
+            f"Type mismatch for Index Key {self.schema.range} Expected: {self.schema.range_type} "
+            f"Actual: {actual} IndexName: {self.name}"
+        )
+
+    def _too_long(self, size: int) -> ApiError | None:
+        if size <= MAX_SORT_KEY_BYTES:
+            return None
+        return invalid_parameter(
+            f"Size limit exceeded for Index Key {self.schema.range} Actual Size: {size} bytes "
+            f"Max Size: {MAX_SORT_KEY_BYTES} bytes IndexName: {self.name}"
+        )
+
+
+def _size(value: AttributeValue) -> int:
+    """Bytes of a key value; numbers always fit."""
+    return 1 if "N" in value else len(raw_bytes(value))
+
+
+def _cannot_be_empty(value: AttributeValue) -> str:
+    kind = "string" if "S" in value else "binary"
+    return f"The AttributeValue for a key attribute cannot contain an empty {kind} value."
 
 
 def stored_key(number: int, key: bytes) -> bytes:
@@ -98,12 +126,32 @@ class LocalIndexes(NamedTuple):
     def named(self, name: str) -> LocalIndex | None:
         return next((index for index in self.all if index.name == name), None)
 
+    @property
+    def by_name(self) -> list[LocalIndex]:
+        """In the order in which refusals name them. Source: paritysuite/dynamodb-conformance, indexKeyValues."""
+        return sorted(self.all)
+
     def check(self, item: Item) -> None:
         """Raise the ValidationException for an item whose index keys do not fit."""
-        for index in self.all:
-            refusal = index.refusal(item)
-            if refusal is not None:
-                raise refusal
+        if self.all:
+            _raise_first(index.refusal(item) for index in self.by_name)
+
+    def check_update(self, item: Item) -> None:
+        """The same for what an update made."""
+        _raise_first(index.update_refusal(item) for index in self.by_name)
+
+    def check_types(self, types: Mapping[str, str]) -> None:
+        """Refuse an update that writes values of these types to these attributes, one of which is an index key."""
+        for index in self.by_name if self.all and types else ():
+            actual = types.get(str(index.schema.range))
+            if actual is not None and actual != index.schema.range_type:
+                raise index.mismatch(actual)
+
+
+def _raise_first(refusals: Iterable[ApiError | None]) -> None:
+    for refusal in refusals:
+        if refusal is not None:
+            raise refusal
 
 
 def local_indexes(description: Mapping[str, Any]) -> LocalIndexes:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import orjson
 
 from dynabus.core.capacity import write_halves
-from dynabus.core.errors import ApiError, item_collection_too_large, validation_error
+from dynabus.core.errors import ApiError, item_collection_too_large
 from dynabus.core.local_indexes.definition import LocalIndexes
 from dynabus.core.local_indexes.entries import Entry, Image, collection_size, image
 from dynabus.core.local_indexes.notes import Note, noted
@@ -75,10 +75,7 @@ class IndexRules:
 def _check(indexes: LocalIndexes, after: Image | None) -> None:
     if after is None:
         return
-    if any(index.refusal(after.item) is not None for index in indexes.all):
-        raise validation_error(
-            "The update expression attempted to update the secondary index key to unsupported type"
-        )
+    indexes.check_update(after.item)
     for entry in after.entries.values():
         check_item_size(after.row.size + entry.size)
 

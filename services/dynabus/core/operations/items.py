@@ -19,12 +19,13 @@ from dynabus.core.expressions import Condition, Placeholders, parse_condition
 from dynabus.core.limits import MAX_ITEM_BYTES
 from dynabus.core.local_indexes import note_of
 from dynabus.core.messages import ReplyPart, ReplyStatus, RequestPart
+from dynabus.core.operations.arns import table_name
 from dynabus.core.operations.calls import Context, Reply
 from dynabus.core.operations.shapes import NAMES, TEXT, Member
 from dynabus.core.replication.store import Decision, Outcome
 from dynabus.core.rows import Row, decode_row
 from dynabus.core.topics import MESSAGE_LIMIT_BYTES
-from dynabus.core.values import Item, check_item_size, item_size, normalise_value
+from dynabus.core.values import Item, check_item_size, in_older_words, item_size, normalise_value
 
 if TYPE_CHECKING:
     from dynabus.core.cluster_view import Table
@@ -57,7 +58,7 @@ def refuse_new_values(request: Mapping[str, Any]) -> None:
 
 def find_table(context: Context, name: str) -> Table:
     """The table by name or ARN; raises DynamoDB's ResourceNotFoundException while it is not there to use."""
-    table = context.view.tables.get(plain_name(name))
+    table = context.view.tables.get(table_name(name, context))
     if table is None or table.status not in SERVING:
         raise resource_not_found("Requested resource not found")
     return table
@@ -67,18 +68,47 @@ def placeholders(request: Mapping[str, Any]) -> Placeholders:
     """Names and values of a request, values in normal form; raises ApiError."""
     values = request.get("ExpressionAttributeValues")
     if values is not None:
-        values = {name: _value(name, value) for name, value in values.items()}
+        values = {name: normalise_value(value) for name, value in values.items()}
     return Placeholders(request.get("ExpressionAttributeNames"), values)
 
 
-def _value(name: str, value: Any) -> Any:
+def older_placeholders(request: Mapping[str, Any]) -> Placeholders:
+    """The same as the older of DynamoDB's two layers (`values.faults`) words what is wrong."""
+    values = request.get("ExpressionAttributeValues")
+    if values is not None:
+        values = {name: _older_value(name, value) for name, value in values.items()}
+    return Placeholders(request.get("ExpressionAttributeNames"), values)
+
+
+def _older_value(name: str, value: Any) -> Any:
     try:
         return normalise_value(value)
     except ApiError as error:
         if not error.type.endswith("ValidationException"):
             raise
-        text = f"ExpressionAttributeValues contains invalid value: {error.message} for key {name}"
+        text = f"ExpressionAttributeValues contains invalid value: {in_older_words(error).message} for key {name}"
         raise validation_error(text) from error
+
+
+def refuse_nested_keys(table: Table, *nested: set[str]) -> None:
+    """Expressions may not look into attributes that are keys, of indexes too.
+
+    Source: dynalite, db (validateKeyPaths) and its recorded tests of GetItem, Query and UpdateItem.
+    """
+    for names in nested:
+        if names:
+            _refuse_nested(table, names)
+
+
+def _refuse_nested(table: Table, names: set[str]) -> None:
+    keys = [("Key", name) for name in table.schema.names]
+    keys += [("IndexKey", str(index.schema.range)) for index in table.indexes.all]
+    for what, name in keys:
+        if name in names:
+            raise validation_error(
+                "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: "
+                f"{what}: {name}"
+            )
 
 
 def bound(detail: Mapping[str, Any]) -> Placeholders:

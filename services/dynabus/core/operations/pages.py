@@ -80,21 +80,27 @@ _WHOLE = {
 
 
 class Checked(NamedTuple):
-    """The attributes that a request's expressions read: in its filter, and in all of them."""
+    """The attributes that a request's expressions read: in its filter, in all of them; and into which they look."""
 
     filtered: set[str]
     read: set[str]
+    nested_in_filter: set[str]
+    nested_in_projection: set[str]
 
 
 def check_expressions(request: Request, found: Placeholders) -> Checked:
     """Filter and projection; raises ApiError."""
     filtered: set[str] = set()
     read: set[str] = set()
+    in_filter: set[str] = set()
+    in_projection: set[str] = set()
     if "FilterExpression" in request:
-        filtered = parse_condition(request["FilterExpression"], found, "FilterExpression").paths()
+        condition = parse_condition(request["FilterExpression"], found, "FilterExpression")
+        filtered, in_filter = condition.paths(), condition.nested
     if "ProjectionExpression" in request:
-        read = parse_projection(request["ProjectionExpression"], found).names()
-    return Checked(filtered, filtered | read)
+        projection = parse_projection(request["ProjectionExpression"], found)
+        read, in_projection = projection.names(), projection.nested()
+    return Checked(filtered, filtered | read, in_filter, in_projection)
 
 
 def page_detail(request: Request, found: Placeholders, target: Target, read: set[str], forward: bool) -> Detail:
@@ -118,16 +124,45 @@ def page_detail(request: Request, found: Placeholders, target: Target, read: set
     return detail
 
 
-def start_key(request: Request, target: Target) -> bytes | None:
-    """The ExclusiveStartKey, encoded; it must be a key of this target (which need not exist any more)."""
+_INVALID_START = "The provided starting key is invalid"
+_BARE = (
+    "Number ",
+    "The parameter ",
+    "Attempting to store ",
+    "Input collection ",
+    "One or more parameter values were invalid: An number set",
+    "One or more parameter values were invalid: Input collection",
+)
+
+
+def start_item(request: Request) -> Item | None:
+    """The ExclusiveStartKey in normal form. Raises ApiError; what is wrong with numbers and sets is said as it is.
+
+    Sources: dynalite, test/query; for sets also paritysuite/dynamodb-conformance, error-messages/valueLayers.
+    """
     if "ExclusiveStartKey" not in request:
         return None
     try:
-        return target.encode(normalise_item(request["ExclusiveStartKey"]))
+        return normalise_item(request["ExclusiveStartKey"])
     except ApiError as error:
-        if not error.type.endswith("ValidationException"):
+        if not error.type.endswith("ValidationException") or error.message.startswith(_BARE):
             raise
-        raise validation_error(f"The provided starting key is invalid: {error.message}") from error
+        raise invalid_start(error.message) from error
+
+
+def invalid_start(why: str | None = None) -> ApiError:
+    """The ExclusiveStartKey is none of what is read."""
+    return validation_error(_INVALID_START if why is None else f"{_INVALID_START}: {why}")
+
+
+def start_key(start: Item | None, target: Target) -> bytes | None:
+    """The ExclusiveStartKey, encoded; it must be a key of this target (which need not exist any more)."""
+    if start is None:
+        return None
+    try:
+        return target.encode(start)
+    except ApiError as error:
+        raise invalid_start(error.message) from error
 
 
 def after(lower: bytes, upper: bytes | None, start: bytes | None, forward: bool) -> tuple[bytes, bytes | None]:

@@ -1,11 +1,40 @@
 """PutItem. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html
 
-Checked in this order: shapes and constraints; which parameters go together; the item's values; ReturnValues; the
-item's size; the expressions; the table; the key.
+What is refused, in this order. All are ValidationException and HTTP 400 where nothing else stands; what is found
+before the table is looked for is enveloped (`single_writes`: "1 validation error detected: ...").
+
+    what                                              message, or its beginning                              source
+    a wrong JSON type, anywhere                       SerializationException                                 1
+    constraints of the service model                  Value ... failed to satisfy constraint: ...            2
+    which parameters go together                      Can not use both expression and non-expression ...     2
+                                                      ExpressionAttribute... can only be specified when ...
+    values of the item                                An string set  may not be empty, Number overflow ...   2
+    ReturnValues other than NONE and ALL_OLD          ReturnValues can only be ALL_OLD or NONE               2
+    more than 400 KB (never enveloped: ours)          Item size has exceeded the maximum allowed size        1
+    Expected                                          Value must be provided when Exists is ...              2
+    ExpressionAttributeNames, -Values                 ... must not be empty, ... contains invalid key ...    2
+    ConditionExpression                               Invalid ConditionExpression: ...                       2
+    placeholders that are not used                    Value provided in ExpressionAttribute... unused ...    2
+    no such table                                     ResourceNotFoundException                              1
+    the key: missing                                  Missing the key pk in the item                         1
+        of another type                               Type mismatch for key pk expected: S actual: N         1
+        empty                                         The AttributeValue for a key attribute cannot ...      2
+        more than 2048 bytes, sort keys 1024          Size of hashkey has exceeded ..., Aggregated size ...  3
+    keys of indexes: of another type, empty, long     `core.local_indexes.definition`                        2, 4
+    a condition that looks into a key                 Key attributes must be scalars; ...                    1
+    the condition is false                            ConditionalCheckFailedException                        1
+    an item collection of more than 10 GB             ItemCollectionSizeLimitExceededException               5
+
+1 dynalite's recorded answers (test/putItem, validations/putItem); 2 paritysuite/dynamodb-conformance
+(error-messages/putItem and valueLayers, October 2026); 3 moto's tests against AWS (test_key_length_exceptions);
+4 `core.local_indexes.leading` for both images together; 5 AWS, LSI item collections.
 """
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
+from dynabus.core.errors import ApiError
 from dynabus.core.expressions import parse_condition
 from dynabus.core.legacy import EXPECTED, as_expressions
 from dynabus.core.messages import RequestPart
@@ -17,6 +46,7 @@ from dynabus.core.operations.items import (
     find_table,
     load,
     placeholders,
+    refuse_nested_keys,
     refuse_new_values,
     settled,
     stored,
@@ -30,48 +60,68 @@ from dynabus.core.operations.shapes import (
     RETURN_VALUES,
     TABLE_NAME,
     Member,
-    check,
     check_parameters,
 )
+from dynabus.core.operations.single_writes import check_write, enveloped
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.rows import decode_row, encode_row
-from dynabus.core.values import normalise_item
+from dynabus.core.values import Item, normalise_item
 
 MEMBERS: dict[str, Member] = {
-    "TableName": TABLE_NAME,
-    "Item": ITEM,
-    "ReturnValues": RETURN_VALUES,
     "ReturnConsumedCapacity": CAPACITY,
     "ReturnItemCollectionMetrics": METRICS,
+    "ReturnValues": RETURN_VALUES,
+    **EXPECTED,
+    "TableName": TABLE_NAME,
+    "Item": ITEM,
     "ReturnValuesOnConditionCheckFailure": ON_FAILURE,
     **CONDITION,
-    **EXPECTED,
 }
 _LEGACY = tuple(EXPECTED)
 
 
 def route(body: Request, context: Context) -> Steps:
     """The router half."""
-    request = check(body, MEMBERS)
-    check_parameters(body, "ConditionExpression", legacy=_LEGACY)
+    request = check_write(body, MEMBERS)
+    try:
+        put = _read(request)
+    except ApiError as error:
+        raise enveloped(error, request) from error
+    table = find_table(context, request["TableName"])
+    key = table.schema.encode_item(put.item)
+    table.indexes.check(put.item)
+    refuse_nested_keys(table, put.nested)
+    (reply,) = yield [Call(table, key, Code.PUT, True, True, key, put.item_json, put.size, put.detail)]
+    return write_answer(settled(reply), request, table, put.item)
+
+
+class _Put(NamedTuple):
+    """What a request says as far as no table is needed; `nested` are attributes into which its condition looks."""
+
+    item: Item
+    item_json: bytes
+    size: int
+    detail: bytes
+    nested: set[str]
+
+
+def _read(request: dict[str, Any]) -> _Put:
+    check_parameters(request, "ConditionExpression", legacy=_LEGACY)
     item = normalise_item(request["Item"])
     refuse_new_values(request)
     item_json, size = stored(item)
     request = as_expressions(request)
     found = placeholders(request)
+    nested: set[str] = set()
     if "ConditionExpression" in request:
-        parse_condition(request["ConditionExpression"], found)
+        nested = parse_condition(request["ConditionExpression"], found).nested
     found.check_all_used()
-    table = find_table(context, request["TableName"])
-    key = table.schema.encode_item(item)
-    table.indexes.check(item)
     detail = b""
     if "ConditionExpression" in request or request.get("ReturnValues") == "ALL_OLD":
         detail = detail_of(
             request, found, "ConditionExpression", "ReturnValues", "ReturnValuesOnConditionCheckFailure"
         )
-    (reply,) = yield [Call(table, key, Code.PUT, True, True, key, item_json, size, detail)]
-    return write_answer(settled(reply), request, table, item)
+    return _Put(item, item_json, size, detail, nested)
 
 
 def node(part: RequestPart) -> Evaluate:

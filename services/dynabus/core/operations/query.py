@@ -1,34 +1,82 @@
-"""Query. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html"""
+"""Query. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html
+
+What is refused, in this order; all are ValidationException and HTTP 400 where nothing else stands.
+
+    what                                              message, or its beginning                              source
+    a wrong JSON type, anywhere                       SerializationException                                 1
+    ConditionalOperator                               Failed to satisfy constraint: ... [ALL, OR]            2
+    Limit below 1                                     1 validation error detected: Value at 'Limit' ...      2
+    constraints of the service model                  n validation errors detected: ...                      2
+    which parameters go together                      Can not use both expression and non-expression ...     1
+    Select beside projections and indexes             1 validation error detected: Cannot specify the ...    3
+    values of ExclusiveStartKey                       The provided starting key is invalid: ...              1, 2
+    QueryFilter, AttributesToGet, KeyConditions       Invalid number of argument(s) for the ...              1
+    no key condition                                  Either the KeyConditions or KeyConditionExpression ... 1
+    ExpressionAttributeNames, -Values                 ... must not be empty, ... contains invalid key ...    1
+    KeyConditionExpression as a condition             Invalid KeyConditionExpression: ...                    2
+    FilterExpression, ProjectionExpression            Invalid FilterExpression: ...                          1
+    placeholders that are not used                    Value provided in ExpressionAttribute... unused ...    2
+    KeyConditionExpression as one on keys             Invalid operator used in KeyConditionExpression: OR    1, 2
+    no such table                                     ResourceNotFoundException                              1
+    no such index                                     The table does not have the specified index: ...       1
+    ExclusiveStartKey: other attributes               The provided starting key is invalid                   1
+    more conditions than key attributes               The number of query conditions (3) exceeds ...         2
+    for the partition key, then the sort key:
+        that of ExclusiveStartKey                     The provided key element does not match the schema     1
+        no condition                                  Query condition missed key schema element: pk          1
+        an operator that no key condition has         Attempted conditional constraint is not an ...         1
+        another type                                  Condition parameter type does not match schema type    2
+        not = on the partition key                    Query key condition not supported                      1
+    ExclusiveStartKey: no key of the table            The provided starting key is invalid: ...              1
+        another item collection                       The provided starting key is outside query ...         1
+        outside the condition on the sort key         The provided starting key does not match the range ... 1
+        inside, of another item collection            The query can return at most one row and ...           1
+    a projection that looks into a key                Key attributes must be scalars; ...                    1
+    a filter on a key                                 Filter Expression can only contain non-primary ...     1
+    a filter that looks into a key                    Key attributes must be scalars; ...                    1
+
+1 dynalite's recorded answers (test/query, actions/query, validations/query); 2 paritysuite/dynamodb-conformance
+(error-messages/query, queryKeyConditionOperands and valueLayers, validation-ordering/query and queryKeyCondition,
+October 2026); 3 moto's tests against AWS (test_dynamodb_query) and ExtendDB's against us-east-1.
+"""
 
 from __future__ import annotations
 
-from dynabus.core.errors import ApiError, validation_error
-from dynabus.core.expressions import KeyCondition, parse_key_condition
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from dynabus.core.errors import ApiError, invalid_parameter, validation_error
+from dynabus.core.expressions import KeyCondition, OnAttribute, Placeholders, key_conditions, on_key, parse_condition
+from dynabus.core.expressions.keys import KIND, check_count, missed, not_supported
 from dynabus.core.keys import partition_key_bounds
 from dynabus.core.legacy import (
     ATTRIBUTES_TO_GET,
     CONDITIONAL_OPERATOR,
     FILTER,
+    LegacyCondition,
     as_expressions,
-    check_key_conditions,
+    legacy_conditions,
 )
 from dynabus.core.operations.calls import Context, Request, Steps
-from dynabus.core.operations.items import find_table, placeholders
+from dynabus.core.operations.items import find_table, placeholders, refuse_nested_keys
 from dynabus.core.operations.pages import (
     MEMBERS as PAGE_MEMBERS,
 )
 from dynabus.core.operations.pages import (
+    Checked,
     check_expressions,
     check_select,
     gather,
+    invalid_start,
     page_answer,
     page_detail,
+    start_item,
     start_key,
 )
-from dynabus.core.operations.schema import KeySchema, check_key_size
+from dynabus.core.operations.schema import Element, KeySchema, check_key_size
 from dynabus.core.operations.shapes import FLAG, TEXT, Member, check, check_parameters, detected, read
 from dynabus.core.operations.targets import Target, target
-from dynabus.core.values import AttributeValue, compare
+from dynabus.core.values import Item, equal
 
 Bounds = tuple[bytes, bytes | None]
 MEMBERS: dict[str, Member] = {
@@ -46,34 +94,27 @@ _LEGACY = ("AttributesToGet", "QueryFilter", "ConditionalOperator", "KeyConditio
 
 def route(body: Request, context: Context) -> Steps:
     """The router half; the storage-node half is that of a page."""
-    request = _checked(body)
-    found = placeholders(request)
-    checked = check_expressions(request, found)
+    asked = _read(_checked(body))
+    request, start = asked.request, asked.start
     of = target(find_table(context, request["TableName"]), request)
-    schema = of.schema
-    if "KeyConditions" in request:
-        check_key_conditions(request["KeyConditions"], schema.hash, schema.range)
-    condition = parse_key_condition(request["KeyConditionExpression"], found, schema.hash, schema.range)
-    found.check_all_used()
-    _refuse_keys_in_filter(
-        "QueryFilter" if "QueryFilter" in request else "Filter Expression", checked.filtered, schema
-    )
-    _check_types(schema, condition)
-    collection = partition_key_bounds(condition.hash_value)
-    wanted = collection
+    condition = _on_key(asked, of)
+    wanted = partition_key_bounds(condition.hash_value)
     if condition.operator is not None:
-        _check_order(condition)
         wanted = of.bounds(condition.hash_value, condition.operator, tuple(condition.operands))
-    start = _start(request, of, collection, wanted)
-    detail = page_detail(request, found, of, checked.read, request.get("ScanIndexForward", True))
-    page = yield from gather(of, request, detail, *wanted, start)
+    first = start_key(start, of)
+    if start is not None and first is not None:
+        _check_start(start, first, of, condition)
+    _check_read(asked, of)
+    detail = page_detail(request, asked.found, of, asked.checked.read, request.get("ScanIndexForward", True))
+    page = yield from gather(of, request, detail, *wanted, first)
     return page_answer(page, of, request)
 
 
 def _checked(body: Request) -> Request:
     present = read(body, MEMBERS)
+    if present.get("ConditionalOperator", "AND") not in ("AND", "OR"):
+        raise validation_error("Failed to satisfy constraint: Member must satisfy enum value set: [ALL, OR]")
     if present.get("Limit", 1) < 1:
-        # Of all operations only Query words it so. Source: nubo-db/dynamodb-conformance, error-messages/query.
         constraint = "Member must have value greater than or equal to 1"
         raise detected([f"Value at 'Limit' failed to satisfy constraint: {constraint}"])
     request = check(body, MEMBERS)
@@ -82,65 +123,115 @@ def _checked(body: Request) -> Request:
         check_select(request)
     except ApiError as error:
         raise detected([error.message]) from error
+    return request
+
+
+class _Asked(NamedTuple):
+    """What a request says as far as no table is needed."""
+
+    request: Request
+    found: Placeholders
+    checked: Checked
+    start: Item | None
+    conditions: dict[str, OnAttribute] | None
+    """Those of KeyConditionExpression; None where there are KeyConditions."""
+
+
+def _read(request: Request) -> _Asked:
+    start = start_item(request)
     request = as_expressions(request)
     if "KeyConditionExpression" not in request:
         raise validation_error(
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
         )
-    return request
+    found = placeholders(request)
+    parse_condition(request["KeyConditionExpression"], found, KIND)
+    checked = check_expressions(request, found)
+    found.check_all_used()
+    legacy = "KeyConditions" in request
+    conditions = None if legacy else key_conditions(request["KeyConditionExpression"], found)
+    return _Asked(request, found, checked, start, conditions)
 
 
-def _refuse_keys_in_filter(what: str, filtered: set[str], schema: KeySchema) -> None:
-    for name in schema.names:
-        if name in filtered:
-            raise validation_error(
-                f"{what} can only contain non-primary key attributes: Primary key attribute: {name}"
-            )
+def _on_key(asked: _Asked, of: Target) -> KeyCondition:
+    """The conditions for the key of what is read; raises ApiError."""
+    start = asked.start
+    if start is not None and len(start) != len(of.names):
+        raise invalid_start()
+    conditions = _counted(asked, of)
+    for element in of.schema.elements():
+        if start is not None:
+            if element.name not in start:
+                raise invalid_start()
+            element.check(start)
+        _check_condition(element, conditions)
+    by_name = asked.conditions
+    if by_name is None:
+        by_name = key_conditions(asked.request["KeyConditionExpression"], asked.found)
+    return on_key(by_name, of.schema.hash, of.schema.range)
 
 
-def _check_types(schema: KeySchema, condition: KeyCondition) -> None:
-    _check_value(schema.hash, schema.hash_type, condition.hash_value, sort=False)
+def _counted(asked: _Asked, of: Target) -> Mapping[str, OnAttribute | LegacyCondition]:
+    """The conditions by attribute, unless there are too many for this key."""
+    if asked.conditions is not None:
+        check_count(asked.conditions, of.schema.range)
+        return asked.conditions
+    conditions = legacy_conditions(asked.request)
+    if of.schema.range is None and len(conditions) > 1:
+        raise not_supported()
+    return conditions
+
+
+def _check_condition(element: Element, conditions: Mapping[str, OnAttribute | LegacyCondition]) -> None:
+    condition = conditions.get(element.name)
+    if condition is None:
+        if not element.sort or len(conditions) > 1:
+            raise missed(element.name)
+        return
+    if condition.operator is None:
+        raise validation_error("Attempted conditional constraint is not an indexable operation")
     for operand in condition.operands:
-        _check_value(str(schema.range), str(schema.range_type), operand, sort=True)
+        if element.type not in operand:
+            raise invalid_parameter("Condition parameter type does not match schema type")
+        check_key_size(element.name, operand, element.sort)
+    if not element.sort and condition.operator != "=":
+        raise not_supported()
 
 
-def _check_value(name: str, kind: str, value: AttributeValue, sort: bool) -> None:
-    if kind not in value:
-        raise validation_error(
-            "One or more parameter values were invalid: Condition parameter type does not match schema type"
-        )
-    check_key_size(name, value, sort)
-
-
-def _check_order(condition: KeyCondition) -> None:
-    if condition.operator == "BETWEEN" and compare(*condition.operands) > 0:
-        low, high = (_java(operand) for operand in condition.operands)
-        raise validation_error(
-            "Invalid KeyConditionExpression: The BETWEEN operator requires upper bound to be greater than or equal "
-            f"to lower bound; lower bound operand: AttributeValue: {low}, upper bound operand: AttributeValue: {high}"
-        )
-
-
-def _java(value: AttributeValue) -> str:
-    [(kind, content)] = value.items()
-    return f"{{{kind}:{content}}}"
-
-
-def _start(request: Request, of: Target, collection: Bounds, wanted: Bounds) -> bytes | None:
+def _check_start(start: Item, first: bytes, of: Target, condition: KeyCondition) -> None:
     """The start key must lie in the item collection and within the sort key's condition."""
-    if "ExclusiveStartKey" not in request:
-        return None
-    if set(request["ExclusiveStartKey"]) != set(of.names):
-        raise validation_error("The provided starting key is invalid")
-    found = start_key(request, of)
-    assert found is not None
-    if not _within(found, collection):
-        raise validation_error("The provided starting key is outside query boundaries based on provided conditions")
-    if not _within(found, wanted):
+    hash_value = start[of.schema.hash]
+    same = equal(hash_value, condition.hash_value)
+    if condition.operator is None:
+        if not same:
+            raise validation_error(
+                "The provided starting key is outside query boundaries based on provided conditions"
+            )
+        return
+    if not _within(first, of.bounds(hash_value, condition.operator, tuple(condition.operands))):
         raise validation_error("The provided starting key does not match the range key predicate")
-    return found
+    if not same:
+        raise validation_error("The query can return at most one row and cannot be restarted")
 
 
 def _within(key: bytes, bounds: Bounds) -> bool:
     lower, upper = bounds
     return lower <= key and (upper is None or key < upper)
+
+
+def _check_read(asked: _Asked, of: Target) -> None:
+    """Filter and projection against the key."""
+    checked = asked.checked
+    refuse_nested_keys(of.table, checked.nested_in_projection)
+    _refuse_keys(
+        "QueryFilter" if "QueryFilter" in asked.request else "Filter Expression", checked.filtered, of.schema
+    )
+    refuse_nested_keys(of.table, checked.nested_in_filter)
+
+
+def _refuse_keys(what: str, filtered: set[str], schema: KeySchema) -> None:
+    for name in schema.names:
+        if name in filtered:
+            raise validation_error(
+                f"{what} can only contain non-primary key attributes: Primary key attribute: {name}"
+            )

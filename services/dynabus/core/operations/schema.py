@@ -12,6 +12,21 @@ from dynabus.core.values import AttributeValue, Item
 _NO_MATCH = "The provided key element does not match the schema"
 
 
+class Element(NamedTuple):
+    """One attribute of a key: its type is S, N or B."""
+
+    name: str
+    type: str
+    sort: bool
+
+    def check(self, key: Item) -> None:
+        """Raise as GetItem does for what a key has at this attribute."""
+        value = key.get(self.name)
+        if value is None or self.type not in value:
+            raise validation_error(_NO_MATCH)
+        check_key_size(self.name, value, self.sort)
+
+
 class KeySchema(NamedTuple):
     """Names and types (S, N, B) of the key attributes; `range` is None for a table without a sort key."""
 
@@ -39,6 +54,11 @@ class KeySchema(NamedTuple):
         if self.range is None or self.range_type is None:
             return encode_key(hash_value)
         return encode_key(hash_value, self._of_key(key, self.range, self.range_type, sort=True))
+
+    def elements(self) -> list[Element]:
+        """Its attributes: partition key, then sort key."""
+        elements = [Element(self.hash, self.hash_type, False)]
+        return elements if self.range is None else [*elements, Element(self.range, str(self.range_type), True)]
 
     def _of_item(self, item: Item, name: str, kind: str, sort: bool = False) -> AttributeValue:
         value = item.get(name)

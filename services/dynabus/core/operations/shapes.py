@@ -173,12 +173,11 @@ _CONDITIONS = ("Expected", "QueryFilter", "ScanFilter")
 
 
 def _check_values_wanted(expressions: list[str], given: list[str]) -> None:
+    """Single-item writes do not say which ones are null. Source: paritysuite/dynamodb-conformance, deleteItem."""
     if expressions and not set(expressions) & set(given):
         verb = "is" if len(expressions) == 1 else "are"
-        raise validation_error(
-            "ExpressionAttributeValues can only be specified when using expressions: "
-            f"{' and '.join(expressions)} {verb} null"
-        )
+        which = f": {' and '.join(expressions)} {verb} null" if "FilterExpression" in expressions else ""
+        raise validation_error(f"ExpressionAttributeValues can only be specified when using expressions{which}")
 
 
 def refuse_unbuilt(body: Mapping[str, Any], names: tuple[str, ...]) -> None:

@@ -40,16 +40,13 @@ class Target:
         return 0 if self.index is None else self.index.number
 
     def encode(self, key: Item) -> bytes:
-        """Where a start key stands; raises ApiError if it is none of this target."""
-        table_key = {name: key[name] for name in self.table.schema.names if name in key}
-        encoded = self.table.schema.encode(table_key if self.index is not None else key)
+        """Where a start key stands; raises ApiError if it is none of the table.
+
+        That of an index has its attributes, checked.
+        """
         if self.index is None:
-            return encoded
-        if set(key) != set(self.names) or not self.index.holds(key):
-            raise validation_error("The provided key element does not match the schema")
-        refusal = self.index.refusal(key)
-        if refusal is not None:
-            raise refusal
+            return self.table.schema.encode(key)
+        self.table.schema.encode({name: key[name] for name in self.table.schema.names if name in key})
         return self.index.entry_key(key)
 
     def bounds(self, hash_value: AttributeValue, operator: str, operands: tuple[AttributeValue, ...]) -> Bounds:

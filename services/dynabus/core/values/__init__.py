@@ -13,6 +13,7 @@ value would cost more than everything that is done with it.
 from typing import Any
 
 from dynabus.core.values.comparison import ORDERED_TYPES, compare, equal
+from dynabus.core.values.faults import ValueFault, in_older_words
 from dynabus.core.values.nesting import check_nesting
 from dynabus.core.values.normalise import normalise_item, normalise_value
 from dynabus.core.values.numbers import (
@@ -22,6 +23,7 @@ from dynabus.core.values.numbers import (
     number_size,
     subtract_numbers,
 )
+from dynabus.core.values.sets import in_order
 from dynabus.core.values.sizes import check_item_size, item_size, value_size
 
 AttributeValue = dict[str, Any]
@@ -31,11 +33,14 @@ __all__ = [
     "ORDERED_TYPES",
     "AttributeValue",
     "Item",
+    "ValueFault",
     "add_numbers",
     "check_item_size",
     "check_nesting",
     "compare",
     "equal",
+    "in_older_words",
+    "in_order",
     "item_size",
     "normalise_item",
     "normalise_number",

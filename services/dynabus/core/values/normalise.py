@@ -1,11 +1,12 @@
 """Validation and normal form of attribute values that came in a request.
 
 One pass over well-formed input checks and normalises at once; anything unusual about its JSON shape leaves the
-fast path for `shape`. Normal form: numbers as `numbers` says, everything else as it was sent. Sets keep the order
-in which they were sent.
+fast path for `shape`. Normal form: numbers as `numbers` says, sets in DynamoDB's own order (`sets`), everything else
+as it was sent.
 
-Messages are DynamoDB's, with its spelling. Some operations put `1 validation error detected: ` or
-`ExpressionAttributeValues contains invalid value: ` around them; that is theirs to add.
+Messages are DynamoDB's, with its spelling, in the wording of its current layer (`faults`). Some operations put
+`1 validation error detected: ` or `ExpressionAttributeValues contains invalid value: ` around them; that is theirs to
+add.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dynabus.core.errors import ApiError, invalid_parameter, validation_error
 from dynabus.core.limits import MAX_ATTRIBUTE_NAME_BYTES, MAX_NESTING
 from dynabus.core.values.nesting import too_deep
 from dynabus.core.values.numbers import normalise_number
+from dynabus.core.values.sets import duplicates, in_order
 from dynabus.core.values.shape import conform, conform_item
 
 _EMPTY = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
@@ -143,16 +145,17 @@ def _string_set(value: Any, _level: int) -> list[str]:
     if None in members:
         raise invalid_parameter("An string set may not have a null string as a member")
     if len(set(members)) != len(members):
-        raise invalid_parameter(f"Input collection {_listed(members)} contains duplicates.")
-    return members
+        raise duplicates("SS", members)
+    return in_order("SS", members)
 
 
 def _number_set(value: Any, _level: int) -> list[str]:
     members = _set_members(value, "An number set  may not be empty")
     normal = [normalise_number(member or "") for member in members]
     if len(set(normal)) != len(normal):
-        raise validation_error("Input collection contains duplicates")
-    return members if normal == members else normal
+        raise duplicates("NS", members)
+    ordered = in_order("NS", normal)
+    return members if ordered == members else ordered
 
 
 def _binary_set(value: Any, level: int) -> list[str]:
@@ -162,8 +165,8 @@ def _binary_set(value: Any, level: int) -> list[str]:
     for member in members:
         _binary(member, level)
     if len(set(members)) != len(members):
-        raise invalid_parameter(f"Input collection {_listed(members)}of type BS contains duplicates.")
-    return members
+        raise duplicates("BS", members)
+    return in_order("BS", members)
 
 
 def _set_members(value: Any, if_empty: str) -> list[Any]:
@@ -175,10 +178,6 @@ def _set_members(value: Any, if_empty: str) -> list[Any]:
         if member.__class__ is not str and member is not None:
             raise _Misshapen
     return value
-
-
-def _listed(members: list[str]) -> str:
-    return f"[{', '.join(members)}]"
 
 
 def _list(value: Any, level: int) -> list[dict[str, Any]]:

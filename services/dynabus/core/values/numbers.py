@@ -16,10 +16,12 @@ from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 
 from dynabus.core.errors import ApiError, validation_error
 from dynabus.core.limits import MAX_NUMBER_DIGITS, MAX_NUMBER_EXPONENT, MIN_NUMBER_EXPONENT
+from dynabus.core.values.faults import ValueFault
 
 _LITERAL = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:[eE]([+-]?[0-9]+))?")
 _MAX_EXPONENT_DIGITS = 19
 _INT64 = 1 << 63
+_INT32 = 1 << 31
 
 _EXACT_DIGITS = 300
 """A sum of two numbers spans at most from E+126 to E-167: enough for it to be exact."""
@@ -28,6 +30,7 @@ _EXACT = Context(prec=_EXACT_DIGITS, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 _OVERFLOW = "Number overflow. Attempting to store a number with magnitude larger than supported range"
 _UNDERFLOW = "Number underflow. Attempting to store a number with magnitude smaller than supported range"
+_NO_NUMBER = "The parameter cannot be converted to a numeric value"
 _TOO_MANY_DIGITS = "Attempting to store more than 38 significant digits in a Number"
 
 
@@ -44,10 +47,10 @@ def normalise_number(text: str) -> str:
     exponent = _exponent(written, text)
     digits = (whole + fraction).lstrip("0")
     if not digits:
-        _check_magnitude(exponent)
+        _check_magnitude(exponent, text, exponent)
         return "0"
     point = exponent - len(fraction)  # of the last digit
-    _check_magnitude(point + len(digits) - 1)
+    _check_magnitude(point + len(digits) - 1, text, exponent)
     significant = digits.rstrip("0")
     if len(significant) > MAX_NUMBER_DIGITS:
         raise validation_error(_TOO_MANY_DIGITS)
@@ -66,11 +69,18 @@ def _exponent(written: str, text: str) -> int:
     return exponent
 
 
-def _check_magnitude(exponent: int) -> None:
-    if exponent > MAX_NUMBER_EXPONENT:
-        raise validation_error(_OVERFLOW)
-    if exponent < MIN_NUMBER_EXPONENT:
-        raise validation_error(_UNDERFLOW)
+def _check_magnitude(exponent: int, text: str, written: int) -> None:
+    if MIN_NUMBER_EXPONENT <= exponent <= MAX_NUMBER_EXPONENT:
+        return
+    message = _OVERFLOW if exponent > 0 else _UNDERFLOW
+    raise ValueFault(message, _older(message, exponent, text, written))
+
+
+def _older(message: str, exponent: int, text: str, written: int) -> str:
+    """As Java's BigDecimal reads it: an exponent is an int, and one more than the largest is the smallest."""
+    if not -_INT32 <= written < _INT32:
+        return f"{_NO_NUMBER}: {text}"
+    return _UNDERFLOW if exponent + 1 >= _INT32 else message
 
 
 def _plain(digits: str, point: int) -> str:
@@ -83,8 +93,8 @@ def _plain(digits: str, point: int) -> str:
 
 
 def _not_a_number(text: str) -> ApiError:
-    message = "The parameter cannot be converted to a numeric value"
-    return validation_error(f"{message}: {text}" if text else message)
+    message = f"{_NO_NUMBER}: {text}"
+    return ValueFault(message, message if text else _NO_NUMBER)
 
 
 def number(text: str) -> Decimal:

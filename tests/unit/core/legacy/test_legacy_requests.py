@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.unit.core.operations.cluster import Cluster
 
 from dynabus.core.errors import ApiError
 from dynabus.core.expressions import Placeholders, parse_projection, parse_update
-from dynabus.core.legacy import as_expressions, check_key_conditions, check_select_of_names
+from dynabus.core.legacy import as_expressions, check_select_of_names, legacy_conditions
 
 INVALID = "One or more parameter values were invalid: "
 KEY: dict[str, Any] = {"pk": {"S": "k"}}
@@ -139,13 +140,20 @@ NOT_INDEXABLE = "Attempted conditional constraint is not an indexable operation"
     ],
 )
 def test_key_conditions(conditions: Any, range_name: str | None, message: str | None) -> None:
-    assert "KeyConditionExpression" in as_expressions({"KeyConditions": conditions})
-    if message is None:
-        check_key_conditions(conditions, "h", range_name)
-        return
-    with pytest.raises(ApiError) as caught:
-        check_key_conditions(conditions, "h", range_name)
-    assert caught.value.message == message
+    """What a table makes of them: through Query."""
+    request = as_expressions({"KeyConditions": conditions})
+    assert legacy_conditions(request).keys() == conditions.keys()
+    cluster = Cluster()
+    keys = {"HASH": "h"} if range_name is None else {"HASH": "h", "RANGE": range_name}
+    cluster.ask(
+        "CreateTable",
+        TableName="tab",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys.values()],
+        KeySchema=[{"AttributeName": name, "KeyType": role} for role, name in keys.items()],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    answer = cluster.ask("Query", TableName="tab", KeyConditions=conditions)
+    assert answer.get("message") == message
 
 
 @pytest.mark.parametrize("names", ["", "abc"])

@@ -67,7 +67,7 @@ def test_normal_form(text: str, normal: str) -> None:
         ("9" * 39, TOO_MANY_DIGITS),
         ("1234567890123456789012345678901234567890", TOO_MANY_DIGITS),
         ("3.14159265358979323846264338327950288419", TOO_MANY_DIGITS),
-        ("", NOT_NUMERIC),
+        ("", NOT_NUMERIC + ": "),
         *(
             (text, f"{NOT_NUMERIC}: {text}")
             for text in [
