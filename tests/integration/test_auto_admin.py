@@ -79,10 +79,19 @@ class Router:
 
     def ask(self, operation: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """(status, answer), asked again until it is answered."""
+        part = self._part(operation, body)
+        return part["status"], orjson.loads(part["body"])
+
+    def tell(self, operation: str, body: dict[str, Any]) -> bytes:
+        """The same, where no error is expected and the answer need not be JSON."""
+        part = self._part(operation, body)
+        assert part["status"] == ReplyStatus.OK, part
+        return bytes(part["body"])
+
+    def _part(self, operation: str, body: dict[str, Any]) -> Any:
         counter = self.next_counter()
         self.until("answered", lambda: counter in self.replies, self.request(operation, body, counter))
-        part = self.replies[counter][0]
-        return part["status"], orjson.loads(part["body"])
+        return self.replies[counter][0]
 
     def next_counter(self) -> int:
         self.counter += 1
@@ -246,6 +255,53 @@ def test_killed_in_the_middle_of_a_creation(cluster: Cluster, moment: str) -> No
     answers = {orjson.loads(reply["body"])["TableDescription"]["TableId"] for reply in router.replies[counter]}
     assert {answer.replace("-", "") for answer in answers} == {table["id"]}
     assert router.logs() - logs == {table["id"]}
+
+
+@pytest.mark.parametrize("moment", ["at once", "answered", "updating"])
+def test_killed_in_the_middle_of_a_change(cluster: Cluster, moment: str) -> None:
+    """The successor finishes it, the table keeps its partitions all the while, and it is answered once."""
+    router, name = cluster.router, f"changed-{moment.replace(' ', '-')}"
+    router.create(name)
+    counter = router.next_counter()
+    units = {"ReadCapacityUnits": 7, "WriteCapacityUnits": 8}
+    request = router.request(
+        "UpdateTable", {"TableName": name, "BillingMode": "PROVISIONED", "ProvisionedThroughput": units}, counter
+    )
+    moments: dict[str, Callable[[], Any]] = {
+        "at once": lambda: True,
+        "answered": lambda: router.replies.get(counter),
+        "updating": lambda: (router.table(name) or {})["status"] == "UPDATING",
+    }
+    router.until(moment, moments[moment], request)
+    cluster.admins[0].end(signal.SIGKILL)
+    cluster.start()
+    router.until("answered", lambda: counter in router.replies, request)
+
+    def described() -> Any:
+        table = router.table(name)
+        assert table is not None
+        assert [len(each["members"]) for each in table["partitions"]] == [3, 3]
+        return orjson.loads(table["description"])
+
+    router.until("done", lambda: described()["TableStatus"] == "ACTIVE" and "WarmThroughput" in described(), request)
+    assert described()["ProvisionedThroughput"] == {"NumberOfDecreasesToday": 0, **units}
+    answers = {reply["body"] for reply in router.replies[counter]}
+    assert len(answers) == 1
+    assert orjson.loads(answers.pop())["TableDescription"]["TableStatus"] == "UPDATING"
+
+
+def test_tags_survive(cluster: Cluster) -> None:
+    router = cluster.router
+    arn = router.create("tagged")["TableArn"]
+    body = {"TableName": "tagged", "ResourceArn": arn}
+    assert router.tell("TagResource", {**body, "Tags": {"a": "b", "c": "d"}}) == b""
+    cluster.admins[0].end(signal.SIGKILL)
+    cluster.start()
+    assert router.ask("ListTagsOfResource", body)[1] == {
+        "Tags": [{"Key": "a", "Value": "b"}, {"Key": "c", "Value": "d"}]
+    }
+    assert router.tell("UntagResource", {**body, "TagKeys": ["a"]}) == b""
+    assert router.ask("ListTagsOfResource", body)[1] == {"Tags": [{"Key": "c", "Value": "d"}]}
 
 
 def test_killed_in_the_middle_of_a_deletion(cluster: Cluster) -> None:
