@@ -54,8 +54,9 @@ class Update(NamedTuple):
 def change(update: Update, existing: Description | None, pending: Description, wall_ms: int) -> Changed:
     """Apply a request to a description, whose change so far is `pending`. Raises ApiError."""
     refusal = refuse_change(update.name, existing)
-    if refusal is not None or existing is None:
-        raise refusal or AssertionError
+    if refusal is not None:
+        raise refusal
+    assert existing is not None
     if update.units is not None or update.mode is not None:
         return change_capacity(update.mode, update.units, update.on_demand, existing, pending, wall_ms / 1000)
     if update.table_class is not None:
