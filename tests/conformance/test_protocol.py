@@ -275,12 +275,12 @@ def test_other_methods(port: int, method: str) -> None:
 
 def test_a_browser_may_ask(port: int) -> None:
     """observed (dynalite): CORS, with id and checksum for scripts to read."""
-    lines = ["OPTIONS / HTTP/1.1", "Host: x", "Origin: http://page", "Access-Control-Request-Method: POST"]
+    lines = ["OPTIONS / HTTP/1.1", "Host: x", "Origin: http://localhost:3000", "Access-Control-Request-Method: POST"]
     preflight = ask(port, "\r\n".join([*lines, "Access-Control-Request-Headers: x-amz-target", "", ""]).encode())
     assert (preflight.status, preflight.body) == (200, b"")
     assert preflight.headers["access-control-allow-headers"] == "x-amz-target"
     assert preflight.headers["access-control-allow-methods"] == "POST"
-    answer = ask(port, post("ListTables", {}, {**SIGNED, "Origin": "http://page"}))
+    answer = ask(port, post("ListTables", {}, {**SIGNED, "Origin": "http://localhost:3000"}))
     assert answer.status == 200
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["access-control-expose-headers"] == "x-amzn-requestid, x-amz-crc32"

@@ -10,6 +10,7 @@ import pty
 import struct
 import termios
 from base64 import b64encode
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -162,6 +163,15 @@ def test_lines_every_few_seconds_where_there_is_no_terminal() -> None:
     assert progress.figures() == "110 items in 10.0 s (11 items/s)"
 
 
+def written_to(terminal: int) -> str:
+    """Everything, once nobody writes to it any more; that is an error to a terminal."""
+    content = b""
+    with os.fdopen(terminal, "rb", buffering=0) as file, suppress(OSError):
+        while chunk := file.read(4096):
+            content += chunk
+    return content.decode()
+
+
 def test_a_bar_on_a_terminal() -> None:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
@@ -170,8 +180,7 @@ def test_a_bar_on_a_terminal() -> None:
         progress.add(400)
         progress.note("left out a.json:3")
         progress.close()
-        shown = os.read(ours, 65536).decode()
-    os.close(ours)
+    shown = written_to(ours)
     assert "import t:" in shown
     assert "50%" in shown
     assert "dynabus: left out a.json:3" in shown

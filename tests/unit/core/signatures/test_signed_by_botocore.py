@@ -26,7 +26,7 @@ URLS = [
     "http://127.0.0.1:8000",
     "http://127.0.0.1:8000/",
     "http://localhost/",
-    "https://dynamodb.us-east-1.amazonaws.com/",
+    "https://localhost/",
     "http://127.0.0.1:8000/a/b",
     "http://127.0.0.1:8000/a/b/",
     "http://127.0.0.1:8000/a//b/./c/../d",
