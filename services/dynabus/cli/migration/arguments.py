@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -33,7 +34,7 @@ def add_commands(commands: Commands) -> None:
 
 def _add_export(commands: Commands) -> None:
     command = commands.add_parser("export", help="a table into files, in DynamoDB's export format")
-    command.add_argument("table", metavar="TABLE")
+    command.add_argument("table", type=_table_name, metavar="TABLE")
     command.add_argument("--to", type=Path, required=True, metavar="DIR", help="a new or empty folder")
     command.add_argument(
         "--file-size",
@@ -51,12 +52,14 @@ def _add_import(commands: Commands) -> None:
     command.add_argument(
         "sources", nargs="*", type=Path, metavar="SOURCE", help="an export's folder, or files of DynamoDB JSON lines"
     )
-    command.add_argument("--table", metavar="TABLE", help="where to (default: the name of the source's table)")
+    command.add_argument(
+        "--table", type=_table_name, metavar="TABLE", help="where to (default: the name of the source's table)"
+    )
     command.add_argument(
         "--create-from", type=Path, metavar="FILE", help="create the table like this describe-table says"
     )
     command.add_argument("--from-endpoint", metavar="URL", help="copy from here; 'aws' is AWS's of the region")
-    command.add_argument("--from-table", metavar="TABLE", help="the table to copy")
+    command.add_argument("--from-table", type=_table_name, metavar="TABLE", help="the table to copy")
     command.add_argument(
         "--strict", action="store_true", help="create the table with all that the source has, or fail"
     )
@@ -102,3 +105,10 @@ def _up_to(most: int) -> Callable[[str], int]:
         return int(text)
 
     return count
+
+
+def _table_name(text: str) -> str:
+    """No ARN: state files are called by the name, and an endpoint has one account."""
+    if not re.fullmatch(r"[a-zA-Z0-9_.-]+", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a table's name (letters, digits, _, . and - only)")
+    return text

@@ -143,7 +143,10 @@ def _journal(options: argparse.Namespace, table: str, work: dict[str, Any]) -> J
     if not path.exists():
         return Journal.begin(path, work)
     if not options.resume:
-        raise Problem(f"an import into {table} was begun and not finished: --resume, or delete {path} to begin anew")
+        raise Problem(
+            f"an import into {table} was begun and not finished: --resume, or delete {path} to begin anew "
+            "(two at the same time want a --state FILE each)"
+        )
     journal = Journal.resume(path)
     begun = {name: value for name, value in journal.work.items() if name != "version"}
     differing = [name for name in work if begun.get(name) != work[name]]

@@ -91,12 +91,13 @@ def _write(path: Path, content: bytes) -> None:
 
 def read(export: Path) -> tuple[dict[str, Any], list[Entry]]:
     """The summary and the data files of an export, checksums checked where there are some; raises Problem."""
-    summary = orjson.loads(_read(export / SUMMARY))
+    summary = _parsed(export / SUMMARY, _read(export / SUMMARY))
     if summary.get("outputFormat", JSON_FORMAT) != JSON_FORMAT:
         raise Problem(f"{export} is in {summary['outputFormat']}: export the table again in {JSON_FORMAT}")
     if summary.get("exportType", "FULL_EXPORT") != "FULL_EXPORT":
         raise Problem(f"{export} is an incremental export; only full exports can be imported")
-    return summary, [_entry(orjson.loads(line)) for line in _read(export / FILES).splitlines() if line.strip()]
+    files = export / FILES
+    return summary, [_entry(files, _parsed(files, line)) for line in _read(files).splitlines() if line.strip()]
 
 
 def _read(path: Path) -> bytes:
@@ -112,9 +113,21 @@ def _read(path: Path) -> bytes:
     return content
 
 
-def _entry(line: Mapping[str, Any]) -> Entry:
-    name = PurePosixPath(line["dataFileS3Key"]).name
-    return Entry(name, int(line["itemCount"]), str(line.get("md5Checksum") or ""), str(line.get("etag") or ""))
+def _parsed(path: Path, text: bytes) -> dict[str, Any]:
+    try:
+        parsed = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise Problem(f"{path} is no manifest of DynamoDB: copy it again")
+    return parsed
+
+
+def _entry(path: Path, line: Mapping[str, Any]) -> Entry:
+    key, items = line.get("dataFileS3Key"), line.get("itemCount")
+    if not isinstance(key, str) or not isinstance(items, int):
+        raise Problem(f"{path} has a line without dataFileS3Key and itemCount: copy it again")
+    return Entry(PurePosixPath(key).name, items, str(line.get("md5Checksum") or ""), str(line.get("etag") or ""))
 
 
 def table_name(summary: Mapping[str, Any]) -> str:

@@ -104,7 +104,10 @@ def parse(line: bytes, schema: KeySchema, origin: str) -> tuple[bytes, Row]:
         encoded = schema.encode_item(key)
     except ApiError as error:
         raise BadLine(error.message) from error
-    return encoded, Row(orjson.dumps(item), orjson.dumps(key), origin)
+    try:
+        return encoded, Row(orjson.dumps(item), orjson.dumps(key), origin)
+    except orjson.JSONEncodeError as error:
+        raise BadLine(f"no endpoint takes this: {error}") from error
 
 
 def _without_envelope(parsed: Any, schema: KeySchema) -> Any:

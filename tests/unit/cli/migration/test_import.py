@@ -143,6 +143,7 @@ BAD = [
     ('{"Item": 7}', "not an item"),
     ('{"other":{"S":"x"}}', "Missing the key pk in the item"),
     ('{"pk":{"N":"7"}}', "Type mismatch for key pk expected: S actual: N"),
+    ('{"pk":{"S":"deep"},"v":' + '{"L":[' * 300 + "]}" * 300 + "}", "no endpoint takes this: Recursion limit"),
     ('{"pk":{"S":""}}', "cannot contain an empty string value. Key: pk"),
     ('{"pk":{"S":"bad"},"v":{"N":"seven"}}', "The parameter cannot be converted to a numeric value: seven"),
     ('{"pk":{"S":"big"},"v":{"S":"' + "x" * 409_600 + '"}}', "Item size has exceeded the maximum allowed size"),

@@ -217,6 +217,14 @@ def test_a_manifest_of_aws(tmp_path: Path) -> None:
         manifest.read(tmp_path)
 
 
+@pytest.mark.parametrize("line", [b"{", b"[]", b"{}", b'{"dataFileS3Key":7,"itemCount":1}'])
+def test_what_is_no_manifest(tmp_path: Path, line: bytes) -> None:
+    (tmp_path / "manifest-summary.json").write_bytes(b"{}")
+    (tmp_path / "manifest-files.json").write_bytes(line)
+    with pytest.raises(Problem, match="copy it again"):
+        manifest.read(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("members", "says"),
     [({"outputFormat": "ION"}, "is in ION"), ({"exportType": "INCREMENTAL_EXPORT"}, "is an incremental export")],
