@@ -240,10 +240,11 @@ func (s shop) putAgain() object {
 }
 
 func (s shop) pay() object {
+	update := "SET #s = :paid, #l[0].quantity = #l[0].quantity + :more ADD visits :more REMOVE note"
 	answer := must(s.db.UpdateItem(s, &dynamodb.UpdateItemInput{
 		TableName:           s.table,
 		Key:                 key("c0", "o04"),
-		UpdateExpression:    aws.String("SET #s = :paid, #l[0].quantity = #l[0].quantity + :more ADD visits :more REMOVE note"),
+		UpdateExpression:    &update,
 		ConditionExpression: aws.String("attribute_exists(note) AND NOT #s = :paid"),
 		ExpressionAttributeNames: map[string]string{
 			"#s": "status", "#l": "lines",

@@ -52,7 +52,7 @@ public final class Orders {
         }
     }
 
-    private static void everySecond(WaiterOverrideConfiguration.Builder waiting) {
+    static void everySecond(WaiterOverrideConfiguration.Builder waiting) {
         waiting.maxAttempts(30).backoffStrategyV2(BackoffStrategy.fixedDelayWithoutJitter(Duration.ofSeconds(1)));
     }
 
@@ -214,7 +214,8 @@ public final class Orders {
         Map<String, AttributeValue> changed = db.updateItem(request -> request
                 .tableName(table)
                 .key(key("c0", "o04"))
-                .updateExpression("SET #s = :paid, #l[0].quantity = #l[0].quantity + :more ADD visits :more REMOVE note")
+                .updateExpression("SET #s = :paid, #l[0].quantity = #l[0].quantity + :more"
+                        + " ADD visits :more REMOVE note")
                 .conditionExpression("attribute_exists(note) AND NOT #s = :paid")
                 .expressionAttributeNames(Map.of("#s", "status", "#l", "lines"))
                 .expressionAttributeValues(Map.of(":paid", text("paid"), ":more", number(2)))
@@ -231,7 +232,8 @@ public final class Orders {
         item.put("amount", AttributeValue.fromN("12345678901234567890123456789012345678"));
         db.putItem(request -> request.tableName(table).item(item));
         return db.deleteItem(request -> request
-                .tableName(table).key(key("c9", "big")).returnValues(ReturnValue.ALL_OLD)).attributes().get("amount").n();
+                .tableName(table).key(key("c9", "big")).returnValues(ReturnValue.ALL_OLD))
+                .attributes().get("amount").n();
     }
 
     private int[] scan(Consumer<ScanRequest.Builder> question) {

@@ -77,7 +77,8 @@ const order = (customer, number) => ({
 });
 
 async function writeAll() {
-  let left = [0, 1, 2].flatMap((c) => Array.from({ length: 20 }, (_, n) => ({ PutRequest: { Item: order(`c${c}`, n) } })));
+  const put = (customer, number) => ({ PutRequest: { Item: order(customer, number) } });
+  let left = ["c0", "c1", "c2"].flatMap((customer) => Array.from({ length: 20 }, (_, n) => put(customer, n)));
   let written = 0;
   while (left.length) {
     const batch = left.slice(0, BATCH);
