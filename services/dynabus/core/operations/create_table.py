@@ -33,6 +33,7 @@ from dynabus.core.operations.table_shapes import (
     check_units,
     key_schema,
     local_indexes,
+    refuse_encryption,
     resolve_mode,
     throughput,
     throughput_options,
@@ -98,9 +99,7 @@ def _refuse_features(body: Mapping[str, Any]) -> None:
     stream = body.get("StreamSpecification")
     if stream is not None and stream != {"StreamEnabled": False}:
         refuse_unbuilt(body, ("StreamSpecification",))
-    sse = body.get("SSESpecification")
-    if sse is not None and sse != {"Enabled": False}:
-        refuse_unbuilt(body, ("SSESpecification",))
+    refuse_encryption(body)
 
 
 def _check_billing(request: Request) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from dynabus.core.errors import invalid_parameter, serialization_error, validation_error
 from dynabus.core.operations.calls import Request
-from dynabus.core.operations.shapes import NAME_PATTERN, Member, fault, faults_of, read
+from dynabus.core.operations.shapes import NAME_PATTERN, Member, fault, faults_of, read, refuse_unbuilt
 from dynabus.core.values.shape import read_string
 
 _ATTRIBUTE_NAME = Member("String", required=True, shortest=1, longest=255)
@@ -97,6 +97,19 @@ def check_units(request: Request) -> None:
     for name in ("ReadCapacityUnits", "WriteCapacityUnits"):
         if units.get(name, 0) > UNITS_MOST:
             raise validation_error(f"Given value {units[name]} for {name} is out of bounds")
+
+
+def refuse_encryption(body: Mapping[str, Any]) -> None:
+    """Everything is as it is without a key of one's own; another key is refused by name. Words: DDB-TABLE-442."""
+    asked = body.get("SSESpecification")
+    if not asked:
+        return
+    if asked.__class__ is dict and asked.get("Enabled") is False:
+        for name in ("SSEType", "KMSMasterKeyId"):
+            if asked.get(name) is not None:
+                raise invalid_parameter(f"{name} can not be specified if Enabled is false")
+        return
+    refuse_unbuilt(body, ("SSESpecification",))
 
 
 def throughput_options(request: Request) -> None:

@@ -26,6 +26,7 @@ from dynabus.core.operations.table_shapes import (
     attribute_definitions,
     check_maximums,
     check_units,
+    refuse_encryption,
     resolve_mode,
     throughput,
     throughput_options,
@@ -98,8 +99,7 @@ def _refuse_features(body: Mapping[str, Any], request: Request) -> None:
     refuse_unbuilt({name: body.get(name) or None for name in _NOT_YET}, _NOT_YET)
     if "StreamSpecification" in request and request["StreamSpecification"] != {"StreamEnabled": False}:
         refuse_unbuilt(body, ("StreamSpecification",))
-    if "SSESpecification" in request and request["SSESpecification"] not in ({}, {"Enabled": False}):
-        refuse_unbuilt(body, ("SSESpecification",))
+    refuse_encryption(body)
 
 
 def _check_combination(given: list[str]) -> None:

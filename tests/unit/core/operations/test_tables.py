@@ -88,6 +88,7 @@ def test_what_is_not_built_is_refused_by_name(cluster: Cluster, member: str, val
     [
         ("StreamSpecification", {"StreamEnabled": False}),
         ("SSESpecification", {"Enabled": False}),
+        ("SSESpecification", {}),
         ("Tags", []),
         ("TableClass", "STANDARD"),
         ("DeletionProtectionEnabled", False),
@@ -95,6 +96,15 @@ def test_what_is_not_built_is_refused_by_name(cluster: Cluster, member: str, val
 )
 def test_harmless_defaults_pass(cluster: Cluster, member: str, value: Any) -> None:
     assert "TableDescription" in cluster.ask("CreateTable", **GOOD, **{member: value})
+
+
+@pytest.mark.parametrize("name", ["SSEType", "KMSMasterKeyId"])
+def test_no_kind_of_encryption_without_encryption(cluster: Cluster, name: str) -> None:
+    """DDB-TABLE-442."""
+    asked = {"SSESpecification": {"Enabled": False, name: "KMS"}}
+    text = f"One or more parameter values were invalid: {name} can not be specified if Enabled is false"
+    assert cluster.message("CreateTable", **GOOD, **asked) == text
+    assert cluster.message("UpdateTable", TableName="tab", **asked) == text
 
 
 def attributes(*names: str) -> list[dict[str, str]]:
