@@ -20,7 +20,7 @@ from pathlib import Path
 
 PROGRAMS = Path(__file__).parent / "programs"
 FETCH_TIMEOUT_S = 240
-"""Packages over a slow line: the largest part, Java's, is 20 MB."""
+"""Packages over a slow line: the largest part, Java's, is 16 MB."""
 
 BUILD_TIMEOUT_S = 240
 """Go compiles its whole SDK the first time: a minute on two free cores."""
@@ -68,31 +68,42 @@ def python_environment(name: str) -> str:
     pins = PROGRAMS / name / "requirements.txt"
 
     def install(folder: Path) -> None:
-        _build([sys.executable, "-m", "venv", "--without-pip", str(folder)])
+        build([sys.executable, "-m", "venv", "--without-pip", str(folder)])
         if uv := shutil.which("uv"):
             command = [uv, "pip", "install", "--quiet", "--python", str(folder / "bin" / "python")]
         else:
             command = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install", "--quiet"]
-        _fetch([*command, "--no-deps", "-r", str(pins)])
+        fetch([*command, "--no-deps", "-r", str(pins)])
 
-    return str(_kept(f"{name}-{sys.version_info[0]}.{sys.version_info[1]}", [pins], install) / "bin" / "python")
+    return str(kept(f"{name}-{sys.version_info[0]}.{sys.version_info[1]}", [pins], install) / "bin" / "python")
 
 
 def javascript(program: str) -> Path:
-    """A JavaScript program beside its `node_modules`."""
+    """A JavaScript program beside its `node_modules`, which Node looks for nowhere else."""
     _require("node", "npm")
-    version = _first_number(_build(["node", "--version"]))
+    version = _first_number(build(["node", "--version"]))
     if version < OLDEST_NODE:
         raise UnavailableError(f"Node {version} is too old: the AWS SDK needs {OLDEST_NODE}")
     source = PROGRAMS / "javascript"
+    pins = [source / "package.json", source / "package-lock.json", source / ".npmrc"]
+    programs = sorted(source.glob("*.mjs"))
 
     def install(folder: Path) -> None:
-        for name in ("package.json", "package-lock.json", ".npmrc"):
-            shutil.copy(source / name, folder)
-        _fetch(["npm", "ci", "--silent"], folder)
+        _copy(pins, folder)
+        fetch(["npm", "ci", "--loglevel", "error"], folder)
 
-    kept = _kept("javascript", [source / "package.json", source / "package-lock.json"], install)
-    return Path(shutil.copy(source / program, kept))
+    packages = kept("javascript-packages", pins, install)
+
+    def set_beside(folder: Path) -> None:
+        _copy(programs, folder)
+        (folder / "node_modules").symlink_to(packages / "node_modules")
+
+    return kept("javascript", [*pins, *programs], set_beside) / program
+
+
+def _copy(files: Sequence[Path], folder: Path) -> None:
+    for each in files:
+        shutil.copy(each, folder)
 
 
 def go_binary() -> Path:
@@ -101,32 +112,33 @@ def go_binary() -> Path:
     source = PROGRAMS / "go"
 
     def compile_(folder: Path) -> None:
-        _fetch(["go", "mod", "download"], source)
-        _build(["go", "build", "-mod=readonly", "-o", str(folder / "program"), "."], source)
+        fetch(["go", "mod", "download"], source)
+        build(["go", "build", "-mod=readonly", "-o", str(folder / "program"), "."], source)
 
-    return _kept("go", sorted(source.iterdir()), compile_) / "program"
+    return kept("go", sorted(source.iterdir()), compile_) / "program"
 
 
-def java_class_path() -> str:
-    """The class path of the Java programs: their classes and the pinned jars."""
+def java(name: str, program: str) -> Sequence[str]:
+    """The command that runs a class of `programs/<name>`, compiled, with the jars that are pinned there."""
     _require("java", "javac", "mvn")
-    version = _first_number(_build(["javac", "-version"]))
+    version = _first_number(build(["javac", "-version"]))
     if version < OLDEST_JAVA:
         raise UnavailableError(f"Java {version} is too old: the program needs {OLDEST_JAVA}")
-    source = PROGRAMS / "java"
-    sources = sorted(source.glob("*.java"))
+    source = PROGRAMS / name
+    sources = sorted({*source.glob("*.java"), PROGRAMS / "java" / "Json.java"})
 
     def copy_jars(folder: Path) -> None:
         maven = ["mvn", "--batch-mode", "--quiet", "--file", str(source / "pom.xml")]
-        _fetch([*maven, "dependency:copy-dependencies", f"-DoutputDirectory={folder}"])
+        fetch([*maven, "dependency:copy-dependencies", f"-DoutputDirectory={folder}"])
 
-    jars = f"{_kept('java-jars', [source / 'pom.xml'], copy_jars)}/*"
+    jars = f"{kept(f'{name}-jars', [source / 'pom.xml'], copy_jars)}/*"
 
     def compile_(folder: Path) -> None:
         options = ["-encoding", "UTF-8", "-Xlint:all,-processing", "-Werror"]
-        _build(["javac", *options, "-cp", jars, "-d", str(folder), *map(str, sources)])
+        build(["javac", *options, "-cp", jars, "-d", str(folder), *map(str, sources)])
 
-    return f"{_kept('java', [source / 'pom.xml', *sources], compile_)}:{jars}"
+    classes = kept(name, [source / "pom.xml", *sources], compile_)
+    return ["java", "-XX:TieredStopAtLevel=1", "-cp", f"{classes}:{jars}", program]
 
 
 def _require(*programs: str) -> None:
@@ -140,7 +152,7 @@ def _first_number(words: str) -> int:
     return int("".join(each if each.isdigit() else " " for each in words).split()[0])
 
 
-def _kept(name: str, pins: Sequence[Path], make: Callable[[Path], None]) -> Path:
+def kept(name: str, pins: Sequence[Path], make: Callable[[Path], None]) -> Path:
     """The folder that `make` filled, in this run or in an earlier one with the same pins."""
     digest = hashlib.sha256(b"\0".join(path.read_bytes() for path in pins)).hexdigest()[:16]
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dynabus" / "clients"
@@ -164,18 +176,18 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _fetch(command: Sequence[str], folder: Path | None = None) -> None:
+def fetch(command: Sequence[str], folder: Path | None = None) -> None:
     """A command that fails where a registry is out of reach."""
     try:
         done = run(command, FETCH_TIMEOUT_S, folder)
     except subprocess.TimeoutExpired:
         raise UnavailableError(f"packages not fetched within {FETCH_TIMEOUT_S} s: {command[0]}") from None
     if done.returncode:
-        lines = (done.stderr or done.stdout).strip().splitlines()
-        raise UnavailableError(f"packages cannot be fetched: {command[0]}: {lines[-1] if lines else done.returncode}")
+        said = (done.stderr + done.stdout).strip() or f"exit code {done.returncode}"
+        raise UnavailableError(f"packages cannot be fetched: {Path(command[0]).name}: {said.splitlines()[0][:200]}")
 
 
-def _build(command: Sequence[str], folder: Path | None = None) -> str:
+def build(command: Sequence[str], folder: Path | None = None) -> str:
     done = run(command, BUILD_TIMEOUT_S, folder)
     if done.returncode:
         raise AssertionError(f"{' '.join(command)}\n{done.stdout}{done.stderr}")

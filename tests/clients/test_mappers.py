@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients.runtimes import PROGRAMS, java_class_path, javascript, python_environment
+from tests.clients.runtimes import PROGRAMS, java, javascript, python_environment
 
 REFUSED = "ConditionalCheckFailedException"
 MESSAGE = "The conditional request failed"
@@ -31,7 +31,11 @@ def dynamoose() -> Sequence[str]:
 
 
 def java_enhanced() -> Sequence[str]:
-    return ["java", "-XX:TieredStopAtLevel=1", "-cp", java_class_path(), "Library"]
+    return java("java", "Library")
+
+
+def java_v1() -> Sequence[str]:
+    return java("java_v1", "Tracks")
 
 
 def what_pynamodb_prints() -> dict[str, Any]:
@@ -135,6 +139,29 @@ def what_java_enhanced_prints() -> dict[str, Any]:
     }
 
 
+def what_java_v1_prints() -> dict[str, Any]:
+    return {
+        "created": True,
+        "unwritten": 0,
+        "live": {"titles": [f"Track {n:02}" for n in (0, 4, 8, 12, 16)], "pages": 3, "examined": 20},
+        "either": ["Track 12", "Track 16", "Track 18"],
+        "most_played": [["Track 18", 18], ["Track 07", 17], ["Track 16", 16], ["Track 05", 15]],
+        "two_writers": {"loser": f"{REFUSED}: {MESSAGE}", "plays": 1000, "note": "null", "version": 2},
+        "expected": [REFUSED, "more than 500"],
+        "updated": {
+            "names": ["genres", "label", "plays"],
+            "plays": 20,
+            "genres": ["blues", "jazz", "été"],
+            "label": "Verve",
+        },
+        "some": {"label": "Verve", "plays": "20"},
+        "fetched": 20,
+        "scanned": [6, 61],
+        "deleted": True,
+        "dropped": "DELETING",
+    }
+
+
 BOOKS_BY_YEAR = [["Book 07", 1909], ["Book 04", 1908], ["Book 01", 1907], ["Book 18", 1906], ["Book 15", 1905]]
 
 
@@ -146,6 +173,7 @@ BOOKS_BY_YEAR = [["Book 07", 1909], ["Book 04", 1908], ["Book 01", 1907], ["Book
         (electrodb, "tasks-electrodb", what_electrodb_prints),
         (dynamoose, "books-dynamoose", what_dynamoose_prints),
         (java_enhanced, "books-java", what_java_enhanced_prints),
+        (java_v1, "tracks-java", what_java_v1_prints),
     ],
 )
 def test_a_mapper_finds_what_it_stored(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients.runtimes import PROGRAMS, boto3_python, go_binary, java_class_path, javascript, python_environment
+from tests.clients.runtimes import PROGRAMS, boto3_python, go_binary, java, javascript, python_environment
 from tests.clients.story import what_an_sdk_prints, what_the_cli_prints
 
 
@@ -30,7 +30,7 @@ def go_v2() -> Sequence[str]:
 
 
 def java_v2() -> Sequence[str]:
-    return ["java", "-XX:TieredStopAtLevel=1", "-cp", java_class_path(), "Orders"]
+    return java("java", "Orders")
 
 
 def aws_cli() -> Sequence[str]:
