@@ -128,7 +128,7 @@ def java(name: str, program: str) -> Sequence[str]:
     sources = sorted({*source.glob("*.java"), PROGRAMS / "java" / "Json.java"})
 
     def copy_jars(folder: Path) -> None:
-        maven = ["mvn", "--batch-mode", "--quiet", "--file", str(source / "pom.xml")]
+        maven = ["mvn", "--batch-mode", "--quiet", "-Dstyle.color=never", "--file", str(source / "pom.xml")]
         fetch([*maven, "dependency:copy-dependencies", f"-DoutputDirectory={folder}"])
 
     jars = f"{kept(f'{name}-jars', [source / 'pom.xml'], copy_jars)}/*"
