@@ -42,7 +42,7 @@ def test_puts_and_deletes(db: Any, hash_table: str, range_table: str) -> None:
         ([put("a"), delete("a")], "Provided list of item keys contains duplicates"),
         ([put(str(n)) for n in range(26)], "Member must have length less than or equal to 25"),
         ([], "Member must have length greater than or equal to 1"),
-        ([{}], "Supplied AttributeValue is empty"),
+        ([{}], "Supplied AttributeValue has more than one datatypes set"),
         ([{**put("a"), **delete("b")}], "Supplied AttributeValue has more than one datatypes set"),
         ([put("")], "cannot contain an empty string value. Key: pk"),
         ([{"PutRequest": {"Item": {"x": {"S": "1"}}}}], "The provided key element does not match the schema"),

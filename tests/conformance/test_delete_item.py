@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.words import ENVELOPE
+
 Refused = Callable[..., tuple[str, str]]
 KEY = {"pk": {"S": "del"}}
 ITEM: dict[str, Any] = {**KEY, "v": {"N": "1"}}
@@ -38,7 +40,7 @@ def test_return_values(db: Any, hash_table: str, refused: Refused) -> None:
     assert delete(db, hash_table, ReturnValues="ALL_OLD") == {"Attributes": ITEM}
     assert delete(db, hash_table, ReturnValues="ALL_OLD") == {}
     found = refused(db.delete_item, TableName=hash_table, Key=KEY, ReturnValues="ALL_NEW")
-    assert found == ("ValidationException", "ReturnValues can only be ALL_OLD or NONE")
+    assert found == ("ValidationException", f"{ENVELOPE}ReturnValues can only be ALL_OLD or NONE")
 
 
 def test_conditions(db: Any, hash_table: str) -> None:

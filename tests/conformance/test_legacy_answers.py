@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.words import ENVELOPE
+
 Refused = Callable[..., tuple[str, str]]
 INVALID = "One or more parameter values were invalid: "
 KEY: dict[str, Any] = {"pk": {"S": "answers"}, "sk": {"N": "1"}}
@@ -140,7 +142,7 @@ def test_any_of_several(db: Any, table: str, refused: Refused) -> None:
 def test_expected_is_wrong(db: Any, table: str, refused: Refused, expected: Any, message: str) -> None:
     """dynalite."""
     found = refused(db.put_item, TableName=table, Item=ITEM, Expected={"a": expected})
-    assert found == ("ValidationException", INVALID + message)
+    assert found == ("ValidationException", ENVELOPE + INVALID + message)
 
 
 def test_attribute_updates(db: Any, table: str) -> None:
@@ -180,13 +182,17 @@ def test_attribute_updates_of_a_missing_item(db: Any, table: str) -> None:
     ("name", "update", "message"),
     [
         ("pk", {"Value": {"S": "x"}}, f"{INVALID}Cannot update attribute pk. This attribute is part of the key"),
-        ("s", {"Action": "ADD", "Value": {"S": "x"}}, f"{INVALID}ADD action is not supported for the type S"),
+        (
+            "s",
+            {"Action": "ADD", "Value": {"S": "x"}},
+            f"{ENVELOPE}{INVALID}ADD action is not supported for the type S",
+        ),
         (
             "s",
             {"Action": "DELETE", "Value": {"S": "x"}},
-            f"{INVALID}DELETE action with value is not supported for the type S",
+            f"{ENVELOPE}{INVALID}DELETE action with value is not supported for the type S",
         ),
-        ("s", {}, f"{INVALID}Only DELETE action is allowed when no attribute value is specified"),
+        ("s", {}, f"{ENVELOPE}{INVALID}Only DELETE action is allowed when no attribute value is specified"),
         ("s", {"Action": "ADD", "Value": {"N": "1"}}, "Type mismatch for attribute to update"),
         ("s", {"Action": "ADD", "Value": {"L": []}}, "Type mismatch for attribute to update"),
     ],

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.words import worded
+
 Refused = Callable[..., tuple[str, str]]
 ITEM: dict[str, Any] = {"pk": {"S": "legacy"}, "v": {"N": "1"}}
 KEY = {"pk": {"S": "legacy"}}
@@ -68,11 +70,11 @@ def test_they_do_not_go_with_expressions(
     name, text = EXPRESSIONS[operation]
     given = {**NEEDED[operation], member: MEMBERS[operation][member], name: text}
     code, message = refused(getattr(db, operation), TableName=hash_table, **given)
-    assert (code, message) == (
-        "ValidationException",
+    together = (
         "Can not use both expression and non-expression parameters in the same request: "
-        f"Non-expression parameters: {{{member}}} Expression parameters: {{{name}}}",
+        f"Non-expression parameters: {{{member}}} Expression parameters: {{{name}}}"
     )
+    assert (code, message) == ("ValidationException", worded(operation, together))
     assert_untouched(db, hash_table)
 
 
@@ -96,11 +98,11 @@ def test_a_conditional_operator_needs_conditions(db: Any, hash_table: str, refus
     for none in ({}, empty):
         assert refused(call, **given, **none) == (
             "ValidationException",
-            "ConditionalOperator cannot be used without Filter or Expected",
+            worded(operation, "ConditionalOperator cannot be used without Filter or Expected"),
         )
     assert refused(call, **given, **{member: {"v": IS_ONE}}) == (
         "ValidationException",
-        "ConditionalOperator can only be used when Filter or Expected has two or more elements",
+        worded(operation, "ConditionalOperator can only be used when Filter or Expected has two or more elements"),
     )
     assert_untouched(db, hash_table)
 
@@ -129,13 +131,12 @@ def test_shapes_are_checked_together(db: Any, hash_table: str, refused: Refused)
     )
 
 
-def test_an_index_is_refused_by_name(db: Any, hash_table: str, refused: Refused) -> None:
-    """Ours: there are no indexes yet, and the table is not read in their place."""
+def test_there_is_no_such_index(db: Any, hash_table: str, refused: Refused) -> None:
+    """The table is not read in its place."""
     values = {":p": {"S": "legacy"}}
     for call, more in (
         (db.scan, {}),
         (db.query, {"KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": values}),
     ):
-        code, message = refused(call, TableName=hash_table, IndexName="some-index", **more)
-        assert code == "ValidationException"
-        assert "IndexName" in message
+        found = refused(call, TableName=hash_table, IndexName="some-index", **more)
+        assert found == ("ValidationException", "The table does not have the specified index: some-index")

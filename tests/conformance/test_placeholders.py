@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.words import bare
+
 Refused = Callable[..., tuple[str, str]]
 KEY = {"pk": {"S": "placeholders"}}
 MEMBERS = {
@@ -49,7 +51,7 @@ def message(db: Any, refused: Refused, table: str, call: str, expression: str | 
     given = {} if expression is None else {member: expression}
     code, text = refused(getattr(db, call), TableName=table, **needed, **given, **more)
     assert code == "ValidationException"
-    return text
+    return bare(call, text)
 
 
 @ALL

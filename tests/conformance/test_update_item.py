@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.words import ENVELOPE
+
 Refused = Callable[..., tuple[str, str]]
 ITEM: dict[str, Any] = {
     "pk": {"S": "up"},
@@ -109,18 +111,18 @@ def test_what_does_not_exist_is_created(db: Any, hash_table: str) -> None:
         (
             "SET n = :v, n = :v",
             {":v": {"N": "1"}},
-            "Invalid UpdateExpression: Two document paths overlap with each other; must remove or rewrite one of "
-            "these paths; path one: [n], path two: [n]",
+            f"{ENVELOPE}Invalid UpdateExpression: Two document paths overlap with each other; "
+            "must remove or rewrite one of these paths; path one: [n], path two: [n]",
         ),
         (
             "SET n = :v SET o = :v",
             {":v": {"N": "1"}},
-            'Invalid UpdateExpression: The "SET" section can only be used once in an update expression;',
+            f'{ENVELOPE}Invalid UpdateExpression: The "SET" section can only be used once in an update expression;',
         ),
         (
             "SET n = :w",
             {":v": {"N": "1"}},
-            "Invalid UpdateExpression: An expression attribute value used in expression is not defined; "
+            f"{ENVELOPE}Invalid UpdateExpression: An expression attribute value used in expression is not defined; "
             "attribute value: :w",
         ),
         ("SET n = :v", {":v": {"N": "1"}, ":u": {"N": "2"}}, None),

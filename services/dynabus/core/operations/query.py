@@ -74,7 +74,7 @@ from dynabus.core.operations.pages import (
     start_key,
 )
 from dynabus.core.operations.schema import Element, KeySchema, check_key_size
-from dynabus.core.operations.shapes import FLAG, TEXT, Member, check, check_parameters, detected, read
+from dynabus.core.operations.shapes import FLAG, TEXT, Member, check, check_parameters, detected, faults_of, read
 from dynabus.core.operations.targets import Target, target
 from dynabus.core.values import Item, equal
 
@@ -112,7 +112,7 @@ def route(body: Request, context: Context) -> Steps:
 
 def _checked(body: Request) -> Request:
     present = read(body, MEMBERS)
-    if present.get("ConditionalOperator", "AND") not in ("AND", "OR"):
+    if present.get("ConditionalOperator", "AND") not in ("AND", "OR") and not _lacks_members(present):
         raise validation_error("Failed to satisfy constraint: Member must satisfy enum value set: [ALL, OR]")
     if present.get("Limit", 1) < 1:
         constraint = "Member must have value greater than or equal to 1"
@@ -124,6 +124,11 @@ def _checked(body: Request) -> Request:
     except ApiError as error:
         raise detected([error.message]) from error
     return request
+
+
+def _lacks_members(present: Request) -> bool:
+    """Whether required members are missing: all faults are reported together then, as of single writes."""
+    return any(text.endswith("must not be null") for text in faults_of(present, MEMBERS))
 
 
 class _Asked(NamedTuple):

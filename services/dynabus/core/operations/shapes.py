@@ -197,6 +197,10 @@ def _broken(member: Member, value: Any) -> list[str]:
     broken: list[str] = []
     if member.arn and value.startswith("arn:"):
         return broken
+    if (
+        member.arn and not value
+    ):  # one constraint alone: paritysuite/dynamodb-conformance, validation-ordering/updateItem
+        return ["Member must have length greater than or equal to 1"]
     if member.values and value not in member.values:
         broken.append(f"Member must satisfy enum value set: [{', '.join(member.values)}]")
     if member.pattern is not None and not re.fullmatch(member.pattern, value):

@@ -39,6 +39,7 @@ FAULT = "Invalid KeyConditionExpression: "
 OPERATOR = "Invalid operator used in KeyConditionExpression: "
 MISSED = "Query condition missed key schema element: "
 COUNT = "The number of query conditions "
+ONCE = "KeyConditionExpressions must only contain one condition per key"
 NESTED = "KeyConditionExpressions cannot have conditions on nested attributes"
 
 
@@ -63,8 +64,8 @@ NESTED = "KeyConditionExpressions cannot have conditions on nested attributes"
             f"{INVALID}BETWEEN operator must have the key attribute as its first operand",
         ),
         ("begins_with(:p, pk)", f"{INVALID}begins_with operator must have the key attribute as its first operand"),
-        ("pk = :p AND pk = :p", "Invalid KeyConditionExpression: KeyConditionExpressions must only contain one condition per key"),
-        ("pk = :p AND sk > :1 AND sk < :2", "Invalid KeyConditionExpression: KeyConditionExpressions must only contain one condition per key"),
+        ("pk = :p AND pk = :p", f"{FAULT}{ONCE}"),
+        ("pk = :p AND sk > :1 AND sk < :2", f"{FAULT}{ONCE}"),
         (
             "pk = :p AND sk = :1 AND a = :1",
             f"{COUNT}(3) exceeds the number of key attributes defined in the schema (2)",

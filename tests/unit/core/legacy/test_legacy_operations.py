@@ -168,8 +168,8 @@ def test_conditional_operator(cluster: Cluster, operation: str, more: Any, messa
         (
             "UpdateItem",
             {"Key": KEY, "AttributeUpdates": {"n": {"Action": "put"}}, "ConditionalOperator": "XOR"},
-            "2 validation errors detected: Failed to satisfy constraint: Member must satisfy enum value set: [ALL, OR]; "
-            "Value 'put' at 'attributeUpdates.n.member.action' failed to "
+            "2 validation errors detected: Failed to satisfy constraint: Member must satisfy enum value set: "
+            "[ALL, OR]; Value 'put' at 'attributeUpdates.n.member.action' failed to "
             "satisfy constraint: Member must satisfy enum value set: [ADD, PUT, DELETE]",
         ),
         (
