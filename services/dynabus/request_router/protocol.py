@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_TIMEOUT_S = 20.0
@@ -14,6 +15,8 @@ HEAD_BYTES_MOST = 64 * 1024
 """Of a head that is not whole yet: SDKs send one or two KB, with a session token a few more."""
 
 HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+FRAMING = (b"content-length", b"transfer-encoding")
 
 HEAD_END = b"\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100"
@@ -61,6 +64,8 @@ class Protocol(HttpToolsProtocol):
         super().__init__(*arguments, **keywords)
         self._head_timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0
+        self._head_is_new = False
+        self._is_resuming = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
         self._answers = WholeAnswers(transport)
@@ -73,22 +78,58 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Let the parser have it; a head that grows and grows ends the connection."""
-        super().data_received(data)
-        if self._head_timer is not None:
+        self._unset_keepalive_if_required()
+        self._head_is_new = False
+        rest = data
+        while rest:
+            rest = self._feed(rest)
+        if self._head_timer is not None and not self._head_is_new:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES_MOST and not self.transport.is_closing():
                 self.transport.write(HEAD_TOO_LARGE)
                 self.transport.close()
 
+    def _feed(self, data: bytes) -> bytes:
+        """Parse; what is left for another parser."""
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._decline_upgrade()
+            return data[upgrade.args[0] :]
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
+        return b""
+
+    def _decline_upgrade(self) -> None:
+        """Go on in HTTP/1.1: Java's own client asks for h2c with its first request, whose body follows all the same.
+
+        The parser takes what follows such a head for another protocol; a new one is told how the body is framed.
+        """
+        headers, self.headers = self.headers, []
+        framing = b"".join(b"%s: %s\r\n" % pair for pair in headers if pair[0] in FRAMING)
+        self.parser = httptools.HttpRequestParser(self)
+        self._is_resuming = True
+        self.parser.feed_data(b"POST / HTTP/1.1\r\n" + framing + b"\r\n")
+        self._is_resuming, self.headers = False, headers
+
     def on_message_begin(self) -> None:
         """The first byte of a request."""
-        self._expect_head()
-        super().on_message_begin()
+        if not self._is_resuming:
+            # What else came with its first bytes is of earlier requests.
+            self._head_is_new = True
+            self._expect_head()
+            super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """The head is whole; the body has a time limit of its own."""
-        self._head_came()
-        super().on_headers_complete()
+        if not self._is_resuming:
+            self._head_came()
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The body is whole, unless the parser has left it to another protocol."""
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """The answer was written, if it had a body."""

@@ -96,7 +96,7 @@ def read_answer(connection: socket.socket, *, head_only: bool = False) -> Answer
         assert chunk, "closed before an answer"
         raw += chunk
     head, _, body = raw.partition(b"\r\n\r\n")
-    first, *lines = head.decode().split("\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
     while not head_only and len(body) < int(headers.get("content-length", "0")):
         body += connection.recv(65536)

@@ -143,6 +143,19 @@ def test_compressed_requests(served: Served, raw: bytes, coding: bytes) -> None:
         (BODY, b"garbage"),
         (gzip.compress(gzip.compress(BODY)), b"gzip, gzip"),
     ],
+    ids=[
+        "empty",
+        "as it is",
+        "a byte less",
+        "the beginning",
+        "something behind it",
+        "another length",
+        "deflate",
+        "too many",
+        "deflate as deflate",
+        "another coding",
+        "twice",
+    ],
 )
 def test_what_cannot_be_opened(served: Served, raw: bytes, coding: bytes) -> None:
     """Source: the same; HTTP 500 in all cases, surprising as it is, so that SDKs may even try again."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +13,12 @@ from tests.unit.request_router.served import AUTHORIZED, TYPE, Served, read_answ
 from dynabus.core.errors import validation_error
 from dynabus.core.operations.items import Refused
 from dynabus.request_router import bodies, protocol
+
+H2C = (
+    b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+    b"HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\n"
+)
+"""What Java's own HTTP client sends with its first request over plain HTTP."""
 
 
 @pytest.fixture
@@ -72,14 +80,31 @@ def test_a_client_that_goes_away_in_the_middle_harms_nobody(served: Served) -> N
 
 def test_a_head_without_end_is_refused(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "HEAD_BYTES_MOST", 10_000)
-    for rubbish in (b"X-%d: " + b"x" * 4000 + b"\r\n", b"X-%d: x\r\n" * 500):
+    for rubbish in (b"X-A: " + b"x" * 12_000, b"X-A: x\r\n" * 1500):
         with served.connect() as connection:
             connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\n")
-            for number in range(4):
-                connection.sendall(rubbish.replace(b"%d", b"%d" % number))
+            while not any(vars(each)["_head_is_new"] for each in served.server.server_state.connections):
+                time.sleep(0.001)
+            connection.sendall(rubbish)
             assert read_answer(connection)[0] == 431
             assert connection.recv(1000) == b""
     assert served.post(b"{}")[0] == 200
+
+
+@pytest.mark.parametrize("extra", [b"", H2C])
+def test_many_requests_at_once_are_no_head_without_end(
+    served: Served, extra: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the pieces end in which they come."""
+    monkeypatch.setattr(protocol, "HEAD_BYTES_MOST", 1000)
+    requests = (b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + extra + b"\r\n") * 4000
+    with served.connect() as connection:
+        connection.sendall(requests)
+        received = b""
+        while received.count(b'{"status":"ok"}') < 4000:
+            chunk = connection.recv(1 << 20)
+            assert chunk, received[-300:]
+            received += chunk
 
 
 def test_a_connection_ends_where_the_client_wants_it(served: Served) -> None:
@@ -112,6 +137,34 @@ def test_chunked_bodies_and_keep_alive(served: Served) -> None:
         for _ in range(3):
             connection.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n")
             assert read_answer(connection)[0] == 200
+
+
+@pytest.mark.parametrize("size", [0, 10, 300_000])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_another_protocol_is_declined(served: Served, size: int, chunked: bool) -> None:
+    """The request is answered in HTTP/1.1 and the connection goes on; alone, pipelined, and byte by byte."""
+    body = b'{"a":"%s"}' % (b"x" * size)
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: DynamoDB_20120810.GetItem\r\n" + AUTHORIZED
+    if chunked:
+        framed = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    else:
+        framed = b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    upgrade, plain = head + H2C + framed, head + framed
+    with served.connect() as connection:
+        for request in (upgrade, plain, upgrade):
+            connection.sendall(request)
+            assert read_answer(connection)[0] == 200
+        connection.sendall(upgrade[:400])
+        connection.sendall(upgrade[400:] + plain + upgrade + b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + H2C + b"\r\n")
+        raw = b""
+        while raw.count(b"HTTP/1.1 200 OK") < 4:
+            raw += connection.recv(65536)
+    if size < 1000:
+        with served.connect() as connection:
+            for byte in upgrade:
+                connection.sendall(bytes([byte]))
+            assert read_answer(connection)[0] == 200
+    assert {json.dumps(found) for _, found in served.router.reached} == {json.dumps(json.loads(body))}
 
 
 def test_api_errors_and_refusals_of_nodes_are_answers(served: Served) -> None:
