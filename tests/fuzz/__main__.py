@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from tests.fuzz.judge import fault, is_refused
 from tests.fuzz.processes import pids_of
 from tests.fuzz.requests import Request, request
+from tests.fuzz.stored import faults
 from tests.fuzz.targets import Answer, InProcess, OverHttp, Target
 
 BLOCK = 500
@@ -46,12 +47,14 @@ class Fuzzer:
     def run(self, first: int, count: int) -> Findings:
         settled: dict[str, int] = {}
         for number in range(first, first + count):
-            if (number - first) % BLOCK == 0 or number == first:
+            if (number - first) % BLOCK == 0:
+                self._judge_stored(first, number)
                 self._target.begin()
                 self._known, self._refused = None, 0
                 if not settled and number - first >= count // 5:
                     settled = self._target.resident_bytes()
             self._one(first, number)
+        self._judge_stored(first, first + count)
         self._judge_memory(settled)
         return self.findings
 
@@ -87,6 +90,15 @@ class Fuzzer:
         print(f"{asked.operation} {asked.body[:300]!r}\n  {found}")
         print(f"  alone: {again} --only {number}")
         print(f"  after those before it: {again} --first {start} --requests {number - start + 1}", flush=True)
+
+    def _judge_stored(self, first: int, end: int) -> None:
+        """At the end of a block."""
+        start = max(first, end - 1 - (end - 1 - first) % BLOCK)
+        for found in faults(self._target) if end > first else ():
+            self.findings.faults += 1
+            print(found)
+            again = f"python -m tests.fuzz --seed {self._seed}{self._endpoint}"
+            print(f"  again: {again} --first {start} --requests {end - start}", flush=True)
 
     def _judge_memory(self, settled: dict[str, int]) -> None:
         now = self._target.resident_bytes()

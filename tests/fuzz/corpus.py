@@ -32,7 +32,10 @@ def good(dice: Dice) -> tuple[str, Body]:
         request = several(dice, list(TABLES))
     else:
         request = generation.ONE_TABLE[choice(dice, list(generation.ONE_TABLE))](dice, choice(dice, TABLES))
-    return request.operation, request.body()
+    body = request.body()
+    if "TableName" in body and chance(dice, 4):
+        body["TableName"] = f"new{dice.below(3)}"  # as a request before has made it, if one has
+    return request.operation, body
 
 
 def _creation(dice: Dice) -> Body:

@@ -13,14 +13,19 @@ SIGNATURE = (
 )
 
 
-def of(dice: Dice, operation: str) -> Headers:
-    """Those of an operation; rarely one is wrong, missing or there twice."""
-    headers = [
+def usual(operation: str) -> Headers:
+    """As SDKs send them."""
+    return [
         ("Content-Type", "application/x-amz-json-1.0"),
         ("X-Amz-Target", f"DynamoDB_20120810.{operation}"),
         ("X-Amz-Date", "20260101T000000Z"),
         ("Authorization", SIGNATURE),
     ]
+
+
+def of(dice: Dice, operation: str) -> Headers:
+    """Those of an operation; rarely one is wrong, missing or there twice."""
+    headers = usual(operation)
     return choice(dice, _WAYS)(dice, headers) if chance(dice, 4) else headers
 
 

@@ -21,7 +21,7 @@ INDEXES = ["by_number", "by_string", "by_binary", "same", "nobody"]
 ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/"
 TEXTS = {
     "TableName": [*NAMES, "nobody"],
-    "TableArn": [*NAMES, *(ARN + name for name in NAMES)],
+    "TableArn": ["new0", *NAMES, *(ARN + name for name in NAMES)],
     "IndexName": INDEXES,
     "ResourceArnString": [ARN + name for name in NAMES],
     "ConditionExpression": ["attribute_exists(pk)", "n = :v0", "#n0 > :v1"],

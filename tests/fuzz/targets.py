@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple, Protocol, cast
+from unittest.mock import Mock, patch
 from urllib.parse import urlsplit
 
 import orjson
@@ -81,6 +82,8 @@ class InProcess:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._silence = patch("dynabus.request_router.http.logger", Mock())
+        self._silence.start()
 
     def begin(self) -> None:
         self.cluster = Cluster()
@@ -141,6 +144,7 @@ class InProcess:
         return {"this process": resident("self")}
 
     def close(self) -> None:
+        self._silence.stop()
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
 

@@ -16,8 +16,8 @@ from tests.model.faults import FAULTS, planted
 from tests.model.machine import STEPS, Machine, machine_settings
 from tests.model.targets import Endpoint, InProcess, Target
 
-ROUND = 200
-"""Histories of one seed; the next ones follow from it."""
+ROUND, ROUND_OVER_HTTP = 200, 20
+"""Histories of one seed."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,9 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _many(options: argparse.Namespace) -> int:
     started, asked, number = time.monotonic(), 0, options.seed
+    round_ = ROUND_OVER_HTTP if options.endpoint else ROUND
     while asked < options.operations:
         try:
-            asked += history(number, options.steps, options.endpoint)
+            asked += history(number, options.steps, options.endpoint, round_)
         except BaseException:
             again = f"--endpoint {options.endpoint}" if options.endpoint else ""
             print(f"\nagain: python -m tests.model --operations 1 --seed {number} --steps {options.steps} {again}")

@@ -7,7 +7,7 @@ batchOperations (2026-10-09). Ours: that an echo ends after 64 KB.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -61,63 +61,100 @@ def as_json(tables: Mapping[str, Any]) -> str:
     for of in tables.values():
         for key in of.get("Keys") or ():
             conform_item(key)
-    return _cut(orjson.dumps(tables).decode())
+    try:
+        return _cut(orjson.dumps(tables).decode())
+    except TypeError:  # it nests deeper than orjson writes, but not deeper than it reads
+        return "{...}"
 
 
 def as_java(tables: Mapping[str, Any]) -> str:
     """The map as BatchWriteItem echoes it. Raises the SerializationException of an item of the wrong JSON types."""
-    return _cut(f"{{{', '.join(f'{name}=[{_writes(writes)}]' for name, writes in tables.items())}}}")
+    return _echoed(_tables(tables))
 
 
 def _cut(text: str) -> str:
     return text if len(text) <= ECHO_MOST else text[:ECHO_MOST] + "..."
 
 
-def _writes(writes: list[Any] | None) -> str:
-    shown: list[str] = []
-    size = 0
-    for write in writes or ():
-        if size > ECHO_MOST:
-            break
-        shown.append(
-            f"WriteRequest(putRequest={_put(write.get('PutRequest'))}, deleteRequest="
-            f"{_delete(write.get('DeleteRequest'))})"
-        )
-        size += len(shown[-1])
-    return ", ".join(shown)
+Parts = Iterator[Any]
+"""Of a text: strings, and the parts of what is inside."""
 
 
-def _put(request: Any) -> str:
-    return "null" if request is None else f"PutRequest(item={_item(request.get('Item'))}, workloadProfileName=null)"
+def _echoed(parts: Parts) -> str:
+    """The text, made no longer than it is shown, and without recursion: requests nest deeper than Python calls."""
+    inside, shown, size = [parts], list[str](), 0
+    while inside and size <= ECHO_MOST:
+        part = next(inside[-1], None)
+        if part is None:
+            inside.pop()
+        elif isinstance(part, str):
+            shown.append(part)
+            size += len(part)
+        else:
+            inside.append(part)
+    return _cut("".join(shown))
 
 
-def _delete(request: Any) -> str:
-    return "null" if request is None else f"DeleteRequest(key={_item(request.get('Key'))})"
+def _tables(tables: Mapping[str, Any]) -> Parts:
+    yield "{"
+    for number, (name, writes) in enumerate(tables.items()):
+        yield f"{_comma(number)}{name}=["
+        for place, write in enumerate(writes or ()):
+            yield f"{_comma(place)}WriteRequest(putRequest="
+            yield _write(write.get("PutRequest"), "PutRequest(item=", "Item", ", workloadProfileName=null)")
+            yield ", deleteRequest="
+            yield _write(write.get("DeleteRequest"), "DeleteRequest(key=", "Key", ")")
+            yield ")"
+        yield "]"
+    yield "}"
 
 
-def _item(item: Any) -> str:
-    return "null" if item is None else _map(conform_item(item))
+def _comma(number: int) -> str:
+    return ", " if number else ""
 
 
-def _map(attributes: dict[str, Any]) -> str:
-    return f"{{{', '.join(f'{name}={_value(value)}' for name, value in attributes.items())}}}"
+def _write(request: Any, opening: str, member: str, closing: str) -> Parts:
+    if request is None:
+        yield "null"
+        return
+    item = request.get(member)
+    yield opening
+    yield "null" if item is None else _map(conform_item(item))
+    yield closing
 
 
-def _value(value: dict[str, Any]) -> str:
+def _map(attributes: dict[str, Any]) -> Parts:
+    yield "{"
+    for number, (name, value) in enumerate(attributes.items()):
+        yield f"{_comma(number)}{name}="
+        yield _value(value)
+    yield "}"
+
+
+def _value(value: dict[str, Any]) -> Parts:
     given = {kind[0].lower() + kind[1:]: content for kind, content in value.items()}
-    return f"AttributeValue({', '.join(f'{name}={_content(given.get(name))}' for name in _MEMBERS)})"
+    yield "AttributeValue("
+    for number, name in enumerate(_MEMBERS):
+        yield f"{_comma(number)}{name}="
+        yield _content(given.get(name))
+    yield ")"
 
 
-def _content(content: Any) -> str:
+def _content(content: Any) -> Parts:
     if content is None:
-        return "null"
-    if isinstance(content, bool):
-        return str(content).lower()
-    if isinstance(content, dict):
-        return _map(content)
-    if isinstance(content, list):
-        return f"[{', '.join(_value(each) if isinstance(each, dict) else str(each) for each in content)}]"
-    return str(content)
+        yield "null"
+    elif isinstance(content, bool):
+        yield str(content).lower()
+    elif isinstance(content, dict):
+        yield _map(content)
+    elif isinstance(content, list):
+        yield "["
+        for number, each in enumerate(content):
+            yield _comma(number)
+            yield _value(each) if isinstance(each, dict) else str(each)
+        yield "]"
+    else:
+        yield str(content)
 
 
 def refuse_duplicates(keys: list[tuple[str, bytes]]) -> None:
