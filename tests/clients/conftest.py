@@ -1,33 +1,91 @@
-"""One cluster for all clients, with a table that is too large for one answer; how a client's program is run."""
+"""Where clients find their cluster: an open one over HTTP, and a closed one that wants signatures and HTTPS."""
 
 from __future__ import annotations
 
-import json
+import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
-from tests.clients.runtimes import UnavailableError, run
 from tests.clients.story import ARCHIVE, ARCHIVED_BYTES, ARCHIVED_ITEMS
-from tests.integration.cluster import RunningCluster, client, running
-
-PROGRAM_TIMEOUT_S = 120
-"""The slowest, the AWS CLI, starts Python twenty times: 15 s on two free cores, 50 s on busy ones."""
+from tests.integration.cluster import running
+from tests.unit.request_router.certificates import certificate
 
 TEST_TIMEOUT_S = 600
 """Its packages are fetched and built first, once."""
 
+ACCESS_KEY, SECRET = "AKIDCLIENTS", "a secret / with+what base64 may have="
+"""A character in it that is not encoded alike everywhere is a signature that does not match."""
 
-@pytest.fixture(scope="package")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster]:
+Environment = dict[str, str]
+"""All that a client is told: AWS's own variables, as any program that is not changed for Dynabus reads them."""
+
+
+@pytest.fixture(scope="module")
+def open_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    """Any access key will do, over HTTP."""
     with running(tmp_path_factory.mktemp("clients")) as started:
-        _fill_archive(client(started.port))
-        yield started
+        yield _environment(f"http://127.0.0.1:{started.port}", "any", "any")
 
 
-def _fill_archive(db: Any) -> None:
+@pytest.fixture(scope="module")
+def closed_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
+    """Signatures are verified, over HTTPS with a certificate of our own; with a table too large for one answer."""
+    folder = tmp_path_factory.mktemp("closed")
+    cert, key = certificate(folder, "server")
+    keys = folder / "keys.toml"
+    keys.touch(mode=0o600)
+    keys.write_text(f'{ACCESS_KEY} = "{SECRET}"\n')
+    with running(folder, "--auth", str(keys), "--tls-cert", str(cert), "--tls-key", str(key)) as started:
+        told = _environment(f"https://127.0.0.1:{started.port}", ACCESS_KEY, SECRET) | _trust(cert)
+        _fill_archive(told)
+        yield told
+
+
+def _environment(endpoint: str, access_key: str, secret: str) -> Environment:
+    return {
+        "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": access_key,
+        "AWS_SECRET_ACCESS_KEY": secret,
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def _trust(cert: Path) -> Environment:
+    """How each runtime is told of a certificate that no authority signed; AWS's variable does for Python and Go."""
+    told = {"AWS_CA_BUNDLE": str(cert), "NODE_EXTRA_CA_CERTS": str(cert)}
+    if shutil.which("keytool"):
+        store, password = cert.with_suffix(".p12"), "no secret"
+        command = ["keytool", "-importcert", "-noprompt", "-alias", "dynabus", "-storetype", "PKCS12"]
+        subprocess.run(
+            [*command, "-file", str(cert), "-keystore", str(store), "-storepass", password],
+            check=True,
+            capture_output=True,
+        )
+        told["JDK_JAVA_OPTIONS"] = (
+            f'-Djavax.net.ssl.trustStore={store} "-Djavax.net.ssl.trustStorePassword={password}"'
+            " -Djavax.net.ssl.trustStoreType=PKCS12"
+        )
+    return told
+
+
+def _fill_archive(told: Environment) -> None:
+    db: Any = boto3.client(
+        "dynamodb",
+        endpoint_url=told["AWS_ENDPOINT_URL_DYNAMODB"],
+        region_name=told["AWS_REGION"],
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET,
+        verify=told["AWS_CA_BUNDLE"],
+    )
     db.create_table(
         TableName=ARCHIVE,
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "N"}],
@@ -39,48 +97,11 @@ def _fill_archive(db: Any) -> None:
         db.put_item(TableName=ARCHIVE, Item={"id": {"N": str(number)}, "scan": {"B": bytes(ARCHIVED_BYTES)}})
 
 
-@pytest.fixture(scope="package")
-def environment(cluster: RunningCluster) -> dict[str, str]:
-    """All that a client is told: AWS's own variables, as any program that is not changed for Dynabus reads them."""
-    return {
-        "AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{cluster.port}",
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_CONFIG_FILE": "/dev/null",
-        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-
-
-@pytest.fixture
-def printed(environment: dict[str, str]) -> Callable[..., Any]:
-    """What a program printed, parsed. It is given its table's name, the archive's and how many items are in there."""
-
-    def run_program(command: Callable[[], Sequence[str]], table: str) -> Any:
-        try:
-            arguments = [*command(), table, ARCHIVE, str(ARCHIVED_ITEMS)]
-        except UnavailableError as reason:
-            pytest.skip(str(reason))
-        return json.loads(_output(arguments, environment))
-
-    return run_program
-
-
-def _output(command: Sequence[str], environment: dict[str, str]) -> str:
-    try:
-        done = run(command, PROGRAM_TIMEOUT_S, environment=environment)
-    except subprocess.TimeoutExpired:
-        raise AssertionError(f"{command[0]} did not end within {PROGRAM_TIMEOUT_S} s") from None
-    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-4000:]}{done.stderr[-8000:]}"
-    return done.stdout
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What runs a client needs the broker, and the first time much else."""
     for item in items:
-        if "clients" in item.path.parts and "cluster" in getattr(item, "fixturenames", ()):
+        names = getattr(item, "fixturenames", ())
+        if "clients" in item.path.parts and ("open_cluster" in names or "closed_cluster" in names):
             item.add_marker(pytest.mark.broker)
             item.add_marker(pytest.mark.slow)
             item.add_marker(pytest.mark.timeout(TEST_TIMEOUT_S))

@@ -1,12 +1,13 @@
-"""Object mappers and an asyncio client: what people use on top of the SDKs, each in its own idiom."""
+"""Object mappers and an asyncio client: what people use on top of the SDKs, each in its own idiom, over HTTP."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
+from tests.clients.printed import printed
 from tests.clients.runtimes import PROGRAMS, java, javascript, python_environment
 
 REFUSED = "ConditionalCheckFailedException"
@@ -180,6 +181,6 @@ def test_a_mapper_finds_what_it_stored(
     command: Callable[[], Sequence[str]],
     table: str,
     expected: Callable[[], dict[str, Any]],
-    printed: Callable[..., Any],
+    open_cluster: Mapping[str, str],
 ) -> None:
-    assert printed(command, table) == expected()
+    assert printed(command, table, open_cluster) == expected()

@@ -1,14 +1,17 @@
-"""AWS's SDKs: the same program in each language, told where the cluster is by AWS's environment variables only."""
+"""AWS's SDKs: the same program in each language, told where the cluster is by AWS's environment variables only.
+
+The cluster is one as for production: HTTPS, and it verifies what each of them signs.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.clients.printed import printed
 from tests.clients.runtimes import PROGRAMS, boto3_python, go_binary, java, javascript, python_environment
 from tests.clients.story import what_an_sdk_prints, what_the_cli_prints
 
@@ -40,11 +43,11 @@ def aws_cli() -> Sequence[str]:
 
 @pytest.mark.parametrize("command", [boto3_client, boto3_resource, javascript_v3, go_v2, java_v2])
 def test_an_sdk_sees_what_dynamodb_would_show_it(
-    command: Callable[[], Sequence[str]], printed: Callable[..., Any]
+    command: Callable[[], Sequence[str]], closed_cluster: Mapping[str, str]
 ) -> None:
     table = f"orders-{command.__name__}"
-    assert printed(command, table) == what_an_sdk_prints(table)
+    assert printed(command, table, closed_cluster) == what_an_sdk_prints(table)
 
 
-def test_the_aws_cli_sees_what_dynamodb_would_show_it(printed: Callable[..., Any]) -> None:
-    assert printed(aws_cli, "orders-cli") == what_the_cli_prints("orders-cli")
+def test_the_aws_cli_sees_what_dynamodb_would_show_it(closed_cluster: Mapping[str, str]) -> None:
+    assert printed(aws_cli, "orders-cli", closed_cluster) == what_the_cli_prints("orders-cli")

@@ -1,3 +1,4 @@
+import com.amazonaws.ClientConfiguration;
 import com.amazonaws.client.builder.AwsClientBuilder.EndpointConfiguration;
 import com.amazonaws.services.dynamodbv2.AmazonDynamoDB;
 import com.amazonaws.services.dynamodbv2.AmazonDynamoDBClientBuilder;
@@ -54,6 +55,7 @@ public final class Tracks {
         this.table = table;
         String endpoint = System.getenv("AWS_ENDPOINT_URL_DYNAMODB"); // version 1 does not read it by itself
         db = AmazonDynamoDBClientBuilder.standard()
+                .withClientConfiguration(new ClientConfiguration().withGzip(true))
                 .withEndpointConfiguration(new EndpointConfiguration(endpoint, System.getenv("AWS_REGION")))
                 .build();
         mapper = new DynamoDBMapper(db, DynamoDBMapperConfig.builder()
