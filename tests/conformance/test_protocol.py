@@ -325,12 +325,12 @@ def test_compressed_both_ways(db: Any, port: int, hash_table: str) -> None:
     headers = {**SIGNED, "Content-Encoding": "gzip", "Accept-Encoding": "gzip, deflate"}
     put = gzip.compress(json.dumps({"TableName": hash_table, "Item": item}).encode())
     assert ask(port, post("PutItem", put, headers)).json == {}
-    key = gzip.compress(json.dumps({"TableName": hash_table, "Key": {"pk": item["pk"]}}).encode())
-    answer = ask(port, post("GetItem", key, headers))
+    request = {"TableName": hash_table, "Key": {"pk": item["pk"]}, "ConsistentRead": True}
+    answer = ask(port, post("GetItem", gzip.compress(json.dumps(request).encode()), headers))
     assert answer.headers["content-encoding"] == "gzip"
     assert int(answer.headers["x-amz-crc32"]) == crc32(answer.body)
     assert json.loads(gzip.decompress(answer.body)) == {"Item": item}
-    plain = ask(port, post("GetItem", {"TableName": hash_table, "Key": {"pk": item["pk"]}}))
+    plain = ask(port, post("GetItem", request))
     assert "content-encoding" not in plain.headers
     assert plain.json == {"Item": item}
 

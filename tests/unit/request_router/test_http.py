@@ -12,7 +12,7 @@ from tests.unit.request_router.served import AUTHORIZED, TYPE, Served, read_answ
 
 from dynabus.core.errors import validation_error
 from dynabus.core.operations.items import Refused
-from dynabus.request_router import bodies, protocol
+from dynabus.request_router import bodies, protocol, server
 
 H2C = (
     b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
@@ -105,6 +105,15 @@ def test_many_requests_at_once_are_no_head_without_end(
             chunk = connection.recv(1 << 20)
             assert chunk, received[-300:]
             received += chunk
+
+
+def test_an_idle_connection_ends_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "KEEP_ALIVE_S", 0.1)
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: DynamoDB_20120810.GetItem\r\nContent-Length: 2\r\n"
+    with serving() as served, served.connect() as connection:
+        connection.sendall(head + AUTHORIZED + b"\r\n{}")
+        assert read_answer(connection)[0] == 200
+        assert connection.recv(1000) == b""
 
 
 def test_a_connection_ends_where_the_client_wants_it(served: Served) -> None:
