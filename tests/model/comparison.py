@@ -8,6 +8,8 @@
     capacity of each page of a filtered Scan        the model does not know which items a page looked at; that of
                                                     pages whose items are all answered whole is compared
     words of refusals of an index key               they differ by operation; their type is compared
+    words of a ValidationException of a request     they are partly others than those with expressions
+    with legacy parameters
     prefix of `__type`                              conformance tests have it
 
 Where AWS documents nothing, the model does what Dynabus says that it does: sizes of numbers ("approximately"), that
@@ -59,13 +61,19 @@ class Pair:
         elif isinstance(request, Query):
             self._query(request)
         else:
-            self._same(request, self.database.answer(request), self._answer(request))
+            self._same(request, self._expected(request), self._answer(request))
 
     def check_contents(self) -> None:
         """All items of all tables and of all indexes."""
         for table in self.database.tables.values():
             for index in (None, *table.schema.indexes):
                 self.ask(Scan(table.schema.name, index.name if index is not None else None))
+
+    def _expected(self, request: Request) -> Answer:
+        expected = self.database.answer(request)
+        if getattr(request, "legacy", None) is not None and expected.get("__type") == "ValidationException":
+            expected["message"] = None
+        return expected
 
     def _answer(self, request: Request) -> Answer:
         self.asked += 1

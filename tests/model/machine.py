@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from tests.model import generation
+from tests.model import generation, legacy
 from tests.model.comparison import Pair
 from tests.model.database import Database
 from tests.model.dice import Dice, choice, made, some
@@ -64,6 +64,10 @@ class Machine(RuleBasedStateMachine):
     @rule(data=st.data())
     def scan(self, data: st.DataObject) -> None:
         self._on_a_table(data, generation.scan)
+
+    @rule(data=st.data())
+    def legacy_parameters(self, data: st.DataObject) -> None:
+        self._on_a_table(data, legacy.any_request)
 
     @rule(data=st.data())
     def batch_write_item(self, data: st.DataObject) -> None:

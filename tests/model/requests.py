@@ -22,6 +22,7 @@ class Put:
     returns: str = "NONE"
     on_failure: str = "NONE"
     capacity: str = "NONE"
+    legacy: Body | None = None
 
     def body(self) -> Body:
         return {"TableName": self.table, "Item": self.item, **_write(self, Text())}
@@ -36,6 +37,7 @@ class Delete:
     returns: str = "NONE"
     on_failure: str = "NONE"
     capacity: str = "NONE"
+    legacy: Body | None = None
 
     def body(self) -> Body:
         return {"TableName": self.table, "Key": self.key, **_write(self, Text())}
@@ -53,11 +55,12 @@ class Change:
     returns: str = "NONE"
     on_failure: str = "NONE"
     capacity: str = "NONE"
+    legacy: Body | None = None
 
     def body(self) -> Body:
         text = Text()
         update = {"UpdateExpression": text.update(self.update)} if self.update else {}
-        return {"TableName": self.table, "Key": self.key, **update, **_write(self, text)}
+        return {"TableName": self.table, "Key": self.key, **_said(self, update), **_write(self, text)}
 
 
 def _write(request: Put | Delete | Change, text: Text) -> Body:
@@ -66,9 +69,15 @@ def _write(request: Put | Delete | Change, text: Text) -> Body:
         "ReturnValuesOnConditionCheckFailure": request.on_failure,
         "ReturnConsumedCapacity": request.capacity,
     }
+    said: Body = {}
     if request.condition is not None:
-        body["ConditionExpression"] = text.condition(request.condition)
-    return {**body, **text.members()}
+        said["ConditionExpression"] = text.condition(request.condition)
+    return {**body, **_said(request, {**said, **text.members()})}
+
+
+def _said(request: Put | Delete | Change | Get | Query | Scan, expressions: Body) -> Body:
+    """The members that say its trees: expressions, or in `legacy` the parameters of before them."""
+    return expressions if request.legacy is None else request.legacy
 
 
 @dataclass(frozen=True)
@@ -79,12 +88,13 @@ class Get:
     projection: list[Path] | None = None
     consistent: bool = True
     capacity: str = "NONE"
+    legacy: Body | None = None
 
     def body(self) -> Body:
         text = Text()
         body: Body = {"TableName": self.table, "Key": self.key, "ConsistentRead": self.consistent}
         body["ReturnConsumedCapacity"] = self.capacity
-        return {**body, **_projected(self.projection, text), **text.members()}
+        return {**body, **_said(self, {**_projected(self.projection, text), **text.members()})}
 
 
 def _projected(paths: list[Path] | None, text: Text) -> Body:
@@ -115,6 +125,7 @@ class Query:
     select: str | None = None
     consistent: bool = True
     capacity: str = "NONE"
+    legacy: Body | None = None
 
     def body(self) -> Body:
         text = Text()
@@ -122,8 +133,8 @@ class Query:
         condition = f"{text.name(name)} = {text.value(value)}"
         if self.sort is not None:
             condition += " AND " + _sort_text(text, *self.sort)
-        body: Body = {"KeyConditionExpression": condition, "ScanIndexForward": self.forward}
-        return {**body, **_page(self, text), **text.members()}
+        said = {"KeyConditionExpression": condition, **_page_expressions(self, text)}
+        return {**_page(self), **_said(self, {**said, **text.members()}), "ScanIndexForward": self.forward}
 
 
 def _sort_text(text: Text, name: str, condition: SortCondition) -> str:
@@ -149,14 +160,21 @@ class Scan:
     capacity: str = "NONE"
     segment: int | None = None
     segments: int | None = None
+    legacy: Body | None = None
 
     def body(self) -> Body:
         text = Text()
         parallel = {} if self.segment is None else {"Segment": self.segment, "TotalSegments": self.segments}
-        return {**parallel, **_page(self, text), **text.members()}
+        said = _page_expressions(self, text)
+        return {**parallel, **_page(self), **_said(self, {**said, **text.members()})}
 
 
-def _page(request: Query | Scan, text: Text) -> Body:
+def _page_expressions(request: Query | Scan, text: Text) -> Body:
+    filtered = {} if request.filter is None else {"FilterExpression": text.condition(request.filter)}
+    return {**filtered, **_projected(request.projection, text)}
+
+
+def _page(request: Query | Scan) -> Body:
     members = {
         "TableName": request.table,
         "IndexName": request.index,
@@ -165,10 +183,8 @@ def _page(request: Query | Scan, text: Text) -> Body:
         "Select": request.select,
         "ConsistentRead": request.consistent,
         "ReturnConsumedCapacity": request.capacity,
-        "FilterExpression": text.condition(request.filter) if request.filter is not None else None,
     }
-    body = {name: value for name, value in members.items() if value is not None}
-    return {**body, **_projected(request.projection, text)}
+    return {name: value for name, value in members.items() if value is not None}
 
 
 @dataclass(frozen=True)
