@@ -31,6 +31,10 @@ def dynamoose() -> Sequence[str]:
     return ["node", str(javascript("dynamoose.mjs"))]
 
 
+def dynamodb_toolbox() -> Sequence[str]:
+    return ["node", str(javascript("toolbox.mjs"))]
+
+
 def java_enhanced() -> Sequence[str]:
     return java("java", "Library")
 
@@ -119,6 +123,27 @@ def what_dynamoose_prints() -> dict[str, Any]:
     }
 
 
+def what_toolbox_prints() -> dict[str, Any]:
+    return {
+        "created": "SUCCESS",
+        "written": 60,
+        "open": {"orders": [f"o{number}" for number in EVERY_THIRD], "pages": 3},
+        "by_total": [["o07", 9], ["o04", 8], ["o01", 7], ["o18", 6], ["o15", 5]],
+        "refused": [REFUSED, MESSAGE],
+        "changed": {
+            "status": "open",
+            "seen": 2,
+            "tags": ["été"],
+            "lines": [{"sku": "ski", "quantity": 2}, {"sku": "wax", "quantity": 1}],
+            "note": None,
+        },
+        "fetched": 20,
+        "part": {"total": 1, "lines": [{"sku": "ski"}]},
+        "removed": [{"sku": "ski", "quantity": 3}],
+        "dropped": "SUCCESS",
+    }
+
+
 def what_java_enhanced_prints() -> dict[str, Any]:
     return {
         "index": "by-year",
@@ -173,6 +198,7 @@ BOOKS_BY_YEAR = [["Book 07", 1909], ["Book 04", 1908], ["Book 01", 1907], ["Book
         (aiobotocore, "readings-aiobotocore", what_aiobotocore_prints),
         (electrodb, "tasks-electrodb", what_electrodb_prints),
         (dynamoose, "books-dynamoose", what_dynamoose_prints),
+        (dynamodb_toolbox, "orders-toolbox", what_toolbox_prints),
         (java_enhanced, "books-java", what_java_enhanced_prints),
         (java_v1, "tracks-java", what_java_v1_prints),
     ],
