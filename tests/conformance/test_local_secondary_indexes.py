@@ -8,46 +8,20 @@ GUIDE: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.html
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-Refused = Callable[..., tuple[str, str]]
+from tests.conformance.indexed import INVALID, Refused, charged, create
+
 TABLE = "conformance-lsi"
 PAD = "x" * 5000
 """More than 4 KB, so that what is fetched costs more than what is read of an index."""
 
-INVALID = "One or more parameter values were invalid: "
-NOT_VALID = "One or more parameter values are not valid. "
-
-
-def index(name: str, sort: str, projection: str, *attributes: str) -> dict[str, Any]:
-    projected: dict[str, Any] = {"ProjectionType": projection}
-    if attributes:
-        projected["NonKeyAttributes"] = list(attributes)
-    keys = [{"AttributeName": "p", "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}]
-    return {"IndexName": name, "KeySchema": keys, "Projection": projected}
-
 
 @pytest.fixture(scope="module", autouse=True)
 def _table(db: Any) -> None:
-    db.create_table(
-        TableName=TABLE,
-        AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": kind}
-            for name, kind in (("p", "S"), ("c", "S"), ("b", "S"), ("n", "N"), ("z", "B"))
-        ],
-        KeySchema=[{"AttributeName": "p", "KeyType": "HASH"}, {"AttributeName": "c", "KeyType": "RANGE"}],
-        LocalSecondaryIndexes=[
-            index("whole", "b", "ALL"),
-            index("include", "b", "INCLUDE", "a"),
-            index("keys", "n", "KEYS_ONLY"),
-            index("binary", "z", "KEYS_ONLY"),
-        ],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    db.get_waiter("table_exists").wait(TableName=TABLE, WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+    create(db, TABLE)
     for number in range(4):
         db.put_item(TableName=TABLE, Item=item(number))
     db.put_item(TableName=TABLE, Item={"p": {"S": "q"}, "c": {"S": "sparse"}})
@@ -376,131 +350,7 @@ def test_conditions_name_the_key_of_the_index(db: Any, refused: Refused) -> None
     assert typed == f"{INVALID}Condition parameter type does not match schema type"
 
 
-BAD_KEYS = [
-    ({"b": {"N": "5"}}, f"{INVALID}Type mismatch for Index Key b Expected: S Actual: N IndexName: include"),
-    ({"b": {"L": [{"S": "x"}]}}, f"{INVALID}Type mismatch for Index Key b Expected: S Actual: L IndexName: include"),
-    ({"n": {"NULL": True}}, f"{INVALID}Type mismatch for Index Key n Expected: N Actual: NULL IndexName: keys"),
-    (
-        {"b": {"S": ""}},
-        f"{NOT_VALID}A value specified for a secondary index key is not supported. The AttributeValue for a key "
-        "attribute cannot contain an empty string value. IndexName: include, IndexKey: b",
-    ),
-    (
-        {"z": {"B": b""}},
-        f"{NOT_VALID}A value specified for a secondary index key is not supported. The AttributeValue for a key "
-        "attribute cannot contain an empty binary value. IndexName: binary, IndexKey: z",
-    ),
-    (
-        {"b": {"S": "x" * 1025}},
-        f"{INVALID}Size limit exceeded for Index Key b Actual Size: 1025 bytes Max Size: 1024 bytes "
-        "IndexName: include",
-    ),
-]
-
-
-@pytest.mark.parametrize(("attributes", "message"), BAD_KEYS)
-def test_index_keys_of_items(db: Any, refused: Refused, attributes: Any, message: str) -> None:
-    """PARITY, error-messages/indexKeyValues: the first index by name is named; sizes: dynalite, issue 35."""
-    wrong = {**key(9), **attributes}
-    assert refused(db.put_item, TableName=TABLE, Item=wrong) == ("ValidationException", message)
-    batch = {TABLE: [{"PutRequest": {"Item": wrong}}]}
-    assert refused(db.batch_write_item, RequestItems=batch) == ("ValidationException", message)
-    assert "Item" not in db.get_item(TableName=TABLE, Key=key(9), ConsistentRead=True)
-
-
-@pytest.mark.parametrize(
-    ("update", "value", "message"),
-    [
-        (
-            "SET b = :v",
-            {"N": "5"},
-            f"{INVALID}Type mismatch for Index Key b Expected: S Actual: N IndexName: include",
-        ),
-        (
-            "ADD b :v",
-            {"SS": ["x"]},
-            f"{INVALID}Type mismatch for Index Key b Expected: S Actual: SS IndexName: include",
-        ),
-        (
-            "SET b = if_not_exists(nothing, :v)",
-            {"N": "5"},
-            "The update expression attempted to update the secondary index key to unsupported type",
-        ),
-        (
-            "SET b = :v",
-            {"S": ""},
-            f"{NOT_VALID}The update expression attempted to update a secondary index key to a value that is not "
-            "supported. The AttributeValue for a key attribute cannot contain an empty string value.",
-        ),
-        (
-            "SET z = :v",
-            {"B": b""},
-            f"{NOT_VALID}The update expression attempted to update a secondary index key to a value that is not "
-            "supported. The AttributeValue for a key attribute cannot contain an empty binary value.",
-        ),
-        (
-            "SET b.m = :v",
-            {"S": "x"},
-            "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: IndexKey: b",
-        ),
-    ],
-)
-def test_index_keys_of_updates(db: Any, refused: Refused, update: str, value: Any, message: str) -> None:
-    """PARITY, error-messages/indexKeyValues; DYNALITE, db (validateUpdates); ALTERNATOR, test_gsi."""
-    found_ = refused(
-        db.update_item,
-        TableName=TABLE,
-        Key=key(9),
-        UpdateExpression=update,
-        ExpressionAttributeValues={":v": value},
-    )
-    assert found_ == ("ValidationException", message)
-    assert "Item" not in db.get_item(TableName=TABLE, Key=key(9), ConsistentRead=True)
-
-
 # -- what is charged ----------------------------------------------------------------------------------------------
-
-
-def charged(answer: dict[str, Any]) -> tuple[float, float, dict[str, float]]:
-    """(total, table, by index)."""
-    capacity = answer["ConsumedCapacity"]
-    of_indexes = {name: each["CapacityUnits"] for name, each in capacity.get("LocalSecondaryIndexes", {}).items()}
-    return capacity["CapacityUnits"], capacity["Table"]["CapacityUnits"], of_indexes
-
-
-def test_writes_of_small_items(db: Any) -> None:
-    """PARITY, putItem/indexConsumedCapacity: an entry that comes, changes or goes costs 1, one that moves 2."""
-    at = {"p": {"S": "charged"}, "c": {"S": "1"}}
-    more = {"TableName": TABLE, "ReturnConsumedCapacity": "INDEXES"}
-    indexed = {**at, "n": {"N": "1"}}
-    assert charged(db.put_item(Item=at, **more)) == (1.0, 1.0, {})
-    assert charged(db.put_item(Item=indexed, **more)) == (2.0, 1.0, {"keys": 1.0})
-    assert charged(db.put_item(Item=indexed, **more)) == (1.0, 1.0, {})
-
-    def update(text: str, **values: Any) -> tuple[float, float, dict[str, float]]:
-        given = {"ExpressionAttributeValues": {f":{name}": value for name, value in values.items()}} if values else {}
-        return charged(db.update_item(Key=at, UpdateExpression=text, **given, **more))
-
-    assert update("SET a = :v", v={"S": "x"}) == (1.0, 1.0, {})
-    assert update("SET n = :v", v={"N": "2"}) == (3.0, 1.0, {"keys": 2.0})
-    assert update("SET b = :v", v={"S": "x"}) == (3.0, 1.0, {"whole": 1.0, "include": 1.0})
-    assert update("SET a = :v", v={"S": "y"}) == (3.0, 1.0, {"whole": 1.0, "include": 1.0})
-    assert update("REMOVE n") == (3.0, 1.0, {"keys": 1.0, "whole": 1.0})
-    assert charged(db.delete_item(Key=at, **more)) == (3.0, 1.0, {"whole": 1.0, "include": 1.0})
-    assert charged(db.delete_item(Key=at, **more)) == (1.0, 1.0, {})
-
-
-def test_writes_of_batches(db: Any) -> None:
-    """PARITY, putItem/indexConsumedCapacity: one entry per table, with what the batch touched."""
-    writes = [
-        {"PutRequest": {"Item": {"p": {"S": "batch"}, "c": {"S": "1"}, "n": {"N": "1"}}}},
-        {"PutRequest": {"Item": {"p": {"S": "batch"}, "c": {"S": "2"}}}},
-    ]
-    answer = db.batch_write_item(RequestItems={TABLE: writes}, ReturnConsumedCapacity="INDEXES")
-    [capacity] = answer["ConsumedCapacity"]
-    assert charged({"ConsumedCapacity": capacity}) == (3.0, 2.0, {"keys": 1.0})
-    answer = db.batch_write_item(RequestItems={TABLE: writes}, ReturnConsumedCapacity="TOTAL")
-    assert answer["ConsumedCapacity"] == [{"TableName": TABLE, "CapacityUnits": 2.0}]
 
 
 @pytest.mark.parametrize(("consistent", "factor"), [(True, 1.0), (False, 0.5)])
@@ -527,19 +377,3 @@ def test_reads_that_fetch(db: Any, wanted: Any) -> None:
     assert charged(answer) == (9.0, 8.0, {"keys": 1.0})
     total = query(db, "keys", ReturnConsumedCapacity="TOTAL", **wanted)
     assert total["ConsumedCapacity"] == {"TableName": TABLE, "CapacityUnits": 9.0}
-
-
-def test_collection_metrics(db: Any) -> None:
-    """PARITY, putItem/itemCollectionMetrics: a small item collection lies between 0 and 1 GB."""
-    at = {"p": {"S": "metrics"}, "c": {"S": "1"}}
-    expected = {"ItemCollectionKey": {"p": {"S": "metrics"}}, "SizeEstimateRangeGB": [0.0, 1.0]}
-    more = {"TableName": TABLE, "ReturnItemCollectionMetrics": "SIZE"}
-    assert db.put_item(Item=at, **more)["ItemCollectionMetrics"] == expected
-    assert db.update_item(Key=at, **more)["ItemCollectionMetrics"] == expected
-    batch = db.batch_write_item(
-        RequestItems={TABLE: [{"PutRequest": {"Item": at}}]}, ReturnItemCollectionMetrics="SIZE"
-    )
-    assert batch["ItemCollectionMetrics"] == {TABLE: [expected]}
-    assert db.delete_item(Key=at, **more)["ItemCollectionMetrics"] == expected
-    none = db.put_item(TableName=TABLE, Item=at, ReturnItemCollectionMetrics="NONE")
-    assert "ItemCollectionMetrics" not in none
