@@ -158,9 +158,9 @@ def test_compressed_requests(served: Served, raw: bytes, coding: bytes) -> None:
     ],
 )
 def test_what_cannot_be_opened(served: Served, raw: bytes, coding: bytes) -> None:
-    """Source: the same; HTTP 500 in all cases, surprising as it is, so that SDKs may even try again."""
+    """Ours: DynamoDB says HTTP 500 in all cases (the same source), which SDKs try again."""
     status, answer = compressed(served, raw, coding)
-    assert (status, answer["__type"]) == (500, "com.amazonaws.dynamodb.v20120810#InternalServerError")
+    assert (status, answer["__type"]) == (400, "com.amazon.coral.service#SerializationException")
     assert served.router.reached == []
 
 
