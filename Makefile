@@ -21,7 +21,7 @@ $(INSTALLED): pyproject.toml
 	@set -euo pipefail; \
 	if command -v uv >/dev/null 2>&1; then \
 	  [ -x $(BIN)/python ] || uv venv --quiet --python '>=3.11' .venv; \
-	  uv pip install --quiet --python $(BIN)/python -e '.[local,dev]'; \
+	  uv pip install --quiet --python $(BIN)/python -e '.[local,migrate,dev]'; \
 	else \
 	  if [ ! -x $(BIN)/pip ]; then \
 	    for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -31,7 +31,7 @@ $(INSTALLED): pyproject.toml
 	    $$python -m venv .venv || { rm -rf .venv; echo "Python's venv is missing: apt install python3-venv, or install uv" >&2; exit 1; }; \
 	  fi; \
 	  echo "installing into .venv (once)"; \
-	  $(BIN)/pip install --quiet --disable-pip-version-check -e '.[local,dev]'; \
+	  $(BIN)/pip install --quiet --disable-pip-version-check -e '.[local,migrate,dev]'; \
 	fi; \
 	touch $(INSTALLED)
 
