@@ -145,3 +145,32 @@ def test_an_answer_holds_16_mb(db: Any, hash_table: str) -> None:
     assert second["UnprocessedKeys"] == {}
     found = [item["pk"]["S"] for each in (first, second) for item in each["Responses"][hash_table]]
     assert sorted(found) == sorted(each["pk"]["S"] for each in large)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"ProjectionExpression": "#p", "ExpressionAttributeNames": {"#p": "pk"}},
+        {"AttributesToGet": ["pk"]},
+    ],
+)
+def test_what_is_left_keeps_its_options(db: Any, hash_table: str, options: Any) -> None:
+    """API: UnprocessedKeys is in the form of RequestItems. Items count as stored, whatever is shown of them."""
+    large = [{"pk": {"S": f"batch-options-{number}"}} for number in range(41)]
+    for each in large:
+        db.put_item(TableName=hash_table, Item={**each, "v": {"S": "x" * 400_000}})
+    asked = {"Keys": large, "ConsistentRead": True, **options}
+    answer = db.batch_get_item(RequestItems={hash_table: asked}, ReturnConsumedCapacity="TOTAL")
+    assert answer["Responses"] == {hash_table: large[:39]}
+    assert answer["UnprocessedKeys"] == {hash_table: {**asked, "Keys": large[39:]}}
+    assert answer["ConsumedCapacity"][0]["CapacityUnits"] == 39 * 98.0
+
+
+def test_one_key_by_name_and_by_arn(db: Any, hash_table: str, refused: Refused) -> None:
+    """Ours: it is one table, and each key may be there once."""
+    arn = db.describe_table(TableName=hash_table)["Table"]["TableArn"]
+    wanted = {hash_table: {"Keys": [key(1)]}, arn: {"Keys": [key(1)]}}
+    duplicates = ("ValidationException", "Provided list of item keys contains duplicates")
+    assert refused(db.batch_get_item, RequestItems=wanted) == duplicates
+    writes = {hash_table: [{"PutRequest": {"Item": key(1)}}], arn: [{"DeleteRequest": {"Key": key(1)}}]}
+    assert refused(db.batch_write_item, RequestItems=writes) == duplicates

@@ -110,6 +110,72 @@ def test_batches(db: Any, table: str, hash_table: str, level: str | None) -> Non
     assert by_table(read) == listed(level, {table: STRONG + 1, hash_table: 0.5})
 
 
+def test_keys_that_are_missing_and_reads_that_are_mixed(db: Any, table: str, hash_table: str) -> None:
+    """Each key is rounded for itself; a missing one costs what the smallest item costs."""
+    nobody = [{"pk": {"S": f"capacity-nobody-{number}"}} for number in range(3)]
+    for strong in (True, False):
+        wanted = {
+            table: {"Keys": [KEY, *nobody], "ConsistentRead": strong},
+            hash_table: {"Keys": nobody, "ConsistentRead": not strong},
+        }
+        answer = db.batch_get_item(RequestItems=wanted, ReturnConsumedCapacity="TOTAL")
+        one, other = (1.0, 0.5) if strong else (0.5, 1.0)
+        got = {each["TableName"]: each["CapacityUnits"] for each in answer["ConsumedCapacity"]}
+        present = one if not answer["Responses"][table] else 2 * one  # the replica that is asked may be behind
+        assert got == {table: present + 3 * one, hash_table: 3 * other}
+
+
+def test_a_table_by_its_name_and_its_arn_is_one_entry(db: Any, table: str) -> None:
+    """Ours: it is one table. What is found is listed as it was asked for."""
+    arn = db.describe_table(TableName=table)["Table"]["TableArn"]
+    small = {"pk": {"S": "capacity-arn"}}
+    writes = {table: [{"PutRequest": {"Item": ITEM}}], arn: [{"PutRequest": {"Item": small}}]}
+    written = db.batch_write_item(RequestItems=writes, ReturnConsumedCapacity="INDEXES")
+    assert written["ConsumedCapacity"] == [capacity(table, WRITE + 1, "INDEXES")]
+    wanted = {table: {"Keys": [small], "ConsistentRead": True}, arn: {"Keys": [KEY], "ConsistentRead": True}}
+    read = db.batch_get_item(RequestItems=wanted, ReturnConsumedCapacity="TOTAL")
+    assert read["ConsumedCapacity"] == [capacity(table, STRONG + 1, "TOTAL")]
+    assert read["Responses"] == {table: [small], arn: [ITEM]}
+
+
+@pytest.mark.parametrize(
+    ("size", "written", "read"),
+    [(1, 1.0, 1.0), (1024, 1.0, 1.0), (1025, 2.0, 1.0), (4096, 4.0, 1.0), (4097, 5.0, 2.0), (409_600, 400.0, 100.0)],
+)
+def test_where_a_unit_ends(db: Any, table: str, size: int, written: float, read: float) -> None:
+    """Every name and value counts: sizes are those of developerguide/CapacityUnitCalculations."""
+    key = {"pk": {"S": "unit"}}
+    item: dict[str, Any] = {**key, **({"v": {"S": "x" * (size - len("pkunitv"))}} if size > 7 else {})}
+    more = {"TableName": table, "ReturnConsumedCapacity": "TOTAL"}
+    assert db.put_item(Item=item, **more)["ConsumedCapacity"]["CapacityUnits"] == written
+    got = db.get_item(Key=key, ConsistentRead=True, **more)
+    assert got["ConsumedCapacity"]["CapacityUnits"] == read
+    projected = db.get_item(Key=key, ConsistentRead=True, ProjectionExpression="pk", **more)
+    assert (projected["Item"], projected["ConsumedCapacity"]["CapacityUnits"]) == (key, read)
+    assert db.delete_item(Key=key, **more)["ConsumedCapacity"]["CapacityUnits"] == written
+
+
+def test_pages_of_nothing(db: Any, table: str) -> None:
+    """An empty page costs what the smallest item costs."""
+    query = {**QUERY, "ExpressionAttributeValues": {":p": {"S": "nobody"}}}
+    for strong, units in ((True, 1.0), (False, 0.5)):
+        answer = db.query(TableName=table, ConsistentRead=strong, ReturnConsumedCapacity="TOTAL", **query)
+        assert answer["ConsumedCapacity"]["CapacityUnits"] == units
+
+
+def test_updates_that_change_nothing(db: Any, table: str) -> None:
+    """The item's size is charged whatever is written of it; one that comes into being is charged for itself."""
+    more = {"TableName": table, "ReturnConsumedCapacity": "TOTAL"}
+    nothing = db.update_item(Key=KEY, **more)
+    same = db.update_item(Key=KEY, UpdateExpression="SET v = :v", ExpressionAttributeValues={":v": ITEM["v"]}, **more)
+    absent = db.update_item(Key=KEY, UpdateExpression="REMOVE nothing", **more)
+    units = [answer["ConsumedCapacity"]["CapacityUnits"] for answer in (nothing, same, absent)]
+    assert units == [WRITE] * 3
+    new = db.update_item(Key={"pk": {"S": "capacity-new"}}, **more)
+    assert new["ConsumedCapacity"]["CapacityUnits"] == 1.0
+    db.delete_item(TableName=table, Key={"pk": {"S": "capacity-new"}})
+
+
 def by_table(answer: dict[str, Any]) -> Any:
     """The list in the order of table names; None where there is no such member."""
     found = answer.get("ConsumedCapacity")
