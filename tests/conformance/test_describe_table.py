@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.integration.cluster import wait_until
+
 
 def test_a_table_is_described(db: Any, range_table: str) -> None:
     """API."""
@@ -23,6 +25,20 @@ def test_a_table_is_described(db: Any, range_table: str) -> None:
     }
     assert len(table["TableId"]) == 36
     assert table["CreationDateTime"].timestamp() > 1_600_000_000
+
+
+def test_items_and_bytes_are_counted(db: Any, hash_table: str) -> None:
+    """API: ItemCount and TableSizeBytes. DynamoDB's are hours old, ours a heartbeat (ours)."""
+
+    def counted() -> tuple[int, int]:
+        table = db.describe_table(TableName=hash_table)["Table"]
+        return table["ItemCount"], table["TableSizeBytes"]
+
+    before = counted()
+    for number in range(3):
+        db.put_item(TableName=hash_table, Item={"pk": {"S": f"counted {number}"}, "x": {"S": "y" * 100}})
+    db.delete_item(TableName=hash_table, Key={"pk": {"S": "counted 0"}})
+    wait_until("two more items are counted", lambda: counted() == (before[0] + 2, before[1] + 2 * (2 + 9 + 1 + 100)))
 
 
 def test_by_arn(db: Any, range_table: str) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.integration.cluster import wait_until
+
 Refused = Callable[..., tuple[str, str]]
 MakeTable = Callable[..., str]
 INVALID = "One or more parameter values were invalid: "
@@ -37,11 +39,14 @@ def settle(db: Any) -> Callable[[str], dict[str, Any]]:
     """The description once the table is ACTIVE again and its warm throughput too."""
 
     def wait(name: str) -> dict[str, Any]:
-        for _ in range(200):
-            table: dict[str, Any] = db.describe_table(TableName=name)["Table"]
-            if table["TableStatus"] == table["WarmThroughput"]["Status"] == "ACTIVE":
-                return table
-        raise AssertionError(f"{name} stays {table['TableStatus']}")
+        table: dict[str, Any] = {}
+
+        def is_settled() -> bool:
+            table.update(db.describe_table(TableName=name)["Table"])
+            return bool(table["TableStatus"] == table["WarmThroughput"]["Status"] == "ACTIVE")
+
+        wait_until(f"{name} is ACTIVE", is_settled)
+        return table
 
     return wait
 

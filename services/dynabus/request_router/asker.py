@@ -17,7 +17,8 @@ from typing import NamedTuple
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import CORAL_AVAILABILITY, ApiError
 from dynabus.core.messages import PartitionMetadata, Reply, ReplyPart, ReplyStatus, RequestPart
-from dynabus.core.operations.calls import Call, Control
+from dynabus.core.operations.calls import Call, Code, Control
+from dynabus.request_router.recent import RecentWrites
 
 SETTLED = frozenset({ReplyStatus.OK, ReplyStatus.ERROR})
 REDIRECTS_MOST = 3
@@ -80,6 +81,7 @@ class Asker:
     ) -> None:
         self._view, self._send, self._choose = view, send, choose
         self._resend_ms, self._most, self._bytes_most = resend_ms, most, bytes_most
+        self._recent = RecentWrites()
         self._under_way: dict[int, Asking] = {}
         self._bytes = 0
         self._counter = 0
@@ -128,11 +130,17 @@ class Asker:
             elif part["status"] == ReplyStatus.NOT_LEADER:
                 hint = part["body"].decode()
         if asking.left == 0:
+            self._remember(asking, now_ms)
             self._end(asking)
         elif hint and hint != asking.target and asking.redirects < REDIRECTS_MOST:
             asking.redirects += 1
             self.resent += 1
             self._dispatch(asking, now_ms, hint)
+
+    def _remember(self, asking: Asking, now_ms: float) -> None:
+        for call in asking.calls:
+            if call.write:
+                self._recent.wrote(call.table.id, asking.partition, call.key, now_ms)
 
     def leaders_changed(self, now_ms: float) -> None:
         """A heartbeat named another leader: who waits at the old one asks the new one at once."""
@@ -172,15 +180,20 @@ class Asker:
         self._send(Send(asking.target, asking.counter, budget_ms, parts, None))
 
     def _target(self, call: Call, log: str, partition: PartitionMetadata, tries: int, now_ms: float) -> str:
-        members = partition["members"]
-        if not call.consistent:
-            serving = [node for node in members if self._view.serves(node, log, partition["number"], now_ms)]
+        members, number = partition["members"], partition["number"]
+        if not call.consistent and (tries > 1 or not self._just_written(call, log, number, now_ms)):
+            serving = [node for node in members if self._view.serves(node, log, number, now_ms)]
             living = serving or [node for node in members if self._view.alive(node, now_ms)]
             return self._choose(living or members)
-        led = self._view.leader(log, partition["number"])
+        led = self._view.leader(log, number)
         if led is None or (tries > SILENT_TRIES and tries % 2):
             return self._choose(members)
         return led[1]
+
+    def _just_written(self, call: Call, log: str, number: int, now_ms: float) -> bool:
+        if call.code == Code.GET:
+            return self._recent.has_key(log, call.key, now_ms)
+        return self._recent.has_partition(log, number, now_ms)
 
 
 def request_part(call: Call, log: str, partition: PartitionMetadata) -> RequestPart:

@@ -7,14 +7,12 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import orjson
-
 from dynabus.adapters.clock import monotonic_ms, new_incarnation
 from dynabus.adapters.logs import logger
 from dynabus.adapters.memory_limit import LIMIT_FILES, memory_limit_bytes
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.messages import ReplyPart
-from dynabus.core.operations.calls import Call, Context, Control
+from dynabus.core.operations.calls import Call, Calls, Context, Control, Until
 from dynabus.core.operations.registry import routes
 from dynabus.core.topics import MESSAGE_LIMIT_BYTES, Topics
 from dynabus.request_router.asker import BYTES_MOST, Asker, Asking, Send
@@ -35,8 +33,8 @@ GATHER_S = 0.003
 GROUP_BYTES = MESSAGE_LIMIT_BYTES // 2
 """Of the items in one message; keys and details of a batch are far below the other half."""
 
-TABLE_SEEN_S = 1.0
-"""After operations that change tables the router waits so long to see it itself, so that the client does too."""
+LOOK_S = 0.005
+"""Between two looks at the view by an operation that waits for it."""
 
 
 MEMORY_SHARE = 8
@@ -130,23 +128,20 @@ class Router:
         """The answer's JSON of one API request. Raises ApiError, or Refused with a storage node's error."""
         deadline_ms = monotonic_ms() + self.settings.request_deadline_ms
         steps = routes[operation](body, self._context)
-        newest = self.view.newest if operation == "UpdateTable" else -1
         try:
             calls = next(steps)
             while True:
-                replies = await self._ask(calls, deadline_ms, counter)
-                calls = steps.send(replies)
+                calls = steps.send(await self._ask(calls, deadline_ms, counter))
                 counter = 0
         except StopIteration as done:
             answer: bytes = done.value
-        changed = operation == "UpdateTable" and any(reply is not None and reply["count"] for reply in replies)
-        if changed or operation in ("CreateTable", "DeleteTable"):
-            await self._see_table(operation, answer, newest)
-        return answer
+            return answer
 
-    async def _ask(self, calls: list[Call] | Control, deadline_ms: float, counter: int) -> list[ReplyPart | None]:
+    async def _ask(self, calls: Calls, deadline_ms: float, counter: int) -> list[ReplyPart | None]:
         if isinstance(calls, Control):
             return await self._ask_together([], calls, deadline_ms, counter)
+        if isinstance(calls, Until):
+            return await self._wait(calls)
         if len(calls) == 1:
             return await self._ask_together(calls, None, deadline_ms, counter)
         groups = grouped(calls)
@@ -170,21 +165,11 @@ class Router:
         self.asker.ask(asking, monotonic_ms())
         return future
 
-    async def _see_table(self, operation: str, answer: bytes, newest: int) -> None:
-        """`newest`: the highest version of any table before UpdateTable was asked."""
-        description = orjson.loads(answer)["TableDescription"]
-        name, table_id = description["TableName"], description["TableId"].replace("-", "")
-        end_ms = monotonic_ms() + 1000 * TABLE_SEEN_S
-        while monotonic_ms() < end_ms:
-            table = self.view.tables.get(name)
-            known = table is not None and table.id == table_id
-            if operation == "CreateTable" and known:
-                return
-            if operation == "DeleteTable" and (table is None or not known or table.status == "DELETING"):
-                return
-            if operation == "UpdateTable" and (table is None or not known or table.version > newest):
-                return
-            await asyncio.sleep(0.005)
+    async def _wait(self, until: Until) -> list[ReplyPart | None]:
+        end_ms = monotonic_ms() + until.most_ms
+        while not until.holds() and monotonic_ms() < end_ms:
+            await asyncio.sleep(LOOK_S)
+        return []
 
     # -- the bus ----------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from dynabus.core.errors import ApiError
 from dynabus.core.messages import Reply, ReplyPart, ReplyStatus
 from dynabus.core.operations.calls import Call, Code, Control
 from dynabus.request_router.asker import Asker, Asking, Send
+from dynabus.request_router.recent import RECENT_MS
 
 LOG = "a" * 32
 NODES = ["node-1", "node-2", "node-3"]
@@ -235,3 +236,32 @@ def test_large_messages_are_given_time(desk: Desk) -> None:
     assert len(desk.sent) == 1
     desk.asker.tick(RESEND_MS + 500)
     assert len(desk.sent) == 2
+
+
+def read_of(desk: Desk, code: Code, key: bytes) -> Call:
+    return Call(desk.table, key, code, False, False, key)
+
+
+def test_what_was_just_written_is_read_where_it_was_written(desk: Desk) -> None:
+    """Others of the partition are read anywhere; pages, which may hold it, are not. For a moment only."""
+    desk.ask(desk.call(key=b"k"))
+    desk.reply((0, ReplyStatus.OK, b""), now_ms=100.0)
+    for code, key, now_ms, node in [
+        (Code.GET, b"k", 100.0, "node-1"),
+        (Code.GET, b"other", 100.0, "node-3"),
+        (Code.PAGE, b"", 100.0 + RECENT_MS, "node-1"),
+        (Code.GET, b"k", 101.0 + RECENT_MS, "node-3"),
+        (Code.PAGE, b"", 101.0 + RECENT_MS, "node-3"),
+    ]:
+        future: asyncio.Future[list[ReplyPart | None]] = desk.loop.create_future()
+        calls = [read_of(desk, code, key)]
+        desk.asker.ask(Asking(desk.asker.next_counter(), calls, None, [None], 1, DEADLINE_MS, future), now_ms)
+        assert desk.sent[-1].node == node
+
+
+def test_a_leader_that_is_silent_is_not_needed_to_read_what_was_just_written(desk: Desk) -> None:
+    desk.ask(desk.call(key=b"k"))
+    desk.reply((0, ReplyStatus.OK, b""))
+    desk.ask(read_of(desk, Code.GET, b"k"))
+    desk.asker.tick(RESEND_MS)
+    assert [send.node for send in desk.sent[1:]] == ["node-1", "node-3"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -44,6 +44,13 @@ class Control(NamedTuple):
     body: bytes
 
 
+class Until(NamedTuple):
+    """Nothing is asked: the operation goes on, with no replies, when `holds()` is true or `most_ms` are over."""
+
+    holds: Callable[[], bool]
+    most_ms: float
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What the router half may look at besides the request. Region and account go into ARNs only."""
@@ -53,7 +60,7 @@ class Context:
     account: str
 
 
-Calls = list[Call] | Control
+Calls = list[Call] | Control | Until
 Reply = ReplyPart | None
 """None where nobody answered before the deadline."""
 

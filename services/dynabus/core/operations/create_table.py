@@ -39,6 +39,7 @@ from dynabus.core.operations.table_shapes import (
     throughput_options,
 )
 from dynabus.core.operations.tag_resource import check_read, read_tags
+from dynabus.core.operations.waits import created
 from dynabus.core.tables import least_warm_throughput
 
 MEMBERS: dict[str, Member] = {
@@ -75,7 +76,9 @@ def route(body: Request, context: Context) -> Steps:
     check_keys(request)
     request["Tags"] = check_read(request.get("Tags", ()))
     (reply,) = yield Control("CreateTable", orjson.dumps(request))
-    return bytes(settled(reply)["body"])
+    answer = bytes(settled(reply)["body"])
+    yield created(context, answer)
+    return answer
 
 
 def _shaped(body: Request) -> Request:

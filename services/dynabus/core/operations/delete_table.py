@@ -8,6 +8,7 @@ from dynabus.core.operations.arns import TABLE, table_name
 from dynabus.core.operations.calls import Context, Control, Request, Steps
 from dynabus.core.operations.items import settled
 from dynabus.core.operations.shapes import Member, check
+from dynabus.core.operations.waits import deleted
 
 MEMBERS: dict[str, Member] = {"TableName": TABLE}
 
@@ -17,4 +18,6 @@ def route(body: Request, context: Context) -> Steps:
     request = check(body, MEMBERS)
     request["TableName"] = table_name(request["TableName"], context)
     (reply,) = yield Control("DeleteTable", orjson.dumps(request))
-    return bytes(settled(reply)["body"])
+    answer = bytes(settled(reply)["body"])
+    yield deleted(context, answer)
+    return answer

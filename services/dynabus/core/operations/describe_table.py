@@ -1,9 +1,13 @@
 """DescribeTable. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_DescribeTable.html
 
-Answered from the router's metadata, which auto-admin publishes after each decision.
+Answered from the router's metadata, which auto-admin publishes after each decision, and from the heartbeats of the
+partitions' leaders, which count what they hold. While the table is being made, changed or deleted the answer waits
+for that a little.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import orjson
 
@@ -11,6 +15,7 @@ from dynabus.core.errors import no_such_table
 from dynabus.core.operations.arns import TABLE, table_name
 from dynabus.core.operations.calls import Context, Request, Steps
 from dynabus.core.operations.shapes import Member, check
+from dynabus.core.operations.waits import settled_state
 
 MEMBERS: dict[str, Member] = {"TableName": TABLE}
 
@@ -19,8 +24,20 @@ def route(body: Request, context: Context) -> Steps:
     """The router half; asks nobody."""
     request = check(body, MEMBERS)
     name = table_name(request["TableName"], context)
+    yield settled_state(context, name)
     table = context.view.tables.get(name)
     if table is None:
         raise no_such_table(name)
-    yield from ()
-    return orjson.dumps({"Table": {**table.description, "TableStatus": table.status}})
+    description = {**table.description, "TableStatus": table.status}
+    return orjson.dumps({"Table": _counted(description, context.view.totals(table))})
+
+
+def _counted(description: dict[str, Any], totals: list[int]) -> dict[str, Any]:
+    """With item counts and sizes. DynamoDB brings its own up to date every six hours or so, ours are seconds old."""
+    counted = {**description, "ItemCount": totals[0], "TableSizeBytes": totals[1]}
+    if "LocalSecondaryIndexes" in counted:
+        counted["LocalSecondaryIndexes"] = [
+            {**index, "ItemCount": totals[2 * number], "IndexSizeBytes": totals[2 * number + 1]}
+            for number, index in enumerate(counted["LocalSecondaryIndexes"], 1)
+        ]
+    return counted

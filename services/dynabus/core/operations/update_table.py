@@ -31,6 +31,7 @@ from dynabus.core.operations.table_shapes import (
     throughput,
     throughput_options,
 )
+from dynabus.core.operations.waits import updated
 
 MEMBERS: dict[str, Member] = {
     "TableName": TABLE,
@@ -80,8 +81,13 @@ def route(body: Request, context: Context) -> Steps:
     name = request["TableName"] = table_name(request["TableName"], context)
     _refuse_what_is_off(request, name, context)
     asked = {member: request[member] for member in ("TableName", *_CHANGES) if member in request}
+    newest = context.view.newest
     (reply,) = yield Control("UpdateTable", orjson.dumps(asked))
-    return bytes(settled(reply)["body"])
+    done = settled(reply)
+    answer = bytes(done["body"])
+    if done["count"]:  # something has changed
+        yield updated(context, answer, newest)
+    return answer
 
 
 def _shaped(body: Request) -> Request:

@@ -18,7 +18,7 @@ from dynabus.core.errors import ApiError
 from dynabus.core.local_indexes import COLLECTION_BYTES_MOST, IndexRules, local_indexes
 from dynabus.core.messages import ReplyStatus, RequestPart
 from dynabus.core.operations import registry
-from dynabus.core.operations.calls import Call, Context, Control, Reply
+from dynabus.core.operations.calls import Call, Context, Control, Reply, Until
 from dynabus.core.operations.items import Refused
 from dynabus.core.replication.store import Decision, Evaluate, Outcome, Store
 from dynabus.core.table_changes import Update
@@ -76,7 +76,10 @@ class Cluster:
         try:
             calls = next(steps)
             while True:
-                calls = steps.send([self._decide(calls)] if isinstance(calls, Control) else self._ask(calls))
+                if isinstance(calls, Until):
+                    calls = steps.send([])
+                else:
+                    calls = steps.send([self._decide(calls)] if isinstance(calls, Control) else self._ask(calls))
         except StopIteration as done:
             return orjson.loads(done.value or b"{}")
 
