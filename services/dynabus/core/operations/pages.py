@@ -269,8 +269,9 @@ def node(part: RequestPart) -> Read:
     text = detail.get("ProjectionExpression")
     project = parse_projection(text, found).apply if text is not None else None
     lower, upper = part["key"], None if detail["Open"] else part["value"]
-    limit, budget, counts = part["size"] or ROWS_MOST, detail["Budget"], detail.get("Count", False)
+    limit, budget, counts = min(part["size"] or ROWS_MOST, ROWS_MOST), detail["Budget"], detail.get("Count", False)
     keys, reverse, fetched = detail["Keys"], not detail["Forward"], detail.get("Fetch")
+    looks = matches is not None or project is not None
     number, whole_items = detail.get("Index", 0), detail.get("Whole", True)
 
     def read(store: Reader) -> Outcome:
@@ -280,17 +281,18 @@ def node(part: RequestPart) -> Read:
         fetcher = _Fetcher(store, fetched) if fetched else None
         for _, raw in _rows(store, number, lower, upper, reverse):
             row = entry = decode_row(raw)
-            scanned, size = scanned + 1, size + row.size
+            scanned += 1
+            size += entry.size
             if fetcher is not None:
                 row = fetcher.fetch(row)
-            item: Item | None = orjson.loads(row.item_json) if matches or project else None
+            item: Item | None = orjson.loads(row.item_json) if looks else None
             if matches is None or matches(item):
                 count += 1
                 if not counts:
                     shown = row if whole_items else entry
                     items.append(shown.item_json if project is None or item is None else orjson.dumps(project(item)))
                     json_bytes += len(items[-1])
-            if scanned >= limit or size >= budget or scanned >= ROWS_MOST or json_bytes >= PAGE_JSON_BYTES:
+            if scanned >= limit or size >= budget or json_bytes >= PAGE_JSON_BYTES:
                 whole = item if item is not None else orjson.loads(row.item_json)
                 last = orjson.dumps({name: whole[name] for name in keys})
                 break
