@@ -9,7 +9,9 @@
     generation    random requests, drawn from any source of small integers
     comparison    whether an answer is what the model says, and everything that is deliberately not compared
     targets       who is asked: both halves of every operation in this process, or an HTTP endpoint
+    legacy        the same with the parameters of before expressions existed
     machine       the state machine (hypothesis) that drives both
+    walks         random walks from a seed, for long runs
     faults        defects to plant, each of which the machine must find
 
 The model is written from AWS's documentation. It shares no code with `dynabus`: it evaluates the trees that the

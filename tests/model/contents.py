@@ -39,6 +39,9 @@ KINDS = {"n": "N", "s": "S", "bin": "B", "ss": "SS", "ns": "NS", "bs": "BS", "l"
 
 INDEX_KEYS = {"lk": "N", "ls": "S", "lb": "B"}
 NAMES = [*KINDS, *INDEX_KEYS, "x", "Status", "é", "e\u0301", "a.b"]
+OFTEN = ["n", "l", "m", "ss"]
+"""What most operators are for."""
+
 MEMBERS = ["x", "y", "n", "l", "e\u0301", "Size"]
 ALL_KINDS = ["N", "S", "B", "BOOL", "NULL", "SS", "NS", "BS", "L", "M"]
 DEPTH_MOST = 3
@@ -91,12 +94,13 @@ def key(dice: Dice, schema: Schema) -> Item:
     """Of the table."""
     found = {schema.hash: choice(dice, KEYS[schema.hash_type][:PARTITIONS_MOST])}
     if schema.sort is not None and schema.sort_type is not None:
-        found[schema.sort] = choice(dice, KEYS[schema.sort_type])
+        known = KEYS[schema.sort_type]
+        found[schema.sort] = choice(dice, known if chance(dice, 40) else known[:3])
     return found
 
 
 def item(dice: Dice, schema: Schema) -> Item:
-    names = some(dice, [name for name in NAMES if name not in schema.names], 0, 8)
+    names = some(dice, [name for name in NAMES if name not in schema.names], 2, 12)
     found = {**key(dice, schema), **{name: attribute(dice, name, schema) for name in names}}
     if chance(dice, 12):
         found["x"] = {"S": "L" * choice(dice, [2_000, 3_500, 5_000, 200_000])}
@@ -105,7 +109,7 @@ def item(dice: Dice, schema: Schema) -> Item:
 
 def path(dice: Dice, schema: Schema, keys: bool = True) -> Path:
     """A path that may lead somewhere: into lists by index, into maps by name."""
-    names = [name for name in NAMES if keys or name not in schema.names]
+    names = [name for name in (*OFTEN, *OFTEN, *NAMES) if keys or name not in schema.names]
     found: list[str | int] = [choice(dice, [*names, *schema.names] if keys else names)]
     kind = KINDS.get(str(found[0]))
     while len(found) < DEPTH_MOST + 1 and kind in ("L", "M") and chance(dice, 60):

@@ -14,11 +14,12 @@ from tests.model.pages import Page, query_page
 from tests.model.refusals import Refusal, invalid
 from tests.model.requests import BatchGet, BatchWrite, Change, Delete, Get, Put, Query, Request
 from tests.model.schema import Schema
-from tests.model.updates import removes_only, updated
-from tests.model.values import Item, item_size, kind_of, normal, normal_item, rank
+from tests.model.updates import Update, removes_only, updated, written_kind
+from tests.model.values import Item, item_size, kind_of, normal_item, rank, value_size
 
 Answer = dict[str, Any]
 ITEM_BYTES_MOST = 400 * 1024
+SORT_KEY_BYTES_MOST = 1024
 
 
 class Table:
@@ -87,6 +88,7 @@ class Database:
     def _update(self, request: Change) -> Answer:
         table, key = self.tables[request.table], normal_item(request.key)
         old = table.get(key)
+        _check_written_types(table.schema, request.update)
         _check_condition(request.condition, old, request.on_failure)
         if not old and request.update and removes_only(request.update):
             return _written(table, {}, {}, request, {})
@@ -162,10 +164,20 @@ def _check_size(item: Item, what: str) -> None:
 
 
 def _check_index_keys(schema: Schema, item: Item) -> None:
-    """An index key that is there has the index's type and is not empty. The words differ by operation."""
+    """An index key that is there has the index's type and 1 to 1024 bytes. The words differ by operation."""
     for index in schema.indexes:
         value = item.get(index.sort)
-        if value is not None and (kind_of(value) != index.sort_type or normal(value)[index.sort_type] == ""):
+        if value is not None and (
+            kind_of(value) != index.sort_type or not 1 <= value_size(value) <= SORT_KEY_BYTES_MOST
+        ):
+            raise invalid(None)
+
+
+def _check_written_types(schema: Schema, update: Update) -> None:
+    """An index key may not be given another type, where that is seen without the item: before any condition."""
+    for action in update:
+        kind, index_kind = written_kind(action), schema.key_type(str(action.path[0]))
+        if len(action.path) == 1 and kind is not None and index_kind not in (None, kind):
             raise invalid(None)
 
 

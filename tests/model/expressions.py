@@ -121,9 +121,10 @@ def valued(operand: Operand, item: Item) -> Value | None:
 
 
 def _size(value: Value) -> Value | None:
+    """Of a string in UTF-16 units: DynamoDB counts as Java does (ExtendDB/extenddb issue 60, measured there)."""
     kind, content = kind_of(value), next(iter(value.values()))
     if kind == "S":
-        return {"N": str(len(content))}
+        return {"N": str(len(content.encode("utf-16-le")) // 2)}
     if kind == "B":
         return {"N": str(len(b64decode(content)))}
     return {"N": str(len(content))} if kind in (*SETS, "L", "M") else None

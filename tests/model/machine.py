@@ -94,13 +94,13 @@ class Machine(RuleBasedStateMachine):
         self.pair.ask(data.draw(made(make)))
 
 
-def machine_settings(histories: int, steps: int = STEPS, shrink: bool = True) -> settings:
+def machine_settings(histories: int) -> settings:
     """Nothing is remembered between runs: a seed is all that it takes to see a failure again."""
     return settings(
         max_examples=histories,
-        stateful_step_count=steps,
+        stateful_step_count=STEPS,
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
+        phases=[Phase.generate, Phase.shrink],
     )

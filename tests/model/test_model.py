@@ -1,31 +1,36 @@
-"""A short run of the state machine; `python -m tests.model` is the long one."""
+"""A short run of the state machine and of walks; `python -m tests.model` is the long one."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.model.__main__ import history
-from tests.model.faults import FAULTS, planted
+from tests.model.__main__ import history, main
+from tests.model.faults import FAULTS
+from tests.model.targets import InProcess
+from tests.model.walks import run, told, walk_of
 
-HISTORIES = 12
-"""About a second."""
+HISTORIES = 10
+WALKS = 6
+"""Each about half a second."""
 
-SEEDS_MOST = 20
-"""A fault that is not found in so many is not found."""
+OPERATIONS_MOST = 60_000
+"""A fault that is not found in so many is not found; most take a few hundred."""
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_dynabus_answers_as_the_model(seed: int) -> None:
-    assert history(seed, histories=HISTORIES) > HISTORIES
+def test_dynabus_answers_as_the_model() -> None:
+    assert history(1, histories=HISTORIES) > HISTORIES
+
+
+@pytest.mark.parametrize("seed", range(WALKS))
+def test_on_a_walk_too(seed: int) -> None:
+    assert run(walk_of(seed), InProcess) > 0
+
+
+def test_a_seed_is_a_walk() -> None:
+    assert list(told(walk_of(7))) == list(told(walk_of(7)))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(FAULTS))
 def test_a_planted_fault_is_found(name: str) -> None:
-    with planted(name), pytest.raises(AssertionError):
-        _histories(SEEDS_MOST)
-
-
-def _histories(seeds: int) -> None:
-    for seed in range(seeds):
-        history(seed, shrink=False)
+    assert main(["--fault", name, "--operations", str(OPERATIONS_MOST)]) == 0

@@ -87,6 +87,19 @@ def removes_only(update: Update) -> bool:
     return all(isinstance(action, Remove | Delete) for action in update)
 
 
+def written_kind(action: Action) -> str | None:
+    """The type of what an action writes, if it is seen without the item."""
+    match action:
+        case Set(_, Literal(value)) | Add(_, value):
+            return kind_of(value)
+        case Set(_, Sum()):
+            return "N"
+        case Set(_, ListAppend()):
+            return "L"
+        case _:
+            return None
+
+
 def updated(update: Update, item: Item, key: Item) -> Item:
     """The new item; `item` is empty if there was none. Raises Refusal.
 
@@ -174,7 +187,7 @@ def _sourced(source: Source, item: Item) -> Value:
 
 
 def _negative(value: Value) -> Value:
-    return {"N": plain(-Decimal(value["N"]))} if kind_of(value) == "N" else value
+    return {"N": plain(Decimal(value["N"]).copy_negate())} if kind_of(value) == "N" else value
 
 
 def _summed(one: Value, two: Value) -> Value:
