@@ -119,7 +119,13 @@ def _with_gaps(project: Any) -> Any:
 
 def _created(update: Any) -> Any:
     """An update that only removes creates an item."""
-    return lambda *arguments, removes_only=False: update(*arguments, removes_only=False)
+
+    def made(*arguments: Any) -> Any:
+        found = update(*arguments)
+        found.removes_only = False
+        return found
+
+    return made
 
 
 PLACES: dict[str, tuple[Any, str, Replacement]] = {

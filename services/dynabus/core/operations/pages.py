@@ -34,6 +34,9 @@ PAGE_BYTES = 1024 * 1024
 PAGE_JSON_BYTES = MESSAGE_LIMIT_BYTES // 2
 """One more item fits into the reply: small items can be large as JSON (`items.stored`)."""
 
+FETCHED_BYTES = 1024 * 1024
+"""Whole items of an index end a page too (ours): 1 MB of keys may stand for gigabytes of items, and others wait."""
+
 ROWS_MOST = 20_000
 """Rows looked at in one turn of a storage node: 1 MB holds more of the tiniest items, and others wait meanwhile."""
 
@@ -247,7 +250,7 @@ class _Fetcher:
 
     def __init__(self, store: Reader, keys: list[str]) -> None:
         self._store, self._keys = store, keys
-        self.units = 0
+        self.units = self.size = 0
 
     def fetch(self, entry: Row) -> Row:
         """The table's row; each is charged for itself, as the guide says of local secondary indexes."""
@@ -257,6 +260,7 @@ class _Fetcher:
             raise InvariantError("an index has an entry of an item that is not there")
         row = decode_row(raw)
         self.units += read_halves(row.size, consistent=False)
+        self.size += row.size
         return row
 
 
@@ -292,7 +296,12 @@ def node(part: RequestPart) -> Read:
                     shown = row if whole_items else entry
                     items.append(shown.item_json if project is None or item is None else orjson.dumps(project(item)))
                     json_bytes += len(items[-1])
-            if scanned >= limit or size >= budget or json_bytes >= PAGE_JSON_BYTES:
+            if (
+                scanned >= limit
+                or size >= budget
+                or json_bytes >= PAGE_JSON_BYTES
+                or (fetcher is not None and fetcher.size >= FETCHED_BYTES)
+            ):
                 whole = item if item is not None else orjson.loads(row.item_json)
                 last = orjson.dumps({name: whole[name] for name in keys})
                 break

@@ -345,3 +345,13 @@ def test_a_parallel_scan_of_an_index_finds_each_entry_once(cluster: Cluster) -> 
                 break
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
     assert sorted(map(int, found)) == list(range(1, 30, 2))
+
+
+def test_a_page_ends_at_1_mb_of_fetched_items_too(cluster: Cluster) -> None:
+    for number in range(4):
+        put(cluster, "a", str(number), moment={"N": "1"}, pad={"S": "x" * 390_000})
+    first = query(cluster, "by-time", Select="ALL_ATTRIBUTES")
+    assert sort_keys(first) == ["0", "1", "2"]
+    rest = query(cluster, "by-time", Select="ALL_ATTRIBUTES", ExclusiveStartKey=first["LastEvaluatedKey"])
+    assert sort_keys(rest) == ["3"]
+    assert sort_keys(query(cluster, "by-time")) == ["0", "1", "2", "3"]
