@@ -12,8 +12,8 @@ from dynabus.core.expressions.static import fault_in
 EXPRESSION_BYTES_MOST = 4096
 """In UTF-8. Source: AWS, ServiceQuotas, expression parameters."""
 
-CACHED = 4096
-"""Different texts at a time: applications have tens; a few thousand trees of 4 KB at most are tens of MB."""
+CACHED = 1024
+"""Different texts at a time: applications have tens. Trees of the largest texts take 50 KB or so each."""
 
 _STARTS = {
     "ConditionExpression": "condition",
@@ -29,6 +29,12 @@ def parse(text: str, kind: str) -> Any:
 
     Raises ApiError with DynamoDB's message.
     """
+    size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    if size > EXPRESSION_BYTES_MOST:
+        # Before the cache, which would hold on to it.
+        raise validation_error(
+            f"Invalid {kind}: Expression size has exceeded the maximum allowed size; expression size: {size}"
+        )
     tree = _parse(text, _STARTS[kind])
     if tree.__class__ is str:
         raise validation_error(f"Invalid {kind}: {tree}")
@@ -42,9 +48,6 @@ def _parse(text: str, start: str) -> Any:
     The answer depends on the text alone, never on how deep the caller's stack is: neither the parser nor the check
     recurses.
     """
-    size = len(text.encode("utf-8", "surrogatepass"))
-    if size > EXPRESSION_BYTES_MOST:
-        return f"Expression size has exceeded the maximum allowed size; expression size: {size}"
     if not text.strip():
         return "The expression can not be empty;"
     try:

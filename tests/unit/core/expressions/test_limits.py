@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dynabus.core.errors import ApiError
-from dynabus.core.expressions import Placeholders, parse_condition, parse_projection, parse_update
+from dynabus.core.expressions import Placeholders, parse_condition, parse_projection, parse_update, parsing
 
 VALUES: dict[str, Any] = {":x": {"N": "1"}}
 
@@ -172,3 +172,12 @@ def test_placeholders_must_be_used() -> None:
         found.check_all_used()
     parse_condition("#a = :x OR #a = :z", found)
     found.check_all_used()
+
+
+def test_texts_that_are_too_long_are_not_kept() -> None:
+    """The cache of parsed texts would hold on to megabytes of each."""
+    kept = parsing._parse.cache_info().currsize
+    for number in range(3):
+        with pytest.raises(ApiError, match="Expression size has exceeded the maximum allowed size"):
+            parsing.parse(f"a = :{number}" + " " * 100_000, "ConditionExpression")
+    assert parsing._parse.cache_info().currsize == kept
