@@ -14,14 +14,14 @@ from dynabus.auto_admin.planner import Candidate, Load, Placement, plan
 from dynabus.auto_admin.tables import Tables
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.ids import Incarnation, RequestId
+from dynabus.core.key_schema import key_schema
 from dynabus.core.messages import ControlRequest
-from dynabus.core.operations.schema import key_schema
 from dynabus.core.replication.effects import Write
 from dynabus.core.replication.request_ids import encode_request_id
 from dynabus.core.replication.store import Evaluate
 from dynabus.core.replication.unresolved import Sender
-from dynabus.core.table_changes import Update
-from dynabus.core.tables import partition_count
+from dynabus.core.tables.changes import Update
+from dynabus.core.tables.descriptions import partition_count
 
 GENERATION = 1
 """Of the admin log, which is never split."""

@@ -7,7 +7,7 @@ row    JSON: id, name, status, description (DescribeTable's members), partitions
 (none) --CreateTable--> CREATING --finish--> ACTIVE --DeleteTable--> DELETING --remove--> (none)
                                              ACTIVE --UpdateTable--> UPDATING --finish--> ACTIVE
 
-Some changes are done at once, and warm throughput changes while the table is ACTIVE (`core.table_changes`).
+Some changes are done at once, and warm throughput changes while the table is ACTIVE (`core.tables.changes`).
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from dynabus.auto_admin.planner import Placement
 from dynabus.core.errors import ApiError, resource_not_found
 from dynabus.core.messages import PartitionMetadata, ReplyStatus
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
-from dynabus.core.table_changes import Update, change
-from dynabus.core.table_changes import finish as finished
-from dynabus.core.tables import (
+from dynabus.core.tables.changes import Update, change
+from dynabus.core.tables.changes import finish as finished
+from dynabus.core.tables.descriptions import (
     describe,
     partition_bounds,
     pending_of_new,
@@ -33,7 +33,7 @@ from dynabus.core.tables import (
     refuse_creation,
     refuse_deletion,
 )
-from dynabus.core.tags import Tags, listed, merge, without
+from dynabus.core.tables.tags import Tags, listed, merge, without
 
 FIRST_GENERATION = 1
 PREFIX = b"table/"

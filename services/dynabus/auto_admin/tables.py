@@ -17,7 +17,7 @@ from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import ApiError
 from dynabus.core.replication.replica import Replica
 from dynabus.core.replication.store import Evaluate, Reader
-from dynabus.core.tables import refuse_more
+from dynabus.core.tables.descriptions import refuse_more
 
 RETRY_MS = 100.0
 """After a step that Kafka did not take: a topic's leaders take a moment to be known everywhere."""

@@ -12,9 +12,9 @@ from typing import Any
 
 import orjson
 
+from dynabus.core.key_schema import KeySchema, key_schema
 from dynabus.core.local_indexes import LocalIndexes, local_indexes
 from dynabus.core.messages import Heartbeat, LeaderMetadata, PartitionMetadata, ReplicaState, TableMetadata
-from dynabus.core.operations.schema import KeySchema, key_schema
 
 NODE_SILENT_MS = 4500.0
 """Three heartbeats: a node that is silent for longer is asked last."""

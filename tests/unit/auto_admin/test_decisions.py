@@ -11,7 +11,7 @@ from dynabus.auto_admin import decisions
 from dynabus.auto_admin.planner import Placement
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
-from dynabus.core.table_changes import Update
+from dynabus.core.tables.changes import Update
 
 REQUEST: dict[str, Any] = {
     "TableName": "music",

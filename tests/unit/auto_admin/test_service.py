@@ -282,11 +282,11 @@ def test_changes_that_come_together_are_all_published() -> None:
 def test_quotas(monkeypatch: pytest.MonkeyPatch) -> None:
     life = Life()
     life.create()
-    monkeypatch.setattr("dynabus.core.tables.TABLES_MOST", 1)
+    monkeypatch.setattr("dynabus.core.tables.descriptions.TABLES_MOST", 1)
     full = life.ask("CreateTable", **{**REQUEST, "TableName": "more"})
     assert full["message"] == "Subscriber limit exceeded: There is a limit of 1 tables per subscriber"
     assert life.ask("CreateTable", **REQUEST)["message"] == "Table already exists: music"
-    monkeypatch.setattr("dynabus.core.tables.CHANGES_MOST", 0)
+    monkeypatch.setattr("dynabus.core.tables.descriptions.CHANGES_MOST", 0)
     busy = "Subscriber limit exceeded: Only 0 tables can be created, updated, or deleted simultaneously"
     assert life.ask("DeleteTable", TableName="music")["message"] == busy
     asked = {"TableName": "music", "TableClass": "STANDARD_INFREQUENT_ACCESS"}

@@ -23,7 +23,7 @@ from dynabus.cli.migration.progress import Progress
 from dynabus.cli.migration.windows import windows
 from dynabus.cli.migration.writing import BATCH_ITEMS, BATCHES_PER_WORKER, Writer
 from dynabus.cli.problem import Problem
-from dynabus.core.operations.schema import key_schema
+from dynabus.core.key_schema import key_schema
 
 Say = Callable[[str], None]
 

@@ -18,7 +18,7 @@ import orjson
 from dynabus.cli.migration.sources import Source
 from dynabus.cli.problem import Problem
 from dynabus.core.errors import ApiError
-from dynabus.core.operations.schema import KeySchema
+from dynabus.core.key_schema import KeySchema
 from dynabus.core.values import normalise_item
 
 LINE_BYTES_MOST = 16 * 1024 * 1024

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from dynabus.core.errors import ApiError, invalid_parameter, validation_error
+from dynabus.core.key_schema import KeySchema, key_schema
 from dynabus.core.keys import encode_delimited, encode_partition_key, encode_sort_key, raw_bytes
 from dynabus.core.limits import MAX_SORT_KEY_BYTES
-from dynabus.core.operations.schema import KeySchema, key_schema
 from dynabus.core.values import AttributeValue, Item
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import orjson
 
-from dynabus.core.capacity_changes import neither_units
 from dynabus.core.errors import invalid_parameter
 from dynabus.core.operations.calls import Context, Control, Request, Steps
 from dynabus.core.operations.items import settled
@@ -40,7 +39,8 @@ from dynabus.core.operations.table_shapes import (
 )
 from dynabus.core.operations.tag_resource import check_read, read_tags
 from dynabus.core.operations.waits import created
-from dynabus.core.tables import least_warm_throughput
+from dynabus.core.tables.capacity_changes import neither_units
+from dynabus.core.tables.descriptions import least_warm_throughput
 
 MEMBERS: dict[str, Member] = {
     "AttributeDefinitions": Member("List", required=True),

@@ -48,6 +48,7 @@ from typing import NamedTuple
 from dynabus.core.errors import ApiError, invalid_parameter, validation_error
 from dynabus.core.expressions import KeyCondition, OnAttribute, Placeholders, key_conditions, on_key, parse_condition
 from dynabus.core.expressions.keys import KIND, check_count, missed, not_supported
+from dynabus.core.key_schema import Element, KeySchema, check_key_size
 from dynabus.core.keys import partition_key_bounds
 from dynabus.core.legacy import (
     ATTRIBUTES_TO_GET,
@@ -73,7 +74,6 @@ from dynabus.core.operations.pages import (
     start_item,
     start_key,
 )
-from dynabus.core.operations.schema import Element, KeySchema, check_key_size
 from dynabus.core.operations.shapes import FLAG, TEXT, Member, check, check_parameters, detected, faults_of, read
 from dynabus.core.operations.targets import Target, target
 from dynabus.core.values import Item, equal

@@ -1,6 +1,6 @@
 """TagResource. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TagResource.html
 
-Order: dynalite's validations/tagResource (recorded), `core.tags` for the rest. The answer has no body at all.
+Order: dynalite's validations/tagResource (recorded), `core.tables.tags` for the rest. The answer has no body at all.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dynabus.core.operations.arns import tagged_table
 from dynabus.core.operations.calls import Context, Control, Request, Steps
 from dynabus.core.operations.items import settled
 from dynabus.core.operations.shapes import TEXT, Member, detected, fault, read
-from dynabus.core.tags import Tags, check_tags
+from dynabus.core.tables.tags import Tags, check_tags
 
 MEMBERS: dict[str, Member] = {"ResourceArn": TEXT, "Tags": Member("List")}
 _TAG: dict[str, Member] = {"Key": TEXT, "Value": TEXT}

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dynabus.core.errors import validation_error
+from dynabus.core.key_schema import KeySchema
 from dynabus.core.keys import index_range_bounds, range_bounds
 from dynabus.core.keys.bounds import Bounds
 from dynabus.core.local_indexes import LocalIndex
 from dynabus.core.operations.calls import Request
-from dynabus.core.operations.schema import KeySchema
 from dynabus.core.values import AttributeValue, Item
 
 if TYPE_CHECKING:

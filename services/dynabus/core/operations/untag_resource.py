@@ -12,7 +12,7 @@ from dynabus.core.operations.arns import tagged_table
 from dynabus.core.operations.calls import Context, Control, Request, Steps
 from dynabus.core.operations.items import settled
 from dynabus.core.operations.shapes import TEXT, Member, detected, fault, read
-from dynabus.core.tags import TAGS_MOST, check_key, too_many
+from dynabus.core.tables.tags import TAGS_MOST, check_key, too_many
 
 MEMBERS: dict[str, Member] = {"ResourceArn": TEXT, "TagKeys": Member("StringList")}
 

@@ -1,7 +1,7 @@
 """UpdateTable. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTable.html
 
 Changes of throughput, billing mode, table class and deletion protection; those of features that are not built are
-refused by name. Checked here as far as the request alone goes, decided by auto-admin (`core.table_changes`).
+refused by name. Checked here as far as the request alone goes, decided by auto-admin (`core.tables.changes`).
 
 Order: shapes, features, something to do, one thing to do, billing. Sources: ack-api-quirks (DDB-TABLE-433, 442),
 dynalite's recorded answers (updateTable).
@@ -14,7 +14,6 @@ from typing import Any
 
 import orjson
 
-from dynabus.core.capacity_changes import CLEAR, neither_units, units_missing
 from dynabus.core.errors import invalid_parameter, no_such_table, validation_error
 from dynabus.core.operations.arns import TABLE, table_name
 from dynabus.core.operations.calls import Context, Control, Request, Steps
@@ -32,6 +31,7 @@ from dynabus.core.operations.table_shapes import (
     throughput_options,
 )
 from dynabus.core.operations.waits import updated
+from dynabus.core.tables.capacity_changes import CLEAR, neither_units, units_missing
 
 MEMBERS: dict[str, Member] = {
     "TableName": TABLE,

@@ -21,7 +21,7 @@ from dynabus.core.operations import registry
 from dynabus.core.operations.calls import Call, Context, Control, Reply, Until
 from dynabus.core.operations.items import Refused
 from dynabus.core.replication.store import Decision, Evaluate, Outcome, Store
-from dynabus.core.table_changes import Update
+from dynabus.core.tables.changes import Update
 
 REGION, ACCOUNT = "eu-west-1", "123456789012"
 

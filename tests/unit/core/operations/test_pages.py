@@ -9,7 +9,7 @@ import pytest
 from tests.unit.core.operations.cluster import Cluster
 
 from dynabus.core.operations import pages
-from dynabus.core.tables import partition_bounds
+from dynabus.core.tables.descriptions import partition_bounds
 
 PKS = [f"p{number:x}" for number in range(12)]
 SKS = [f"s{number:02}" for number in range(10)]

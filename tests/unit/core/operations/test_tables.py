@@ -9,7 +9,7 @@ from tests.unit.core.operations.cluster import Cluster
 
 from dynabus.core.operations import tag_resource
 from dynabus.core.replication.store import Outcome
-from dynabus.core.tables import partition_count
+from dynabus.core.tables.descriptions import partition_count
 
 IN_USE = "com.amazonaws.dynamodb.v20120810#ResourceInUseException"
 GOOD: dict[str, Any] = {

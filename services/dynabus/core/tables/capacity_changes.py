@@ -1,6 +1,6 @@
 """UpdateTable's rules for capacity: provisioned throughput, billing mode, maximums of on-demand throughput. Pure.
 
-Called by `core.table_changes`, which has the table of what is described when, and the sources.
+Called by `core.tables.changes`, which has the table of what is described when, and the sources.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from dynabus.core.errors import ApiError, invalid_parameter, limit_exceeded, validation_error
-from dynabus.core.tables import (
+from dynabus.core.tables.descriptions import (
     ON_DEMAND_READ_UNITS,
     ON_DEMAND_WRITE_UNITS,
     Description,

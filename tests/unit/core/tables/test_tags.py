@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dynabus.core import tags
 from dynabus.core.errors import ApiError
+from dynabus.core.tables import tags
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from dynabus.core.errors import ApiError
-from dynabus.core.table_changes import Update, change, finish
-from dynabus.core.tables import describe, pending_of_new
+from dynabus.core.tables.changes import Update, change, finish
+from dynabus.core.tables.descriptions import describe, pending_of_new
 
 NOON_MS = 1_700_049_600_000
 """2023-11-15 12:00:00 UTC."""

@@ -11,7 +11,7 @@
 | DeletionProtectionEnabled   | all                                         |                                       |
 
 Raising provisioned throughput splits no partitions yet: that comes with splits, which then are work to be done while
-the table is UPDATING. Sources are DDB-TABLE-n of ack-api-quirks (see `core.tables`) and dynalite's recorded answers
+the table is UPDATING. Sources are DDB-TABLE-n of ack-api-quirks (see `core.tables.descriptions`) and dynalite's recorded answers
 (updateTable); "ours" where there is none.
 """
 
@@ -20,9 +20,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from dynabus.core.capacity_changes import Changed, Units, change_capacity, change_on_demand, updating
 from dynabus.core.errors import invalid_parameter
-from dynabus.core.tables import Description, refuse_change, refuse_second_change
+from dynabus.core.tables.capacity_changes import Changed, Units, change_capacity, change_on_demand, updating
+from dynabus.core.tables.descriptions import Description, refuse_change, refuse_second_change
 
 
 class Update(NamedTuple):

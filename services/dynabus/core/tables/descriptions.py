@@ -2,7 +2,7 @@
 
 A description has the members of DescribeTable's `Table`. A change that takes its time leaves a second map beside it,
 `pending`: the members that the description takes once the change is done, with None where the time goes at which it
-is done. `core.table_changes` has the rules of UpdateTable.
+is done. `core.tables.changes` has the rules of UpdateTable.
 
 Shapes and messages: ack-api-quirks (services/dynamodb, a public catalogue of what DynamoDB was seen to answer, cited
 as DDB-TABLE-n) and the AWS API reference.
