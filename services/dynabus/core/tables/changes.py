@@ -11,7 +11,7 @@
 | DeletionProtectionEnabled   | all                                         |                                       |
 
 Raising provisioned throughput splits no partitions yet: that comes with splits, which then are work to be done while
-the table is UPDATING. Sources are DDB-TABLE-n of ack-api-quirks (see `core.tables.descriptions`) and dynalite's recorded answers
+the table is UPDATING. Sources are DDB-TABLE-n of ack-api-quirks (see `descriptions`) and dynalite's recorded answers
 (updateTable); "ours" where there is none.
 """
 
