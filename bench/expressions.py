@@ -25,10 +25,10 @@ from dynabus.core.rows import encode_row
 from dynabus.core.values import item_size
 
 UPDATE = (
-    "SET a.b.c = :n, a.parts[1].x = :s, #n.total = #n.total + :n, m.made = if_not_exists(m.made, :s), "
-    "a.parts[0] = :m, log = list_append(log, :l), v7 = v8 REMOVE a.old.y, v9 ADD visits :n"
+    "SET a.b.c = :n, a.parts[1].x = :s, #n.amount = #n.amount + :n, m.made = if_not_exists(m.made, :s), "
+    "a.parts[0] = :m, events = list_append(events, :l), v7 = v8 REMOVE a.former.y, v9 ADD visits :n"
 )
-CONDITION = "attribute_exists(pk) AND a.b.c < :n AND begins_with(v1, :s) AND size(log) < :most AND v2 IN (:s, :x)"
+CONDITION = "attribute_exists(pk) AND a.b.c < :n AND begins_with(v1, :s) AND size(events) < :most AND v2 IN (:s, :x)"
 WANTED_EACH_SECOND = 2_000
 
 NAMES = {"#n": "count"}
@@ -43,14 +43,14 @@ KEY: dict[str, Any] = {"pk": {"S": "bench"}}
 _A: dict[str, Any] = {
     "b": {"M": {"c": {"N": "1"}}},
     "parts": {"L": [{"S": "x"}, {"M": {"x": {"S": "x"}}}]},
-    "old": {"M": {"y": {"S": "x"}}},
+    "former": {"M": {"y": {"S": "x"}}},
 }
 ITEM: dict[str, Any] = {
     **KEY,
     "a": {"M": _A},
-    "count": {"M": {"total": {"N": "1"}}},
+    "count": {"M": {"amount": {"N": "1"}}},
     "m": {"M": {}},
-    "log": {"L": [{"S": "event"}] * 5},
+    "events": {"L": [{"S": "event"}] * 5},
     **{f"v{number}": {"S": "x" * 20} for number in range(45)},
 }
 BATCH = 100
@@ -71,7 +71,7 @@ def update(text: str) -> None:
 
 
 def condition(text: str) -> None:
-    assert parse_condition(text, Placeholders({}, VALUES)).matches(ITEM)
+    assert parse_condition(text, Placeholders(None, VALUES)).matches(ITEM)
 
 
 def numbered(text: str, attribute: str) -> Iterator[str]:
@@ -88,7 +88,7 @@ def storage_node() -> Callable[[], object]:
     }
     part: RequestPart = {
         "operation": Code.UPDATE,
-        "log": "bench",
+        "events": "bench",
         "partition": 0,
         "generation": 1,
         "consistent": True,
