@@ -67,7 +67,7 @@ class Fuzzer:
         took = time.perf_counter() - began
         self.findings.slowest = max(self.findings.slowest, (took, number))
         self.findings.answered[f"{asked.operation} {answer.status}"] += 1
-        found = fault(asked, answer) or (f"took {took:.1f} s" if took > SLOW_S else None)
+        found = fault(answer) or (f"took {took:.1f} s" if took > SLOW_S else None)
         self._report(first, number, asked, found or self._changed(answer))
 
     def _changed(self, answer: Answer) -> str | None:
@@ -145,7 +145,7 @@ def _alone(target: Target, seed: int, number: int) -> int:
     before, answer, after = target.contents(), target.ask(asked), target.contents()
     print(asked.operation, asked.headers, asked.body[:20_000].decode(errors="replace"), sep="\n")
     print(f"HTTP {answer.status}", answer.body[:2000].decode(errors="replace"), sep="\n")
-    found = fault(asked, answer)
+    found = fault(answer)
     if is_refused(answer) and before != after:
         found = "a refused request changed something"
     print(found or "no fault")

@@ -40,4 +40,4 @@ def test_a_refusal_that_echoes_the_request_bears_deep_ones(
     request = Request(operation, usual(operation), (body % deep(levels)).encode())
     answer = target.ask(request)
     assert answer.status == 400
-    assert fault(request, answer) is None
+    assert fault(answer) is None
