@@ -88,7 +88,7 @@ def storage_node() -> Callable[[], object]:
     }
     part: RequestPart = {
         "operation": Code.UPDATE,
-        "events": "bench",
+        "log": "bench",
         "partition": 0,
         "generation": 1,
         "consistent": True,
