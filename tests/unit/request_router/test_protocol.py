@@ -11,6 +11,7 @@ from zlib import crc32
 
 import pytest
 import uvicorn
+import uvloop
 
 from dynabus.request_router import protocol
 from dynabus.request_router.answers import Answer
@@ -53,7 +54,8 @@ class Server:
         self.socket.close()
 
     def _run(self) -> None:
-        asyncio.run(self.server.serve(sockets=[self.socket]))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self.server.serve(sockets=[self.socket]))
 
 
 @pytest.fixture
