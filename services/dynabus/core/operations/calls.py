@@ -53,7 +53,7 @@ class Until(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the router half may look at besides the request. Region and account go into ARNs only."""
+    """What the router half may look at besides the request. Region and account are those of ARNs."""
 
     view: ClusterView
     region: str
