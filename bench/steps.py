@@ -73,7 +73,7 @@ def table() -> Context:
     partition = {"number": 0, "generation": 0, "lower": b"", "upper": None, "members": list(MEMBERS)}
     message = {"id": TABLE_ID, "name": workload.TABLE, "version": 1, "status": "ACTIVE", "partitions": [partition]}
     view.take("table_metadata", {**message, "description": orjson.dumps(description)}, 0.0)
-    return Context(view, "us-east-1", "000000000000")
+    return Context(view, "us-east-1", "000000000000", lambda: 0)
 
 
 def body_of(operation: str) -> bytes:
