@@ -11,7 +11,7 @@ Refused = Callable[..., tuple[str, str]]
 
 ARN = "arn:aws:dynamodb:us-east-1:000000000000:table"
 KEY = {"pk": {"S": "by-arn"}}
-CALLS: dict[str, dict[str, Any]] = {
+CALLS: dict[str, Any] = {
     "get_item": {"Key": KEY},
     "put_item": {"Item": KEY},
     "update_item": {"Key": KEY},
