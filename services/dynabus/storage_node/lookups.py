@@ -50,7 +50,13 @@ class Lookups:
 
     def introduce(self, topic: str) -> Future[None]:
         """Make the busy consumers know the topic: found out only when it is assigned, that takes a second."""
-        return self._pool.submit(self._introduce, topic, self._readers.main, self._readers.followed)
+        return self._pool.submit(
+            self._introduce, topic, self._readers.main, self._readers.followed, self._readers.catch_up
+        )
+
+    def acquaint(self, topic: str, consumer: Consumer) -> Future[None]:
+        """The same for another consumer; a topic that has grown is looked at again."""
+        return self._pool.submit(self._introduce, topic, consumer)
 
     def remove_folder(self, path: Path) -> None:
         """Deleting gigabytes takes long."""

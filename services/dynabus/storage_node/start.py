@@ -23,13 +23,15 @@ from dynabus.adapters.logs import logger
 from dynabus.core.ids import NodeName, Writer
 from dynabus.core.replication.effects import Surroundings
 from dynabus.core.topics import Topics
+from dynabus.storage_node.ancestors import AncestorLogs
 from dynabus.storage_node.config import StorageNodeSettings
 from dynabus.storage_node.file_limit import FileLimit
-from dynabus.storage_node.hosting import Hosting, Premises
+from dynabus.storage_node.hosting import Hosting
 from dynabus.storage_node.inbox import Operations
 from dynabus.storage_node.lookups import Lookups
 from dynabus.storage_node.metadata import newest_of_all
 from dynabus.storage_node.namesake import check_free
+from dynabus.storage_node.opening import Premises
 from dynabus.storage_node.outbox import Outbox
 from dynabus.storage_node.readers import Readers
 from dynabus.storage_node.service import Parts, StorageNode
@@ -80,7 +82,7 @@ class Start:
                 me,
                 self._topics,
                 readers,
-                Hosting(premises, readers, lookups),
+                Hosting(premises, readers, lookups, AncestorLogs(kafka)),
                 LogProducer(kafka.log_producer()),
                 Outbox(MessageProducer(kafka.request_producer()), self._topics, me.node),
                 self._operations,

@@ -14,6 +14,7 @@ from dynabus.auto_admin.decisions import TableState
 from dynabus.auto_admin.executor import genesis_of
 from dynabus.auto_admin.outside import Delivered, StepFailed, Turn, World
 from dynabus.auto_admin.service import ADMIN_LOG, AutoAdmin
+from dynabus.auto_admin.splits import highest
 from dynabus.core.ids import Incarnation, NodeName, PartitionId, Writer
 from dynabus.core.messages import Heartbeat, ReplicaState, TableMetadata
 from dynabus.core.replication.effects import Surroundings, Timing
@@ -41,6 +42,7 @@ class Kafka:
         """After compaction."""
         self.logs: dict[str, dict[int, list[bytes]]] = {}
         self.replies: list[Any] = []
+        self.orders: list[tuple[str, Any]] = []
         self.effects = 0
         self.crash_after: int | None = None
         self.lose_metadata = 0
@@ -98,6 +100,10 @@ class FakeBus:
         self._reports.append(lambda: delivered(not lost))
         self._kafka.effect()
 
+    def tell(self, node: str, order: Any) -> None:
+        self._kafka.orders.append((node, order))
+        self._kafka.effect()
+
     def beat(self, heartbeat: Heartbeat) -> None:
         self._kafka.messages.append(("heartbeat", heartbeat))
 
@@ -120,6 +126,14 @@ class FakeSteps:
 
     def build(self, state: TableState) -> Future[None]:
         return self._done(lambda: self._build(state))
+
+    def grow(self, state: TableState) -> Future[None]:
+        def add() -> None:
+            for number in range(highest(state) + 1):
+                self._kafka.logs[state.id].setdefault(number, [])
+            self._kafka.effect()
+
+        return self._done(add)
 
     def destroy(self, state: TableState) -> Future[None]:
         def take_away() -> None:
@@ -222,5 +236,6 @@ def auto_admin(kafka: Kafka, name: str = "admin-1", run: int = 1, **settings: An
         now_ms=lambda: kafka.now_ms,
         wall_ms=lambda: WALL_MS,
         partitions_most=4,
+        numbers_most=20,
     )
     return AutoAdmin(world)

@@ -28,6 +28,7 @@ def table(version: int, status: str = "ACTIVE", log: str = LOG, name: str = "tab
             "members": ["node-1", "node-2"],
             "preferred": "node-1",
             "state": "active",
+            "lineage": [],
         }
         for number, (lower, upper) in enumerate(bounds)
     ]
@@ -170,6 +171,9 @@ def test_status_is_the_contract_of_the_command(view: ClusterView) -> None:
         "range": ["80", None],
         "leader": "node-1",
         "term": 3,
+        "state": "active",
+        "lineage": [],
+        "heirs": [],
         "replicas": [
             {"node": "node-1", "zone": "a", "state": "active", "sequence": 4, "lag": None},
             {

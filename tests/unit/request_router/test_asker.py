@@ -35,6 +35,7 @@ def view(leader: str | None = "node-1") -> ClusterView:
         "members": NODES,
         "preferred": NODES[0],
         "state": "active",
+        "lineage": [],
     }
     message = {
         "id": LOG,

@@ -26,6 +26,7 @@ def table(version: int, *members: str, status: str = "ACTIVE", preferred: str = 
         "members": list(members),
         "preferred": preferred,
         "state": "active",
+        "lineage": [],
     }
     made: Any = {
         "id": LOG,

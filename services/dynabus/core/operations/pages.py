@@ -8,7 +8,7 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.P
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -18,7 +18,7 @@ from dynabus.core.expressions import Placeholders, parse_condition, parse_projec
 from dynabus.core.keys import encode_key
 from dynabus.core.legacy import check_select_of_names
 from dynabus.core.local_indexes import note_of, noted, stored_bounds
-from dynabus.core.messages import ReplyPart, RequestPart
+from dynabus.core.messages import ReplyPart, ReplyStatus, RequestPart
 from dynabus.core.operations.calls import Call, Calls, Code, Reply, Request
 from dynabus.core.operations.items import bound, settled
 from dynabus.core.operations.shapes import CAPACITY, FLAG, INDEX_NAME, NAMES, TABLE_NAME, TEXT, Member
@@ -27,6 +27,9 @@ from dynabus.core.replication.store import Outcome, Read, Reader
 from dynabus.core.rows import Row, decode_row
 from dynabus.core.topics import MESSAGE_LIMIT_BYTES
 from dynabus.core.values import Item, normalise_item
+
+if TYPE_CHECKING:
+    from dynabus.core.cluster_view import ClusterView
 
 PAGE_BYTES = 1024 * 1024
 """The item that crosses it still belongs to the page."""
@@ -200,13 +203,23 @@ class Page:
 
 
 def gather(
-    target: Target, request: Request, detail: Detail, lower: bytes, upper: bytes | None, start: bytes | None
+    view: ClusterView,
+    target: Target,
+    request: Request,
+    detail: Detail,
+    lower: bytes,
+    upper: bytes | None,
+    start: bytes | None,
 ) -> Generator[Calls, list[Reply], Page]:
-    """Read pages partition by partition, in key order or against it, until one ends early or the range does."""
-    table, forward, limit = target.table, detail["Forward"], request.get("Limit", 0)
+    """Read pages partition by partition, in key order or against it, until one ends early or the range does.
+
+    A partition that is split meanwhile answers STALE_ROUTE: what is left is planned anew over its children.
+    """
+    forward, limit = detail["Forward"], request.get("Limit", 0)
     lower, upper = after(lower, upper, start, forward)
     page = Page(target.index is not None)
     while upper is None or lower < upper:
+        table = view.now(target.table)
         partition = table.partition_of(lower) if forward else table.partition_below(upper)
         first = max(lower, partition["lower"])
         ends = [bound for bound in (upper, partition["upper"]) if bound is not None]
@@ -214,7 +227,10 @@ def gather(
         sent = orjson.dumps({**detail, "Budget": PAGE_BYTES - page.size, "Open": behind is None})
         left = limit - page.scanned if limit else 0
         consistent = request.get("ConsistentRead", False)
-        (reply,) = yield [Call(table, first, Code.PAGE, False, consistent, first, behind or b"", left, sent)]
+        within = first, behind
+        (reply,) = yield [Call(table, first, Code.PAGE, False, consistent, first, behind or b"", left, sent, within)]
+        if reply is not None and reply["status"] == ReplyStatus.STALE_ROUTE:
+            continue
         page.add(settled(reply))
         exhausted = behind is None if forward else first <= lower
         if page.last or exhausted:
