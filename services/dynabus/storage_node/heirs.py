@@ -41,6 +41,9 @@ class Heirs:
         self._premises, self._lookups, self._logs, self._source = premises, lookups, logs, source
         self._growing: dict[PartitionId, Growing] = {}
         self._pool: ThreadPoolExecutor | None = None
+        self._ready = 0
+        self.more_ready = False
+        """Since it was last looked at and set back: others wait to hear it."""
 
     def __bool__(self) -> bool:
         return bool(self._growing)
@@ -91,6 +94,8 @@ class Heirs:
                 self._go_on(growing, now_ms)
             except (StoreError, CorruptRow, UndecodableMessage) as error:
                 self._fail(growing, str(error))
+        ready = sum(growing.ready for growing in self._growing.values())
+        self.more_ready, self._ready = self.more_ready or ready > self._ready, ready
         done = [growing for growing in self._growing.values() if growing.stage is Stage.FINISHED]
         for growing in done:
             del self._growing[growing.opening.partition]

@@ -104,6 +104,11 @@ class Hosting:
         asked = any(opening.facts is not None for opening in self._opening.values()) or self._suspects.asking
         return asked or bool(self._heirs)
 
+    def take_news(self) -> bool:
+        """Whether there is something that heartbeats should say at once."""
+        news, self._heirs.more_ready = self._heirs.more_ready, False
+        return news
+
     def step(self, now_ms: float) -> list[Hosted]:
         """Go on with what is being opened, caught up or suspected; returns replicas that changed."""
         changed: list[Hosted] = []

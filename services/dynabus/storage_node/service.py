@@ -143,6 +143,7 @@ class StorageNode:
             self.intake.take(arrived, logs, now_ms)
         if self.hosting.unsettled or self._readers.catching_up:
             self.intake.touched.update(dict.fromkeys(self.hosting.step(now_ms)))
+            self._beat_asked = self._beat_asked or self.hosting.take_news()
         self._tick(now_ms)
         self._perform_all()
         self._send(now_ms)

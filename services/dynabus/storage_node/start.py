@@ -66,7 +66,8 @@ class Start:
         admin = self._persist("waiting for Kafka", lambda: self._ensure_topics(kafka))
         self._persist("is the name free", lambda: self._check_name(kafka, me, folder))
         readers = Readers(kafka)
-        lookups = Lookups(admin, readers)
+        log = LogProducer(kafka.log_producer())
+        lookups = Lookups(admin, readers, log)
         dice = random.SystemRandom()
         around = Surroundings(
             me,
@@ -83,7 +84,7 @@ class Start:
                 self._topics,
                 readers,
                 Hosting(premises, readers, lookups, AncestorLogs(kafka)),
-                LogProducer(kafka.log_producer()),
+                log,
                 Outbox(MessageProducer(kafka.request_producer()), self._topics, me.node),
                 self._operations,
             )

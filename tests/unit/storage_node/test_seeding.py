@@ -25,6 +25,7 @@ LOG = LogId("a" * 32)
 PLACE = start_of_log(Origin("cluster", "topic", PartitionId(LOG, 0)), 7)._replace(
     group=Group(1, b"", None, (NodeName("node-1"),), Form.NEW)
 )
+KEYS = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "at", "KeyType": "RANGE"}]
 INDEXES = local_indexes(
     {
         "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "at")],

@@ -1,0 +1,225 @@
+"""Splits on a real Kafka, under load: nothing lost or doubled, no error, pages go on, whatever dies meanwhile."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.cluster import DYNABUS, RunningCluster, client, kill, running, wait_until
+from tests.integration.load import Load
+
+pytestmark = pytest.mark.broker
+
+PAUSE_S = 4.0
+"""The target is 1 s on a machine of its own; a machine that does other things meanwhile gets some more."""
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster]:
+    with running(tmp_path_factory.mktemp("splits")) as made:
+        yield made
+
+
+def numbers(cluster: RunningCluster, table: str) -> list[int]:
+    """Partitions that serve, in key order."""
+    (found,) = (each for each in cluster.status()["tables"] if each["name"] == table)
+    return [each["id"] for each in found["partitions"]]
+
+
+def split(cluster: RunningCluster, table: str, number: int, *more: str) -> str:
+    return cluster.command("admin", "split", table, str(number), *more)
+
+
+def whole(cluster: RunningCluster, table: str) -> bool:
+    """No split is under way, and every replica of each partition follows."""
+    (found,) = (each for each in cluster.status()["tables"] if each["name"] == table)
+    replicas = [replica for each in found["partitions"] for replica in each["replicas"]]
+    quiet = not found["sealed"] and not any(each["heirs"] for each in found["partitions"])
+    return quiet and all(replica["state"] == "active" for replica in replicas)
+
+
+def test_five_splits_in_a_row_under_load(cluster: RunningCluster) -> None:
+    cluster.create_table("five")
+    with Load(cluster.port, "five") as load:
+        load.wait_for_acks(100)
+        since = time.monotonic()
+        for _ in range(5):
+            split(cluster, "five", numbers(cluster, "five")[0])
+            load.wait_for_acks(100)
+        gap_s = load.recorded.longest_gap_s(since)
+    figures = load.check()
+    print(figures, f"longest gap {gap_s:.2f} s")
+    assert not load.recorded.errors
+    assert gap_s < PAUSE_S
+    assert len(numbers(cluster, "five")) == 6
+    found = scan(client(cluster.port), "five")
+    assert len(found) == len(set(found)) == len(load.recorded.acked) + 1
+    wait_until("all replicas", lambda: whole(cluster, "five"))
+
+
+def scan(db: Any, table: str, **more: Any) -> list[str]:
+    """All partition keys, page by page."""
+    keys: list[str] = []
+    request = {"TableName": table, "ConsistentRead": True, **more}
+    while True:
+        page = db.scan(**request)
+        keys += [item["pk"]["S"] for item in page["Items"]]
+        if "LastEvaluatedKey" not in page:
+            return keys
+        request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+# -- pages --------------------------------------------------------------------------------------------------------
+
+ITEMS = [f"{number:03d}" for number in range(120)]
+
+
+def test_pages_from_before_a_split_go_on_after_it(cluster: RunningCluster) -> None:
+    cluster.create_table("pages", sort_key=True)
+    db = client(cluster.port)
+    for sort in ITEMS:
+        db.put_item(TableName="pages", Item={"pk": {"S": "one"}, "sk": {"S": sort}, "pad": {"S": "x" * 200}})
+    first = {way: query(db, 50, ScanIndexForward=way) for way in (True, False)}
+    scanned = db.scan(TableName="pages", Limit=50, ConsistentRead=True)
+    # Inside of the only item collection, twice.
+    split(cluster, "pages", 0)
+    split(cluster, "pages", numbers(cluster, "pages")[1], "--at", '{"pk": {"S": "one"}, "sk": {"S": "090"}}')
+    assert len(numbers(cluster, "pages")) == 3
+    for way, page in first.items():
+        rest = query(db, 1000, ScanIndexForward=way, ExclusiveStartKey=page["LastEvaluatedKey"])
+        assert sorts(page) + sorts(rest) == (ITEMS if way else ITEMS[::-1])
+        assert sorts(query(db, 75, ScanIndexForward=way)) == (ITEMS if way else ITEMS[::-1])[:75]
+    rest = db.scan(TableName="pages", ConsistentRead=True, ExclusiveStartKey=scanned["LastEvaluatedKey"])
+    assert sorts(scanned) + sorts(rest) == ITEMS
+    segments = [db.scan(TableName="pages", Segment=number, TotalSegments=4) for number in range(4)]
+    assert sorted(sort for page in segments for sort in sorts(page)) == ITEMS
+    keys = [{"pk": {"S": "one"}, "sk": {"S": sort}} for sort in ITEMS[:100]]
+    answer = db.batch_get_item(RequestItems={"pages": {"Keys": keys, "ConsistentRead": True}})
+    assert len(answer["Responses"]["pages"]) == 100
+    wait_until("the count", lambda: db.describe_table(TableName="pages")["Table"]["ItemCount"] == len(ITEMS))
+
+
+def query(db: Any, limit: int, **more: Any) -> dict[str, Any]:
+    values = {":pk": {"S": "one"}}
+    found: dict[str, Any] = db.query(
+        TableName="pages",
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues=values,
+        Limit=limit,
+        ConsistentRead=True,
+        **more,
+    )
+    return found
+
+
+def sorts(page: Any) -> list[str]:
+    return [item["sk"]["S"] for item in page["Items"]]
+
+
+# -- refusals -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("nothing", "0"), "not found"),
+        (("refused", "9"), "has no partition 9: it has 0"),
+        (("refused", "0", "--at", "{"), "--at is no JSON"),
+        (("refused", "0", "--at", '{"pk": {"N": "1"}}'), "does not match the schema"),
+    ],
+)
+def test_what_cannot_be_split_is_refused(cluster: RunningCluster, arguments: tuple[str, ...], words: str) -> None:
+    if not any(each["name"] == "refused" for each in cluster.status()["tables"]):
+        cluster.create_table("refused")
+    with pytest.raises(AssertionError, match=words):
+        cluster.command("admin", "split", *arguments)
+    assert numbers(cluster, "refused") == [0]
+
+
+# -- what dies meanwhile ------------------------------------------------------------------------------------------
+
+
+def splitting(cluster: RunningCluster, table: str) -> str:
+    """How far the split of partition 0 is: none, heirs, sealed, done."""
+    (found,) = (each for each in cluster.status()["tables"] if each["name"] == table)
+    serving = {each["id"]: each for each in found["partitions"]}
+    if 0 in serving:
+        return "heirs" if serving[0]["heirs"] else "none"
+    return "sealed" if found["sealed"] else "done"
+
+
+@pytest.mark.parametrize("step", ["none", "heirs", "sealed"])
+def test_auto_admin_dies_during_a_split(cluster: RunningCluster, step: str) -> None:
+    table = f"admin-{step}"
+    cluster.create_table(table)
+    with Load(cluster.port, table) as load:
+        load.wait_for_acks(200)
+        since = time.monotonic()
+        split(cluster, table, 0, "--no-wait")
+        _wait_for_step(cluster, table, step)
+        kill(cluster.pids("auto-admin")["admin-1"])
+        if step == "sealed":
+            # The data plane finishes what is sealed, with nobody to ask.
+            load.wait_for_acks(200)
+        cluster.up()
+        wait_until("the split is done", lambda: splitting(cluster, table) == "done", 60)
+        load.wait_for_acks(100)
+        gap_s = load.recorded.longest_gap_s(since)
+    print(step, load.check(), f"longest gap {gap_s:.2f} s")
+    assert not load.recorded.errors
+    assert gap_s < PAUSE_S
+
+
+def _wait_for_step(cluster: RunningCluster, table: str, step: str) -> None:
+    order = ["none", "heirs", "sealed", "done"]
+    wait_until(step, lambda: order.index(splitting(cluster, table)) >= order.index(step), 60)
+
+
+@pytest.mark.parametrize("step", ["heirs", "sealed"])
+def test_the_leader_dies_during_a_split(cluster: RunningCluster, step: str) -> None:
+    table = f"leader-{step}"
+    cluster.create_table(table)
+    with Load(cluster.port, table) as load:
+        load.wait_for_acks(200)
+        leader, _ = cluster.leader(table)
+        split(cluster, table, 0, "--no-wait")
+        _wait_for_step(cluster, table, step)
+        kill(cluster.pids("storage-node")[leader])
+        load.wait_for_acks(100, 60)
+        cluster.up()
+        wait_until("the split is done", lambda: splitting(cluster, table) == "done", 60)
+        load.wait_for_acks(100)
+    print(step, load.check())
+    wait_until("all replicas", lambda: whole(cluster, table), 60)
+
+
+def test_a_wiped_node_replays_the_lineage(cluster: RunningCluster) -> None:
+    cluster.create_table("wiped")
+    with Load(cluster.port, "wiped") as load:
+        load.wait_for_acks(300)
+        split(cluster, "wiped", 0)
+        split(cluster, "wiped", numbers(cluster, "wiped")[0])
+        load.wait_for_acks(100)
+        kill(cluster.pids("storage-node")["node-2"])
+        shutil.rmtree(Path(cluster.data) / "node-2")
+        cluster.up()
+        wait_until("all replicas", lambda: whole(cluster, "wiped"), 60)
+        load.wait_for_acks(100, 60)
+    print(load.check())
+    assert not load.recorded.errors
+
+
+def test_two_operators_at_once(cluster: RunningCluster) -> None:
+    cluster.create_table("twice")
+    arguments = [DYNABUS, "admin", "split", "twice", "0", "--data", str(cluster.data)]
+    both = [subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) for _ in range(2)]
+    said = [each.communicate(timeout=60)[0].decode() for each in both]
+    assert sorted(each.returncode for each in both) == [0, 1], said
+    assert any("is being split already" in text or "has no partition 0" in text for text in said), said
+    assert len(numbers(cluster, "twice")) == 2
