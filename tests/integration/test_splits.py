@@ -122,6 +122,49 @@ def sorts(page: Any) -> list[str]:
     return [item["sk"]["S"] for item in page["Items"]]
 
 
+def test_a_table_with_an_index_is_split_between_collections(cluster: RunningCluster) -> None:
+    db = client(cluster.port)
+    attributes = [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "at")]
+    hashed = {"AttributeName": "pk", "KeyType": "HASH"}
+    keys = {name: [hashed, {"AttributeName": name, "KeyType": "RANGE"}] for name in ("sk", "at")}
+    index = {"IndexName": "by-at", "KeySchema": keys["at"], "Projection": {"ProjectionType": "ALL"}}
+    db.create_table(
+        TableName="indexed",
+        AttributeDefinitions=attributes,
+        KeySchema=keys["sk"],
+        LocalSecondaryIndexes=[index],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    wait_until("a leader", lambda: cluster.partition("indexed").get("leader"))
+    names = [f"pk-{number}" for number in range(6)]
+    for pk in names:
+        for number in range(10):
+            item = {"pk": pk, "sk": f"{number}", "at": f"{9 - number}"}
+            db.put_item(TableName="indexed", Item={name: {"S": text} for name, text in item.items()})
+    inside = '{"pk": {"S": "pk-1"}, "sk": {"S": "5"}}'
+    with pytest.raises(AssertionError, match="not split there"):
+        split(cluster, "indexed", 0, "--at", inside)
+    split(cluster, "indexed", 0)
+    assert len(numbers(cluster, "indexed")) == 2
+    for pk in names:
+        found = db.query(
+            TableName="indexed",
+            IndexName="by-at",
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
+            ConsistentRead=True,
+        )
+        assert [item["sk"]["S"] for item in found["Items"]] == [f"{9 - number}" for number in range(10)]
+    scanned = db.scan(TableName="indexed", IndexName="by-at", ConsistentRead=True)
+    assert scanned["Count"] == 60
+
+    def sizes() -> tuple[int, int]:
+        described = db.describe_table(TableName="indexed")["Table"]
+        return described["ItemCount"], described["LocalSecondaryIndexes"][0]["ItemCount"]
+
+    wait_until("the counts", lambda: sizes() == (60, 60))
+
+
 # -- refusals -----------------------------------------------------------------------------------------------------
 
 

@@ -182,19 +182,20 @@ class Asker:
         if asking.control is not None:
             self._send(Send(None, asking.counter, budget_ms, [], asking.control))
             return
-        table = self._view.now(asking.calls[0].table)
-        routes = [table.partition_of(call.route) for call in asking.calls]
-        if any(cuts(call, route) for call, route in zip(asking.calls, routes, strict=True)):
-            asking.replies[:] = [STALE] * len(asking.calls)
+        first = asking.calls[0]
+        table = self._view.now(first.table)
+        partition = table.partition_of(first.route)
+        if first.within is not None and cuts(first.within, partition):
+            asking.replies[0] = STALE
             self._end(asking)
             return
-        asking.partition = routes[0]["number"]
+        routes = [table.partition_of(call.route) for call in asking.calls]
+        parts = [request_part(call, table.id, route) for call, route in zip(asking.calls, routes, strict=True)]
         by_number = {route["number"]: (call, route) for call, route in zip(asking.calls, routes, strict=True)}
         targets = [self._target(call, table.id, route, asking.tries, now_ms) for call, route in by_number.values()]
         if target is not None and len(targets) == 1:
             targets = [target]
-        asking.target = targets[0]
-        parts = [request_part(each, table.id, route) for each, route in zip(asking.calls, routes, strict=True)]
+        asking.partition, asking.target = partition["number"], targets[0]
         for node in dict.fromkeys(targets):
             self._send(Send(node, asking.counter, budget_ms, parts, None))
 
@@ -230,11 +231,9 @@ STALE: ReplyPart = {
 """To the operation: what it wanted to read of one partition lies in several now."""
 
 
-def cuts(call: Call, partition: PartitionMetadata) -> bool:
-    """Whether the call reads beyond this partition."""
-    if call.within is None:
-        return False
-    lower, upper = call.within
+def cuts(within: tuple[bytes, bytes | None], partition: PartitionMetadata) -> bool:
+    """Whether the range of a page reaches beyond this partition. Pages travel alone."""
+    lower, upper = within
     ends = partition["upper"]
     return lower < partition["lower"] or (ends is not None and (upper is None or upper > ends))
 

@@ -22,7 +22,7 @@ from dynabus.storage_node.growing import Growing, Stage
 from dynabus.storage_node.lookups import LogFacts, LookupFailed, Lookups
 from dynabus.storage_node.opening import Opening, Premises
 from dynabus.storage_node.readers import Log
-from dynabus.storage_node.seeding import NothingToCopy, seed
+from dynabus.storage_node.seeding import NothingToCopy, seed, unfinished
 
 COMMIT_MS = 1000.0
 """As replicas: what a killed process reads again is a second."""
@@ -151,6 +151,8 @@ class Heirs:
             growing.copied = self._pool.submit(seed, growing.snapshot, growing.to, indexes, path, sync)
             growing.stage = Stage.SEEDING
         else:
+            # What a copy left that was cut off by the end of a process.
+            self._lookups.remove_folder(unfinished(path))
             growing.stage = Stage.LOCATING
 
     def _collect_copy(self, growing: Growing) -> None:
