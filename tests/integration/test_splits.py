@@ -242,6 +242,22 @@ def test_the_leader_dies_during_a_split(cluster: RunningCluster, step: str) -> N
     wait_until("all replicas", lambda: whole(cluster, table), 60)
 
 
+def test_a_member_that_is_away_is_not_waited_for(cluster: RunningCluster) -> None:
+    cluster.create_table("away")
+    with Load(cluster.port, "away") as load:
+        load.wait_for_acks(200)
+        leader, _ = cluster.leader("away")
+        away = next(name for name in cluster.pids("storage-node") if name != leader)
+        kill(cluster.pids("storage-node")[away])
+        split(cluster, "away", 0)
+        split(cluster, "away", numbers(cluster, "away")[0])
+        load.wait_for_acks(100)
+        cluster.up()
+        # It was there for no step of either split, and reads the logs of all generations.
+        wait_until("all replicas", lambda: whole(cluster, "away"), 60)
+    print(load.check())
+
+
 def test_a_wiped_node_replays_the_lineage(cluster: RunningCluster) -> None:
     cluster.create_table("wiped")
     with Load(cluster.port, "wiped") as load:

@@ -48,6 +48,11 @@ class Heirs:
     def __bool__(self) -> bool:
         return bool(self._growing)
 
+    @property
+    def busy(self) -> bool:
+        """Some go on; those that failed do not."""
+        return any(growing.stage is not Stage.FAILED for growing in self._growing.values())
+
     def __contains__(self, partition: PartitionId) -> bool:
         return partition in self._growing
 

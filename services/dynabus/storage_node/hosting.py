@@ -102,7 +102,7 @@ class Hosting:
     def asking(self) -> bool:
         """An answer is on its way that no message announces."""
         asked = any(opening.facts is not None for opening in self._opening.values()) or self._suspects.asking
-        return asked or bool(self._heirs)
+        return asked or self._heirs.busy
 
     def take_news(self) -> bool:
         """Whether there is something that heartbeats should say at once."""
