@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dynabus.core.cluster_view import ClusterView
+from dynabus.core.cluster_view import ClusterView, Table
 from dynabus.core.errors import CORAL_AVAILABILITY, ApiError
 from dynabus.core.messages import SEALED, PartitionMetadata, Reply, ReplyPart, ReplyStatus, RequestPart
 from dynabus.core.operations.calls import Call, Code, Control
@@ -185,17 +185,28 @@ class Asker:
         first = asking.calls[0]
         table = self._view.now(first.table)
         partition = table.partition_of(first.route)
-        if first.within is not None and cuts(first.within, partition):
+        asking.partition = partition["number"]
+        if len(asking.calls) > 1:
+            self._dispatch_together(asking, table, target, now_ms, budget_ms)
+        elif first.within is not None and cuts(first.within, partition):
             asking.replies[0] = STALE
             self._end(asking)
-            return
+        else:
+            asking.target = target or self._target(first, table.id, partition, asking.tries, now_ms)
+            parts = [request_part(first, table.id, partition)]
+            self._send(Send(asking.target, asking.counter, budget_ms, parts, None))
+
+    def _dispatch_together(
+        self, asking: Asking, table: Table, target: str | None, now_ms: float, budget_ms: int
+    ) -> None:
+        """Calls that went to one partition when they were grouped, and may belong to its children now."""
         routes = [table.partition_of(call.route) for call in asking.calls]
         parts = [request_part(call, table.id, route) for call, route in zip(asking.calls, routes, strict=True)]
         by_number = {route["number"]: (call, route) for call, route in zip(asking.calls, routes, strict=True)}
         targets = [self._target(call, table.id, route, asking.tries, now_ms) for call, route in by_number.values()]
         if target is not None and len(targets) == 1:
             targets = [target]
-        asking.partition, asking.target = partition["number"], targets[0]
+        asking.target = targets[0]
         for node in dict.fromkeys(targets):
             self._send(Send(node, asking.counter, budget_ms, parts, None))
 
