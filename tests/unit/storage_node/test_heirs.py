@@ -23,10 +23,11 @@ from dynabus.core.replication.records import Record
 from dynabus.core.rows import encode_row
 from dynabus.core.topics import Topics
 from dynabus.storage_node.file_limit import FileLimit
-from dynabus.storage_node.heirs import COMMIT_MS, Heirs
+from dynabus.storage_node.heirs import COMMIT_MS, RETRY_MS, Heirs
 from dynabus.storage_node.lookups import LogFacts
 from dynabus.storage_node.opening import Opening, Premises
 from dynabus.storage_node.readers import Log as Where
+from dynabus.storage_node.suspects import CONFIRM_MS
 
 TOPIC = f"dynabus.log.{LOG}"
 PARENT = PartitionId(LOG, 0)
@@ -68,6 +69,7 @@ class Facts:
         self.logs = logs
         self.low = 0
         self.topic_id = "topic"
+        self.fresh = False
 
     def acquaint(self, topic: str, consumer: Any) -> None:
         pass
@@ -75,7 +77,8 @@ class Facts:
     def remove_folder(self, path: Path) -> None:
         pass
 
-    def log_facts(self, log: Where) -> Future[LogFacts]:
+    def log_facts(self, log: Where, fresh: bool) -> Future[LogFacts]:
+        self.fresh = fresh
         future: Future[LogFacts] = Future()
         identity = TopicIdentity("cluster", self.topic_id)
         future.set_result(LogFacts(identity, self.low, len(self.logs[log.number].records)))
@@ -222,10 +225,30 @@ def test_a_log_that_does_not_have_its_place_is_an_alarm(tmp_path: Path, log: Log
     node = Node(tmp_path, {0: log})
     node.facts.low = 1
     node.add()
-    node.steps()
+    node.steps(now_ms=1.0)
+    assert node.states() == ["preparing"]
+    node.steps(now_ms=CONFIRM_MS)
+    assert node.facts.fresh
+    assert node.states() == ["preparing"]
+    node.steps(now_ms=CONFIRM_MS + 1.0 + RETRY_MS)
     assert node.states() == ["failed"]
     (state,) = node.heirs.states()
     assert "lies outside of the log" in state["alarm"]
+
+
+def test_a_log_whose_end_is_told_late_is_asked_again(tmp_path: Path, log: Log) -> None:
+    node = Node(tmp_path, {0: log})
+    node.add()
+    node.steps()
+    node.heirs.close()
+    records, log.records = log.records, log.records[:1]
+    node.run()
+    node.add()
+    node.steps(now_ms=1.0)
+    assert node.states() == ["preparing"]
+    log.records = records
+    node.steps(now_ms=1.0 + RETRY_MS)
+    assert node.states() == ["heir"]
 
 
 def test_another_log_of_the_same_name_is_an_alarm(tmp_path: Path, log: Log) -> None:
@@ -237,6 +260,7 @@ def test_another_log_of_the_same_name_is_an_alarm(tmp_path: Path, log: Log) -> N
     node.facts.topic_id = "another"
     node.add()
     node.steps()
+    node.steps(now_ms=CONFIRM_MS)
     assert node.states() == ["failed"]
 
 

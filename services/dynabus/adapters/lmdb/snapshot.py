@@ -57,6 +57,11 @@ class Snapshot:
             except lmdb.Error as error:
                 raise StoreError(f"snapshot: {error}") from error
 
+    @property
+    def closed(self) -> bool:
+        """Nothing can be read of it any more."""
+        return self._closed
+
     def close(self) -> None:
         """Let go; may be called by either thread, and twice."""
         with self._lock:
