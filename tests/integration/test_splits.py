@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.integration.cluster import DYNABUS, RunningCluster, client, kill, running, wait_until
-from tests.integration.load import Load
+from tests.integration.load import Clients, Load
 
 pytestmark = pytest.mark.broker
 
@@ -44,9 +45,61 @@ def whole(cluster: RunningCluster, table: str) -> bool:
     return quiet and all(replica["state"] == "active" for replica in replicas)
 
 
+STILL = [f"still-{number:03d}" for number in range(60)]
+"""Items that nobody changes: every Scan must see each of them once, however often the table is split under it."""
+
+BATCH = 25
+"""The most that one BatchWriteItem takes: its parts belong to ever more partitions."""
+
+
+class Batches(Clients):
+    """One client that writes batches, one that scans in small pages."""
+
+    def __init__(self, port: int, table: str) -> None:
+        super().__init__(port, table)
+        self.acked = self.tried = self.scans = 0
+        self.wrong: list[str] = []
+        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._write, self._scan)]
+
+    def put(self, keys: list[str], version: int) -> None:
+        """All of them, in batches; whatever is unprocessed is wrong, since nothing is throttled here."""
+        db = client(self._port)
+        for first in range(0, len(keys), BATCH):
+            items = [{"pk": {"S": key}, "v": {"N": str(version)}} for key in keys[first : first + BATCH]]
+            puts = [{"PutRequest": {"Item": item}} for item in items]
+            answer = db.batch_write_item(RequestItems={self._table: puts})
+            if answer["UnprocessedItems"]:
+                self.wrong.append(f"unprocessed: {answer['UnprocessedItems']}")
+
+    def _write(self) -> None:
+        while not self._stop.is_set():
+            self.tried += 1
+            self.put([f"batch-{number}" for number in range(BATCH)], self.tried)
+            self.acked = self.tried
+
+    def _scan(self) -> None:
+        db = client(self._port)
+        while not self._stop.is_set():
+            seen = [key for key in scan(db, self._table, Limit=7) if key in STILL]
+            self.scans += 1
+            if sorted(seen) != STILL:
+                self.wrong.append(f"a scan saw {len(seen)}, {len(set(seen))} of them different")
+
+    def check(self) -> None:
+        """After the block: each item of the batch has the last version."""
+        db = client(self._port)
+        assert not self.wrong
+        assert self.acked == self.tried > 0
+        for number in range(BATCH):
+            item = db.get_item(TableName=self._table, Key={"pk": {"S": f"batch-{number}"}}, ConsistentRead=True)
+            assert int(item["Item"]["v"]["N"]) == self.acked
+
+
 def test_five_splits_in_a_row_under_load(cluster: RunningCluster) -> None:
     cluster.create_table("five")
-    with Load(cluster.port, "five") as load:
+    batches = Batches(cluster.port, "five")
+    batches.put(STILL, 1)
+    with Load(cluster.port, "five") as load, batches:
         load.wait_for_acks(100)
         since = time.monotonic()
         for _ in range(5):
@@ -59,7 +112,9 @@ def test_five_splits_in_a_row_under_load(cluster: RunningCluster) -> None:
     assert gap_s < PAUSE_S
     assert len(numbers(cluster, "five")) == 6
     found = scan(client(cluster.port), "five")
-    assert len(found) == len(set(found)) == len(load.recorded.acked) + 1
+    assert len(found) == len(set(found)) == len(load.recorded.acked) + 1 + len(STILL) + BATCH
+    batches.check()
+    print(f"{batches.acked} batches, {batches.scans} scans")
     wait_until("all replicas", lambda: whole(cluster, "five"))
 
 

@@ -64,7 +64,6 @@ class Heirs:
         """A child was assigned to this node."""
         assert opening.to is not None
         self._growing[opening.partition] = Growing(opening, opening.to)
-        self._lookups.acquaint(opening.log.topic, self._logs.consumer)
 
     def drop(self, partition: PartitionId) -> None:
         """The table is gone, or this node left the group."""
@@ -185,6 +184,7 @@ class Heirs:
         number = place.origin.partition.number if place is not None else growing.to.lineage[0]
         if growing.facts is None:
             if now_ms >= growing.retry_at_ms:
+                self._lookups.acquaint(growing.opening.log.topic, self._logs.consumer)
                 fresh = growing.outside_since_ms is not None
                 growing.facts = self._lookups.log_facts(Log(growing.opening.log.topic, number), fresh)
             return

@@ -52,6 +52,9 @@ class Hosting:
 
     def apply(self, change: Change, now_ms: float) -> list[Hosted]:
         """What metadata changed; returns the replicas that were closed, which still have answers to give."""
+        for topic in {self._premises.topics.log_name(partition.log) for partition in change.inherited}:
+            # It may have grown since it was looked at last.
+            self._introduced.pop(topic, None)
         for partition in change.opened:
             topic = self._premises.topics.log_name(partition.log)
             log, preferred = Log(topic, partition.number), partition in change.preferred
@@ -60,7 +63,7 @@ class Hosting:
                 self._opening[partition] = opening
             else:
                 self._heirs.add(opening)
-            if topic not in self._introduced or opening.to is not None:
+            if topic not in self._introduced:
                 self._introduced[topic] = self._lookups.introduce(topic)
         closed = [self._close(partition, "this node left the group", now_ms) for partition in change.left]
         if change.deleted is not None:
