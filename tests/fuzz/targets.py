@@ -111,7 +111,7 @@ class InProcess:
         except Exception as error:
             return Answer(0, b"", error)
         coding = dict(answer.more or []).get(b"content-encoding")
-        return Answer(answer.status, plain(answer.body, coding and coding.decode()), self._defect)
+        return Answer(answer.status, plain(answer.body, coding.decode() if coding else None), self._defect)
 
     async def _run(self, operation: str, body: Any, counter: int) -> bytes:
         try:

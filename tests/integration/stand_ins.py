@@ -162,6 +162,7 @@ class AutoAdmin:
                     "members": list(members),
                     "preferred": members[0],
                     "state": "active",
+                    "lineage": [],
                 }
                 for partition in range(partitions)
             ],

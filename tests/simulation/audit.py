@@ -18,8 +18,12 @@ class Violation(Exception):
 class Auditor:
     """The truth of one log: its accepted history, per key the versions, per offset the state."""
 
-    def __init__(self, bodies: Bodies, origin: Origin, lossy: bool = False) -> None:
-        self._bodies = bodies
+    def __init__(self, bodies: Bodies, origin: Origin, lossy: bool = False, parent: Auditor | None = None) -> None:
+        self._bodies, self._parent = bodies, parent
+        self._lower: bytes = b""
+        self._upper: bytes | None = None
+        self._inherited = parent is None
+        self._genesis: bytes | None = None
         self.lossy = lossy
         self.broken_log = False
         """What Kafka left is no history any more: a reader from the start must stop."""
@@ -28,8 +32,9 @@ class Auditor:
         self.digest = 0
         self.digests: list[int] = [0]
         self.places: list[Place] = [self.place]
-        self.versions: dict[bytes, list[int]] = {}
-        self.index: dict[tuple[bytes, int], int] = {}
+        self.versions: dict[bytes, list[int]] = {} if parent is None else parent.versions
+        """Over all partitions: a key has one history, whichever partition it was in."""
+        self.index: dict[tuple[bytes, int], int] = {} if parent is None else parent.index
         self.accepted = 0
         self.voids = 0
         self.terms = 0
@@ -38,6 +43,8 @@ class Auditor:
         """Fold a record and check what a history may not contain."""
         if self.broken_log:
             return
+        if self._parent is not None and record.intact and record.kind == Kind.GENESIS:
+            self._check_genesis(record.value)
         self.place, verdict = true_fold(self.place, record, self._bodies)
         if verdict == Verdict.DIVERGED and self.lossy:
             self.broken_log = True
@@ -53,6 +60,34 @@ class Auditor:
             self.voids += 1
         self.digests.append(self.digest)
         self.places.append(self.place)
+
+    def of_child(self, lower: bytes, upper: bytes | None) -> None:
+        """The range of a child, whose rows are its parent's when that is sealed."""
+        self._lower, self._upper = lower, upper
+
+    def _check_genesis(self, value: bytes) -> None:
+        """It is a pure function of the parent's seal, so all who write it write the same."""
+        parent = self._parent
+        if parent is None or not parent.place.sealed:
+            raise Violation("a child's log began before its parent was sealed")
+        self._inherit()
+        if self._genesis is not None and self._genesis != value:
+            raise Violation("two that wrote a child's genesis disagree about it")
+        self._genesis = value
+
+    def _inherit(self) -> None:
+        parent = self._parent
+        if self._inherited or parent is None:
+            return
+        if not parent.place.sealed:
+            raise Violation("a child is a replica although its parent is not sealed")
+        parent._inherit()
+        self._inherited = True
+        for key, row in parent.rows.items():
+            if self._lower <= key and (self._upper is None or key < self._upper):
+                self.rows[key] = row
+                self.digest ^= hash((key, row))
+        self.digests = [self.digest for _ in self.digests]
 
     def _apply(self, record: Record) -> None:
         body = self._bodies.decode(record.schema_number, record.body)
@@ -73,6 +108,7 @@ class Auditor:
 
     def check_replica(self, name: str, place: Place, digest: int) -> None:
         """All readers hold one history, and replicas are equal at equal places."""
+        self._inherit()
         if place.next_offset >= len(self.places):
             return
         truth = self.places[place.next_offset]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dynabus.core.ids import Incarnation, RequestId
-from dynabus.core.messages import ReplyStatus
+from dynabus.core.messages import SEALED, ReplyStatus
 from dynabus.core.replication.effects import Query, Write
 from dynabus.core.replication.request_ids import encode_request_id
 from dynabus.core.replication.store import Decision, Outcome, Reader
@@ -69,6 +69,8 @@ class Pending:
     deadline_ms: float
     expected: bytes
     tries: int = 0
+    partition: int = 0
+    """Where it was sent last."""
 
 
 class Client:
@@ -119,28 +121,31 @@ class Client:
             self._counter += 1
             pending.counter = self._counter
         sender = Sender(f"router-{self.number}", self.number, pending.counter, 0)
-        self.cluster.ask(self._message(pending, sender), pending.tries, pending.deadline_ms, pending.kind == "look")
+        to = self.cluster.route(pending.key)
+        pending.partition = to.number
+        message = self._message(pending, sender, to.generation)
+        self.cluster.ask(to, message, pending.tries, pending.deadline_ms, pending.kind == "look")
         self.world.after(RESEND_MS, self._send_again, pending, pending.tries)
 
     def _send_again(self, pending: Pending, tries: int) -> None:
         if pending.tries == tries:
             self._send(pending)
 
-    def _message(self, pending: Pending, sender: Sender) -> Write | Query:
+    def _message(self, pending: Pending, sender: Sender, generation: int) -> Write | Query:
         if pending.kind in ("read", "look"):
             key = pending.key
 
             def read(store: Reader) -> Outcome:
                 return Outcome(body=operation_of(store.get(key)))
 
-            return Query(sender, 1, pending.kind == "read", read)
+            return Query(sender, generation, pending.kind == "read", read)
         evaluate = {
             "put": lambda: put(pending.operation),
             "delete": lambda: delete(pending.operation),
             "swap": lambda: swap(pending.operation, pending.expected),
         }[pending.kind]()
         request = encode_request_id(RequestId(Incarnation(self.number), pending.counter, 0))
-        return Write(sender, request, 1, pending.key, evaluate, int(pending.deadline_ms - self.world.now_ms))
+        return Write(sender, request, generation, pending.key, evaluate, int(pending.deadline_ms - self.world.now_ms))
 
     def receive(self, counter: int, outcome: Outcome) -> None:
         """An answer, perhaps to an operation that is long over."""
@@ -152,7 +157,11 @@ class Client:
             self.acknowledged += 1
             self._done()
         elif outcome.status == ReplyStatus.NOT_LEADER and outcome.body:
-            self.cluster.hint = outcome.body.decode()
+            self.cluster.partitions[pending.partition].hint = outcome.body.decode()
+            if self.world.random.random() < 0.5:
+                self._send(pending)
+        elif outcome.body == SEALED:
+            self.cluster.partitions[pending.partition].sealed = True
             if self.world.random.random() < 0.5:
                 self._send(pending)
 

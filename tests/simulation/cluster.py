@@ -7,10 +7,13 @@ from typing import Any
 from dynabus.core.ids import NodeName
 from dynabus.core.replication.effects import Leading, Query, Respond, Timing, Write
 from dynabus.core.replication.records import Form
+from dynabus.core.replication.replica import Replica
 from tests.simulation.audit import Linearizability, Violation
 from tests.simulation.client import Client
 from tests.simulation.kafka import Log
 from tests.simulation.node import Node
+from tests.simulation.part import Part
+from tests.simulation.partitions import Partition
 from tests.simulation.world import World
 
 KEYS = (b"k1", b"k2")
@@ -24,18 +27,15 @@ class Cluster:
         self.world = world
         self.keys = KEYS
         names = [NodeName(f"node-{zone}") for zone in "abc"]
-        self.preferred = names[0]
         self.log = Log(world, tuple(names), Form.NEW)
-        self.nodes = {name: Node(self, name, self.log, timing) for name in names}
+        self.logs = {0: self.log}
+        self.partitions = {0: Partition(0, 1, b"", None, (), names[0], hint=names[0], old_hint=names[0])}
+        self.nodes = {name: Node(self, name, timing) for name in names}
         self.linear = Linearizability(self.log.auditor)
         self.clients = [Client(self, number + 1, pause_ms) for number in range(CLIENTS)]
-        self.hint: str = names[0]
         self.lossy = False
         """Kafka lost acknowledged records: from then on only agreement is promised (I9)."""
         self._digests: dict[bytes, int] = {}
-        self._hint_term = 0
-        self._old_hint: str = names[0]
-        """Some routers have not heard yet that another node leads."""
         self._operations = 0
 
     def begin(self) -> None:
@@ -50,11 +50,37 @@ class Cluster:
         return self._operations
 
     def leader(self) -> Node | None:
-        """The node that leads, as far as the log and its own mind agree."""
-        for node in self.nodes.values():
-            if node.up and node.replica.leader is not None and node.replica.leader.serving:
-                return node
+        """A node that leads, as far as the log and its own mind agree: of the first partition that serves."""
+        for number in self.partitions:
+            for node in self.nodes.values():
+                if node.leads(number):
+                    return node
         return None
+
+    def led(self, number: int) -> bool:
+        """Some node leads the partition."""
+        return any(node.leads(number) for node in self.nodes.values())
+
+    def decide(self, parent: Partition, children: list[Partition]) -> None:
+        """A split is decided: the children's logs are there, empty."""
+        for child in children:
+            self.partitions[child.number] = child
+            log = Log(self.world, tuple(self.nodes), Form.CHILD, child.number, self.logs[parent.number])
+            log.auditor.of_child(child.lower, child.upper)
+            self.logs[child.number] = log
+
+    def go_on(self) -> None:
+        """The broker is back."""
+        self.log.troubles.stalled = False
+        for log in self.logs.values():
+            log.go_on()
+
+    def route(self, key: bytes) -> Partition:
+        """Where a router believes a key to be; now and then one that has not heard of a split."""
+        found = self.partitions[0]
+        while found.children and (found.sealed or found.closed) and self.world.random.random() > 0.1:
+            found = next(child for child in map(self.partitions.__getitem__, found.children) if child.holds(key))
+        return found
 
     # -- the network ------------------------------------------------------------------------------------------
 
@@ -64,21 +90,22 @@ class Cluster:
             return
         self.world.after(dice.uniform(0.5, 3.0), self.nodes[NodeName(node)].deliver, *message)
 
-    def ask(self, message: Write | Query, tries: int, deadline_ms: float, anybody: bool) -> None:
+    def ask(self, to: Partition, message: Write | Query, tries: int, deadline_ms: float, anybody: bool) -> None:
         """A router's request: to the believed leader, after silence to anybody."""
         names = list(self.nodes)
         dice = self.world.random.random()
-        target = self._old_hint if dice < 0.25 else self.hint
+        target = to.old_hint if dice < 0.25 else to.hint
         if anybody or tries % 3 == 0 or not target or dice > 0.95:
             target = self.world.random.choice(names)
         kind = "write" if isinstance(message, Write) else "query"
-        self.send(target, kind, message, deadline_ms)
+        self.send(target, kind, to.number, message, deadline_ms)
         if self.world.random.random() < 0.01:
             # A copy that lies in an inbox for long.
             self.world.after(
                 self.world.random.uniform(1.0, 8000.0),
                 self.nodes[NodeName(target)].deliver,
                 kind,
+                to.number,
                 message,
                 deadline_ms,
             )
@@ -95,19 +122,30 @@ class Cluster:
         if not self.lossy:
             client.receive(effect.sender.counter, effect.outcome)
 
-    def beat(self, name: NodeName, incarnation: int, said: Leading, next_offset: int, able: bool) -> None:
+    def beat(
+        self, number: int, name: NodeName, incarnation: int, said: Leading, next_offset: int, able: bool
+    ) -> None:
         for other in self.nodes:
-            self.send(other, "beat", name, incarnation, said, next_offset, able)
-        if said.leading and said.term >= self._hint_term and not self.log.troubles.stalled:
-            if self.hint != name:
-                self._old_hint = self.hint
-            self._hint_term, self.hint = said.term, name
+            self.send(other, "beat", number, name, incarnation, said, next_offset, able)
+        partition = self.partitions[number]
+        if said.leading and said.term >= partition.hint_term and not self.log.troubles.stalled:
+            if partition.hint != name:
+                partition.old_hint = partition.hint
+            partition.hint_term, partition.hint = said.term, name
+            for parent in partition.lineage:
+                self.partitions[parent].sealed = True
 
     # -- checks -----------------------------------------------------------------------------------------------
 
     def check(self, node: Node) -> None:
         """After each turn of a node."""
-        replica = node.replica
+        for part in node.parts.values():
+            if part.replica is not None:
+                self._check(node, part, part.replica)
+            elif part.heir is not None and part.heir.alarm is not None and not self.lossy:
+                raise Violation(f"{node.name}'s heir of {part.partition.number} stopped: {part.heir.alarm}")
+
+    def _check(self, node: Node, part: Part, replica: Replica) -> None:
         leader = replica.leader
         if leader is not None and leader.serving and not replica.place.leads(leader.seat.me):
             raise Violation(f"{node.name} leads a term that it did not win")
@@ -115,9 +153,9 @@ class Cluster:
             if not self.lossy:
                 raise Violation(f"{node.name} froze although Kafka lost nothing: {replica.alarm}")
         elif self.lossy:
-            self._check_alike(node)
+            self._check_alike(part, node)
         else:
-            self.log.auditor.check_replica(node.name, replica.place, node.disk.digest)
+            part.log.auditor.check_replica(node.name, replica.place, part.disk.digest)
 
     def lose_tail(self, count: int) -> None:
         """Kafka loses acknowledged records: from then on replicas may stop, but never mix two histories."""
@@ -125,10 +163,11 @@ class Cluster:
         self.log.lose_tail(count)
         for node in self.nodes.values():
             if node.up:
-                self._check_alike(node)
+                self._check_alike(node.parts[0], node)
 
-    def _check_alike(self, node: Node) -> None:
+    def _check_alike(self, part: Part, node: Node) -> None:
         """Whoever goes on holds exactly what everybody holds who is at the same point of the same history (I9)."""
-        chain, digest = node.replica.place.chain, node.disk.digest
+        assert part.replica is not None
+        chain, digest = part.replica.place.chain, part.disk.digest
         if self._digests.setdefault(chain, digest) != digest:
             raise Violation(f"{node.name} applied foreign history over records that Kafka lost")

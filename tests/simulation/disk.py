@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 
+from dynabus.core.replication.heir import Inheritance
 from dynabus.core.replication.place import Place
 
 _KEPT_COMMITS = 4
@@ -81,6 +82,16 @@ class Disk:
         """Data and place together (I6)."""
         self.commits.append((dict(self.rows), dict(self.requests), self.digest, place))
         del self.commits[:-_KEPT_COMMITS]
+
+    def inherit(self, parent: Disk, to: Inheritance) -> None:
+        """What an heir gets of its parent's last commit: its rows, all request ids, and the place."""
+        rows, requests, _, place = parent.commits[-1]
+        for key, row in rows.items():
+            if to.holds(key):
+                self.put(key, row)
+        for request, outcome in requests.items():
+            self.remember(request, outcome)
+        self.commit_place(place)
 
     def crash(self, back: int) -> Place | None:
         """Fall back to the commit `back` before the newest; None where nothing is left."""

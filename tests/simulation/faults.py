@@ -35,6 +35,7 @@ class Faults:
             (4, self.late_claim),
             (4, self.lost_report),
             (4, self.resign_unheard),
+            (2, self.wipe),
         )
 
     def plan(self, count: int, start_ms: float, end_ms: float) -> None:
@@ -62,13 +63,13 @@ class Faults:
         troubles.lost = troubles.late = troubles.ack_lost = troubles.doubled = 0.0
         troubles.message_lost = 0.0
         if troubles.stalled:
-            self.cluster.log.go_on()
+            self.cluster.go_on()
         for node in self.cluster.nodes.values():
             node.paused_until_ms = min(node.paused_until_ms, self.world.now_ms)
             node.deaf_until_ms = node.log_deaf_until_ms = 0.0
             node.stall_chance = 0.0
             node.fetch_ms = 2.0
-            if node.up and node.replica.stopping:
+            if node.up and node.stopping:
                 node.crash(0)
             node.start()
 
@@ -88,6 +89,11 @@ class Faults:
     def host_crash(self, node: Node) -> None:
         node.crash(self.world.random.randint(1, 4))
         self.world.after(self._later_ms(7000.0), node.start)
+
+    def wipe(self, node: Node) -> None:
+        """The disk is gone: everything is read again, the logs of ancestors too."""
+        node.wipe()
+        self.world.after(self._later_ms(3000.0), node.start)
 
     def kill_all(self, node: Node) -> None:
         for other in self.cluster.nodes.values():
@@ -118,7 +124,7 @@ class Faults:
         """A node claims without any reason: elections are for liveness, safety may not depend on them."""
         other = self.world.random.choice([each for each in self.cluster.nodes.values() if each is not node])
         if other.up:
-            other.replica.election.claim_at_once(other.clock_ms())
+            other.claim()
 
     def depose(self, node: Node) -> None:
         """The leader loses its term and does not notice for a while."""
@@ -157,7 +163,7 @@ class Faults:
 
     def _resign_leader(self, deaf: Node) -> None:
         for other in self.cluster.nodes.values():
-            if other is not deaf and other.up and other.replica.leader is not None:
+            if other is not deaf and any(other.leads(number) for number in self.cluster.partitions):
                 self.resign(other)
 
     def restart_and_claim(self, node: Node) -> None:
@@ -172,7 +178,7 @@ class Faults:
 
     def _claim(self, node: Node) -> None:
         if node.up:
-            node.replica.election.claim_at_once(node.clock_ms())
+            node.claim()
 
     def slow(self, node: Node) -> None:
         node.fetch_ms = self.world.random.choice([100.0, 600.0, 2500.0, 6000.0])
@@ -199,7 +205,7 @@ class Faults:
 
     def _broker_back(self) -> None:
         if self.cluster.log.troubles.stalled:
-            self.cluster.log.go_on()
+            self.cluster.go_on()
 
     def bad_network(self, node: Node) -> None:
         self.cluster.log.troubles.message_lost = self.world.random.choice([0.1, 0.4])

@@ -6,7 +6,7 @@ import marshal
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dynabus.core.ids import Incarnation, LogId, NodeName, PartitionId, Writer
+from dynabus.core.ids import Incarnation, NodeName, PartitionId, Writer
 from dynabus.core.replication.place import Origin
 from dynabus.core.replication.records import (
     CHAIN_START,
@@ -26,9 +26,16 @@ from dynabus.core.replication.records import (
     encode_record,
 )
 from tests.simulation.audit import Auditor
+from tests.simulation.partitions import LOG
 from tests.simulation.world import World
 
-ORIGIN = Origin("cluster", "topic", PartitionId(LogId("0" * 32), 0))
+
+def origin_of(number: int) -> Origin:
+    """Of the log of a partition."""
+    return Origin("cluster", "topic", PartitionId(LOG, number))
+
+
+ORIGIN = origin_of(0)
 ADMIN = Writer(NodeName("admin"), Incarnation(1))
 _KINDS = list(Kind)
 
@@ -80,11 +87,15 @@ MESSAGE_TIMEOUT_MS = 2000.0
 class Log:
     """Appends land in the order in which they arrive; whoever watches is told."""
 
-    def __init__(self, world: World, members: tuple[NodeName, ...], form: Form) -> None:
+    def __init__(
+        self, world: World, members: tuple[NodeName, ...], form: Form, number: int = 0, parent: Log | None = None
+    ) -> None:
         self.world = world
-        self.troubles = Troubles()
+        self.number = number
+        self.troubles: Troubles = Troubles() if parent is None else parent.troubles
+        """Of Kafka as a whole."""
         self.records: list[Record] = []
-        self.auditor = Auditor(BODIES, ORIGIN)
+        self.auditor: Auditor = Auditor(BODIES, origin_of(number), parent=None if parent is None else parent.auditor)
         self.watchers: list[Callable[[], None]] = []
         self._stalled: list[bytes] = []
         self._members, self._form = members, form
@@ -113,7 +124,6 @@ class Log:
 
     def go_on(self) -> None:
         """The broker is back; what it had taken and not yet shown lands, in some part."""
-        self.troubles.stalled = False
         waiting, self._stalled = self._stalled, []
         for value in waiting:
             if self.world.random.random() < 0.5:

@@ -1,4 +1,4 @@
-"""A modelled storage node: a shell of one loop around the real `Replica`, and what can happen to the process."""
+"""A modelled storage node: a shell of one loop around real brains, and what can happen to the process."""
 
 from __future__ import annotations
 
@@ -6,40 +6,34 @@ from typing import TYPE_CHECKING, Any
 
 from dynabus.core.ids import Incarnation, NodeName, Writer
 from dynabus.core.replication import replica as brain
-from dynabus.core.replication.effects import (
-    Append,
-    Ask,
-    Beat,
-    Effect,
-    Leading,
-    Peer,
-    Query,
-    Respond,
-    Surroundings,
-    Tell,
-    Timing,
-    Write,
-)
-from dynabus.core.replication.place import start_of_log
+from dynabus.core.replication.effects import Append, Ask, Beat, Effect, Leading, Respond, Surroundings, Tell, Timing
 from tests.simulation.disk import Disk
-from tests.simulation.kafka import BODIES, ORIGIN, Log, LogProducer
+from tests.simulation.kafka import BODIES, LogProducer
+from tests.simulation.part import Part
+from tests.simulation.partitions import Partition
 
 if TYPE_CHECKING:
     from tests.simulation.cluster import Cluster
 
 TICK_MS = 120.0
-BEYOND_END_MS = 10_000.0
+
+
+class View:
+    """How much of a log has been fetched."""
+
+    def __init__(self) -> None:
+        self.visible = 0
+        self.fetched_ms = 0.0
 
 
 class Node:
-    """One process and its disk. Everything reaches the brain in `_turn`, as in the real loop."""
+    """One process and its disks. Everything reaches the brains in `_turn`, as in the real loop."""
 
-    def __init__(self, cluster: Cluster, name: NodeName, log: Log, timing: Timing) -> None:
-        self.cluster, self.world, self.log, self.name = cluster, cluster.world, log, name
+    def __init__(self, cluster: Cluster, name: NodeName, timing: Timing) -> None:
+        self.cluster, self.world, self.name = cluster, cluster.world, name
         self.timing = timing
-        self.disk = Disk()
+        self.parts: dict[int, Part] = {}
         self.up = False
-        self.replica: brain.Replica
         self.incarnation = 0
         self.paused_until_ms = 0.0
         self.deaf_until_ms = 0.0
@@ -51,15 +45,45 @@ class Node:
         self._clock_start = self.world.random.uniform(0.0, 1e6)
         self._inbox: list[tuple[Any, ...]] = []
         self._turn_at_ms: float | None = None
-        self._beyond_since_ms: float | None = None
-        self._watching = False
-        self._visible = 0
-        self._fetched_ms = 0.0
+        self._views: dict[int, View] = {}
+        self._around: Surroundings
         self._commit_ms = self.world.random.choice([100.0, 500.0, 1000.0])
 
     def clock_ms(self) -> float:
         """This machine's own clock; it counts pauses and drifts by up to 2 %."""
         return self._clock_start + self.world.now_ms * self._rate
+
+    @property
+    def replicas(self) -> list[brain.Replica]:
+        """Those that are no heirs any more."""
+        return [part.replica for part in self.parts.values() if part.replica is not None]
+
+    @property
+    def stopping(self) -> bool:
+        return any(replica.stopping for replica in self.replicas)
+
+    def claim(self) -> None:
+        """Without any reason."""
+        for replica in self.replicas:
+            replica.election.claim_at_once(self.clock_ms())
+
+    def leads(self, number: int) -> bool:
+        """It leads the partition, as far as it knows."""
+        part = self.parts.get(number)
+        leader = part.replica.leader if self.up and part is not None and part.replica is not None else None
+        return leader is not None and leader.serving
+
+    def follows(self, parent: Partition) -> bool:
+        """Its heirs of the partition are ready for the seal."""
+        return all(number in self.parts and self.parts[number].follows() for number in parent.children)
+
+    def has_caught_up(self, number: int) -> bool:
+        part = self.parts.get(number)
+        return part is not None and part.has_caught_up()
+
+    def visible(self, number: int) -> int:
+        """Records of a log that have been fetched."""
+        return self._views[number].visible
 
     # -- life -------------------------------------------------------------------------------------------------
 
@@ -69,40 +93,60 @@ class Node:
         self.incarnation += 1
         self.up = True
         me = Writer(self.name, Incarnation(self.incarnation))
-        place = self.disk.commits[-1][3] if self.disk.commits else start_of_log(ORIGIN)
         dice = self.world.random
-        around = Surroundings(me, dice.random, lambda: dice.getrandbits(60), BODIES, self.timing)
+        self._around = Surroundings(me, dice.random, lambda: dice.getrandbits(60), BODIES, self.timing)
         self._inbox.clear()
         self._turn_at_ms = None
-        self._beyond_since_ms = None
-        self._visible = len(self.log.records)
-        self._fetched_ms = self.world.now_ms
-        self.replica = brain.Replica(around, self.disk, place, self.clock_ms())
-        self._new_producer()
-        if self.name == self.cluster.preferred:
-            self.replica.prefer(self.clock_ms())
+        for number, view in self._views.items():
+            view.visible, view.fetched_ms = len(self.cluster.logs[number].records), self.world.now_ms
+        for part in self.parts.values():
+            self._start(part)
+        self._learn()
         run = self.incarnation
-        if not self._watching:
-            self.log.watchers.append(self._log_grew)
-            self._watching = True
-        self.world.after(self.world.random.uniform(0.0, TICK_MS), self._tick, run)
-        self.world.after(self.world.random.uniform(0.0, 1500.0), self._beat_regularly, run)
+        self.world.after(dice.uniform(0.0, TICK_MS), self._tick, run)
+        self.world.after(dice.uniform(0.0, 1500.0), self._beat_regularly, run)
         self.world.after(self._commit_ms, self._commit_regularly, run)
         self._wake(self.fetch_ms)
 
+    def _learn(self) -> None:
+        """Metadata: open what is new, close what was split."""
+        for number, partition in [*self.cluster.partitions.items()]:
+            if number not in self._views:
+                view = self._views[number] = View()
+                log = self.cluster.logs[number]
+                view.visible, view.fetched_ms = len(log.records), self.world.now_ms
+                log.watchers.append(lambda number=number: self._log_grew(number))  # type: ignore[misc]
+            if partition.closed:
+                if number in self.parts:
+                    self.parts.pop(number).producer.purge()
+            elif number not in self.parts:
+                part = self.parts[number] = Part(self, partition, self.cluster.logs[number])
+                self._start(part)
+
+    def _start(self, part: Part) -> None:
+        line = part.partition.lineage
+        copied = self.parts.get(line[-1]) if line and self.world.random.random() < 0.7 else None
+        part.start(self._around, copied, self.clock_ms())
+        self._new_producer(part)
+
     def crash(self, commits_lost: int) -> None:
-        """kill -9 (0 commits lost), or the host dies and the disk falls back further."""
+        """kill -9 (0 commits lost), or the host dies and the disks fall back further."""
         if self.up:
             self.up = False
-            self.producer.purge()
-            self.disk.crash(commits_lost)
-            if not self.disk.commits:
-                self.disk = Disk()
+            for part in self.parts.values():
+                part.crash(commits_lost)
+
+    def wipe(self) -> None:
+        """The host dies, and its disks are empty."""
+        self.crash(0)
+        for part in self.parts.values():
+            part.disk = Disk()
 
     def stop(self) -> None:
         """Planned: resign, wait a little, exit with a commit."""
-        if self.up and not self.replica.stopping:
-            self.replica.stop(self.clock_ms())
+        if self.up and not self.stopping:
+            for replica in self.replicas:
+                replica.stop(self.clock_ms())
             self._flush()
             self._beat()
             # The real shell waits for its resign to be read back, with a limit.
@@ -116,23 +160,23 @@ class Node:
     # -- inputs -----------------------------------------------------------------------------------------------
 
     def deliver(self, *message: Any) -> None:
-        """A message arrives in the inbox (or on the heartbeats topic)."""
+        """A message arrives in the inbox (or on the heartbeats or metadata topic)."""
         if self.up:
             self.world.events += 1
             self._inbox.append(message)
             self._wake(0.0)
 
-    def _log_grew(self) -> None:
+    def _log_grew(self, number: int) -> None:
         if self.up:
-            delay_ms = self.world.random.uniform(0.3, self.fetch_ms)
+            view, delay_ms = self._views[number], self.world.random.uniform(0.3, self.fetch_ms)
             # One consumer fetches in order: nothing overtakes.
-            self._fetched_ms = max(self._fetched_ms, self.world.now_ms + delay_ms)
-            count = len(self.log.records)
-            self.world.after(self._fetched_ms - self.world.now_ms, self._fetched, count, self.incarnation)
+            view.fetched_ms = max(view.fetched_ms, self.world.now_ms + delay_ms)
+            count = len(self.cluster.logs[number].records)
+            self.world.after(view.fetched_ms - self.world.now_ms, self._fetched, number, count, self.incarnation)
 
-    def _fetched(self, count: int, run: int) -> None:
+    def _fetched(self, number: int, count: int, run: int) -> None:
         if run == self.incarnation and self.up:
-            self._visible = max(self._visible, count)
+            self._views[number].visible = max(self._views[number].visible, count)
             self._wake(0.0)
 
     def _wake(self, delay_ms: float) -> None:
@@ -154,56 +198,45 @@ class Node:
             self._wake(0.0)
             return
         now_ms = self.clock_ms()
-        if self.world.now_ms >= self.deaf_until_ms and not self.log.troubles.stalled:
-            self._read(now_ms)
+        if self.world.now_ms >= self.deaf_until_ms and not self.cluster.log.troubles.stalled:
+            if self.world.now_ms >= self.log_deaf_until_ms:
+                for part in self.parts.values():
+                    part.read(now_ms)
             inbox, self._inbox = self._inbox, []
             for message in inbox:
                 self._take(message, now_ms)
-        self.replica.tick(now_ms)
+        for part in self.parts.values():
+            if part.replica is not None:
+                part.replica.tick(now_ms)
         self._flush()
+        self._begin_children(now_ms)
         self.cluster.check(self)
 
-    def _read(self, now_ms: float) -> None:
-        if self.world.now_ms < self.log_deaf_until_ms:
-            return
-        replica, records = self.replica, self.log.records
-        position = replica.place.next_offset
-        if position > len(records):
-            if self._beyond_since_ms is None:
-                self._beyond_since_ms = now_ms
-            if now_ms - self._beyond_since_ms > BEYOND_END_MS:
-                replica.freeze("the place lies beyond the log's end", now_ms)
-            return
-        self._beyond_since_ms = None
-        visible = min(self._visible, len(records))
-        replica.end_offset = visible
-        if position < visible:
-            replica.read_log(records[position:visible], now_ms)
-
     def _take(self, message: tuple[Any, ...], now_ms: float) -> None:
-        kind, *fields = message
-        if kind == "write":
-            write: Write = fields[0]
-            if self.world.now_ms < fields[1]:
-                self.replica.write(write, now_ms, int(now_ms) + self.wall_jump_ms)
-        elif kind == "query":
-            query: Query = fields[0]
-            if self.world.now_ms < fields[1]:
-                self.replica.query(query, now_ms)
-        elif kind == "beat":
-            node, incarnation, said, next_offset, able = fields
-            self.replica.hear(node, incarnation, said, Peer(incarnation, next_offset, now_ms, able), now_ms)
-        elif kind == "question":
-            node, incarnation, term, nonce = fields
-            self.replica.question(node, incarnation, term, nonce, now_ms)
-        else:
-            nonce, hears_leader, better = fields
-            self.replica.answer(nonce, hears_leader, better, now_ms)
+        kind, *rest = message
+        if kind == "metadata":
+            self._learn()
+            return
+        number, *fields = rest
+        part = self.parts.get(number)
+        if part is not None:
+            part.take(kind, tuple(fields), now_ms, int(now_ms) + self.wall_jump_ms)
 
     # -- effects ----------------------------------------------------------------------------------------------
 
+    def _begin_children(self, now_ms: float) -> None:
+        for part in [*self.parts.values()]:
+            for begin in part.begins(now_ms):
+                child = self.parts.get(begin.number)
+                log, run = self.cluster.logs[begin.number], self.incarnation
+                # Metadata may not have told of the child yet; its log is there all the same.
+                failed = lambda run=run: self._append_failed(run)  # noqa: E731
+                producer = child.producer if child is not None else LogProducer(log, failed, lambda *_: None)
+                producer.produce(begin.genesis)
+
     def _flush(self) -> None:
-        effects = self.replica.take_effects()
+        pending = [(part, part.replica.take_effects()) for part in self.parts.values() if part.replica is not None]
+        effects = [(part, effect) for part, some in pending for effect in some]
         if not effects:
             return
         if self.world.random.random() < self.stall_chance:
@@ -214,45 +247,51 @@ class Node:
         else:
             self._perform(effects, self.incarnation)
 
-    def _perform(self, effects: list[Effect], run: int) -> None:
+    def _perform(self, effects: list[tuple[Part, Effect]], run: int) -> None:
         if not self.up or run != self.incarnation:
             return
-        for effect in effects:
+        for part, effect in effects:
+            number = part.partition.number
             if isinstance(effect, Append):
-                self.producer.produce(effect.value)
+                part.producer.produce(effect.value)
             elif isinstance(effect, Respond):
                 self.cluster.answer(effect)
             elif isinstance(effect, Beat):
                 self._beat()
             elif isinstance(effect, Ask):
                 for node in effect.nodes:
-                    self.cluster.send(node, "question", self.name, self.incarnation, effect.term, effect.nonce)
+                    question = number, self.name, self.incarnation, effect.term, effect.nonce
+                    self.cluster.send(node, "question", *question)
             elif isinstance(effect, Tell):
                 better = effect.caught_up and effect.able
-                self.cluster.send(effect.node, "answer", effect.nonce, effect.hears_leader, better)
+                self.cluster.send(effect.node, "answer", number, effect.nonce, effect.hears_leader, better)
 
-    def _new_producer(self) -> None:
+    def _new_producer(self, part: Part) -> None:
         run = self.incarnation
-        self.producer = LogProducer(
-            self.log,
+        part.producer = LogProducer(
+            part.log,
             lambda: self._append_failed(run),
-            lambda value, offset: self._delivered(value, offset, run),
+            lambda value, offset: self._delivered(part, value, offset, run),
         )
 
     def _append_failed(self, run: int) -> None:
+        """One producer for all logs: an error re-sends for all partitions that this node leads (I4)."""
         if not self.up or run != self.incarnation:
             return
         if self.world.now_ms < self.paused_until_ms:
             self.world.after(self.paused_until_ms - self.world.now_ms + 0.1, self._append_failed, run)
             return
-        self.producer.purge()
-        self._new_producer()
-        self.replica.append_failed(self.clock_ms())
+        for part in self.parts.values():
+            part.producer.purge()
+            self._new_producer(part)
+            part.succession.append_failed(self.clock_ms())
+            if part.replica is not None:
+                part.replica.append_failed(self.clock_ms())
         self._flush()
 
-    def _delivered(self, value: bytes, offset: int, run: int) -> None:
+    def _delivered(self, part: Part, value: bytes, offset: int, run: int) -> None:
         """Reports of success are ignored: acceptance is by reading back (I3). Broken brains listen to them."""
-        hook = getattr(self.replica, "delivered", None)
+        hook = getattr(part.replica, "delivered", None)
         if hook is not None and self.up and run == self.incarnation and self.world.now_ms >= self.paused_until_ms:
             hook(value, offset, self.clock_ms())
             self._flush()
@@ -266,10 +305,12 @@ class Node:
                 self._beat()
 
     def _beat(self) -> None:
-        replica = self.replica
-        said: Leading = replica.leading(self.clock_ms())
-        able = replica.caught_up and not replica.stopping and replica.alarm is None
-        self.cluster.beat(self.name, self.incarnation, said, replica.place.next_offset, able)
+        for number, part in self.parts.items():
+            replica = part.replica
+            if replica is not None:
+                said: Leading = replica.leading(self.clock_ms())
+                able = replica.caught_up and not replica.stopping and replica.alarm is None
+                self.cluster.beat(number, self.name, self.incarnation, said, replica.place.next_offset, able)
 
     def _commit_regularly(self, run: int) -> None:
         if self.up and run == self.incarnation:
@@ -278,4 +319,5 @@ class Node:
                 self._commit()
 
     def _commit(self) -> None:
-        self.disk.commit_place(self.replica.place)
+        for part in self.parts.values():
+            part.commit()

@@ -9,11 +9,13 @@ import sys
 import time
 from dataclasses import dataclass
 
+import tests.simulation.broken_splits  # noqa: F401  its brains are in BROKEN from here on
 from dynabus.core.replication.effects import Timing
 from tests.simulation.audit import Violation
 from tests.simulation.broken import BROKEN, active
 from tests.simulation.cluster import Cluster
 from tests.simulation.faults import Faults
+from tests.simulation.splits import Splits
 from tests.simulation.world import World
 
 FAULTS_END_MS = 14_000.0
@@ -36,6 +38,7 @@ class History:
     terms: int
     voids: int
     lossy: bool
+    splits: int
     trace: list[str]
 
 
@@ -55,7 +58,7 @@ def simulate(seed: int, trace: bool = False) -> History:
         _live_through(cluster, Faults(cluster))
     except Violation as found:
         violation = f"{found} (at {world.now_ms:.0f} ms)"
-    auditor = cluster.log.auditor
+    auditors = [log.auditor for log in cluster.logs.values()]
     return History(
         seed,
         violation,
@@ -63,9 +66,10 @@ def simulate(seed: int, trace: bool = False) -> History:
         len(world.faults),
         sum(client.acknowledged for client in cluster.clients),
         sum(client.unknown for client in cluster.clients),
-        auditor.terms,
-        auditor.voids,
+        sum(auditor.terms for auditor in auditors),
+        sum(auditor.voids for auditor in auditors),
         cluster.lossy,
+        sum(partition.closed for partition in cluster.partitions.values()),
         world.trace or [],
     )
 
@@ -73,11 +77,15 @@ def simulate(seed: int, trace: bool = False) -> History:
 def _live_through(cluster: Cluster, faults: Faults) -> None:
     world = cluster.world
     cluster.begin()
+    splits = Splits(cluster, count=2)
     faults.plan(world.random.randint(4, 9), 600.0, FAULTS_END_MS - 1000.0)
     if world.random.random() < 0.05:
         world.after(world.random.uniform(3000.0, FAULTS_END_MS), faults._throw, faults.lose_tail)
+    elif world.random.random() < 0.6:
+        world.after(world.random.uniform(600.0, FAULTS_END_MS - 4000.0), splits.begin)
     world.run_until(FAULTS_END_MS)
     faults.mend()
+    splits.calm, splits.away_until_ms = True, 0.0
     before = [client.acknowledged for client in cluster.clients]
     # Late appends and duplicates may land long after the last fault: some histories wait for all of them.
     patient = world.random.random() < 0.25
@@ -93,13 +101,17 @@ def _live_through(cluster: Cluster, faults: Faults) -> None:
 
 def _trouble(cluster: Cluster, before: list[int]) -> str | None:
     """What is not well yet after the faults; `before`: acknowledgements per client when they ended."""
-    if cluster.leader() is None:
-        return "no leader"
+    for number, partition in cluster.partitions.items():
+        if partition.children and not partition.closed:
+            return f"partition {number} is still being split"
+        if not partition.closed and not cluster.led(number):
+            return f"partition {number} has no leader"
     if all(client.acknowledged == count for client, count in zip(cluster.clients, before, strict=True)):
         return "nothing acknowledged"
     for node in cluster.nodes.values():
-        if node.up and node.replica.place.next_offset < len(cluster.log.records) - 20:
-            return f"{node.name} has not caught up"
+        for number, partition in cluster.partitions.items():
+            if node.up and not partition.closed and not node.has_caught_up(number):
+                return f"{node.name} has not caught up with partition {number}"
     return None
 
 
@@ -143,7 +155,16 @@ def _hunt(name: str, seeds: range) -> int:
 
 def _many(seeds: range) -> int:
     started = time.monotonic()
-    totals = {"events": 0, "faults": 0, "acknowledged": 0, "unknown": 0, "terms": 0, "voids": 0, "lossy": 0}
+    totals = {
+        "events": 0,
+        "faults": 0,
+        "acknowledged": 0,
+        "unknown": 0,
+        "terms": 0,
+        "voids": 0,
+        "lossy": 0,
+        "splits": 0,
+    }
     fewest_events, fewest_faults, failed = 10**9, 10**9, 0
     with multiprocessing.Pool(os.cpu_count()) as pool:
         for history in pool.imap_unordered(simulate, seeds, chunksize=20):
@@ -161,7 +182,7 @@ def _many(seeds: range) -> int:
         f"({totals['events'] / took:.0f}/s), "
         f"{totals['faults']} faults, at least {fewest_events} events and {fewest_faults} faults each; "
         f"{totals['acknowledged']} answers checked, {totals['unknown']} unknown, {totals['terms']} terms, "
-        f"{totals['voids']} void records, {totals['lossy']} with a lost tail; {took:.0f} s"
+        f"{totals['voids']} void records, {totals['lossy']} with a lost tail, {totals['splits']} splits; {took:.0f} s"
     )
     return 1 if failed else 0
 

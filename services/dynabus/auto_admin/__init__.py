@@ -6,6 +6,7 @@ is done can be done again, so that a successor goes on wherever this process die
 
 * `planner`    which nodes get which replicas (pure)
 * `decisions`  what a request makes of a table's row (pure)
+* `splits`     the same for splits; `splitter` says which and where, `sealing` when a parent may be sealed
 * `workflow`   what is left to do for a table (pure)
 * `executor`   topics and genesis records, in a thread of its own
 * `tables`     takes those steps

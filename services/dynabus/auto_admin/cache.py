@@ -74,7 +74,7 @@ class Cache:
             "partitions": [] if status == ANNOUNCED else state.metadata_partitions(),
         }
         if status == "DELETED":
-            for each in state.partitions:
+            for each in (*state.partitions, *state.ancestors):
                 self._leaders.pop((state.id, each["number"]), None)
                 self._bus.metadata(f"leader/{state.id}/{each['number']}", "leader_metadata", None, _whatever)
         self._bus.metadata(f"table/{state.id}", "table_metadata", message, delivered)

@@ -21,4 +21,9 @@ class AutoAdminSettings(ServiceSettings):
         ge=0,
         description="How long after the first node was heard a table waits for enough nodes (milliseconds).",
     )
+    split_bytes: int = Field(
+        default=10 << 30,
+        ge=1,
+        description="A partition with more bytes than this, index entries included, is split (DynamoDB: 10 GB).",
+    )
     heartbeat_ms: int = Field(default=1500, ge=50, description="Period of heartbeats (milliseconds).")

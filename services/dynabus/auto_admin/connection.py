@@ -24,6 +24,10 @@ PARTITIONS_MOST = 1000
 """Of a new table: a thousand topic partitions are made in seconds; 3,000,000 read units are far from here."""
 
 
+NUMBERS_MOST = 10_000
+"""Of a table in its whole life: every split leaves one topic partition behind, and Kafka bears many thousands."""
+
+
 def connect(settings: AutoAdminSettings, me: Writer, admin: TopicAdmin) -> AutoAdmin:
     """Raises TopicError while Kafka does not answer."""
     kafka, topics = settings.kafka_settings(), Topics(settings.namespace)
@@ -39,6 +43,7 @@ def connect(settings: AutoAdminSettings, me: Writer, admin: TopicAdmin) -> AutoA
         steps=Executor(kafka, topics, me, admin),
         now_ms=lambda: monotonic_ns() / 1e6,
         wall_ms=unix_ms,
+        numbers_most=MOCK_PARTITIONS if admin.cluster().is_mock else NUMBERS_MOST,
         partitions_most=MOCK_PARTITIONS if admin.cluster().is_mock else PARTITIONS_MOST,
     )
     return AutoAdmin(world)

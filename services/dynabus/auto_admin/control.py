@@ -7,12 +7,14 @@ from typing import Any
 import orjson
 
 from dynabus.adapters.logs import logger
-from dynabus.auto_admin import decisions
+from dynabus.auto_admin import decisions, splits
 from dynabus.auto_admin.config import AutoAdminSettings
 from dynabus.auto_admin.decisions import table_key
 from dynabus.auto_admin.planner import Candidate, Load, Placement, plan
+from dynabus.auto_admin.splitter import Splitter
 from dynabus.auto_admin.tables import Tables
 from dynabus.core.cluster_view import ClusterView
+from dynabus.core.errors import ApiError
 from dynabus.core.ids import Incarnation, RequestId
 from dynabus.core.key_schema import key_schema
 from dynabus.core.messages import ControlRequest
@@ -30,8 +32,16 @@ GENERATION = 1
 class Control:
     """Makes writes of requests; places new tables on the nodes that are heard."""
 
-    def __init__(self, settings: AutoAdminSettings, tables: Tables, view: ClusterView, partitions_most: int) -> None:
+    def __init__(
+        self,
+        settings: AutoAdminSettings,
+        tables: Tables,
+        view: ClusterView,
+        partitions_most: int,
+        splitter: Splitter,
+    ) -> None:
         self._settings, self._tables, self._view = settings, tables, view
+        self._splitter = splitter
         self._partitions_most = partitions_most
         self._first_node_ms: float | None = None
         self._planned: dict[bytes, list[Placement]] = {}
@@ -72,7 +82,18 @@ class Control:
             return name, decisions.update(Update.of(body), self._tables.refuse_more())
         if operation == "DeleteTable":
             return name, decisions.delete(name, self._tables.refuse_more())
+        if operation == "SplitPartition":
+            return name, self._split(name, body, now_ms)
         return name, _tags(operation, body)
+
+    def _split(self, name: str, body: Any, now_ms: float) -> Evaluate | None:
+        """None while the leader looks for the middle of the partition."""
+        try:
+            wish = self._splitter.wish(self._tables.named(name), body, now_ms)
+        except ApiError as error:
+            refusal = error
+            return lambda _old, _wall_ms: decisions.refuse(refusal)
+        return None if wish is None else splits.split(wish, self._load(), self._splitter.numbers_most)
 
     def _create(self, body: Any, request_id: bytes, now_ms: float) -> Evaluate | None:
         if self._tables.is_leaving(body["TableName"]):

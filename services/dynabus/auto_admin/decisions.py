@@ -1,7 +1,7 @@
 """Decisions: what a request, or a step that is done, makes of a table's row in the admin log. Pure.
 
 key    b"table/" + name
-row    JSON: id, name, status, description (DescribeTable's members), partitions, tags,
+row    JSON: id, name, status, description (DescribeTable's members), partitions and their ancestors, tags,
        pending (members that are described when the change is done), revision (one more with each decision)
 
 (none) --CreateTable--> CREATING --finish--> ACTIVE --DeleteTable--> DELETING --remove--> (none)
@@ -52,6 +52,8 @@ class TableState:
     tags: Tags = field(default_factory=dict)
     pending: dict[str, Any] = field(default_factory=dict)
     revision: int = 0
+    ancestors: list[dict[str, Any]] = field(default_factory=list)
+    """Partitions that were split: their ranges, generations and children (`splits`)."""
 
     @property
     def unfinished(self) -> bool:
@@ -68,7 +70,8 @@ class TableState:
                 "upper": None if each["upper"] is None else bytes.fromhex(each["upper"]),
                 "members": each["members"],
                 "preferred": each["preferred"],
-                "state": "active",
+                "state": each.get("state", "active"),
+                "lineage": each.get("lineage", []),
             }
             for each in self.partitions
         ]
@@ -82,7 +85,8 @@ def read_row(row: bytes) -> TableState:
     return TableState(**orjson.loads(row))
 
 
-def _write(state: TableState) -> bytes:
+def written(state: TableState) -> bytes:
+    """As it is stored."""
     return orjson.dumps(
         {
             "id": state.id,
@@ -93,6 +97,7 @@ def _write(state: TableState) -> bytes:
             "tags": state.tags,
             "pending": state.pending,
             "revision": state.revision,
+            "ancestors": state.ancestors,
         }
     )
 
@@ -116,7 +121,7 @@ def create(
         name = request["TableName"]
         refusal = refuse_creation(name, read_row(old).description if old is not None else None) or limit
         if refusal is not None:
-            return _refuse(refusal)
+            return refuse(refusal)
         own_id = table_id(request_id)
         description = describe(request, own_id, region, account, wall_ms)
         bounds = partition_bounds(len(placements))
@@ -145,14 +150,14 @@ def update(asked: Update, limit: ApiError | None = None) -> Evaluate:
         try:
             changed = change(asked, state.description if state is not None else None, _pending(state), wall_ms)
         except ApiError as error:
-            return _refuse(error)
+            return refuse(error)
         if state is None or changed.description is None:
             return Decision(False, None, Outcome(body=_described(changed.answer)))
         status = changed.description["TableStatus"]
         if limit is not None and status != state.status:
-            return _refuse(limit)
+            return refuse(limit)
         after = replace(state, status=status, description=changed.description, pending=changed.pending)
-        return _decide(_next(after), changed.answer)
+        return _decide(next_revision(after), changed.answer)
 
     return evaluate
 
@@ -169,9 +174,9 @@ def delete(name: str, limit: ApiError | None = None) -> Evaluate:
         refusal = refuse_deletion(name, state.description if state is not None else None) or limit
         if refusal is not None or state is None:
             assert refusal is not None
-            return _refuse(refusal)
+            return refuse(refusal)
         description = as_of(state.description, wall_ms / 1000)
-        return _decide(_next(replace(state, status="DELETING", description=description, pending={})))
+        return _decide(next_revision(replace(state, status="DELETING", description=description, pending={})))
 
     return evaluate
 
@@ -192,19 +197,19 @@ def untag(arn: str, keys: Sequence[str]) -> Evaluate:
 def _change_tags(arn: str, make: Callable[[Tags], Tags]) -> Evaluate:
     def evaluate(old: bytes | None, _: int) -> Decision:
         if old is None:
-            return _refuse(no_such_resource(arn))
+            return refuse(no_such_resource(arn))
         state = read_row(old)
         refusal = refuse_change(state.name, state.description)
         if refusal is not None:
-            return _refuse(refusal)
+            return refuse(refusal)
         try:
             tags = make(state.tags)
         except ApiError as error:
-            return _refuse(error)
+            return refuse(error)
         if tags == state.tags:
             return Decision(False, None, Outcome())
         # No new revision: metadata does not have tags.
-        return Decision(True, _write(replace(state, tags=tags)), Outcome())
+        return Decision(True, written(replace(state, tags=tags)), Outcome())
 
     return evaluate
 
@@ -218,7 +223,7 @@ def list_tags(arn: str) -> Evaluate:
     def evaluate(old: bytes | None, _: int) -> Decision:
         state = read_row(old) if old is not None else None
         if state is None or state.status == "CREATING":
-            return _refuse(no_such_resource(arn))
+            return refuse(no_such_resource(arn))
         return Decision(False, None, Outcome(body=orjson.dumps({"Tags": listed(state.tags)})))
 
     return evaluate
@@ -239,7 +244,7 @@ def finish(own_id: str, revision: int) -> Evaluate:
         if state is None or state.id != own_id or state.revision != revision or not state.unfinished:
             return Decision(False, None, Outcome())
         description = finished(state.description, state.pending, wall_ms)
-        return _decide(_next(replace(state, status="ACTIVE", description=description, pending={})))
+        return _decide(next_revision(replace(state, status="ACTIVE", description=description, pending={})))
 
     return evaluate
 
@@ -256,19 +261,21 @@ def remove(own_id: str) -> Evaluate:
     return evaluate
 
 
-def _next(state: TableState) -> TableState:
+def next_revision(state: TableState) -> TableState:
+    """Metadata must be published again."""
     return replace(state, revision=state.revision + 1)
 
 
 def _decide(state: TableState, answer: dict[str, Any] | None = None) -> Decision:
     told = {**state.description, "TableStatus": state.status} if answer is None else answer
     # Counted: routers wait until they see a change, and only then.
-    return Decision(True, _write(state), Outcome(body=_described(told), count=1))
+    return Decision(True, written(state), Outcome(body=_described(told), count=1))
 
 
 def _described(description: dict[str, Any]) -> bytes:
     return orjson.dumps({"TableDescription": description})
 
 
-def _refuse(error: ApiError) -> Decision:
+def refuse(error: ApiError) -> Decision:
+    """Nothing is changed."""
     return Decision(False, None, Outcome(ReplyStatus.ERROR, orjson.dumps(error.body())))

@@ -15,6 +15,7 @@ from dynabus.adapters.log_codec import AvroBodies
 from dynabus.adapters.logs import kafka_logger
 from dynabus.auto_admin.decisions import TableState
 from dynabus.auto_admin.outside import StepFailed
+from dynabus.auto_admin.splits import highest
 from dynabus.auto_admin.worker import Worker
 from dynabus.core.ids import LogId, NodeName, Writer
 from dynabus.core.messages import PartitionMetadata
@@ -35,6 +36,10 @@ class Executor:
     def build(self, state: TableState) -> Future[None]:
         """Create the table's topic, wait for its leaders, write a genesis record into each empty log."""
         return self._worker.submit(partial(self._build, state))
+
+    def grow(self, state: TableState) -> Future[None]:
+        """Topic partitions for the children of a split; their logs begin with what the sealed parent leaves."""
+        return self._worker.submit(partial(self._grow, state))
 
     def destroy(self, state: TableState) -> Future[None]:
         """Delete the table's topic."""
@@ -64,6 +69,12 @@ class Executor:
         # Records that time out leave the queue too, so that only the logs can tell.
         if producer.flush(CALL_S) or any(_is_empty(reader, topic, each["number"]) for each in empty):
             raise StepFailed(f"genesis records of {topic} are not delivered")
+
+    def _grow(self, state: TableState) -> None:
+        try:
+            self._admin.create_partitions(self._topics.log_name(LogId(state.id)), highest(state) + 1)
+        except (KafkaException, TopicError) as error:
+            raise StepFailed(str(error)) from error
 
     def _destroy(self, state: TableState) -> None:
         try:

@@ -19,7 +19,8 @@ from dynabus.adapters.kafka.message_producer import MessageProducer
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
 from dynabus.auto_admin.outside import Delivered, Turn
-from dynabus.core.messages import Heartbeat, Reply
+from dynabus.core.ids import NodeName
+from dynabus.core.messages import Heartbeat, Order, Reply
 from dynabus.core.replication.records import Record, decode_record
 from dynabus.core.topics import Topics
 
@@ -100,6 +101,10 @@ class Links:
         """None: a tombstone, so that compaction forgets the key. `serve` calls `delivered`."""
         value = None if message is None else encode(kind, message)
         self._bus.send_one(self._topics.metadata().name, value, key, delivered)
+
+    def tell(self, node: str, order: Order) -> None:
+        """To a storage node."""
+        self._bus.send_one(self._topics.requests(NodeName(node)).name, encode("order", order))
 
     def beat(self, heartbeat: Heartbeat) -> None:
         self._bus.send_one(self._topics.heartbeats().name, encode("heartbeat", heartbeat), heartbeat["node"])

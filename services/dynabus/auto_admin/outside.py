@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from dynabus.auto_admin.config import AutoAdminSettings
 from dynabus.auto_admin.decisions import TableState
 from dynabus.core.ids import Writer
-from dynabus.core.messages import Heartbeat, Reply
+from dynabus.core.messages import Heartbeat, Order, Reply
 from dynabus.core.replication.effects import Surroundings
 from dynabus.core.replication.place import Origin
 from dynabus.core.replication.records import Record
@@ -44,6 +44,9 @@ class Bus(Protocol):
     def metadata(self, key: str, kind: str, message: Any | None, delivered: Delivered) -> None:
         """None: a tombstone, so that compaction forgets the key."""
 
+    def tell(self, node: str, order: Order) -> None:
+        """To a storage node."""
+
     def beat(self, heartbeat: Heartbeat) -> None:
         """To everybody."""
 
@@ -59,6 +62,9 @@ class Steps(Protocol):
 
     def build(self, state: TableState) -> Future[None]:
         """Create the table's topic, wait for its leaders, write a genesis record into each empty log."""
+
+    def grow(self, state: TableState) -> Future[None]:
+        """Let the table's topic have a topic partition for each number, all with leaders."""
 
     def destroy(self, state: TableState) -> Future[None]:
         """Delete the table's topic."""
@@ -80,3 +86,6 @@ class World(NamedTuple):
     now_ms: Callable[[], float]
     wall_ms: Callable[[], int]
     partitions_most: int
+    """Of a new table."""
+    numbers_most: int
+    """Of a table, with those that were split: what its topic may have."""

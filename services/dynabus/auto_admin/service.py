@@ -17,6 +17,9 @@ from dynabus.auto_admin.control import GENERATION, Control
 from dynabus.auto_admin.decisions import table_key
 from dynabus.auto_admin.executor import admin_genesis
 from dynabus.auto_admin.outside import Turn, World
+from dynabus.auto_admin.sealing import Sealing
+from dynabus.auto_admin.splits import split
+from dynabus.auto_admin.splitter import Splitter
 from dynabus.auto_admin.tables import Tables
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.ids import Incarnation, LogId, NodeName, RequestId
@@ -51,8 +54,10 @@ class AutoAdmin:
         self.replica = Replica(world.around, store, start_of_log(world.origin), now_ms)
         self.replica.prefer(now_ms)
         self._cache = Cache(world.bus, self.replica)
-        self.tables = Tables(self.replica, store, self.view, self._cache, world.steps)
-        self._control = Control(world.settings, self.tables, self.view, world.partitions_most)
+        sealing = Sealing(self.view, world.bus.tell)
+        self._splitter = Splitter(self.view, world.bus.tell, world.settings.split_bytes, world.numbers_most)
+        self.tables = Tables(self.replica, store, self.view, self._cache, world.steps, sealing)
+        self._control = Control(world.settings, self.tables, self.view, world.partitions_most, self._splitter)
         self._own = 0
         self._genesis_sent = self._alarmed = False
         self._active_term: int | None = None
@@ -136,6 +141,8 @@ class AutoAdmin:
         if self.replica.leader is not None and self.replica.leader.idle:
             self._control.settled()
         self.tables.step(now_ms, lambda name, evaluate: self._decide(name, evaluate, now_ms))
+        for wish in self._splitter.due(self.tables.all(), now_ms):
+            self._decide(wish.name, split(wish, self.tables.load(), self._splitter.numbers_most), now_ms)
 
     # -- messages ---------------------------------------------------------------------------------------------
 
@@ -149,6 +156,8 @@ class AutoAdmin:
                 self._cache.publish_leaders(message, self.tables.all())
         elif kind == "table_metadata":
             self._cache.saw(message)
+        elif kind == "split_point":
+            self._splitter.told(message, now_ms)
         elif kind == "control_request" and self.active_term is not None:
             # Only the active one answers; others stay silent, and the router asks again.
             write = self._control.write(message, now_ms)

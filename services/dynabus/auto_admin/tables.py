@@ -7,12 +7,13 @@ from concurrent.futures import Future
 from typing import NamedTuple
 
 from dynabus.adapters.logs import logger
-from dynabus.auto_admin import decisions
+from dynabus.auto_admin import decisions, splits
 from dynabus.auto_admin.cache import Cache
 from dynabus.auto_admin.decisions import TableState, read_row
 from dynabus.auto_admin.outside import StepFailed, Steps
 from dynabus.auto_admin.planner import Load, Placement
-from dynabus.auto_admin.workflow import ANNOUNCED, Progress, Step, next_step
+from dynabus.auto_admin.sealing import Sealing
+from dynabus.auto_admin.workflow import ANNOUNCED, Division, Progress, Step, next_step
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import ApiError
 from dynabus.core.replication.replica import Replica
@@ -39,9 +40,11 @@ class _Job(NamedTuple):
 class Tables:
     """Knows what was done since this process became the active one; `forget` when it no longer is."""
 
-    def __init__(self, replica: Replica, store: Reader, view: ClusterView, cache: Cache, steps: Steps) -> None:
+    def __init__(
+        self, replica: Replica, store: Reader, view: ClusterView, cache: Cache, steps: Steps, sealing: Sealing
+    ) -> None:
         self._replica, self._store, self._view = replica, store, view
-        self._cache, self._steps = cache, steps
+        self._cache, self._steps, self._sealing = cache, steps, sealing
         self._progress: dict[str, Progress] = {}
         self._jobs: list[_Job] = []
         self._states: dict[str, TableState] = {}
@@ -60,6 +63,10 @@ class Tables:
             rows = (read_row(row) for _, row in self._store.scan(decisions.PREFIX, None))
             self._states = {state.id: state for state in rows}
         return self._states
+
+    def named(self, name: str) -> TableState | None:
+        """The row of a name."""
+        return next((state for state in self.all().values() if state.name == name), None)
 
     def is_leaving(self, name: str) -> bool:
         """The last table of that name is destroyed, and routers may know already; its row goes in a moment."""
@@ -99,10 +106,14 @@ class Tables:
             progress = self._progress.setdefault(state.id, Progress())
             if progress.revision != state.revision or self._cache.is_overwritten(state.id):
                 progress.revision, progress.published = state.revision, None
-            if progress.published == state.status == "ACTIVE" and not state.unfinished:
+            divided = splits.splitting(state)
+            if progress.published == state.status == "ACTIVE" and not state.unfinished and not divided:
                 continue
             led, held = self._led(state), self._held(state, progress, now_ms)
-            step = next_step(state.status, progress, led=led, held=held, unfinished=state.unfinished)
+            division = self._division(state, now_ms) if divided else None
+            step = next_step(
+                state.status, progress, led=led, held=held, unfinished=state.unfinished, division=division
+            )
             if step is not None and now_ms >= progress.not_before_ms:
                 self._do(step, state, progress, now_ms, decide)
         self._cache.clean(states)
@@ -115,16 +126,36 @@ class Tables:
             self._do(Step.BUILD, state, progress, now_ms, decide)
         elif step is Step.RETRACT:
             self._publish(state, "DELETED", progress, now_ms)
-        elif step in (Step.BUILD, Step.DESTROY):
+        elif step is Step.SEAL:
+            for parent in splits.splitting(state):
+                if self._sealing.ready(state, parent, now_ms):
+                    self._sealing.order(state, parent, now_ms)
+        elif step in (Step.BUILD, Step.DESTROY, Step.GROW):
             progress.busy = True
-            future = self._steps.build(state) if step is Step.BUILD else self._steps.destroy(state)
+            take = {Step.BUILD: self._steps.build, Step.DESTROY: self._steps.destroy, Step.GROW: self._steps.grow}
+            future = take[step](state)
             self._jobs.append(_Job(state, step, future, progress))
             logger().info(step.value, table=state.name, id=state.id)
         elif progress.decided != state.revision:
             # Once per term: the decision is accepted, or this term ends and the next active one starts over.
             progress.decided = state.revision
-            finish = step is Step.FINISH
-            decide(state.name, decisions.finish(state.id, state.revision) if finish else decisions.remove(state.id))
+            decide(state.name, self._decision(step, state))
+
+    def _decision(self, step: Step, state: TableState) -> Evaluate:
+        if step is Step.FINISH:
+            return decisions.finish(state.id, state.revision)
+        if step is Step.REMOVE:
+            return decisions.remove(state.id)
+        begun = [each["number"] for each in splits.splitting(state) if self._sealing.begun(state, each)]
+        return splits.finish(state.id, begun)
+
+    def _division(self, state: TableState, now_ms: float) -> Division:
+        parents = splits.splitting(state)
+        begun = [self._sealing.begun(state, each) for each in parents]
+        ready = any(
+            not done and self._sealing.ready(state, each, now_ms) for each, done in zip(parents, begun, strict=True)
+        )
+        return Division(splits.highest(state), ready, any(begun))
 
     def _announce(self, state: TableState, progress: Progress) -> None:
         """Unless a predecessor came further: nodes would close what they have opened. A lost one costs nothing."""
@@ -161,6 +192,8 @@ class Tables:
                 raise error
             elif job.step is Step.BUILD:
                 progress.built = True
+            elif job.step is Step.GROW:
+                progress.grown = splits.highest(job.state)
             else:
                 progress.destroyed = True
 

@@ -10,6 +10,11 @@
 | ACTIVE   | published, something pending              | FINISH                                            |
 | UPDATING | not published by us                       | PUBLISH: routers serve it as before               |
 | UPDATING | published                                 | FINISH                                            |
+| any, a partition is being split: before what stands above                                                |
+|          | the topic lacks its children's partitions | GROW                                              |
+|          | not published by us                       | PUBLISH: its members prepare heirs                |
+|          | heirs ready, children have no leaders     | SEAL: the order to its leader                     |
+|          | children have leaders                     | INHERIT: the next decision, they take its place   |
 | DELETING | not published by us                       | PUBLISH: nodes close their replicas               |
 | DELETING | published, no node holds a replica of it  | DESTROY: the topic                                |
 | DELETING | destroyed                                 | RETRACT: published once more, as DELETED          |
@@ -23,6 +28,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Step(Enum):
@@ -33,6 +39,9 @@ class Step(Enum):
     DESTROY = "destroy"
     RETRACT = "retract"
     REMOVE = "remove"
+    GROW = "grow"
+    SEAL = "seal"
+    INHERIT = "inherit"
 
 
 ANNOUNCED = "ANNOUNCED"
@@ -64,16 +73,35 @@ class Progress:
     decided: int = -1
     """The revision for which the next decision was appended."""
     destroyed: bool = False
+    grown: int = -1
+    """The topic has partitions up to this number."""
     busy: bool = False
     """A step is under way."""
     not_before_ms: float = 0.0
     """The last step failed: try again then."""
 
 
-def next_step(status: str, progress: Progress, *, led: bool, held: bool, unfinished: bool = False) -> Step | None:
+class Division(NamedTuple):
+    """The splits of a table: the highest number that its topic must have, whether one is ready to be sealed, whether
+    the children of one serve."""
+
+    highest: int
+    ready: bool
+    begun: bool
+
+
+def next_step(
+    status: str,
+    progress: Progress,
+    *,
+    led: bool,
+    held: bool,
+    unfinished: bool = False,
+    division: Division | None = None,
+) -> Step | None:
     """`led`: every partition has a leader. `held`: some living node still has a replica of it.
 
-    `unfinished`: the row has something that is still to be done.
+    `unfinished`: the row has something that is still to be done. `division`: partitions are being split.
     """
     if progress.busy:
         return None
@@ -81,11 +109,18 @@ def next_step(status: str, progress: Progress, *, led: bool, held: bool, unfinis
         return Step.REMOVE if progress.published == "DELETED" else Step.RETRACT
     if status == "CREATING" and not progress.built:
         return Step.BUILD if progress.published is not None else Step.ANNOUNCE
+    divided = division if status in ("ACTIVE", "UPDATING") else None
+    if divided is not None and progress.grown < divided.highest:
+        return Step.GROW
     if progress.published != status:
         return Step.PUBLISH
+    if divided is not None and divided.begun:
+        return Step.INHERIT
     if status == "CREATING":
         return Step.FINISH if led else None
     if status == "DELETING":
         return None if held else Step.DESTROY
-    # Nothing but rows and metadata changes yet; splits for more throughput will be steps before this one.
-    return Step.FINISH if unfinished else None
+    # Splits for more throughput will be wanted before this one.
+    if unfinished:
+        return Step.FINISH
+    return Step.SEAL if divided is not None and divided.ready else None

@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="what runs, and who leads which partition")
     status.add_argument("--json", action="store_true", help="in a stable form for programs")
     _add_logs(commands)
+    _add_admin(commands)
     add_migration(commands)
     for command in (down, status):
         _add_data(command)
@@ -78,6 +79,25 @@ def _add_logs(commands: Commands) -> None:
     )
     logs.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
     logs.add_argument("-n", "--lines", type=_count, default=50, metavar="N", help="lines of each log (default: 50)")
+
+
+def _add_admin(commands: Commands) -> None:
+    admin = commands.add_parser("admin", help="what operators do to a cluster that runs")
+    orders = admin.add_subparsers(dest="order", required=True, metavar="ORDER")
+    split = orders.add_parser("split", help="split a partition in two while it is used")
+    split.add_argument("table", metavar="TABLE")
+    split.add_argument("partition", type=_number, metavar="PARTITION", help="its id, as status shows it")
+    split.add_argument(
+        "--at", metavar="KEY", help="first key of the upper half, in DynamoDB's JSON (default: the middle by bytes)"
+    )
+    split.add_argument("--no-wait", action="store_true", help="return once it is decided")
+    _add_data(split)
+
+
+def _number(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not the id of a partition")
+    return int(text)
 
 
 def _add_data(command: argparse.ArgumentParser) -> None:

@@ -59,6 +59,10 @@ def _run(options: argparse.Namespace) -> int:
             from dynabus.cli.logs import print_logs
 
             print_logs(_folder(options), options.service, options.follow, options.lines)
+        case "admin":
+            from dynabus.cli.split import split
+
+            split(_folder(options), options.table, options.partition, options.at, not options.no_wait, _say)
         case "export" | "import":
             from dynabus.cli.migration.commands import run
 

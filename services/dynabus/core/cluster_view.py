@@ -20,13 +20,20 @@ NODE_SILENT_MS = 4500.0
 """Three heartbeats: a node that is silent for longer is asked last."""
 
 
+HEIR = "heir"
+"""State of a partition that does not serve yet."""
+
 DELETED_MOST = 10_000
 """Ids of deleted tables, which are never used again: a late, older record must not bring one back to life."""
 
 
 @dataclass(slots=True)
 class Table:
-    """A table as auto-admin published it last, with its partitions in key order."""
+    """A table as auto-admin published it last, with the partitions that serve in key order.
+
+    While one of them is split, its children are in `heirs` by its number; they take its place as soon as they serve,
+    or it says that it is sealed, whatever metadata says then. Until metadata says it too the parent is in `sealed`.
+    """
 
     id: str
     name: str
@@ -36,11 +43,28 @@ class Table:
     schema: KeySchema
     indexes: LocalIndexes
     partitions: list[PartitionMetadata]
+    heirs: dict[int, list[PartitionMetadata]] = field(default_factory=dict)
+    sealed: list[PartitionMetadata] = field(default_factory=list)
     _lowers: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.partitions.sort(key=lambda partition: partition["lower"])
+        heirs = [partition for partition in self.partitions if partition["state"] == HEIR]
+        for heir in heirs:
+            self.heirs.setdefault(heir["lineage"][-1], []).append(heir)
+        self._serve([partition for partition in self.partitions if partition["state"] != HEIR])
+
+    def _serve(self, partitions: list[PartitionMetadata]) -> None:
+        self.partitions = sorted(partitions, key=lambda partition: partition["lower"])
         self._lowers = [partition["lower"] for partition in self.partitions]
+
+    def succeed(self, number: int) -> bool:
+        """A partition is sealed: its children take its place. False if it is none that is being split."""
+        heirs = self.heirs.pop(number, None)
+        if heirs is None:
+            return False
+        self.sealed += [partition for partition in self.partitions if partition["number"] == number]
+        self._serve([*(partition for partition in self.partitions if partition["number"] != number), *heirs])
+        return True
 
     def partition_of(self, key: bytes) -> PartitionMetadata:
         """The partition whose range holds an encoded key."""
@@ -109,10 +133,22 @@ class ClusterView:
             local_indexes(description),
             list(message["partitions"]),
         )
+        self._succeed(table, {partition["number"] for partition in known.sealed} if known is not None else set())
         self._by_id[table.id] = table
         named = self.tables.get(table.name)
         if named is None or named.id == table.id or named.version < table.version:
             self.tables[table.name] = table
+
+    def _succeed(self, table: Table, sealed: set[int]) -> None:
+        """What is known of splits is not unlearned from metadata that was published again."""
+        for number, heirs in [*table.heirs.items()]:
+            if number in sealed or any((table.id, heir["number"]) in self._leaders for heir in heirs):
+                table.succeed(number)
+
+    def sealed(self, log: str, number: int) -> bool:
+        """A partition said that it was split. True if that is news, and its children are known."""
+        table = self._by_id.get(log)
+        return table is not None and table.succeed(number)
 
     def _forget(self, table_id: str) -> None:
         self._deleted[table_id] = None
@@ -147,6 +183,12 @@ class ClusterView:
         known = self._leaders.get((log, partition))
         if known is None or known[0] <= term:
             self._leaders[log, partition] = (term, node)
+        table = self._by_id.get(log)
+        if known is None and table is not None and table.heirs:
+            # A child leads only after its parent was sealed.
+            for number, heirs in [*table.heirs.items()]:
+                if any(heir["number"] == partition for heir in heirs):
+                    table.succeed(number)
 
     # -- asking -----------------------------------------------------------------------------------------------
 
@@ -158,6 +200,11 @@ class ClusterView:
     def leader(self, log: str, partition: int) -> tuple[int, str] | None:
         """(term, node) of the leader as far as heard; the highest term wins."""
         return self._leaders.get((log, partition))
+
+    def now(self, table: Table) -> Table:
+        """The table as it is known now; the given one where there is none of its id any more."""
+        found = self.tables.get(table.name)
+        return found if found is not None and found.id == table.id else table
 
     def totals(self, table: Table) -> list[int]:
         """Items and bytes of the table, then of each of its local secondary indexes, as its leaders said last."""
@@ -192,6 +239,7 @@ class ClusterView:
                 "id": table.id,
                 "status": table.status,
                 "partitions": [self._partition_status(table, partition) for partition in table.partitions],
+                "sealed": [self._partition_status(table, partition) for partition in table.sealed],
             }
             for _, table in sorted(self.tables.items())
         ]
@@ -206,7 +254,10 @@ class ClusterView:
             "range": [partition["lower"].hex(), None if upper is None else upper.hex()],
             "leader": leader,
             "term": term,
+            "state": partition["state"],
+            "lineage": partition["lineage"],
             "replicas": [self._replica_status(node, table.id, partition["number"]) for node in partition["members"]],
+            "heirs": [self._partition_status(table, heir) for heir in table.heirs.get(partition["number"], ())],
         }
 
     def _replica_status(self, name: str, log: str, number: int) -> dict[str, Any]:

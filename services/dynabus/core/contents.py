@@ -37,6 +37,16 @@ class Contents:
                 self.totals[number][0] += items
                 self.totals[number][1] += size
 
+    @property
+    def indexes(self) -> LocalIndexes:
+        """Those of the table."""
+        return self._indexes
+
+    @property
+    def size(self) -> int:
+        """Bytes of rows and entries, by DynamoDB's rule."""
+        return sum(size for _, size in self.totals)
+
     def encode(self) -> bytes:
         """As the store keeps it."""
         return orjson.dumps(self.totals)

@@ -25,7 +25,9 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "heartbeat": 9,
     "question": 5,
     "answer": 6,
-    "table_metadata": 7,
+    "table_metadata": 14,
+    "order": 15,
+    "split_point": 16,
     "leader_metadata": 8,
     "genesis": 20,
     "claim": 21,
@@ -47,6 +49,10 @@ class ReplyStatus(IntEnum):
     NOT_LEADER = 2  # body: the name of the leader as far as known
     STALE_ROUTE = 3  # unknown partition or another generation
     BUSY = 4  # a queue is full; nothing was changed
+
+
+SEALED = b"sealed"
+"""The body of a STALE_ROUTE from a partition that was split: its children serve, or are about to."""
 
 
 class RequestPart(TypedDict):
@@ -156,8 +162,41 @@ class Answer(TypedDict):
     able: bool
 
 
+class OrderedChild(TypedDict):
+    """A child that a seal is to name."""
+
+    number: int
+    generation: int
+    lower: bytes
+    upper: bytes | None
+
+
+class Order(TypedDict):
+    """Auto-admin to a partition's leader. `kind`: "middle" (say where to split) or "seal" (end the log)."""
+
+    log: str
+    partition: int
+    generation: int
+    kind: str
+    children: list[OrderedChild]
+
+
+class SplitPoint(TypedDict):
+    """A node's answer to the order "middle", on the control topic: the bound, or why there is none."""
+
+    log: str
+    partition: int
+    generation: int
+    at: bytes | None
+    why: str
+
+
 class PartitionMetadata(TypedDict):
-    """One partition of a table: `lower` inclusive, `upper` exclusive (None: unbounded), both encoded keys."""
+    """One partition of a table: `lower` inclusive, `upper` exclusive (None: unbounded), both encoded keys.
+
+    `state`: active, splitting (still active, its heirs are being prepared) or heir (of the last of `lineage`, which
+    has the numbers of its ancestors, the root first).
+    """
 
     number: int
     generation: int
@@ -166,6 +205,7 @@ class PartitionMetadata(TypedDict):
     members: list[str]
     preferred: str
     state: str
+    lineage: list[int]
 
 
 class TableMetadata(TypedDict):

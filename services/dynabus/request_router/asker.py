@@ -2,7 +2,8 @@
 
 All calls of one request that go to one partition travel in one message, under one counter, and a re-send repeats that
 message with the same counter and the same parts in the same order: a part's request id never changes. (Grouping by
-node instead would save messages and change the ids whenever a leader moves.)
+node instead would save messages and change the ids whenever a leader moves.) If the partition is split meanwhile, the
+message goes to both children's leaders, whole: each does the parts that are its own, and leaves the others.
 
 Pure bookkeeping on one thread: the shell produces what `Send` says and feeds replies, heartbeats and time.
 """
@@ -14,9 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dynabus.core.cluster_view import ClusterView
+from dynabus.core.cluster_view import ClusterView, Table
 from dynabus.core.errors import CORAL_AVAILABILITY, ApiError
-from dynabus.core.messages import PartitionMetadata, Reply, ReplyPart, ReplyStatus, RequestPart
+from dynabus.core.messages import SEALED, PartitionMetadata, Reply, ReplyPart, ReplyStatus, RequestPart
 from dynabus.core.operations.calls import Call, Code, Control
 from dynabus.request_router.recent import RecentWrites
 
@@ -121,6 +122,7 @@ class Asker:
         if asking is None:
             return
         hint: str | None = None
+        sealed = False
         for part in reply["parts"]:
             if part["status"] in SETTLED:
                 index = part["index"]
@@ -129,13 +131,16 @@ class Asker:
                     asking.left -= 1
             elif part["status"] == ReplyStatus.NOT_LEADER:
                 hint = part["body"].decode()
+            elif part["body"] == SEALED:
+                sealed = True
         if asking.left == 0:
             self._remember(asking, now_ms)
             self._end(asking)
+        elif sealed and self._view.sealed(asking.calls[0].table.id, asking.partition):
+            # Known to this router from now on; whoever else waits at the parent asks the children too.
+            self.leaders_changed(now_ms)
         elif hint and hint != asking.target and asking.redirects < REDIRECTS_MOST:
-            asking.redirects += 1
-            self.resent += 1
-            self._dispatch(asking, now_ms, hint)
+            self._redirect(asking, now_ms, hint)
 
     def _remember(self, asking: Asking, now_ms: float) -> None:
         for call in asking.calls:
@@ -144,13 +149,21 @@ class Asker:
 
     def leaders_changed(self, now_ms: float) -> None:
         """A heartbeat named another leader: who waits at the old one asks the new one at once."""
-        for asking in self._under_way.values():
-            if asking.calls and asking.calls[0].consistent:
-                led = self._view.leader(asking.calls[0].table.id, asking.partition)
-                if led is not None and led[1] != asking.target and asking.redirects < REDIRECTS_MOST:
-                    asking.redirects += 1
-                    self.resent += 1
-                    self._dispatch(asking, now_ms, led[1])
+        for asking in [each for each in self._under_way.values() if each.calls and each.redirects < REDIRECTS_MOST]:
+            call = asking.calls[0]
+            table = self._view.now(call.table)
+            number = table.partition_of(call.route)["number"]
+            if number != asking.partition:
+                self._redirect(asking, now_ms)
+            elif call.consistent:
+                led = self._view.leader(table.id, number)
+                if led is not None and led[1] != asking.target:
+                    self._redirect(asking, now_ms, led[1])
+
+    def _redirect(self, asking: Asking, now_ms: float, target: str | None = None) -> None:
+        asking.redirects += 1
+        self.resent += 1
+        self._dispatch(asking, now_ms, target)
 
     def tick(self, now_ms: float) -> None:
         """Send again what was met with silence; give up what is past its deadline."""
@@ -169,15 +182,33 @@ class Asker:
         if asking.control is not None:
             self._send(Send(None, asking.counter, budget_ms, [], asking.control))
             return
-        call = asking.calls[0]
-        table = self._view.tables.get(call.table.name)
-        if table is None or table.id != call.table.id:
-            table = call.table
-        partition = table.partition_of(call.route)
+        first = asking.calls[0]
+        table = self._view.now(first.table)
+        partition = table.partition_of(first.route)
         asking.partition = partition["number"]
-        asking.target = target or self._target(call, table.id, partition, asking.tries, now_ms)
-        parts = [request_part(each, table.id, partition) for each in asking.calls]
-        self._send(Send(asking.target, asking.counter, budget_ms, parts, None))
+        if len(asking.calls) > 1:
+            self._dispatch_together(asking, table, target, now_ms, budget_ms)
+        elif first.within is not None and cuts(first.within, partition):
+            asking.replies[0] = STALE
+            self._end(asking)
+        else:
+            asking.target = target or self._target(first, table.id, partition, asking.tries, now_ms)
+            parts = [request_part(first, table.id, partition)]
+            self._send(Send(asking.target, asking.counter, budget_ms, parts, None))
+
+    def _dispatch_together(
+        self, asking: Asking, table: Table, target: str | None, now_ms: float, budget_ms: int
+    ) -> None:
+        """Calls that went to one partition when they were grouped, and may belong to its children now."""
+        routes = [table.partition_of(call.route) for call in asking.calls]
+        parts = [request_part(call, table.id, route) for call, route in zip(asking.calls, routes, strict=True)]
+        by_number = {route["number"]: (call, route) for call, route in zip(asking.calls, routes, strict=True)}
+        targets = [self._target(call, table.id, route, asking.tries, now_ms) for call, route in by_number.values()]
+        if target is not None and len(targets) == 1:
+            targets = [target]
+        asking.target = targets[0]
+        for node in dict.fromkeys(targets):
+            self._send(Send(node, asking.counter, budget_ms, parts, None))
 
     def _target(self, call: Call, log: str, partition: PartitionMetadata, tries: int, now_ms: float) -> str:
         members, number = partition["members"], partition["number"]
@@ -186,6 +217,9 @@ class Asker:
             living = serving or [node for node in members if self._view.alive(node, now_ms)]
             return self._choose(living or members)
         led = self._view.leader(log, number)
+        if led is None and partition["lineage"] and tries <= SILENT_TRIES:
+            # A child that is about to be claimed, by this one if nothing goes wrong.
+            return partition["preferred"]
         if led is None or (tries > SILENT_TRIES and tries % 2):
             return self._choose(members)
         return led[1]
@@ -194,6 +228,25 @@ class Asker:
         if call.code == Code.GET:
             return self._recent.has_key(log, call.key, now_ms)
         return self._recent.has_partition(log, number, now_ms)
+
+
+STALE: ReplyPart = {
+    "index": 0,
+    "status": ReplyStatus.STALE_ROUTE,
+    "body": b"",
+    "size": 0,
+    "count": 0,
+    "scanned": 0,
+    "last": b"",
+}
+"""To the operation: what it wanted to read of one partition lies in several now."""
+
+
+def cuts(within: tuple[bytes, bytes | None], partition: PartitionMetadata) -> bool:
+    """Whether the range of a page reaches beyond this partition. Pages travel alone."""
+    lower, upper = within
+    ends = partition["upper"]
+    return lower < partition["lower"] or (ends is not None and (upper is None or upper > ends))
 
 
 def request_part(call: Call, log: str, partition: PartitionMetadata) -> RequestPart:

@@ -6,13 +6,16 @@ partition's own log (I2). A record counts if its `version` is higher than what w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import orjson
 
 from dynabus.core.ids import LogId, NodeName, PartitionId
 from dynabus.core.local_indexes import LocalIndexes, local_indexes
-from dynabus.core.messages import TableMetadata
+from dynabus.core.messages import PartitionMetadata, TableMetadata
+from dynabus.core.replication.heir import Inheritance
 
 GONE = frozenset({"DELETING", "DELETED"})
 
@@ -25,10 +28,17 @@ class Change(NamedTuple):
     """Those of `opened` that claim first."""
     left: tuple[PartitionId, ...] = ()
     """Still a table, but this node is no member any more: stop serving, keep what is on disk."""
+    inherited: Mapping[PartitionId, Inheritance] = MappingProxyType({})
+    """Those of `opened` that are children of a split, however long ago."""
     indexes: LocalIndexes = LocalIndexes("", ())
     """Of the table, for those of `opened`."""
     deleted: LogId | None = None
     """The table is gone: stop serving and take its data away."""
+
+
+def inheritance(log: LogId, child: PartitionMetadata) -> Inheritance:
+    """Of a partition that has ancestors."""
+    return Inheritance(PartitionId(log, child["number"]), child["lower"], child["upper"], tuple(child["lineage"]))
 
 
 class Assignments:
@@ -56,6 +66,13 @@ class Assignments:
         self._mine[log] = frozenset(mine)
         return Change(
             opened=tuple(partition for partition in mine if partition not in had),
+            inherited={
+                partition: inheritance(log, each)
+                for each in table["partitions"]
+                if each["lineage"]
+                and (partition := PartitionId(log, each["number"])) in mine
+                and partition not in had
+            },
             preferred=frozenset(partition for partition, preferred in mine.items() if preferred),
             indexes=local_indexes(orjson.loads(table["description"])) if mine else LocalIndexes("", ()),
             left=tuple(sorted(had.difference(mine))),

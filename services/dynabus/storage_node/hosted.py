@@ -19,6 +19,7 @@ from dynabus.core.replication.effects import Query, Write
 from dynabus.core.replication.election import Stage
 from dynabus.core.replication.records import Record
 from dynabus.core.replication.replica import Replica
+from dynabus.core.replication.succession import Begin, Succession
 from dynabus.core.rows import CorruptRow
 from dynabus.storage_node.readers import By, Log
 
@@ -40,6 +41,7 @@ class Hosted:
         "restless",
         "rules",
         "store",
+        "succession",
     )
 
     def __init__(
@@ -57,6 +59,7 @@ class Hosted:
         self.replica = replica
         self.contents = contents
         self.rules = rules
+        self.succession = Succession(replica.around.me, replica.around.bodies)
         self.failed = False
         """Its store failed; the alarm of the replica says how."""
         self.committed_offset = replica.place.next_offset
@@ -74,11 +77,13 @@ class Hosted:
 
     @property
     def state(self) -> str:
-        """As heartbeats say it: opening, active, frozen, failed."""
+        """As heartbeats say it: opening, active, sealed, frozen, failed."""
         if self.failed:
             return "failed"
         if self.replica.alarm is not None:
             return "frozen"
+        if self.replica.place.sealed:
+            return "sealed"
         return "active" if self.replica.caught_up else "opening"
 
     def read_log(self, records: Iterable[Record], now_ms: float) -> None:
@@ -109,7 +114,11 @@ class Hosted:
             self.replica.tick(now_ms)
         except BROKEN_STORE as error:
             self.quarantine(error, now_ms)
-        self.restless = self.replica.restless
+        self.restless = self.replica.restless or self.succession.pending(self.replica.place)
+
+    def begins(self, now_ms: float) -> list[Begin]:
+        """A sealed partition's children that are to begin now."""
+        return [] if self.failed else self.succession.tick(self.replica.place, now_ms)
 
     def commit(self, now_ms: float) -> None:
         """Make data and place durable in one transaction (I6)."""

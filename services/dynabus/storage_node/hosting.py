@@ -2,6 +2,7 @@
 
 Assigned -> Kafka is asked which log it is and what of it exists -> LMDB is opened -> its place is checked against
 the log -> a brain is made -> `catch_up` reads the log from the place -> at its end it moves to `main`.
+A partition that is the child of another is an heir first (`heirs`), if only until its place was read.
 
 A place of another log, or outside of the log, is never read on from and never reset: see `suspects` (I9).
 """
@@ -10,25 +11,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
 
 from dynabus.adapters.codec import UndecodableMessage
-from dynabus.adapters.data_folder import DataFolder
-from dynabus.adapters.lmdb import LmdbStore, StoreError, StoreLostError, discard
+from dynabus.adapters.lmdb import LmdbStore, StoreError
 from dynabus.adapters.log_codec import decode_place
 from dynabus.adapters.logs import logger
 from dynabus.core.contents import Contents
 from dynabus.core.ids import LogId, PartitionId
-from dynabus.core.local_indexes import IndexRules, LocalIndexes
+from dynabus.core.local_indexes import IndexRules
 from dynabus.core.messages import ReplicaState
-from dynabus.core.replication.effects import Surroundings
 from dynabus.core.replication.place import FOLD_VERSION, Origin, start_of_log
 from dynabus.core.replication.replica import Replica
-from dynabus.core.topics import Topics
+from dynabus.storage_node.ancestors import AncestorLogs
 from dynabus.storage_node.assignments import Change
-from dynabus.storage_node.file_limit import FileLimit
+from dynabus.storage_node.heirs import Heirs
 from dynabus.storage_node.hosted import Hosted
 from dynabus.storage_node.lookups import LogFacts, LookupFailed, Lookups
+from dynabus.storage_node.opening import Opening, Premises
 from dynabus.storage_node.readers import By, Log, Readers
 from dynabus.storage_node.suspects import Suspects
 
@@ -36,57 +35,40 @@ RETRY_MS = 500.0
 """After Kafka did not tell about a log; it may just be changing its leader."""
 
 
-@dataclass(slots=True)
-class Opening:
-    """A replica that is assigned and not here yet. `alarm`: why not; with `failed` it is not tried again."""
-
-    partition: PartitionId
-    log: Log
-    preferred: bool
-    indexes: LocalIndexes
-    facts: Future[LogFacts] | None = None
-    retry_at_ms: float = 0.0
-    alarm: str = ""
-    failed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Premises:
-    """What replicas are opened with."""
-
-    topics: Topics
-    folder: DataFolder
-    files: FileLimit
-    around: Surroundings
-    sync: bool
-    collection_bytes: int
-    """An item collection of a table with local secondary indexes may not grow beyond it."""
-
-
 class Hosting:
     """The replicas of this node, by (log id, partition) in `hosted` and by (topic, topic partition) in `by_log`."""
 
-    def __init__(self, premises: Premises, readers: Readers, lookups: Lookups) -> None:
+    def __init__(self, premises: Premises, readers: Readers, lookups: Lookups, ancestors: AncestorLogs) -> None:
         self.hosted: dict[tuple[str, int], Hosted] = {}
         self.by_log: dict[tuple[str, int], Hosted] = {}
         self._premises, self._readers, self._lookups = premises, readers, lookups
         self._opening: dict[PartitionId, Opening] = {}
         self._introduced: dict[str, Future[None]] = {}
         self._suspects = Suspects(lookups)
+        self._heirs = Heirs(premises, lookups, ancestors, self._source)
+        self._sealed: set[Hosted] = set()
 
     # -- assignments ------------------------------------------------------------------------------------------
 
     def apply(self, change: Change, now_ms: float) -> list[Hosted]:
         """What metadata changed; returns the replicas that were closed, which still have answers to give."""
+        for topic in {self._premises.topics.log_name(partition.log) for partition in change.inherited}:
+            # It may have grown since it was looked at last.
+            self._introduced.pop(topic, None)
         for partition in change.opened:
             topic = self._premises.topics.log_name(partition.log)
             log, preferred = Log(topic, partition.number), partition in change.preferred
-            self._opening[partition] = Opening(partition, log, preferred, change.indexes)
+            opening = Opening(partition, log, preferred, change.indexes, change.inherited.get(partition))
+            if opening.to is None:
+                self._opening[partition] = opening
+            else:
+                self._heirs.add(opening)
             if topic not in self._introduced:
                 self._introduced[topic] = self._lookups.introduce(topic)
         closed = [self._close(partition, "this node left the group", now_ms) for partition in change.left]
         if change.deleted is not None:
-            here = [PartitionId(LogId(log), number) for log, number in (*self.hosted, *self._opening)]
+            known = (*self.hosted, *self._opening, *self._heirs)
+            here = [PartitionId(LogId(log), number) for log, number in known]
             mine = [partition for partition in here if partition.log == change.deleted]
             closed += [self._close(partition, "the table was deleted", now_ms) for partition in mine]
             self._introduced.pop(self._premises.topics.log_name(change.deleted), None)
@@ -94,14 +76,21 @@ class Hosting:
         return [hosted for hosted in closed if hosted is not None]
 
     def _close(self, partition: PartitionId, why: str, now_ms: float) -> Hosted | None:
-        self._opening.pop(partition, None)
+        opening = self._opening.pop(partition, None)
+        if opening is not None and opening.store is not None:
+            opening.store.abandon()
+        self._heirs.drop(partition)
         hosted = self.hosted.pop(partition, None)
         if hosted is None:
             return None
+        self._sealed.discard(hosted)
         del self.by_log[hosted.log]
         self._suspects.forget(hosted)
         self._readers.leave(hosted.log)
         hosted.retire(why, now_ms)
+        if hosted.replica.place.sealed:
+            # Its children serve; whoever still needs what was in it reads its log.
+            self._lookups.remove_folder(self._premises.folder.replica(partition))
         logger().info("replica closed", partition=str(partition), reason=why)
         return hosted
 
@@ -110,16 +99,25 @@ class Hosting:
     @property
     def unsettled(self) -> bool:
         """Something is being opened or suspected: `step` has work."""
-        return bool(self._opening) or bool(self._suspects)
+        return bool(self._opening or self._suspects or self._heirs or self._sealed)
 
     @property
     def asking(self) -> bool:
         """An answer is on its way that no message announces."""
-        return any(opening.facts is not None for opening in self._opening.values()) or self._suspects.asking
+        asked = any(opening.facts is not None for opening in self._opening.values()) or self._suspects.asking
+        return asked or self._heirs.busy
+
+    def take_news(self) -> bool:
+        """Whether there is something that heartbeats should say at once."""
+        news, self._heirs.more_ready = self._heirs.more_ready, False
+        return news
 
     def step(self, now_ms: float) -> list[Hosted]:
         """Go on with what is being opened, caught up or suspected; returns replicas that changed."""
         changed: list[Hosted] = []
+        for opening in self._heirs.step(now_ms):
+            self._opening[opening.partition] = opening
+        self._look_at_children()
         if self._opening:
             changed += self._open_those_known(now_ms)
         if self._readers.catching_up:
@@ -139,6 +137,25 @@ class Hosting:
     def stop_reading(self, hosted: Hosted) -> None:
         """It will never read on: frozen, failed or sealed."""
         self._readers.leave(hosted.log)
+        if hosted.replica.place.sealed:
+            self._sealed.add(hosted)
+
+    def _look_at_children(self) -> None:
+        """Which children of sealed partitions have begun: their genesis need not be written again."""
+        for hosted in [*self._sealed]:
+            for child in hosted.replica.place.children or ():
+                found = self.hosted.get(PartitionId(hosted.partition.log, child.number))
+                if found is not None and found.replica.place.group is not None:
+                    hosted.succession.began.add(child.number)
+            if not hosted.succession.pending(hosted.replica.place):
+                self._sealed.discard(hosted)
+
+    def _source(self, parent: PartitionId) -> LmdbStore | bool:
+        hosted = self.hosted.get(parent)
+        if hosted is not None and not hosted.failed and hosted.replica.alarm is None:
+            return hosted.store
+        opening = self._opening.get(parent)
+        return (opening is not None and not opening.failed) or parent in self._heirs
 
     def look_at_ends(self) -> None:
         """Tell all replicas where their logs end, as far as fetches told."""
@@ -152,20 +169,8 @@ class Hosting:
     def unopened(self) -> Iterator[ReplicaState]:
         """What heartbeats say of replicas that are not here yet."""
         for opening in list(self._opening.values()):
-            yield {
-                "log": opening.partition.log,
-                "partition": opening.partition.number,
-                "generation": 0,
-                "state": "failed" if opening.failed else "opening",
-                "leading": False,
-                "appending": False,
-                "term": 0,
-                "sequence": -1,
-                "next_offset": 0,
-                "lag": -1,
-                "alarm": opening.alarm,
-                "totals": [],
-            }
+            yield opening.state()
+        yield from self._heirs.states()
 
     def _open_those_known(self, now_ms: float) -> list[Hosted]:
         opened = []
@@ -199,7 +204,7 @@ class Hosting:
     def _open(self, opening: Opening, facts: LogFacts, now_ms: float) -> Hosted:
         partition = opening.partition
         self._premises.files.check(len(self.hosted) + 1)
-        store = self._open_store(partition)
+        store = opening.store or self._premises.open_store(partition)
         origin = Origin(facts.identity.cluster_id, facts.identity.topic_id, partition)
         stored = store.place()
         try:
@@ -219,19 +224,13 @@ class Hosting:
             self._suspects.add(hosted, now_ms)
         else:
             replica.end_offset = facts.high
-            self._catch_up(hosted)
+            if place.sealed:
+                self._sealed.add(hosted)
+            else:
+                self._catch_up(hosted)
         if opening.preferred and replica.alarm is None:
             replica.prefer(now_ms)
         return hosted
-
-    def _open_store(self, partition: PartitionId) -> LmdbStore:
-        path = self._premises.folder.replica(partition)
-        try:
-            return LmdbStore(path, self._premises.sync)
-        except StoreLostError as error:
-            logger().warning("replica is rebuilt from its log", partition=str(partition), reason=str(error))
-            discard(path)
-            return LmdbStore(path, self._premises.sync)
 
     def _catch_up(self, hosted: Hosted) -> None:
         self._readers.read(By.CATCH_UP, [(hosted.log, hosted.replica.place.next_offset)])
@@ -241,7 +240,8 @@ class Hosting:
             hosted = self.by_log[log]
             end = max(self._readers.end_offset(log), hosted.replica.end_offset or 0)
             hosted.replica.end_offset = end
-            if hosted.replica.place.next_offset >= end:
+            # A child's log may not have begun yet; here its genesis is read at once.
+            if hosted.replica.place.next_offset >= end and hosted.replica.place.group is not None:
                 self._move(hosted)
 
     def settle(self, hosted: Hosted) -> None:
@@ -258,3 +258,4 @@ class Hosting:
         """Commit all and leave clean directories."""
         for hosted in self.hosted.values():
             hosted.close()
+        self._heirs.close()

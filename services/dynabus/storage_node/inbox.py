@@ -1,4 +1,4 @@
-"""What arrives in a node's inbox, and which replica's brain it goes to: requests, questions, answers.
+"""What arrives in a node's inbox, and which replica's brain it goes to: requests, questions, answers, orders.
 
 A request whose budget has run out is dropped: its asker has stopped waiting, or has sent it again. A part for a
 partition that is not here is answered STALE_ROUTE; everything else is the brain's business.
@@ -22,6 +22,7 @@ from dynabus.core.replication.store import Evaluate, Outcome, Read
 from dynabus.core.replication.unresolved import Sender
 from dynabus.storage_node.broker_clock import BrokerClock
 from dynabus.storage_node.hosted import Hosted
+from dynabus.storage_node.orders import Orders
 from dynabus.storage_node.readers import Arrival
 
 
@@ -41,9 +42,9 @@ Respond = Callable[[Sender, Outcome], None]
 class Inbox:
     """Decodes and hands over. Counters: `requests` (parts), `expired` and `strays` (parts for nobody here)."""
 
-    def __init__(self, operations: Operations, find: Find, respond: Respond) -> None:
+    def __init__(self, operations: Operations, find: Find, respond: Respond, orders: Orders) -> None:
         self._writes, self._reads = operations.writes, operations.reads
-        self._find, self._respond = find, respond
+        self._find, self._respond, self.orders = find, respond, orders
         self._clock = BrokerClock()
         self.requests = self.expired = self.strays = 0
 
@@ -60,6 +61,10 @@ class Inbox:
             self._question(body, now_ms)
         elif kind == "answer":
             self._answer(body, now_ms)
+        elif kind == "order":
+            hosted = self._find(body["log"], body["partition"])
+            if hosted is not None:
+                self.orders.obey(body, hosted, now_ms)
         else:
             raise UndecodableMessage(f"a {kind} does not belong here")
 

@@ -22,8 +22,10 @@ from dynabus.storage_node.assignments import Assignments
 from dynabus.storage_node.heartbeats import hear
 from dynabus.storage_node.hosted import Hosted
 from dynabus.storage_node.hosting import Hosting
-from dynabus.storage_node.inbox import Inbox, Operations, Respond
+from dynabus.storage_node.inbox import Inbox, Operations
 from dynabus.storage_node.mistakes import Mistakes
+from dynabus.storage_node.orders import Orders
+from dynabus.storage_node.outbox import Outbox
 from dynabus.storage_node.readers import Arrival
 
 OUT_OF_RANGE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
@@ -42,13 +44,13 @@ class Intake:
         topics: Topics,
         hosting: Hosting,
         operations: Operations,
-        respond: Respond,
+        outbox: Outbox,
         hurry: Callable[[], None],
     ) -> None:
         self.touched: dict[Hosted, None] = {}
         self.dirty: dict[Hosted, None] = {}
         """Replicas that applied records since their last commit, longest first."""
-        self.inbox = Inbox(operations, self._find, respond)
+        self.inbox = Inbox(operations, self._find, outbox.respond, Orders(outbox.split_point))
         self.mistakes = Mistakes()
         self.view = ClusterView()
         self.heard_itself = False

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from dynabus.adapters.kafka.log_producer import LogProducer
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError, TopicIdentity
 from dynabus.storage_node.readers import Log, Readers
 
@@ -39,8 +40,8 @@ class LookupFailed(Exception):
 class Lookups:
     """Threads that ask. Consumers are told of each topic, so that they need not find out when it is assigned."""
 
-    def __init__(self, admin: TopicAdmin, readers: Readers) -> None:
-        self._admin, self._readers = admin, readers
+    def __init__(self, admin: TopicAdmin, readers: Readers, log: LogProducer) -> None:
+        self._admin, self._readers, self._log = admin, readers, log
         self._identities: dict[str, TopicIdentity] = {}
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="lookups")
 
@@ -50,7 +51,13 @@ class Lookups:
 
     def introduce(self, topic: str) -> Future[None]:
         """Make the busy consumers know the topic: found out only when it is assigned, that takes a second."""
-        return self._pool.submit(self._introduce, topic, self._readers.main, self._readers.followed)
+        return self._pool.submit(
+            self._introduce, topic, self._readers.main, self._readers.followed, self._readers.catch_up
+        )
+
+    def acquaint(self, topic: str, consumer: Consumer) -> Future[None]:
+        """The same for another consumer; a topic that has grown is looked at again."""
+        return self._pool.submit(self._introduce, topic, consumer)
 
     def remove_folder(self, path: Path) -> None:
         """Deleting gigabytes takes long."""
@@ -74,6 +81,7 @@ class Lookups:
         return LogFacts(identity, *found)
 
     def _introduce(self, topic: str, *consumers: Consumer) -> None:
+        self._log.acquaint(topic)
         # The request waits behind the consumer's parked fetch, up to fetch.wait.max.ms.
         for consumer in consumers:
             with suppress(KafkaException):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dynabus.adapters.codec import encode
 from dynabus.adapters.kafka.message_producer import MessageProducer
 from dynabus.core.ids import NodeName, PartitionId, Writer
-from dynabus.core.messages import Answer, Heartbeat, Question, ReplyPart
+from dynabus.core.messages import Answer, Heartbeat, Question, ReplyPart, SplitPoint
 from dynabus.core.replication.effects import Ask, Tell
 from dynabus.core.replication.store import Outcome
 from dynabus.core.replication.unresolved import Sender
@@ -84,6 +84,10 @@ class Outbox:
                 "able": effect.able,
             }
             self.producer.send_one(self._topics.requests(effect.node).name, encode("answer", answer))
+
+    def split_point(self, point: SplitPoint) -> None:
+        """To auto-admin."""
+        self.producer.send_one(self._topics.control().name, encode("split_point", point))
 
     def beat(self, heartbeat: Heartbeat) -> None:
         """Tell everybody."""

@@ -81,7 +81,7 @@ class StorageNode:
     def __init__(self, parts: Parts) -> None:
         self.hosting, self.outbox = parts.hosting, parts.outbox
         self.intake = Intake(
-            parts.me, parts.topics, parts.hosting, parts.operations, parts.outbox.respond, parts.readers.hurry
+            parts.me, parts.topics, parts.hosting, parts.operations, parts.outbox, parts.readers.hurry
         )
         self.stopping = False
         self.turns = self.messages = self.commits = self.replacements = 0
@@ -143,6 +143,7 @@ class StorageNode:
             self.intake.take(arrived, logs, now_ms)
         if self.hosting.unsettled or self._readers.catching_up:
             self.intake.touched.update(dict.fromkeys(self.hosting.step(now_ms)))
+            self._beat_asked = self._beat_asked or self.hosting.take_news()
         self._tick(now_ms)
         self._perform_all()
         self._send(now_ms)
@@ -210,6 +211,9 @@ class StorageNode:
                 self._perform_rare(hosted, effect)
         if records:
             self._log.append(*hosted.log, records)
+        if hosted.replica.place.sealed:
+            for number, genesis in hosted.begins(now_of_clock()):
+                self._log.append(hosted.log.topic, number, [genesis])
 
     def _perform_rare(self, hosted: Hosted, effect: Effect) -> None:
         if isinstance(effect, Beat):
@@ -218,6 +222,8 @@ class StorageNode:
             self.outbox.exchange(self._me, hosted.partition, effect)
 
     def _send(self, now_ms: float) -> None:
+        if self.intake.inbox.orders:
+            self.intake.inbox.orders.step()
         self._log.serve()
         if self._log.failed is not None:
             self._send_again(now_ms)
@@ -233,6 +239,7 @@ class StorageNode:
         self.replacements += 1
         for hosted in self.hosting.hosted.values():
             hosted.replica.append_failed(now_ms)
+            hosted.succession.append_failed(now_ms)
             self._perform(hosted)
 
     def _beat(self, now_ms: float) -> None:

@@ -23,13 +23,15 @@ from dynabus.adapters.logs import logger
 from dynabus.core.ids import NodeName, Writer
 from dynabus.core.replication.effects import Surroundings
 from dynabus.core.topics import Topics
+from dynabus.storage_node.ancestors import AncestorLogs
 from dynabus.storage_node.config import StorageNodeSettings
 from dynabus.storage_node.file_limit import FileLimit
-from dynabus.storage_node.hosting import Hosting, Premises
+from dynabus.storage_node.hosting import Hosting
 from dynabus.storage_node.inbox import Operations
 from dynabus.storage_node.lookups import Lookups
 from dynabus.storage_node.metadata import newest_of_all
 from dynabus.storage_node.namesake import check_free
+from dynabus.storage_node.opening import Premises
 from dynabus.storage_node.outbox import Outbox
 from dynabus.storage_node.readers import Readers
 from dynabus.storage_node.service import Parts, StorageNode
@@ -64,7 +66,8 @@ class Start:
         admin = self._persist("waiting for Kafka", lambda: self._ensure_topics(kafka))
         self._persist("is the name free", lambda: self._check_name(kafka, me, folder))
         readers = Readers(kafka)
-        lookups = Lookups(admin, readers)
+        log = LogProducer(kafka.log_producer())
+        lookups = Lookups(admin, readers, log)
         dice = random.SystemRandom()
         around = Surroundings(
             me,
@@ -80,8 +83,8 @@ class Start:
                 me,
                 self._topics,
                 readers,
-                Hosting(premises, readers, lookups),
-                LogProducer(kafka.log_producer()),
+                Hosting(premises, readers, lookups, AncestorLogs(kafka)),
+                log,
                 Outbox(MessageProducer(kafka.request_producer()), self._topics, me.node),
                 self._operations,
             )

@@ -14,6 +14,7 @@ from dynabus.auto_admin.decisions import TableState
 from dynabus.auto_admin.executor import genesis_of
 from dynabus.auto_admin.outside import Delivered, StepFailed, Turn, World
 from dynabus.auto_admin.service import ADMIN_LOG, AutoAdmin
+from dynabus.auto_admin.splits import highest
 from dynabus.core.ids import Incarnation, NodeName, PartitionId, Writer
 from dynabus.core.messages import Heartbeat, ReplicaState, TableMetadata
 from dynabus.core.replication.effects import Surroundings, Timing
@@ -41,6 +42,7 @@ class Kafka:
         """After compaction."""
         self.logs: dict[str, dict[int, list[bytes]]] = {}
         self.replies: list[Any] = []
+        self.orders: list[tuple[str, Any]] = []
         self.effects = 0
         self.crash_after: int | None = None
         self.lose_metadata = 0
@@ -98,6 +100,10 @@ class FakeBus:
         self._reports.append(lambda: delivered(not lost))
         self._kafka.effect()
 
+    def tell(self, node: str, order: Any) -> None:
+        self._kafka.orders.append((node, order))
+        self._kafka.effect()
+
     def beat(self, heartbeat: Heartbeat) -> None:
         self._kafka.messages.append(("heartbeat", heartbeat))
 
@@ -120,6 +126,14 @@ class FakeSteps:
 
     def build(self, state: TableState) -> Future[None]:
         return self._done(lambda: self._build(state))
+
+    def grow(self, state: TableState) -> Future[None]:
+        def add() -> None:
+            for number in range(highest(state) + 1):
+                self._kafka.logs[state.id].setdefault(number, [])
+            self._kafka.effect()
+
+        return self._done(add)
 
     def destroy(self, state: TableState) -> Future[None]:
         def take_away() -> None:
@@ -153,24 +167,46 @@ class Nodes:
     def __init__(self, kafka: Kafka, names: dict[str, str] | None = None) -> None:
         self._kafka, self.names = kafka, NODES if names is None else names
         self._tables: dict[str, TableMetadata] = {}
-        self._at = 0
+        self._at = self._obeyed = 0
+        self.sealed: set[tuple[str, int]] = set()
+        self.deaf: set[str] = set()
+        """Nodes that are not heard."""
+        self.failed: set[str] = set()
+        """Nodes whose heirs have failed."""
+        self.sizes: dict[int, int] = {}
+        """Bytes by partition."""
+        self.middle: bytes | None = b"\x40" * 8
 
     def turn(self) -> None:
+        orders, self._obeyed = self._kafka.orders[self._obeyed :], len(self._kafka.orders)
+        for _, order in orders:
+            self._obey(order)
         fresh, self._at = self._kafka.messages[self._at :], len(self._kafka.messages)
         for kind, message in fresh:
             if kind == "table_metadata" and message["version"] > self._tables.get(message["id"], _NONE)["version"]:
                 self._tables[message["id"]] = message
         for name, zone in self.names.items():
-            self._kafka.messages.append(("heartbeat", self._heartbeat(name, zone)))
+            if name not in self.deaf:
+                self._kafka.messages.append(("heartbeat", self._heartbeat(name, zone)))
+
+    def _obey(self, order: Any) -> None:
+        place = order["log"], order["partition"]
+        if order["kind"] == "middle":
+            point = {**order, "at": self.middle, "why": "" if self.middle else "one item collection"}
+            self._kafka.messages.append(("split_point", point))
+        elif place not in self.sealed:
+            children = [each["number"] for each in order["children"]]
+            assert all(number in self._kafka.logs[order["log"]] for number in children), "sealed before GROW"
+            self.sealed.add(place)
 
     def _heartbeat(self, name: str, zone: str) -> Any:
         replicas = [
-            _replica(table["id"], each["number"], each["preferred"] == name)
+            self._replica(table, each, name)
             for table in self._tables.values()
             for each in table["partitions"]
             if table["status"] in ("CREATING", "ACTIVE", "UPDATING")
             and name in each["members"]
-            and self._begun(table["id"], each)
+            and (each["state"] == "heir" or each["lineage"] or self._begun(table["id"], each))
         ]
         return {
             "node": name,
@@ -180,6 +216,15 @@ class Nodes:
             "stopping": False,
             "replicas": replicas,
         }
+
+    def _replica(self, table: Any, each: Any, name: str) -> ReplicaState:
+        """An heir leads once its parent is sealed."""
+        waits = each["state"] == "heir" and (table["id"], each["lineage"][-1]) not in self.sealed
+        said = _replica(table["id"], each["number"], each["preferred"] == name and not waits)
+        said["totals"] = [1, self.sizes.get(each["number"], 0)]
+        if waits:
+            said["state"] = "failed" if name in self.failed else "heir"
+        return said
 
     def _begun(self, table_id: str, partition: Any) -> bool:
         return bool(self._kafka.logs.get(table_id, {}).get(partition["number"]))
@@ -222,5 +267,6 @@ def auto_admin(kafka: Kafka, name: str = "admin-1", run: int = 1, **settings: An
         now_ms=lambda: kafka.now_ms,
         wall_ms=lambda: WALL_MS,
         partitions_most=4,
+        numbers_most=20,
     )
     return AutoAdmin(world)

@@ -28,6 +28,7 @@ def table(version: int, status: str = "ACTIVE", log: str = LOG, name: str = "tab
             "members": ["node-1", "node-2"],
             "preferred": "node-1",
             "state": "active",
+            "lineage": [],
         }
         for number, (lower, upper) in enumerate(bounds)
     ]
@@ -170,6 +171,9 @@ def test_status_is_the_contract_of_the_command(view: ClusterView) -> None:
         "range": ["80", None],
         "leader": "node-1",
         "term": 3,
+        "state": "active",
+        "lineage": [],
+        "heirs": [],
         "replicas": [
             {"node": "node-1", "zone": "a", "state": "active", "sequence": 4, "lag": None},
             {
@@ -193,3 +197,58 @@ def test_totals_are_what_the_leaders_said(view: ClusterView) -> None:
     view.take("heartbeat", heartbeat("node-1", partition=0, leading=True, totals=[3, 300]), 0.0)
     view.take("heartbeat", heartbeat("node-2", partition=0, totals=[2, 200]), 0.0)
     assert view.totals(one) == [3, 300]
+
+
+# -- splits -------------------------------------------------------------------------------------------------------
+
+
+def dividing(version: int) -> Any:
+    """Partition 0 (from 80 on) is being split into 3 and 4, at a0."""
+    message = table(version)
+    parent = next(each for each in message["partitions"] if each["number"] == 0)
+    parent["state"] = "splitting"
+    for number, lower, upper in ((3, b"\x80", b"\xa0"), (4, b"\xa0", None)):
+        heir = {"number": number, "generation": 2, "lower": lower, "upper": upper, "state": "heir", "lineage": [0]}
+        message["partitions"].append({**parent, **heir})
+    return message
+
+
+def serving(view: ClusterView) -> list[int]:
+    return [partition["number"] for partition in view.tables["tab"].partitions]
+
+
+def test_heirs_do_not_serve_before_they_lead() -> None:
+    view = ClusterView()
+    view.take("table_metadata", dividing(5), 0.0)
+    assert serving(view) == [1, 2, 0]
+    assert view.tables["tab"].partition_of(b"\xb0")["number"] == 0
+    (shown,) = (each for each in view.status()[0]["partitions"] if each["id"] == 0)
+    assert [heir["id"] for heir in shown["heirs"]] == [3, 4]
+
+
+def test_children_serve_when_one_is_led_and_that_is_not_unlearned() -> None:
+    view = ClusterView()
+    view.take("table_metadata", dividing(5), 0.0)
+    view.take("heartbeat", heartbeat("node-2", partition=4, leading=True), 1.0)
+    assert serving(view) == [1, 2, 3, 4]
+    assert view.tables["tab"].partition_of(b"\xb0")["number"] == 4
+    assert [each["id"] for each in view.status()[0]["sealed"]] == [0]
+    view.take("table_metadata", dividing(6), 2.0)
+    assert serving(view) == [1, 2, 3, 4]
+
+
+def test_children_serve_when_the_parent_says_that_it_is_sealed() -> None:
+    view = ClusterView()
+    view.take("table_metadata", dividing(5), 0.0)
+    assert view.sealed(LOG, 0)
+    assert not view.sealed(LOG, 0)
+    assert not view.sealed(LOG, 1)
+    view.take("table_metadata", dividing(6), 2.0)
+    assert serving(view) == [1, 2, 3, 4]
+
+
+def test_leaders_that_are_known_first_count_too() -> None:
+    view = ClusterView()
+    view.take("leader_metadata", {"log": LOG, "partition": 3, "term": 1, "node": "node-1", "incarnation": 1}, 0.0)
+    view.take("table_metadata", dividing(5), 0.0)
+    assert serving(view) == [1, 2, 3, 4]

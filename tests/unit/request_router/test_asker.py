@@ -11,7 +11,7 @@ import pytest
 
 from dynabus.core.cluster_view import ClusterView, Table
 from dynabus.core.errors import ApiError
-from dynabus.core.messages import Reply, ReplyPart, ReplyStatus
+from dynabus.core.messages import SEALED, Reply, ReplyPart, ReplyStatus
 from dynabus.core.operations.calls import Call, Code, Control
 from dynabus.request_router.asker import Asker, Asking, Send
 from dynabus.request_router.recent import RECENT_MS
@@ -23,6 +23,14 @@ RESEND_MS, DEADLINE_MS = 250.0, 10_000.0
 
 def view(leader: str | None = "node-1") -> ClusterView:
     found = ClusterView()
+    found.take("table_metadata", view_message(), 0.0)
+    if leader is not None:
+        lead(found, leader, 1)
+    return found
+
+
+def view_message() -> Any:
+    """A table with one partition, in metadata."""
     description = {
         "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
         "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
@@ -35,8 +43,9 @@ def view(leader: str | None = "node-1") -> ClusterView:
         "members": NODES,
         "preferred": NODES[0],
         "state": "active",
+        "lineage": [],
     }
-    message = {
+    return {
         "id": LOG,
         "name": "t",
         "version": 1,
@@ -44,10 +53,6 @@ def view(leader: str | None = "node-1") -> ClusterView:
         "description": orjson.dumps(description),
         "partitions": [partition],
     }
-    found.take("table_metadata", message, 0.0)
-    if leader is not None:
-        lead(found, leader, 1)
-    return found
 
 
 def lead(found: ClusterView, node: str, term: int) -> None:
@@ -265,3 +270,79 @@ def test_a_leader_that_is_silent_is_not_needed_to_read_what_was_just_written(des
     desk.ask(read_of(desk, Code.GET, b"k"))
     desk.asker.tick(RESEND_MS)
     assert [send.node for send in desk.sent[1:]] == ["node-1", "node-3"]
+
+
+# -- splits -------------------------------------------------------------------------------------------------------
+
+
+def divide(found: ClusterView) -> None:
+    """Partition 0 is being split at "m" into 1 and 2; node-2 and node-3 are to lead them."""
+    message = view_message()
+    (parent,) = message["partitions"]
+    parent["state"], message["version"] = "splitting", 2
+    for number, lower, upper in ((1, b"", b"m"), (2, b"m", None)):
+        heir = {"number": number, "generation": 2, "lower": lower, "upper": upper, "state": "heir", "lineage": [0]}
+        message["partitions"].append({**parent, **heir, "preferred": NODES[number]})
+    found.take("table_metadata", message, 0.0)
+
+
+def lead_child(found: ClusterView, number: int) -> None:
+    led = {"log": LOG, "partition": number, "term": 1, "node": NODES[number], "incarnation": 1}
+    found.take("leader_metadata", led, 1.0)
+
+
+def parts(send: Send) -> list[tuple[int, int]]:
+    return [(part["partition"], part["generation"]) for part in send.parts]
+
+
+def test_what_waits_at_a_sealed_parent_goes_to_the_child_under_its_id(desk: Desk) -> None:
+    divide(desk.view)
+    future = desk.ask(desk.call(key=b"x"))
+    assert parts(desk.sent[-1]) == [(0, 1)]
+    desk.reply((0, ReplyStatus.STALE_ROUTE, SEALED))
+    assert (desk.sent[-1].node, parts(desk.sent[-1])) == ("node-3", [(2, 2)])
+    assert {send.counter for send in desk.sent} == {1}
+    desk.reply((0, ReplyStatus.OK, b"done"))
+    assert future.result()[0] is not None
+
+
+def test_a_child_that_is_led_is_asked_at_once(desk: Desk) -> None:
+    divide(desk.view)
+    desk.ask(desk.call(key=b"x"))
+    lead_child(desk.view, 2)
+    desk.asker.leaders_changed(1.0)
+    assert (desk.sent[-1].node, parts(desk.sent[-1])) == ("node-3", [(2, 2)])
+
+
+def test_a_stale_route_alone_says_nothing_of_a_split(desk: Desk) -> None:
+    divide(desk.view)
+    desk.ask(desk.call(key=b"x"))
+    desk.reply((0, ReplyStatus.STALE_ROUTE, b""))
+    desk.asker.tick(RESEND_MS)
+    assert parts(desk.sent[-1]) == [(0, 1)]
+
+
+def test_a_batch_that_was_cut_goes_whole_to_both_leaders(desk: Desk) -> None:
+    divide(desk.view)
+    future = desk.ask(desk.call(key=b"a"), desk.call(key=b"x"), desk.call(key=b"b"))
+    lead_child(desk.view, 1)
+    lead_child(desk.view, 2)
+    desk.asker.leaders_changed(1.0)
+    first, second = desk.sent[-2:]
+    assert [first.node, second.node] == ["node-2", "node-3"]
+    assert parts(first) == parts(second) == [(1, 2), (2, 2), (1, 2)]
+    desk.reply((0, ReplyStatus.OK, b"0"), (1, ReplyStatus.STALE_ROUTE, b""), (2, ReplyStatus.OK, b"2"))
+    assert not future.done()
+    desk.reply((0, ReplyStatus.STALE_ROUTE, b""), (1, ReplyStatus.OK, b"1"), (2, ReplyStatus.STALE_ROUTE, b""))
+    assert [reply["body"] for reply in future.result() if reply is not None] == [b"0", b"1", b"2"]
+
+
+def test_a_page_that_was_cut_goes_back_to_its_operation(desk: Desk) -> None:
+    divide(desk.view)
+    page = Call(desk.table, b"a", Code.PAGE, False, True, b"a", b"", within=(b"a", None))
+    half = Call(desk.table, b"n", Code.PAGE, False, True, b"n", b"", within=(b"n", b"p"))
+    cut, whole = desk.ask(page), desk.ask(half)
+    desk.reply((0, ReplyStatus.STALE_ROUTE, SEALED))
+    assert [reply["status"] for reply in cut.result() if reply is not None] == [ReplyStatus.STALE_ROUTE]
+    assert not whole.done()
+    assert parts(desk.sent[-1]) == [(2, 2)]

@@ -11,11 +11,12 @@ from tests.unit.storage_node.replicas import PARTITION, leading
 
 from dynabus.adapters.codec import UndecodableMessage, encode
 from dynabus.core.errors import validation_error
-from dynabus.core.messages import ReplyStatus
+from dynabus.core.messages import ReplyStatus, SplitPoint
 from dynabus.core.replication.effects import Append, Respond, Tell
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.replication.unresolved import Sender
 from dynabus.storage_node.inbox import Inbox
+from dynabus.storage_node.orders import Orders
 from dynabus.storage_node.readers import Arrival
 
 PUT, GET, REFUSED = 1, 2, 3
@@ -59,7 +60,9 @@ class Desk:
         self.replica = leading()
         self.replica.replica.take_effects()
         self.answers: list[tuple[Sender, Outcome]] = []
-        self.inbox = Inbox(cast("Any", Operations), self._find, lambda *answer: self.answers.append(answer))
+        self.points: list[SplitPoint] = []
+        orders = Orders(self.points.append)
+        self.inbox = Inbox(cast("Any", Operations), self._find, lambda *answer: self.answers.append(answer), orders)
 
     def _find(self, log: str, partition: int) -> Any:
         return self.replica if (log, partition) == PARTITION else None

@@ -7,6 +7,7 @@ out again through a new one, identical and in order. The first copy wins, later 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -19,6 +20,8 @@ FULL_MOST_S = LOG_TIMEOUT_MS / 1000 + 0.5
 """A full queue either moves or times out within this; longer means that the producer hangs."""
 
 FULL_POLL_S = 0.01
+
+ACQUAINT_S = 2.0
 
 
 class LogProducer:
@@ -62,6 +65,12 @@ class LogProducer:
                 self._fail("a later record overtook a refused one" if error is None else error.str())
                 break
         return messages[first:]
+
+    def acquaint(self, topic: str) -> None:
+        """Look at a topic that has grown; blocks, for another thread. A partition that the producer does not know is
+        an error to it, after which it is replaced: a good third of a second for all partitions of the node."""
+        with suppress(KafkaException):
+            self._producer.list_topics(topic, timeout=ACQUAINT_S)
 
     def serve(self) -> None:
         """Hear about failed deliveries; call once per turn, after all appends."""

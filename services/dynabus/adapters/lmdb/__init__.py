@@ -2,11 +2,13 @@
 
 The replication log is the write-ahead log; an environment is a checkpoint of it (I6): the rows, the outcomes of
 request ids and the place up to which the log was folded change in the same transaction. `store` is the store,
-`layers` stores keys of any length in exact order, `directory` knows what state a data directory was left in.
+`snapshot` reads one commit of it in another thread, `layers` stores keys of any length in exact order, `directory`
+knows what state a data directory was left in.
 """
 
 from dynabus.adapters.lmdb.directory import discard
 from dynabus.adapters.lmdb.errors import StoreError, StoreLostError, StoreVersionError
+from dynabus.adapters.lmdb.snapshot import Snapshot, SnapshotClosed
 from dynabus.adapters.lmdb.store import LmdbStore
 
-__all__ = ["LmdbStore", "StoreError", "StoreLostError", "StoreVersionError", "discard"]
+__all__ = ["LmdbStore", "Snapshot", "SnapshotClosed", "StoreError", "StoreLostError", "StoreVersionError", "discard"]

@@ -33,6 +33,7 @@ import lmdb
 from dynabus.adapters.lmdb import directory
 from dynabus.adapters.lmdb.errors import StoreError
 from dynabus.adapters.lmdb.layers import LayeredRows
+from dynabus.adapters.lmdb.snapshot import Snapshot
 from dynabus.adapters.volume import with_remedy
 
 MAP_BYTES = 32 << 30
@@ -61,6 +62,7 @@ class LmdbStore:
         self._path = path
         self._boot = directory.boot_id() if boot_id is None else boot_id
         self._changes = 0
+        self._snapshots: list[Snapshot] = []
         state = directory.SYNCED if sync else directory.DIRTY
         try:
             unsynced = directory.claim(path, state, self._boot)
@@ -240,8 +242,28 @@ class LmdbStore:
             self._txn.put(_TOTALS, totals, db=self._meta_db)
         self._txn.commit()
 
+    def snapshot(self) -> Snapshot:
+        """What the last commit holds, for another thread; closed with the store at the latest."""
+        databases = {
+            "rows": self._rows_db,
+            "overflow": self._overflow_db,
+            "entries": self._entries_db,
+            "entries_overflow": self._entries_overflow_db,
+            "requests": self._requests_db,
+            "meta": self._meta_db,
+        }
+        made = Snapshot(self._env, databases)
+        self._snapshots = [each for each in self._snapshots if not each.closed] + [made]
+        return made
+
+    def _close_snapshots(self) -> None:
+        for each in self._snapshots:
+            each.close()
+        self._snapshots.clear()
+
     def close(self, place: bytes, totals: bytes = b"") -> None:
         """Commit, sync and mark the directory clean: it is trusted even after a host restart."""
+        self._close_snapshots()
         try:
             self._end(place, totals)
             self._env.sync(True)
@@ -252,6 +274,7 @@ class LmdbStore:
 
     def abandon(self) -> None:
         """Close without committing, as if the process had died; for a replica that is quarantined or removed."""
+        self._close_snapshots()
         with suppress(lmdb.Error):
             self._txn.abort()
         self._env.close()

@@ -24,7 +24,11 @@ class Code(IntEnum):
 
 
 class Call(NamedTuple):
-    """One call to one partition of a table: `route` is an encoded key that lies in it."""
+    """One call to one partition of a table: `route` is an encoded key that lies in it.
+
+    `within`: the range of encoded keys that it reads. Where the partition does not hold all of it any more, because
+    it was split meanwhile, the reply is STALE_ROUTE and the operation asks again, otherwise.
+    """
 
     table: Table
     route: bytes
@@ -35,6 +39,7 @@ class Call(NamedTuple):
     value: bytes = b""
     size: int = 0
     detail: bytes = b""
+    within: tuple[bytes, bytes | None] | None = None
 
 
 class Control(NamedTuple):

@@ -8,25 +8,27 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.P
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from dynabus.core.capacity import consumed, read_halves
-from dynabus.core.errors import ApiError, InvariantError, validation_error
-from dynabus.core.expressions import Placeholders, parse_condition, parse_projection
+from dynabus.core.errors import InvariantError
+from dynabus.core.expressions import parse_condition, parse_projection
 from dynabus.core.keys import encode_key
-from dynabus.core.legacy import check_select_of_names
 from dynabus.core.local_indexes import note_of, noted, stored_bounds
-from dynabus.core.messages import ReplyPart, RequestPart
+from dynabus.core.messages import ReplyPart, ReplyStatus, RequestPart
 from dynabus.core.operations.calls import Call, Calls, Code, Reply, Request
 from dynabus.core.operations.items import bound, settled
-from dynabus.core.operations.shapes import CAPACITY, FLAG, INDEX_NAME, NAMES, TABLE_NAME, TEXT, Member
+from dynabus.core.operations.page_requests import Detail
 from dynabus.core.operations.targets import Target
 from dynabus.core.replication.store import Outcome, Read, Reader
 from dynabus.core.rows import Row, decode_row
 from dynabus.core.topics import MESSAGE_LIMIT_BYTES
-from dynabus.core.values import Item, normalise_item
+from dynabus.core.values import Item
+
+if TYPE_CHECKING:
+    from dynabus.core.cluster_view import ClusterView
 
 PAGE_BYTES = 1024 * 1024
 """The item that crosses it still belongs to the page."""
@@ -40,133 +42,6 @@ FETCHED_BYTES = 1024 * 1024
 ROWS_MOST = 20_000
 """Rows looked at in one turn of a storage node: 1 MB holds more of the tiniest items, and others wait meanwhile. The
 page goes on with another turn."""
-
-Detail = dict[str, Any]
-
-SELECT = Member("String", values=("SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES"))
-
-MEMBERS: dict[str, Member] = {
-    "TableName": TABLE_NAME,
-    "IndexName": INDEX_NAME,
-    "ConsistentRead": FLAG,
-    "ExclusiveStartKey": NAMES,
-    "FilterExpression": TEXT,
-    "ProjectionExpression": TEXT,
-    "Limit": Member("Integer", least=1),
-    "Select": SELECT,
-    "ReturnConsumedCapacity": CAPACITY,
-    "ExpressionAttributeNames": NAMES,
-    "ExpressionAttributeValues": NAMES,
-}
-
-
-def check_select(request: Request) -> None:
-    """Select against what is projected. Messages: moto's tests against AWS itself (test_dynamodb_query_scan)."""
-    if "AttributesToGet" in request:
-        check_select_of_names(request)
-        return
-    select, projects = request.get("Select"), "ProjectionExpression" in request
-    if projects and select in _WHOLE:
-        raise validation_error(f"Cannot specify the ProjectionExpression when choosing to get {_WHOLE[select]}")
-    if select == "ALL_PROJECTED_ATTRIBUTES" and "IndexName" not in request:
-        raise validation_error("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
-    if select == "SPECIFIC_ATTRIBUTES" and not projects:
-        raise validation_error(
-            "Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"
-        )
-
-
-_WHOLE = {
-    "ALL_ATTRIBUTES": "ALL_ATTRIBUTES",
-    "ALL_PROJECTED_ATTRIBUTES": "ALL_PROJECTED_ATTRIBUTES",
-    "COUNT": "only the Count",
-}
-
-
-class Checked(NamedTuple):
-    """The attributes that a request's expressions read: in its filter, in all of them; and into which they look."""
-
-    filtered: set[str]
-    read: set[str]
-    nested_in_filter: set[str]
-    nested_in_projection: set[str]
-
-
-def check_expressions(request: Request, found: Placeholders) -> Checked:
-    """Filter and projection; raises ApiError."""
-    filtered: set[str] = set()
-    read: set[str] = set()
-    in_filter: set[str] = set()
-    in_projection: set[str] = set()
-    if "FilterExpression" in request:
-        condition = parse_condition(request["FilterExpression"], found, "FilterExpression")
-        filtered, in_filter = condition.paths(), condition.nested
-    if "ProjectionExpression" in request:
-        projection = parse_projection(request["ProjectionExpression"], found)
-        read, in_projection = projection.names(), projection.nested()
-    return Checked(filtered, filtered | read, in_filter, in_projection)
-
-
-def page_detail(request: Request, found: Placeholders, target: Target, read: set[str], forward: bool) -> Detail:
-    """What the storage node needs for every page of this request; `read` are the attributes that it looks at."""
-    detail: Detail = {"Keys": target.names, "Forward": forward}
-    if target.index is not None:
-        detail["Index"] = target.number
-        if target.fetches(request, read):
-            detail["Fetch"] = target.table.schema.names
-            # What only the filter needs is looked at and not answered: an index answers what it projects.
-            detail["Whole"] = "ProjectionExpression" in request or request.get("Select") == "ALL_ATTRIBUTES"
-    for name in ("FilterExpression", "ProjectionExpression"):
-        if name in request:
-            detail[name] = request[name]
-    if request.get("Select") == "COUNT":
-        detail["Count"] = True
-    if found.names:
-        detail["ExpressionAttributeNames"] = found.names
-    if found.values:
-        detail["ExpressionAttributeValues"] = found.values
-    return detail
-
-
-_INVALID_START = "The provided starting key is invalid"
-_BARE = (
-    "Number ",
-    "The parameter ",
-    "Attempting to store ",
-    "Input collection ",
-    "One or more parameter values were invalid: An number set",
-    "One or more parameter values were invalid: Input collection",
-)
-
-
-def start_item(request: Request) -> Item | None:
-    """The ExclusiveStartKey in normal form. Raises ApiError; what is wrong with numbers and sets is said as it is.
-
-    Sources: dynalite, test/query; for sets also paritysuite/dynamodb-conformance, error-messages/valueLayers.
-    """
-    if "ExclusiveStartKey" not in request:
-        return None
-    try:
-        return normalise_item(request["ExclusiveStartKey"])
-    except ApiError as error:
-        if not error.type.endswith("ValidationException") or error.message.startswith(_BARE):
-            raise
-        raise invalid_start(error.message) from error
-
-
-def invalid_start(why: str | None = None) -> ApiError:
-    """The ExclusiveStartKey is none of what is read."""
-    return validation_error(_INVALID_START if why is None else f"{_INVALID_START}: {why}")
-
-
-def start_key(start: Item | None, target: Target) -> bytes | None:
-    """The ExclusiveStartKey, encoded; it must be a key of this target (which need not exist any more)."""
-    if start is None:
-        return None
-    try:
-        return target.encode(start)
-    except ApiError as error:
-        raise invalid_start(error.message) from error
 
 
 def after(lower: bytes, upper: bytes | None, start: bytes | None, forward: bool) -> tuple[bytes, bytes | None]:
@@ -209,13 +84,23 @@ class Page:
 
 
 def gather(
-    target: Target, request: Request, detail: Detail, lower: bytes, upper: bytes | None, start: bytes | None
+    view: ClusterView,
+    target: Target,
+    request: Request,
+    detail: Detail,
+    lower: bytes,
+    upper: bytes | None,
+    start: bytes | None,
 ) -> Generator[Calls, list[Reply], Page]:
-    """Read pages partition by partition, in key order or against it, until one ends early or the range does."""
-    table, forward, limit = target.table, detail["Forward"], request.get("Limit", 0)
+    """Read pages partition by partition, in key order or against it, until one ends early or the range does.
+
+    A partition that is split meanwhile answers STALE_ROUTE: what is left is planned anew over its children.
+    """
+    forward, limit = detail["Forward"], request.get("Limit", 0)
     lower, upper = after(lower, upper, start, forward)
     page = Page(target.index is not None)
     while upper is None or lower < upper:
+        table = view.now(target.table)
         partition = table.partition_of(lower) if forward else table.partition_below(upper)
         first = max(lower, partition["lower"])
         ends = [bound for bound in (upper, partition["upper"]) if bound is not None]
@@ -223,7 +108,10 @@ def gather(
         sent = orjson.dumps({**detail, "Budget": PAGE_BYTES - page.size, "Open": behind is None})
         left = limit - page.scanned if limit else 0
         consistent = request.get("ConsistentRead", False)
-        (reply,) = yield [Call(table, first, Code.PAGE, False, consistent, first, behind or b"", left, sent)]
+        within = first, behind
+        (reply,) = yield [Call(table, first, Code.PAGE, False, consistent, first, behind or b"", left, sent, within)]
+        if reply is not None and reply["status"] == ReplyStatus.STALE_ROUTE:
+            continue
         part: ReplyPart = settled(reply)
         page.add(part)
         exhausted = behind is None if forward else first <= lower

@@ -60,20 +60,19 @@ from dynabus.core.legacy import (
 )
 from dynabus.core.operations.calls import Context, Request, Steps
 from dynabus.core.operations.items import find_table, placeholders, refuse_nested_keys
-from dynabus.core.operations.pages import (
+from dynabus.core.operations.page_requests import (
     MEMBERS as PAGE_MEMBERS,
 )
-from dynabus.core.operations.pages import (
+from dynabus.core.operations.page_requests import (
     Checked,
     check_expressions,
     check_select,
-    gather,
     invalid_start,
-    page_answer,
     page_detail,
     start_item,
     start_key,
 )
+from dynabus.core.operations.pages import gather, page_answer
 from dynabus.core.operations.shapes import FLAG, TEXT, Member, check, check_parameters, detected, faults_of, read
 from dynabus.core.operations.targets import Target, target
 from dynabus.core.values import Item, equal
@@ -106,7 +105,7 @@ def route(body: Request, context: Context) -> Steps:
         _check_start(start, first, of, condition)
     _check_read(asked, of)
     detail = page_detail(request, asked.found, of, asked.checked.read, request.get("ScanIndexForward", True))
-    page = yield from gather(of, request, detail, *wanted, first)
+    page = yield from gather(context.view, of, request, detail, *wanted, first)
     return page_answer(page, of, request)
 
 

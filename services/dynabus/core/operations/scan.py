@@ -42,19 +42,18 @@ from dynabus.core.legacy import (
 )
 from dynabus.core.operations.calls import Context, Request, Steps
 from dynabus.core.operations.items import find_table, older_placeholders, refuse_nested_keys
-from dynabus.core.operations.pages import (
+from dynabus.core.operations.page_requests import (
     MEMBERS as PAGE_MEMBERS,
 )
-from dynabus.core.operations.pages import (
+from dynabus.core.operations.page_requests import (
     check_expressions,
     check_select,
-    gather,
     invalid_start,
-    page_answer,
     page_detail,
     start_item,
     start_key,
 )
+from dynabus.core.operations.pages import gather, page_answer
 from dynabus.core.operations.shapes import Member, check, check_parameters
 from dynabus.core.operations.targets import Target, target
 from dynabus.core.values import Item, in_older_words
@@ -100,7 +99,7 @@ def route(body: Request, context: Context) -> Steps:
         )
     refuse_nested_keys(table, checked.nested_in_projection, checked.nested_in_filter)
     detail = page_detail(request, found, of, checked.read, forward=True)
-    page = yield from gather(of, request, detail, lower, upper, first)
+    page = yield from gather(context.view, of, request, detail, lower, upper, first)
     return page_answer(page, of, request)
 
 

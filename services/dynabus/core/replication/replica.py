@@ -16,7 +16,7 @@ from collections.abc import Iterable
 
 from dynabus.core.errors import InvariantError
 from dynabus.core.ids import Incarnation, NodeName
-from dynabus.core.messages import ReplyStatus
+from dynabus.core.messages import SEALED, ReplyStatus
 from dynabus.core.replication.effects import (
     Append,
     Ask,
@@ -35,7 +35,7 @@ from dynabus.core.replication.fold import Verdict, fold
 from dynabus.core.replication.leader import Leader, Seat
 from dynabus.core.replication.neighbours import Neighbours
 from dynabus.core.replication.place import Place, encode_claim
-from dynabus.core.replication.records import Form, Kind, Mutation, Record
+from dynabus.core.replication.records import Child, Form, Kind, Mutation, Record
 from dynabus.core.replication.request_ids import apply_mutation
 from dynabus.core.replication.store import Follow, Outcome, Store, no_more
 from dynabus.core.replication.unresolved import Sender
@@ -55,7 +55,7 @@ class Replica:
         self.voids = 0  # since this process started
         self.election = Election(around.timing.election, around.random)
         self.neighbours = Neighbours(self.election)
-        self._around = around
+        self.around = self._around = around
         self._effects: list[Effect] = []
         self._foreign_ms = now_ms
         """When the last accepted record of another writer was read; after a restart, process start (I7)."""
@@ -150,17 +150,9 @@ class Replica:
         group = self.place.group
         if group is None:
             raise InvariantError("a claim was accepted before the log began")
-        deferred_until_ms = self._deferred_until_ms(before, record.term, carried)
-        seat = Seat(
-            self._around.me,
-            group.generation,
-            record.term,
-            claim_sent_ms,
-            now_ms,
-            deferred_until_ms,
-            self.place.log_time_ms,
-            self.place.chain,
-        )
+        until_ms = self._deferred_until_ms(before, record.term, carried)
+        me, place, term, generation = self._around.me, self.place, record.term, group.generation
+        seat = Seat(me, generation, term, claim_sent_ms, now_ms, until_ms, place.log_time_ms, place.chain)
         self.leader = Leader(seat, self.store, self._around.bodies, self._around.timing, self._effects)
 
     def _deferred_until_ms(self, before: Place, term: int, carried: float | None) -> float:
@@ -233,13 +225,15 @@ class Replica:
         group = self.place.group
         if group is not None and group.generation == generation and self.alarm is None and not self.place.sealed:
             return False
-        self._effects.append(Respond(sender, Outcome(ReplyStatus.STALE_ROUTE)))
+        self._effects.append(Respond(sender, Outcome(ReplyStatus.STALE_ROUTE, SEALED if self.place.sealed else b"")))
         return True
 
     def _redirect(self, senders: Iterable[Sender]) -> None:
-        name = self.place.leader_hint(self._around.me).encode()
-        for sender in senders:
-            self._effects.append(Respond(sender, Outcome(ReplyStatus.NOT_LEADER, name)))
+        if self.place.sealed:
+            outcome = Outcome(ReplyStatus.STALE_ROUTE, SEALED)
+        else:
+            outcome = Outcome(ReplyStatus.NOT_LEADER, self.place.leader_hint(self._around.me).encode())
+        self._effects.extend(Respond(sender, outcome) for sender in senders)
 
     # -- other nodes ------------------------------------------------------------------------------------------
 
@@ -309,6 +303,12 @@ class Replica:
         """Auto-admin placed this replica first: it claims as soon as the log has begun."""
         self.preferred = True
         self._look_at_reign(now_ms)
+
+    def seal(self, generation: int, children: tuple[Child, ...], now_ms: float) -> None:
+        """Auto-admin decided a split and the heirs are ready: end the log, if this is the leader (I7)."""
+        leader = self.leader
+        if leader is not None and leader.seat.generation == generation:
+            leader.seal(children, now_ms)
 
     def stop(self, now_ms: float) -> None:
         """A planned stop: resign, naming the most advanced other replica as successor."""

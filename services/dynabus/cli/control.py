@@ -1,0 +1,93 @@
+"""Asking auto-admin, as routers do: a request on the control topic, sent again until an answer comes."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+from confluent_kafka import OFFSET_END, Consumer, KafkaException, Producer, TopicPartition
+
+from dynabus.adapters.clock import new_incarnation
+from dynabus.adapters.codec import UndecodableMessage, decode, encode
+from dynabus.adapters.kafka.settings import KafkaSettings, read_kafka_config
+from dynabus.adapters.kafka.topics import TopicError, reach_kafka
+from dynabus.adapters.logs import kafka_logger
+from dynabus.cli.cluster import Cluster
+from dynabus.cli.problem import Problem
+from dynabus.core.messages import ReplyStatus
+from dynabus.core.topics import Topics
+
+ASKER = "cli"
+"""The slot of all commands: each knows its own answers by its incarnation."""
+
+ANSWER_S = 60.0
+"""The leader may have to look through its rows for the middle, and auto-admin may just be starting."""
+
+AGAIN_S = 0.5
+
+
+def ask(cluster: Cluster, operation: str, body: dict[str, Any]) -> dict[str, Any]:
+    """The answer's JSON. Raises Problem: refused, or nobody answers."""
+    extra = read_kafka_config(Path(cluster.kafka_config)) if cluster.kafka_config else {}
+    kafka = KafkaSettings(cluster.kafka_bootstrap, cluster.namespace, ASKER, extra)
+    try:
+        return _ask(kafka, Topics(cluster.namespace), operation, body)
+    except (KafkaException, TopicError) as error:
+        raise Problem(f"Kafka at {cluster.kafka_bootstrap} does not answer ({error}): is the cluster up?") from error
+
+
+def _ask(kafka: KafkaSettings, topics: Topics, operation: str, body: dict[str, Any]) -> dict[str, Any]:
+    replies = topics.replies(ASKER)
+    reach_kafka(kafka).ensure([replies])
+    consumer = Consumer(kafka.loop_consumer(), logger=kafka_logger())
+    producer = Producer(kafka.request_producer(), logger=kafka_logger())
+    try:
+        found = consumer.get_watermark_offsets(TopicPartition(replies.name, 0), timeout=AGAIN_S * 10)
+        consumer.assign([TopicPartition(replies.name, 0, OFFSET_END if found is None else found[1])])
+        return _converse(consumer, producer, topics.control().name, operation, body)
+    finally:
+        consumer.close()
+
+
+def _converse(
+    consumer: Consumer, producer: Producer, control: str, operation: str, body: dict[str, Any]
+) -> dict[str, Any]:
+    incarnation, deadline_s = new_incarnation(), time.monotonic() + ANSWER_S
+    request = {
+        "asker": ASKER,
+        "incarnation": incarnation,
+        "counter": 1,
+        "budget_ms": int(ANSWER_S * 1000),
+        "operation": operation,
+        "body": orjson.dumps(body),
+    }
+    while time.monotonic() < deadline_s:
+        producer.produce(control, encode("control_request", request))
+        producer.poll(0)
+        again_s = time.monotonic() + AGAIN_S
+        while time.monotonic() < again_s:
+            message = consumer.poll(0.05)
+            if message is not None and message.error() is None:
+                part = _answer(message.value(), incarnation)
+                if part is not None:
+                    return _judged(part)
+    raise Problem(f"no answer within {ANSWER_S:.0f} s: is auto-admin running, and has the partition a leader?")
+
+
+def _answer(value: bytes | None, incarnation: int) -> Any | None:
+    """Our answer's only part, or None for somebody else's."""
+    try:
+        kind, message = decode(value)
+    except UndecodableMessage:
+        return None
+    ours = kind == "reply" and message["incarnation"] == incarnation
+    return message["parts"][0] if ours else None
+
+
+def _judged(part: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = orjson.loads(part["body"])
+    if part["status"] == ReplyStatus.ERROR:
+        raise Problem(answer["message"])
+    return answer

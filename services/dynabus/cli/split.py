@@ -1,0 +1,63 @@
+"""`dynabus admin split`: asks for a split, then shows how far it is."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from dynabus.cli.cluster import DataFolder
+from dynabus.cli.control import ask
+from dynabus.cli.problem import Problem
+from dynabus.cli.status import report
+
+LOOK_S = 0.1
+
+Say = Callable[[str], None]
+
+
+def split(folder: DataFolder, table: str, number: int, at: str | None, wait: bool, say: Say) -> None:
+    """Raises Problem: refused, or no cluster."""
+    cluster = folder.require()
+    body = {"TableName": table, "Partition": number, "At": None if at is None else _key(at)}
+    answer = ask(cluster, "SplitPartition", body)
+    children: list[int] = answer["Children"]
+    say(f"partition {number} of {table} is split into {children[0]} and {children[1]} at {answer['At']}")
+    if wait:
+        _follow(folder, table, number, children, say)
+
+
+def _key(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Problem(f'--at is no JSON ({error}): a key looks like \'{{"pk": {{"S": "some value"}}}}\'') from error
+
+
+def _follow(folder: DataFolder, name: str, number: int, children: list[int], say: Say) -> None:
+    said = ""
+    while said != "done":
+        table = next((each for each in report(folder)["tables"] if each["name"] == name), None)
+        now = "the table is gone" if table is None else progress(table, number, children)
+        if now != said:
+            say(now)
+        if table is None:
+            return
+        said = now
+        time.sleep(LOOK_S)
+
+
+def progress(table: dict[str, Any], number: int, children: list[int]) -> str:
+    """How far a split is, from the table's status."""
+    sealed = [each["id"] for each in table.get("sealed", ())]
+    serving = {each["id"]: each for each in table["partitions"]}
+    if number in serving:
+        heirs = serving[number].get("heirs", ())
+        ready = sum(replica["state"] == "heir" for heir in heirs for replica in heir["replicas"])
+        wanted = sum(len(heir["replicas"]) for heir in heirs)
+        return f"preparing: {ready} of {wanted} heirs follow the log" if wanted else "preparing"
+    led = [child for child in children if child in serving and serving[child]["leader"]]
+    if len(led) < len(children) or number in sealed:
+        return f"sealed: {len(led)} of {len(children)} children have leaders"
+    return "done"

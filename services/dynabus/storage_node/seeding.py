@@ -1,0 +1,109 @@
+"""Seeding an heir: a copy of what the parent's replica on this node had committed, as far as it is the child's.
+
+In a thread, from a snapshot, in chunks with a rest after each, so that the loop keeps most of the processor. The copy
+is made in a folder beside the child's and gets its name only when it is whole and synced: a copy that is cut off is
+thrown away, never gone on from (I6). Its place is that of the snapshot, so it is an heir of the parent's log.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import orjson
+
+from dynabus.adapters.lmdb import LmdbStore, Snapshot, SnapshotClosed, StoreError, discard
+from dynabus.adapters.log_codec import decode_place
+from dynabus.core.local_indexes import LocalIndexes, stored_bounds
+from dynabus.core.replication.heir import Inheritance
+from dynabus.core.rows import row_size
+
+CHUNK_ROWS = 200
+"""Some milliseconds of copying: so long a turn of the loop may wait for the interpreter's lock, in slices of it."""
+
+REST_S = 0.004
+"""After each chunk: copying takes about half of what one thread could."""
+
+COMMIT_CHUNKS = 50
+"""A transaction of ten thousand rows; a longer one would keep that many pages in memory."""
+
+Range = tuple[bytes, bytes | None]
+Read = Callable[[bytes, bytes | None, int], list[tuple[bytes, bytes]]]
+
+
+class NothingToCopy(Exception):
+    """The parent's replica has not begun, or was closed; its log tells the same."""
+
+
+def seed(snapshot: Snapshot, to: Inheritance, indexes: LocalIndexes, path: Path, sync: bool) -> None:
+    """Make the child's folder. Raises NothingToCopy, StoreError."""
+    copy = unfinished(path)
+    try:
+        _check(snapshot, to)
+        discard(copy)
+        _copy(snapshot, to, indexes, LmdbStore(copy, sync))
+        discard(path)
+        copy.rename(path)
+    except SnapshotClosed as error:
+        raise NothingToCopy("the parent's replica was closed") from error
+    except OSError as error:
+        raise StoreError(f"{path}: {error}") from error
+    finally:
+        snapshot.close()
+
+
+def unfinished(path: Path) -> Path:
+    """Where a copy is made."""
+    return path.with_name(path.name + ".seed")
+
+
+def _check(snapshot: Snapshot, to: Inheritance) -> None:
+    place = decode_place(snapshot.place) if snapshot.place else None
+    if place is None or place.group is None or place.origin.partition.number not in to.lineage:
+        raise NothingToCopy("the parent's replica holds nothing yet")
+
+
+def _copy(snapshot: Snapshot, to: Inheritance, indexes: LocalIndexes, store: LmdbStore) -> None:
+    try:
+        totals = [[0, 0] for _ in range(1 + len(indexes.all))]
+        for key, row in _resting(_chunks(snapshot.rows, (to.lower, to.upper)), store):
+            store.put(key, row)
+            totals[0][0] += 1
+            totals[0][1] += row_size(row)
+        for number in range(len(totals)):
+            # Under 0 lie the sizes of item collections, which are no entries.
+            for key, row in _resting(_chunks(snapshot.entries, stored_bounds(number, to.lower, to.upper)), store):
+                store.put_entry(key, row)
+                if number:
+                    totals[number][0] += 1
+                    totals[number][1] += row_size(row)
+        for request, outcome in _resting(_request_chunks(snapshot), store):
+            store.remember(request, outcome)
+    except BaseException:
+        store.abandon()
+        raise
+    store.close(snapshot.place or b"", orjson.dumps(totals))
+
+
+def _chunks(read: Read, bounds: Range) -> Iterator[list[tuple[bytes, bytes]]]:
+    lower, upper = bounds
+    while chunk := read(lower, upper, CHUNK_ROWS):
+        yield chunk
+        lower = chunk[-1][0] + b"\0"
+
+
+def _request_chunks(snapshot: Snapshot) -> Iterator[list[tuple[bytes, bytes]]]:
+    after = b""
+    while chunk := snapshot.requests(after, CHUNK_ROWS):
+        yield chunk
+        after = chunk[-1][0]
+
+
+def _resting(chunks: Iterator[list[tuple[bytes, bytes]]], store: LmdbStore) -> Iterator[tuple[bytes, bytes]]:
+    for count, chunk in enumerate(chunks, 1):
+        yield from chunk
+        time.sleep(REST_S)
+        if count % COMMIT_CHUNKS == 0:
+            # No place yet: a folder without one is not gone on from, and this one has no name yet either.
+            store.commit(b"")

@@ -1,0 +1,163 @@
+"""What a modelled node has of one partition: a disk, and a heir or a replica over it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dynabus.core.replication import replica as brain
+from dynabus.core.replication.effects import Peer, Query, Surroundings, Write
+from dynabus.core.replication.heir import Heir
+from dynabus.core.replication.place import Place, start_of_log
+from dynabus.core.replication.records import Record
+from dynabus.core.replication.store import no_more
+from dynabus.core.replication.succession import Begin, Succession
+from tests.simulation.disk import Disk
+from tests.simulation.kafka import BODIES, Log, LogProducer, origin_of
+from tests.simulation.partitions import Partition
+
+if TYPE_CHECKING:
+    from tests.simulation.node import Node
+
+BEYOND_END_MS = 10_000.0
+
+
+class Part:
+    """Of one partition on one node. The disk outlives the process, the rest is made anew by `start`."""
+
+    def __init__(self, node: Node, partition: Partition, log: Log) -> None:
+        self.node, self.partition, self.log = node, partition, log
+        self.disk = Disk()
+        self.replica: brain.Replica | None = None
+        self.heir: Heir | None = None
+        self.succession: Succession
+        self.producer: LogProducer
+        self._around: Surroundings
+        self._beyond_since_ms: float | None = None
+
+    def start(self, around: Surroundings, parent: Part | None, now_ms: float) -> None:
+        """The process begins; an heir is a copy of its parent's last commit, or begins at the root's log."""
+        self._around = around
+        self.replica = self.heir = None
+        self._beyond_since_ms = None
+        self.succession = Succession(around.me, BODIES)
+        to = self.partition.inheritance
+        if not self.disk.commits and to.lineage:
+            if parent is not None and parent.disk.commits and parent.disk.commits[-1][3].group is not None:
+                self.disk.inherit(parent.disk, to)
+            else:
+                self.disk.commit_place(start_of_log(origin_of(to.lineage[0])))
+        place = self.disk.commits[-1][3] if self.disk.commits else start_of_log(origin_of(to.partition.number))
+        if place.origin.partition == to.partition:
+            self._become_replica(place, now_ms)
+        else:
+            self.heir = Heir(to, self.disk, place, BODIES, no_more)
+
+    def _become_replica(self, place: Place, now_ms: float) -> None:
+        self.replica, self.heir = brain.Replica(self._around, self.disk, place, now_ms), None
+        if self.node.name == self.partition.preferred:
+            self.replica.prefer(now_ms)
+
+    # -- reading ----------------------------------------------------------------------------------------------
+
+    def read(self, now_ms: float) -> None:
+        """What this node has fetched of the log that is read here."""
+        if self.heir is not None:
+            self._read_heir(self.heir, now_ms)
+        elif self.replica is not None:
+            self._read_replica(self.replica, now_ms)
+
+    def _read_replica(self, replica: brain.Replica, now_ms: float) -> None:
+        records = self.log.records
+        position = replica.place.next_offset
+        if position > len(records):
+            if self._beyond_since_ms is None:
+                self._beyond_since_ms = now_ms
+            if now_ms - self._beyond_since_ms > BEYOND_END_MS:
+                replica.freeze("the place lies beyond the log's end", now_ms)
+            return
+        self._beyond_since_ms = None
+        visible = min(self.node.visible(self.log.number), len(records))
+        replica.end_offset = visible
+        if position < visible:
+            replica.read_log(records[position:visible], now_ms)
+
+    def _read_heir(self, heir: Heir, now_ms: float) -> None:
+        """Through another consumer, which may be slower than the replica's."""
+        if self.node.world.random.random() < 0.3:
+            return
+        records = self._ancestors(heir)
+        position = heir.place.next_offset
+        heir.read_log(records[position : min(self.node.visible(heir.ancestor), position + 100)])
+        if heir.go_over():
+            self.disk.commit_place(heir.place)
+            if heir.finished:
+                self._become_replica(heir.place, now_ms)
+
+    def _ancestors(self, heir: Heir) -> list[Record]:
+        return self.node.cluster.logs[heir.ancestor].records
+
+    def follows(self) -> bool:
+        """As its heartbeat would say: an heir of the parent's log that is caught up, or more."""
+        heir = self.heir
+        if heir is None:
+            return True
+        on_parent = heir.ancestor == self.partition.lineage[-1]
+        return on_parent and heir.place.next_offset + 20 >= len(self._ancestors(heir))
+
+    def has_caught_up(self) -> bool:
+        """The log's end is not far."""
+        return self.replica is not None and self.replica.place.next_offset >= len(self.log.records) - 20
+
+    # -- messages ---------------------------------------------------------------------------------------------
+
+    def take(self, kind: str, fields: tuple[Any, ...], now_ms: float, wall_ms: int) -> None:
+        """A message about this partition; heirs hear nothing."""
+        replica = self.replica
+        if replica is None:
+            return
+        if kind == "write":
+            write: Write = fields[0]
+            if self.node.world.now_ms < fields[1]:
+                replica.write(write, now_ms, wall_ms)
+        elif kind == "query":
+            query: Query = fields[0]
+            if self.node.world.now_ms < fields[1]:
+                replica.query(query, now_ms)
+        elif kind == "beat":
+            node, incarnation, said, next_offset, able = fields
+            replica.hear(node, incarnation, said, Peer(incarnation, next_offset, now_ms, able), now_ms)
+        elif kind == "question":
+            node, incarnation, term, nonce = fields
+            replica.question(node, incarnation, term, nonce, now_ms)
+        elif kind == "seal":
+            generation, children = fields
+            replica.seal(generation, children, now_ms)
+        else:
+            nonce, hears_leader, better = fields
+            replica.answer(nonce, hears_leader, better, now_ms)
+
+    def begins(self, now_ms: float) -> list[Begin]:
+        """Children of a sealed partition that are to begin."""
+        replica = self.replica
+        if replica is None or replica.place.children is None:
+            return []
+        for child in replica.place.children:
+            part = self.node.parts.get(child.number)
+            if part is not None and part.replica is not None and part.replica.place.group is not None:
+                self.succession.began.add(child.number)
+        return self.succession.tick(replica.place, now_ms)
+
+    # -- the end ----------------------------------------------------------------------------------------------
+
+    def commit(self) -> None:
+        if self.replica is not None:
+            self.disk.commit_place(self.replica.place)
+        elif self.heir is not None:
+            self.disk.commit_place(self.heir.place)
+
+    def crash(self, commits_lost: int) -> None:
+        """Fall back to the last commit, or to one before it."""
+        self.producer.purge()
+        self.disk.crash(commits_lost)
+        if not self.disk.commits:
+            self.disk = Disk()

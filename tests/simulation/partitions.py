@@ -1,0 +1,50 @@
+"""What auto-admin decided about the simulated table's partitions, and what routers believe of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from dynabus.core.ids import LogId, NodeName, PartitionId
+from dynabus.core.replication.heir import Inheritance
+from dynabus.core.replication.records import Child
+
+LOG = LogId("0" * 32)
+
+
+@dataclass
+class Partition:
+    """One partition as metadata has it. `children` once a split is decided, `closed` once they serve."""
+
+    number: int
+    generation: int
+    lower: bytes
+    upper: bytes | None
+    lineage: tuple[int, ...]
+    preferred: NodeName
+    children: list[int] = field(default_factory=list)
+    closed: bool = False
+    sealed: bool = False
+    """Routers know that it is; what they believe is only ever right or old."""
+    hint: str = ""
+    old_hint: str = ""
+    hint_term: int = 0
+
+    def holds(self, key: bytes) -> bool:
+        return self.lower <= key and (self.upper is None or key < self.upper)
+
+    @property
+    def inheritance(self) -> Inheritance:
+        return Inheritance(PartitionId(LOG, self.number), self.lower, self.upper, self.lineage)
+
+    @property
+    def child(self) -> Child:
+        """As its parent's seal names it."""
+        return Child(self.number, self.generation, self.lower, self.upper)
+
+    def split(self, at: bytes, first: int, preferred: tuple[NodeName, NodeName]) -> list[Partition]:
+        """The decision."""
+        line = (*self.lineage, self.number)
+        lower = Partition(first, self.generation + 1, self.lower, at, line, preferred[0])
+        upper = Partition(first + 1, self.generation + 1, at, self.upper, line, preferred[1])
+        self.children = [lower.number, upper.number]
+        return [lower, upper]
