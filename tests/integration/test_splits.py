@@ -329,6 +329,18 @@ def test_a_wiped_node_replays_the_lineage(cluster: RunningCluster) -> None:
     assert not load.recorded.errors
 
 
+def test_what_is_too_large_is_split_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DYNABUS_SPLIT_BYTES", "40000")
+    with running(tmp_path) as own:
+        own.create_table("large")
+        db = client(own.port)
+        for key in STILL:
+            db.put_item(TableName="large", Item={"pk": {"S": key}, "pad": {"S": "x" * 1000}})
+        # 61 KB: two halves of some 30 KB, which are small enough.
+        wait_until("the split", lambda: len(numbers(own, "large")) == 2 and whole(own, "large"), 60)
+        assert sorted(scan(db, "large")) == STILL
+
+
 def test_two_operators_at_once(cluster: RunningCluster) -> None:
     cluster.create_table("twice")
     arguments = [DYNABUS, "admin", "split", "twice", "0", "--data", str(cluster.data)]

@@ -13,6 +13,7 @@ from dynabus.cli.problem import Problem
 from dynabus.cli.status import report
 
 LOOK_S = 0.1
+LOOKS = 'a key looks like \'{"pk": {"S": "some value"}}\''
 
 Say = Callable[[str], None]
 
@@ -30,9 +31,13 @@ def split(folder: DataFolder, table: str, number: int, at: str | None, wait: boo
 
 def _key(text: str) -> Any:
     try:
-        return json.loads(text)
+        key = json.loads(text)
     except ValueError as error:
-        raise Problem(f'--at is no JSON ({error}): a key looks like \'{{"pk": {{"S": "some value"}}}}\'') from error
+        raise Problem(f"--at is no JSON ({error}): {LOOKS}") from error
+    if not isinstance(key, dict):
+        # `null` above all, which would mean the middle.
+        raise Problem(f"--at is no key: {LOOKS}")
+    return key
 
 
 def _follow(folder: DataFolder, name: str, number: int, children: list[int], say: Say) -> None:

@@ -74,6 +74,9 @@ def test_a_key_must_be_json() -> None:
     assert _key('{"pk": {"S": "a"}}') == {"pk": {"S": "a"}}
     with pytest.raises(Problem, match="no JSON"):
         _key("pk=a")
+    for text in ("null", "5", '["pk"]'):
+        with pytest.raises(Problem, match="no key"):
+            _key(text)
 
 
 @pytest.mark.parametrize("arguments", [["admin"], ["admin", "split", "t"], ["admin", "split", "t", "-1"]])
