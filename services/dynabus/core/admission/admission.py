@@ -33,8 +33,8 @@ SCARCE_MS = 100.0
 REPORTED_MS = 30_000.0
 """How long a router tries to say what it spent of a table that is not used any more."""
 
-UNCHARGED, REFUSED = 0, -1
-"""What `take` answers besides what was paid."""
+ADMITTED, REFUSED, UNCHARGED = 0, -1, -2
+"""What `take` answers besides what was paid: nothing (yet), it may not be sent, it is not counted."""
 
 Ask = Callable[[Table, LeaseRequest], None]
 """Send a request to the table's authority, as far as it is known."""
@@ -155,6 +155,11 @@ class Admission:
         known = self.tables.get(call.table.id)
         if known is not None:
             known.shares[call.write].spent += cost(call, reply) - paid
+
+    def give_back(self, call: Call, paid: int) -> None:
+        """The call was not sent after all."""
+        if paid > 0:
+            self.tables[call.table.id].shares[call.write].spent -= paid
 
     def refused(self, call: Call) -> ReplyPart:
         """As a storage node would answer it."""

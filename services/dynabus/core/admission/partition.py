@@ -8,7 +8,7 @@ its client no, and a late copy of the same request must be told no as well.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -17,6 +17,7 @@ from dynabus.core.admission.capacity import READ, WRITE, Limit, partition_cap
 from dynabus.core.admission.costs import is_charged
 from dynabus.core.admission.refusals import refusal
 from dynabus.core.capacity import read_halves, write_halves
+from dynabus.core.local_indexes import note_of
 from dynabus.core.messages import ReplyStatus, RequestPart
 from dynabus.core.operations.calls import Code
 from dynabus.core.replication.store import Decision, Evaluate, Outcome, Read, Reader
@@ -36,6 +37,7 @@ class PartitionMeter:
 
     def __init__(self, description: Mapping[str, Any], partitions: int, caps: tuple[int, int], now_ms: float) -> None:
         self._description = description
+        self._has_indexes = "LocalSecondaryIndexes" in description
         rates = self._rates(description, partitions, caps)
         self.buckets = tuple(TokenBucket(rate, rate * CAP_BURST_S, now_ms) for rate in rates)
         self.served = [0, 0]
@@ -68,7 +70,7 @@ class PartitionMeter:
                 self._remember(request_id)
                 return Decision(False, None, self._refusal(WRITE))
             decision = evaluate(old, wall_ms)
-            self._charge(WRITE, _write_cost(decision.outcome), charged=admitted)
+            self._charge(WRITE, self._write_cost(decision.outcome), charged=admitted)
             return decision
 
         return metered
@@ -101,8 +103,15 @@ class PartitionMeter:
             del self._refused_ids[next(iter(self._refused_ids))]
         self._refused_ids[request_id] = None
 
+    def _write_cost(self, outcome: Outcome) -> int:
+        if outcome.status == ReplyStatus.OK:
+            of_indexes = note_of(outcome.body)[0].get("halves", {}) if self._has_indexes else {}
+            return write_halves(outcome.size) + sum(of_indexes.values())
+        return write_halves(outcome.size) if is_charged(outcome.body) else 0
 
-def _write_cost(outcome: Outcome) -> int:
-    if outcome.status == ReplyStatus.OK or is_charged(outcome.body):
-        return write_halves(outcome.size)
-    return 0
+
+class Metered(NamedTuple):
+    """A replica's meter, made or changed for this version of its table."""
+
+    version: int
+    meter: PartitionMeter

@@ -29,6 +29,7 @@ class Share:
     __slots__ = (
         "_alone_since_ms",
         "_refilled_ms",
+        "_told_ms",
         "_tried_since_ms",
         "ask_below",
         "capacity",
@@ -58,7 +59,7 @@ class Share:
         self.expires_ms = self.renew_ms = float("-inf")
         self._tried_since_ms = now_ms
         self._alone_since_ms: float | None = None
-        self._refilled_ms = now_ms
+        self._refilled_ms = self._told_ms = now_ms
 
     @property
     def left(self) -> int:
@@ -83,13 +84,19 @@ class Share:
         if self._alone_since_ms is None:
             self._alone_since_ms = self._refilled_ms = now_ms
             if now_ms >= self.expires_ms:
-                self.limit = min(self.limit, self.spent) + at_once
+                self.limit = min(self.limit, self.spent) + min(at_once, self._believed(now_ms))
             self.granted = min(self.granted, at_once)
         until_ms = min(now_ms, self._alone_since_ms + ALONE_MS)
         units = int(self.rate * (until_ms - self._refilled_ms)) // 1000
         if units > 0:
             self._refilled_ms += units * 1000 / self.rate
             self.limit = max(self.limit, min(self.limit + units, self.spent + at_once))
+
+    def _believed(self, now_ms: float) -> int:
+        """What the table's bucket holds by now, if nobody else used it: nothing is there at once of an empty one."""
+        if self.level is None:
+            return max(self.rate, ALONE_LEAST)
+        return max(0, self.level + self.capacity * int(now_ms - self._told_ms) // 1000)
 
     def request(self, now_ms: float) -> int:
         """How much to ask for now: the need of the next seconds, at least a burst's beginning. Counts anew."""
@@ -105,6 +112,8 @@ class Share:
         self.limit, self.granted = grant["spent"] + grant["granted"], grant["granted"]
         self.ask_below = grant["granted"] // 2
         self.rate, self.capacity, self.level = grant["rate"], grant["capacity"], grant["level"]
-        self.expires_ms = asked_ms + duration_ms
+        # What was not wanted is no lease of nothing: the first that needs it need not wait.
+        self.expires_ms = asked_ms + duration_ms if self.wanted else float("-inf")
+        self._told_ms = asked_ms
         self.renew_ms = self.expires_ms - RENEWED_BEFORE_MS
         self._alone_since_ms = None

@@ -45,7 +45,7 @@ class Throttled:
         return {
             "counts": [
                 {"table": table, "reason": reason, "count": count}
-                for (table, reason), count in sorted(self.counts.items())
+                for (table, reason), count in sorted(dict(self.counts).items())
             ],
             "events": [
                 {

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from tests.unit.core.admission.tables import put, table
+from tests.unit.core.admission.tables import get, put, table
 
 from dynabus.core.admission import Mode
 from dynabus.core.admission.admission import REFUSED, Admission
@@ -91,6 +91,15 @@ class World:
             return False
         self.routers[router].settle(call, paid, Outcome(ReplyStatus.OK, size=size).part(0))
         self.admitted[router] += -(-size // 1024) or 1
+        return True
+
+    def get(self, router: int) -> bool:
+        """One consistent read of a small item."""
+        call = get(self.table)
+        paid = self.routers[router].take(call, self.now_ms)
+        if paid == REFUSED:
+            return False
+        self.routers[router].settle(call, paid, Outcome(ReplyStatus.OK, size=100).part(0))
         return True
 
     def run(self, until_ms: float) -> None:
