@@ -21,9 +21,12 @@ from bench import workload
 from dynabus.adapters.codec import decode, encode
 from dynabus.adapters.lmdb import LmdbStore
 from dynabus.adapters.log_codec import AvroBodies
+from dynabus.core.admission import Mode
+from dynabus.core.admission.admission import Admission
+from dynabus.core.admission.partition import PartitionMeter
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.ids import Incarnation, LogId, NodeName, PartitionId, RequestId, Writer
-from dynabus.core.operations.calls import Call, Context
+from dynabus.core.operations.calls import Call, Code, Context
 from dynabus.core.operations.registry import reads, routes, writes
 from dynabus.core.replication.fold import fold
 from dynabus.core.replication.place import Group, Origin, Place, Reign, TermLeader
@@ -38,6 +41,7 @@ from dynabus.core.replication.records import (
     next_chain,
 )
 from dynabus.core.replication.request_ids import apply_mutation, encode_request_id, outcome_digest, recall
+from dynabus.core.replication.store import no_more
 from dynabus.core.rows import encode_row
 from dynabus.request_router.asker import request_part
 
@@ -69,6 +73,8 @@ def table() -> Context:
         "TableName": workload.TABLE,
         "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
         "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "TableArn": "arn:aws:dynamodb:us-east-1:000000000000:table/bench",
+        "ProvisionedThroughput": {"ReadCapacityUnits": 40_000, "WriteCapacityUnits": 40_000},
     }
     partition = {"number": 0, "generation": 0, "lower": b"", "upper": None, "members": list(MEMBERS)}
     message = {"id": TABLE_ID, "name": workload.TABLE, "version": 1, "status": "ACTIVE", "partitions": [partition]}
@@ -93,8 +99,27 @@ def router_steps(operation: str, target: str, context: Context) -> Iterator[Step
     call = ask()
     reply = reply_of(call)
     yield "router", "JSON, shapes, values, key", ask
+    yield "router", "admit, settle", admitting(call)
     yield "router", "encode the request", lambda: message_of(call, context)
     yield "router", "decode the reply", lambda: decode(reply)
+
+
+def admitting(call: Call) -> Callable[[], object]:
+    """What every request pays for throttling, in the middle of a lease."""
+    admission = Admission(Mode.ON, "router-1", 1, lambda *_: None, lambda: 0)
+    reply = decode(reply_of(call))[1]["parts"][0]
+    admission.take(call, 0.0)
+    admission.tables[TABLE_ID].shares[call.write].limit = 1 << 60
+    admission.tables[TABLE_ID].shares[call.write].renew_ms = 1e12
+    return lambda: admission.settle(call, admission.take(call, 1.0), reply)
+
+
+def metered(part: Any, evaluate: Any, old: bytes | None) -> Callable[[], object]:
+    """The evaluation of a put, or a read, behind the partition's cap."""
+    meter = PartitionMeter(table().view.tables[workload.TABLE].description, 1, (1 << 40, 1 << 40), 0.0)
+    if part["operation"] == Code.PUT:
+        return lambda: meter.evaluation(evaluate(part), part, b"id", lambda *_: True, 1.0)(old, WALL_MS)
+    return lambda: meter.reading(evaluate(part), part, lambda *_: True, 1.0)(evaluate)
 
 
 def reply_of(call: Call) -> bytes:
@@ -123,7 +148,8 @@ def get_steps(context: Context, store: LmdbStore) -> Iterator[Step]:
     read = reads[call.code]
     store.put(call.key, encode_row(b'{"pk":{"S":"user"},"pad":{"S":"' + b"x" * 900 + b'"}}', 950, WALL_MS))
     yield "leader", "decode the request", lambda: decode(message)
-    yield "leader", "read the row, check its CRC", lambda: read(part)(store)
+    behind_cap = metered(part, lambda _: lambda _: read(part)(store), None)
+    yield "leader", "cap, read the row, check its CRC", behind_cap
     answer = decode(reply)[1]
     yield "leader", "encode the reply", lambda: encode("reply", answer)
 
@@ -143,7 +169,7 @@ def put_steps(context: Context, store: LmdbStore) -> Iterator[Step]:
     evaluate = writes[call.code]
     yield "leader", "decode the request", lambda: decode(message)
     yield "leader", "request id known?", lambda: recall(store, request)
-    yield "leader", "evaluate", lambda: evaluate(part)(row, WALL_MS)
+    yield "leader", "cap, evaluate", metered(part, evaluate, row)
     yield "leader", "digest of the outcome", lambda: outcome_digest(call.key, row, b"")
     yield "leader", "encode the body", lambda: bodies.encode(Kind.MUTATION, mutation)
     yield "leader", "envelope and CRC", lambda: encode_record(envelope, number, body)
@@ -169,7 +195,7 @@ def _applying(store: LmdbStore, mutation: Mutation) -> Callable[[], object]:
         request = encode_request_id(RequestId(Incarnation(1), number, 0))
         # Ids expire as they do in a long run: one comes, one goes.
         fresh = mutation._replace(key=b"%08d" % (number * 7919 % workload.KEYS), request=request, expires_ms=number)
-        apply_mutation(store, fresh, number, number - 1000)
+        apply_mutation(store, fresh, number, number - 1000, no_more)
 
     return apply
 

@@ -15,6 +15,7 @@ SERVICES = {
     "auto-admin": ("dynabus.auto_admin.__main__", "the control plane"),
 }
 DATA = Path(".dynabus")
+THROTTLING = ("on", "off", "report")
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -34,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="what runs, and who leads which partition")
     status.add_argument("--json", action="store_true", help="in a stable form for programs")
     _add_logs(commands)
+    _add_admin(commands)
     add_migration(commands)
     for command in (down, status):
         _add_data(command)
@@ -56,6 +58,12 @@ def _add_up(commands: Commands) -> None:
     up.add_argument("--host", metavar="ADDRESS", help="address to serve on (default: 127.0.0.1)")
     up.add_argument("--port", type=_port, metavar="PORT", help="port to serve on (default: 8000)")
     _add_door(up)
+    up.add_argument(
+        "--throttling",
+        choices=THROTTLING,
+        default=os.environ.get("DYNABUS_THROTTLING") or None,
+        help="refuse what exceeds a table's throughput (on, default), let it pass and list it (report), or off",
+    )
     up.add_argument("--namespace", type=_namespace, metavar="NS", help="prefix of all topics (default: dynabus)")
 
 
@@ -78,6 +86,14 @@ def _add_logs(commands: Commands) -> None:
     )
     logs.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
     logs.add_argument("-n", "--lines", type=_count, default=50, metavar="N", help="lines of each log (default: 50)")
+
+
+def _add_admin(commands: Commands) -> None:
+    admin = commands.add_parser("admin", help="look after a cluster")
+    actions = admin.add_subparsers(dest="action", required=True, metavar="ACTION")
+    throttled = actions.add_parser("throttled", help="requests that were throttled, or would have been")
+    throttled.add_argument("--json", action="store_true", help="for programs")
+    _add_data(throttled)
 
 
 def _add_data(command: argparse.ArgumentParser) -> None:

@@ -59,6 +59,10 @@ def _run(options: argparse.Namespace) -> int:
             from dynabus.cli.logs import print_logs
 
             print_logs(_folder(options), options.service, options.follow, options.lines)
+        case "admin":
+            from dynabus.cli.throttled import print_throttled
+
+            print_throttled(_folder(options), options.json)
         case "export" | "import":
             from dynabus.cli.migration.commands import run
 
@@ -81,7 +85,7 @@ def _up(options: argparse.Namespace) -> int:
     from dynabus.cli.welcome import welcome
 
     fields = ["kafka", "kafka_config", "nodes", "routers", "host", "port", "namespace"]
-    fields += ["auth", "tls_cert", "tls_key"]
+    fields += ["auth", "tls_cert", "tls_key", "throttling"]
     folder = _folder(options)
     cluster = up(folder, Wish(**{name: getattr(options, name) for name in fields}), _say)
     print(welcome(cluster, folder.path), flush=True)

@@ -39,6 +39,9 @@ GROUP_BYTES = MESSAGE_LIMIT_BYTES // 2
 LOOK_S = 0.005
 """Between two looks at the view by an operation that waits for it."""
 
+IS_ADMITTED = -1.0
+"""In place of the time: the request was admitted with its first call, and goes on from partition to partition."""
+
 
 MEMORY_SHARE = 8
 """Of a container's memory limit the items under way get one part in so many: each is there as the body that came,
@@ -130,63 +133,64 @@ class Router:
 
     async def run(self, operation: str, body: Any, counter: int) -> bytes:
         """The answer's JSON of one API request. Raises ApiError, or Refused with a storage node's error."""
-        now_ms = monotonic_ms()
+        now_ms: float = monotonic_ms()
         deadline_ms = now_ms + self.settings.request_deadline_ms
         steps = routes[operation](body, self._context)
         try:
             calls = next(steps)
-            is_admitted = False
             while True:
                 if isinstance(calls, Control):
                     replies = await self._ask_together([], calls, deadline_ms, counter)
                 elif isinstance(calls, Until):
                     replies = await self._wait(calls)
+                elif len(calls) == 1:
+                    replies = await self._ask_one(calls, now_ms, deadline_ms, counter)
+                    now_ms = IS_ADMITTED
                 else:
-                    replies = await self._admit(calls, None if is_admitted else now_ms, deadline_ms, counter)
-                    is_admitted = True
+                    replies = await self._ask_some(calls, now_ms, deadline_ms)
                 calls = steps.send(replies)
                 counter = 0
         except StopIteration as done:
             answer: bytes = done.value
             return answer
 
-    async def _admit(
-        self, calls: list[Call], now_ms: float | None, deadline_ms: float, counter: int
+    async def _ask_one(
+        self, calls: list[Call], now_ms: float, deadline_ms: float, counter: int
     ) -> list[ReplyPart | None]:
-        """Ask what is admitted, answer the rest. `now_ms` None: the request was admitted with its first calls."""
-        if now_ms is None:
-            return await self._ask_paid(calls, [ADMITTED] * len(calls), deadline_ms, counter)
-        paid = [self.admission.take(call, now_ms) for call in calls]
-        if REFUSED not in paid:
-            return await self._ask_paid(calls, paid, deadline_ms, counter)
-        places = [place for place, units in enumerate(paid) if units != REFUSED]
-        found = iter(
-            await self._ask_paid([calls[at] for at in places], [paid[at] for at in places], deadline_ms, 0)
-            if places
-            else ()
-        )
-        return [
-            self.admission.refused(call) if units == REFUSED else next(found)
-            for call, units in zip(calls, paid, strict=True)
-        ]
-
-    async def _ask_paid(
-        self, calls: list[Call], paid: list[int], deadline_ms: float, counter: int
-    ) -> list[ReplyPart | None]:
+        admission, call = self.admission, calls[0]
+        paid = admission.take(call, now_ms) if now_ms != IS_ADMITTED else ADMITTED
+        if paid == REFUSED:
+            return [admission.refused(call)]
         try:
-            replies = await self._ask(calls, deadline_ms, counter)
+            replies = await self._ask_together(calls, None, deadline_ms, counter)
         except ApiError:
-            for call, units in zip(calls, paid, strict=True):
-                self.admission.give_back(call, units)
+            admission.give_back(call, paid)
             raise
-        for call, units, reply in zip(calls, paid, replies, strict=True):
-            if units != UNCHARGED:
-                self.admission.settle(call, units, reply)
+        if paid != UNCHARGED:
+            admission.settle(call, paid, replies[0])
         return replies
 
-    async def _ask(self, calls: list[Call], deadline_ms: float, counter: int) -> list[ReplyPart | None]:
-        if len(calls) == 1:
-            return await self._ask_together(calls, None, deadline_ms, counter)
+    async def _ask_some(self, calls: list[Call], now_ms: float, deadline_ms: float) -> list[ReplyPart | None]:
+        """A batch: what is refused of it is answered, and the rest is asked."""
+        admission = self.admission
+        paid = [admission.take(call, now_ms) for call in calls]
+        sent = [place for place, units in enumerate(paid) if units != REFUSED]
+        try:
+            found = iter(await self._ask([calls[place] for place in sent], deadline_ms))
+        except ApiError:
+            for place in sent:
+                admission.give_back(calls[place], paid[place])
+            raise
+        replies = [
+            admission.refused(call) if units == REFUSED else next(found)
+            for call, units in zip(calls, paid, strict=True)
+        ]
+        for place in sent:
+            if paid[place] != UNCHARGED:
+                admission.settle(calls[place], paid[place], replies[place])
+        return replies
+
+    async def _ask(self, calls: list[Call], deadline_ms: float) -> list[ReplyPart | None]:
         groups = grouped(calls)
         answers = await asyncio.gather(
             *(self._ask_together([calls[i] for i in group], None, deadline_ms, 0) for group in groups)

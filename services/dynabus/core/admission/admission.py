@@ -115,11 +115,12 @@ class Admission:
         self.tables: dict[str, TableShares] = {}
         """By table id; those that were used since the router started."""
         self._asker, self._incarnation, self._ask, self._wall_ms = asker, incarnation, ask, wall_ms
+        self._is_off = mode is Mode.OFF
         self._used: dict[str, TableShares] = {}
 
     def take(self, call: Call, now_ms: float) -> int:
         """What the call pays before it is sent: its estimate; UNCHARGED where nothing is counted; or REFUSED."""
-        if self.mode is Mode.OFF:
+        if self._is_off:
             return UNCHARGED
         known = self.tables.get(call.table.id)
         if known is None:

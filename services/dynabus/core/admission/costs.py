@@ -10,18 +10,21 @@ from dynabus.core.operations.calls import Call, Code
 CHARGED_REFUSALS = (b"ConditionalCheckFailedException",)
 """Errors of storage nodes that cost what the write would have cost; all others cost nothing."""
 
+PUT, PAGE, OK = int(Code.PUT), int(Code.PAGE), int(ReplyStatus.OK)
+"""As plain numbers: every request is compared with them."""
+
 
 def estimate(call: Call) -> int:
     """A put's size is known; of all else the smallest cost is assumed."""
     if call.write:
-        return write_halves(call.size) if call.code == Code.PUT else 2
+        return write_halves(call.size) if call.code == PUT else 2
     return 2 if call.consistent else 1
 
 
 def cost(call: Call, reply: ReplyPart) -> int:
     """Of a call that was answered; what was refused for its throughput costs nothing."""
     status = reply["status"]
-    if status == ReplyStatus.OK:
+    if status == OK:
         return _write_cost(call, reply) if call.write else _read_cost(call, reply)
     if status == ReplyStatus.ERROR and is_charged(reply["body"]):
         return write_halves(reply["size"])
@@ -43,7 +46,7 @@ def _write_cost(call: Call, reply: ReplyPart) -> int:
 
 def _read_cost(call: Call, reply: ReplyPart) -> int:
     halves = read_halves(reply["size"], call.consistent)
-    if call.code == Code.PAGE and call.table.indexes.all:
+    if call.code == PAGE and call.table.indexes.all:
         halves += _fetched(reply["body"]) * (2 if call.consistent else 1)
     return halves
 

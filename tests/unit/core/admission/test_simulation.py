@@ -138,13 +138,13 @@ def test_a_lease_is_asked_for_ahead_so_that_steady_traffic_is_never_refused() ->
 
 
 def test_a_rare_writer_beside_many_readers_does_not_escape() -> None:
-    world = World(provisioned(read=1000, write=1), 1)
+    world = World(provisioned(read=1, write=1), 1)
     world.offer(0, 10, until_ms=60_000)
     world.run(60_000)
-    for _ in range(60):
-        world.put(0)
-        for _ in range(10):
-            world.run(world.now_ms + 100)
+    for _ in range(200):
+        world.put(0, size=3000)
+        for _ in range(20):
+            world.run(world.now_ms + 50)
             world.get(0)
     assert world.admitted[0] <= world.formula(1) * 1.02
 
