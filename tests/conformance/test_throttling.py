@@ -128,7 +128,7 @@ def test_maximums_of_on_demand_throughput(db: Any, make_table: Callable[..., str
         "conformance-throttled-maximum",
         ("pk", "S"),
         BillingMode="PAY_PER_REQUEST",
-        OnDemandThroughput={"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": 1},
+        OnDemandThroughput={"MaxWriteRequestUnits": 1},
     )
     refused = until_refused(lambda: db.put_item(TableName=name, Item={"pk": {"S": "large"}, "pad": PAD}))
     assert refused["Error"] == {"Code": "ThrottlingException", "Message": MAXIMUM}

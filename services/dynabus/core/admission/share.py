@@ -7,8 +7,9 @@ from dynabus.core.messages import Grant
 ALONE_MS = 30_000.0
 """How long a router goes on without an answer: several times as long as a fail-over takes. Then it refuses."""
 
-ALONE_LEAST = 40
-"""Half units that are there at once without a lease: a slow table's first requests need not wait for one."""
+ALONE_LEAST = 1000
+"""Half units that are there at once without a lease, if the table's bucket is believed to hold them: what a burst on
+a slow table uses within the time of an answer."""
 
 HELD_MS = 2000.0
 """A router asks for what it will need within so long: hundreds of times as long as an answer takes."""
@@ -95,7 +96,7 @@ class Share:
     def _believed(self, now_ms: float) -> int:
         """What the table's bucket holds by now, if nobody else used it: nothing is there at once of an empty one."""
         if self.level is None:
-            return max(self.rate, ALONE_LEAST)
+            return max(self.rate, ALONE_LEAST)  # full, until an authority says otherwise
         return max(0, self.level + self.capacity * int(now_ms - self._told_ms) // 1000)
 
     def request(self, now_ms: float) -> int:
