@@ -27,8 +27,6 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "answer": 6,
     "table_metadata": 7,
     "leader_metadata": 8,
-    "lease_request": 10,
-    "lease": 11,
     "genesis": 20,
     "claim": 21,
     "resign": 22,
@@ -36,6 +34,8 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "mutation": 24,
     "barrier": 25,
     "seal": 26,
+    "lease_request": 30,
+    "lease": 31,
     "place": 40,
 }
 """Numbers are never re-used; a changed schema gets a new number, and readers learn it before writers use it."""

@@ -139,15 +139,16 @@ class Router:
         try:
             calls = next(steps)
             while True:
-                if isinstance(calls, Control):
+                if isinstance(calls, list):
+                    if len(calls) == 1:
+                        replies = await self._ask_one(calls, now_ms, deadline_ms, counter)
+                        now_ms = IS_ADMITTED
+                    else:
+                        replies = await self._ask_some(calls, now_ms, deadline_ms)
+                elif isinstance(calls, Control):
                     replies = await self._ask_together([], calls, deadline_ms, counter)
-                elif isinstance(calls, Until):
-                    replies = await self._wait(calls)
-                elif len(calls) == 1:
-                    replies = await self._ask_one(calls, now_ms, deadline_ms, counter)
-                    now_ms = IS_ADMITTED
                 else:
-                    replies = await self._ask_some(calls, now_ms, deadline_ms)
+                    replies = await self._wait(calls)
                 calls = steps.send(replies)
                 counter = 0
         except StopIteration as done:

@@ -151,10 +151,8 @@ class Admission:
 
         Further calls of a request that was admitted (the next partition of a page) have paid nothing before.
         """
-        if reply is None:
-            return
         known = self.tables.get(call.table.id)
-        if known is not None:
+        if known is not None and reply is not None:
             known.shares[call.write].spent += cost(call, reply) - paid
 
     def give_back(self, call: Call, paid: int) -> None:

@@ -27,19 +27,22 @@ class TokenBucket:
 
     def refill(self, now_ms: float) -> None:
         """Let time pass. A clock that stands still or goes back refills nothing."""
-        elapsed_ms = int(now_ms - self._at_ms)
-        if elapsed_ms > 0:
+        if now_ms - self._at_ms >= 1:
+            elapsed_ms = int(now_ms - self._at_ms)
             self._at_ms += elapsed_ms
             self._parts = min(self.depth * PARTS, self._parts + self.rate * elapsed_ms)
 
     def admits(self, estimate: int, now_ms: float) -> bool:
         """Whether a request of this estimated cost may go on; nothing is charged yet."""
-        self.refill(now_ms)
-        return self._parts >= min(estimate, self.depth) * PARTS
+        if now_ms - self._at_ms >= 1:
+            self.refill(now_ms)
+        return self._parts >= estimate * PARTS or self._parts >= self.depth * PARTS
 
     def charge(self, units: int) -> None:
         """What was used; below zero: what is given back. It never holds more than its depth."""
-        self._parts = min(self.depth * PARTS, self._parts - units * PARTS)
+        self._parts -= units * PARTS
+        if units < 0:
+            self._parts = min(self.depth * PARTS, self._parts)
 
     def set_level(self, units: int) -> None:
         """What is known from elsewhere."""

@@ -25,7 +25,9 @@ def cost(call: Call, reply: ReplyPart) -> int:
     """Of a call that was answered; what was refused for its throughput costs nothing."""
     status = reply["status"]
     if status == OK:
-        return _write_cost(call, reply) if call.write else _read_cost(call, reply)
+        if call.table.indexes.all:
+            return _cost_with_indexes(call, reply)
+        return write_halves(reply["size"]) if call.write else read_halves(reply["size"], call.consistent)
     if status == ReplyStatus.ERROR and is_charged(reply["body"]):
         return write_halves(reply["size"])
     return 0
@@ -36,17 +38,12 @@ def is_charged(refusal: bytes) -> bool:
     return any(name in refusal[:128] for name in CHARGED_REFUSALS)
 
 
-def _write_cost(call: Call, reply: ReplyPart) -> int:
-    halves = write_halves(reply["size"])
-    if call.table.indexes.all:
+def _cost_with_indexes(call: Call, reply: ReplyPart) -> int:
+    if call.write:
         note, _ = note_of(reply["body"])
-        halves += sum(note.get("halves", {}).values())
-    return halves
-
-
-def _read_cost(call: Call, reply: ReplyPart) -> int:
+        return write_halves(reply["size"]) + sum(note.get("halves", {}).values())
     halves = read_halves(reply["size"], call.consistent)
-    if call.code == PAGE and call.table.indexes.all:
+    if call.code == PAGE:
         halves += _fetched(reply["body"]) * (2 if call.consistent else 1)
     return halves
 

@@ -14,12 +14,11 @@ import orjson
 
 from dynabus.core.admission.bucket import TokenBucket
 from dynabus.core.admission.capacity import READ, WRITE, Limit, partition_cap
-from dynabus.core.admission.costs import is_charged
+from dynabus.core.admission.costs import OK, PUT, is_charged
 from dynabus.core.admission.refusals import refusal
 from dynabus.core.capacity import read_halves, write_halves
 from dynabus.core.local_indexes import note_of
 from dynabus.core.messages import ReplyStatus, RequestPart
-from dynabus.core.operations.calls import Code
 from dynabus.core.replication.store import Decision, Evaluate, Outcome, Read, Reader
 
 REMEMBERED_MOST = 4096
@@ -60,9 +59,9 @@ class PartitionMeter:
     ) -> Evaluate:
         """The evaluation of a write behind the cap."""
         bucket = self.buckets[WRITE]
+        estimate = write_halves(part["size"]) if part["operation"] == PUT else 2
 
         def metered(old: bytes | None, wall_ms: int) -> Decision:
-            estimate = write_halves(part["size"]) if part["operation"] == Code.PUT else 2
             if request_id in self._refused_ids:
                 return Decision(False, None, self._refusal(WRITE))
             admitted = bucket.admits(estimate, now_ms)
@@ -70,29 +69,31 @@ class PartitionMeter:
                 self._remember(request_id)
                 return Decision(False, None, self._refusal(WRITE))
             decision = evaluate(old, wall_ms)
-            self._charge(WRITE, self._write_cost(decision.outcome), charged=admitted)
+            units = self._write_cost(decision.outcome)
+            self.served[WRITE] += units
+            if admitted:
+                bucket.charge(units)
             return decision
 
         return metered
 
     def reading(self, read: Read, part: RequestPart, refused: Refused, now_ms: float) -> Read:
         """A read behind the cap."""
-        estimate = 2 if part["consistent"] else 1
-        admitted = self.buckets[READ].admits(estimate, now_ms)
+        bucket, consistent = self.buckets[READ], part["consistent"]
+        estimate = 2 if consistent else 1
+        admitted = bucket.admits(estimate, now_ms)
         if not admitted and refused(part, READ, estimate):
             return lambda _store: self._refusal(READ)
 
         def metered(store: Reader) -> Outcome:
             outcome = read(store)
-            self._charge(READ, read_halves(outcome.size, part["consistent"]), charged=admitted)
+            units = read_halves(outcome.size, consistent)
+            self.served[READ] += units
+            if admitted:
+                bucket.charge(units)
             return outcome
 
         return metered
-
-    def _charge(self, dimension: int, halves: int, *, charged: bool) -> None:
-        self.served[dimension] += halves
-        if charged:
-            self.buckets[dimension].charge(halves)
 
     def _refusal(self, dimension: int) -> Outcome:
         error = refusal(self._description, dimension, Limit.KEY_RANGE)
@@ -104,10 +105,15 @@ class PartitionMeter:
         self._refused_ids[request_id] = None
 
     def _write_cost(self, outcome: Outcome) -> int:
-        if outcome.status == ReplyStatus.OK:
-            of_indexes = note_of(outcome.body)[0].get("halves", {}) if self._has_indexes else {}
-            return write_halves(outcome.size) + sum(of_indexes.values())
+        if outcome.status == OK:
+            of_table = write_halves(outcome.size)
+            return of_table if not self._has_indexes else of_table + _of_indexes(outcome)
         return write_halves(outcome.size) if is_charged(outcome.body) else 0
+
+
+def _of_indexes(outcome: Outcome) -> int:
+    note, _ = note_of(outcome.body)
+    return sum(note.get("halves", {}).values())
 
 
 class Metered(NamedTuple):
