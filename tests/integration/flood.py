@@ -46,7 +46,9 @@ class Flood:
         self._stop = threading.Event()
         self._began_s = 0.0
         ports = [cluster.port + number for number in range(routers) for _ in range(WRITERS)]
-        self._threads = [threading.Thread(target=self._write, args=(port, table)) for port in ports]
+        self._threads = [
+            threading.Thread(target=self._write, args=(port, table, number)) for number, port in enumerate(ports)
+        ]
 
     @property
     def admitted(self) -> int:
@@ -63,13 +65,13 @@ class Flood:
             thread.join()
         return time.monotonic() - self._began_s
 
-    def _write(self, port: int, table: str) -> None:
+    def _write(self, port: int, table: str, writer: int) -> None:
         db: Any = client(port, total_max_attempts=1)
         number = 0
         while not self._stop.is_set():
             number += 1
             try:
-                db.put_item(TableName=table, Item={"pk": {"S": f"{threading.get_ident()}-{number}"}})
+                db.put_item(TableName=table, Item={"pk": {"S": f"writer-{writer}-{number}"}})
             except ClientError as error:
                 with self._lock:
                     self.errors[error.response["Error"]["Code"]] += 1
