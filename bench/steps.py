@@ -25,7 +25,9 @@ from dynabus.core.admission import Mode
 from dynabus.core.admission.admission import Admission
 from dynabus.core.admission.partition import PartitionMeter
 from dynabus.core.cluster_view import ClusterView
+from dynabus.core.contents import Contents
 from dynabus.core.ids import Incarnation, LogId, NodeName, PartitionId, RequestId, Writer
+from dynabus.core.local_indexes import LocalIndexes
 from dynabus.core.operations.calls import Call, Code, Context
 from dynabus.core.operations.registry import reads, routes, writes
 from dynabus.core.replication.fold import fold
@@ -41,7 +43,6 @@ from dynabus.core.replication.records import (
     next_chain,
 )
 from dynabus.core.replication.request_ids import apply_mutation, encode_request_id, outcome_digest, recall
-from dynabus.core.replication.store import no_more
 from dynabus.core.rows import encode_row
 from dynabus.request_router.asker import request_part
 
@@ -79,7 +80,7 @@ def table() -> Context:
     partition = {"number": 0, "generation": 0, "lower": b"", "upper": None, "members": list(MEMBERS)}
     message = {"id": TABLE_ID, "name": workload.TABLE, "version": 1, "status": "ACTIVE", "partitions": [partition]}
     view.take("table_metadata", {**message, "description": orjson.dumps(description)}, 0.0)
-    return Context(view, "us-east-1", "000000000000")
+    return Context(view, "us-east-1", "000000000000", lambda: 0)
 
 
 def body_of(operation: str) -> bytes:
@@ -166,7 +167,7 @@ def put_steps(context: Context, store: LmdbStore) -> Iterator[Step]:
     number, body = bodies.encode(Kind.MUTATION, mutation)
     envelope = Envelope(0, 1, 5, CHAIN_START, WALL_MS, ME, 0, Kind.MUTATION)
     record = decode_record(10, 1, encode_record(envelope, number, body))
-    evaluate = writes[call.code]
+    evaluate, indexes = writes[call.code], context.view.tables[workload.TABLE].indexes
     yield "leader", "decode the request", lambda: decode(message)
     yield "leader", "request id known?", lambda: recall(store, request)
     yield "leader", "cap, evaluate", metered(part, evaluate, row)
@@ -178,7 +179,7 @@ def put_steps(context: Context, store: LmdbStore) -> Iterator[Step]:
     place = place_before(record.sequence)
     yield "each replica", "fold", lambda: fold(place, record, bodies)
     yield "followers", "decode the body", lambda: bodies.decode(number, body)
-    yield "each replica", "apply: row, request id, purge", _applying(store, mutation)
+    yield "each replica", "apply: row, request id, purge", _applying(store, mutation, indexes)
 
 
 def place_before(sequence: int) -> Place:
@@ -187,15 +188,15 @@ def place_before(sequence: int) -> Place:
     return Place(origin, 10, 1, group, Reign(1, TermLeader(ME, 5)), sequence, CHAIN_START, WALL_MS)
 
 
-def _applying(store: LmdbStore, mutation: Mutation) -> Callable[[], object]:
-    numbers = count()
+def _applying(store: LmdbStore, mutation: Mutation, indexes: LocalIndexes) -> Callable[[], object]:
+    numbers, contents = count(), Contents(store, indexes)
 
     def apply() -> None:
         number = next(numbers)
         request = encode_request_id(RequestId(Incarnation(1), number, 0))
         # Ids expire as they do in a long run: one comes, one goes.
         fresh = mutation._replace(key=b"%08d" % (number * 7919 % workload.KEYS), request=request, expires_ms=number)
-        apply_mutation(store, fresh, number, number - 1000, no_more)
+        apply_mutation(store, fresh, number, number - 1000, contents.follow)
 
     return apply
 

@@ -67,7 +67,7 @@ class Router:
         )
         self.admission = Admission(settings.throttling, settings.name, self.incarnation, self._ask_authority, unix_ms)
         self.metrics = Metrics(self._counts, self._gauges, lambda: families(self.admission))
-        self._context = Context(self.view, settings.region, settings.account)
+        self._context = Context(self.view, settings.region, settings.account, unix_ms)
         self._bus: Bus | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ticker: asyncio.Task[None] | None = None

@@ -38,7 +38,8 @@ FETCHED_BYTES = 1024 * 1024
 """Whole items of an index end a page too (ours): 1 MB of keys may stand for gigabytes of items, and others wait."""
 
 ROWS_MOST = 20_000
-"""Rows looked at in one turn of a storage node: 1 MB holds more of the tiniest items, and others wait meanwhile."""
+"""Rows looked at in one turn of a storage node: 1 MB holds more of the tiniest items, and others wait meanwhile. The
+page goes on with another turn."""
 
 Detail = dict[str, Any]
 
@@ -182,7 +183,7 @@ class Page:
 
     def __init__(self, of_index: bool) -> None:
         self.items: list[bytes] = []
-        self.count = self.scanned = self.size = self.fetched = 0
+        self.count = self.scanned = self.size = self.json_bytes = self.fetched = self.fetched_bytes = 0
         self.last = b""
         self._of_index = of_index
 
@@ -191,12 +192,20 @@ class Page:
         if self._of_index:
             note, body = note_of(body)
             self.fetched += note["fetched"]
+            self.fetched_bytes += note["fetched_bytes"]
         if body:
             self.items.append(body)
+            self.json_bytes += len(body)
         self.count += reply["count"]
         self.scanned += reply["scanned"]
         self.size += reply["size"]
         self.last = reply["last"]
+
+    def is_open(self, limit: int) -> bool:
+        """Whether neither the Limit (0: none) nor a size ends the page here."""
+        if limit and self.scanned >= limit:
+            return False
+        return self.size < PAGE_BYTES and self.json_bytes < PAGE_JSON_BYTES and self.fetched_bytes < FETCHED_BYTES
 
 
 def gather(
@@ -215,8 +224,13 @@ def gather(
         left = limit - page.scanned if limit else 0
         consistent = request.get("ConsistentRead", False)
         (reply,) = yield [Call(table, first, Code.PAGE, False, consistent, first, behind or b"", left, sent)]
-        page.add(settled(reply))
+        part: ReplyPart = settled(reply)
+        page.add(part)
         exhausted = behind is None if forward else first <= lower
+        if page.last and part["scanned"] >= ROWS_MOST and page.is_open(limit):
+            lower, upper = after(lower, upper, target.encode(orjson.loads(page.last)), forward)
+            page.last = b""
+            continue
         if page.last or exhausted:
             return page
         lower, upper = (behind or b"", upper) if forward else (lower, first)
@@ -307,7 +321,8 @@ def node(part: RequestPart) -> Read:
                 break
         body = b",".join(items)
         if number:
-            body = noted({"fetched": fetcher.units if fetcher is not None else 0}, body)
+            units, fetched_bytes = (fetcher.units, fetcher.size) if fetcher is not None else (0, 0)
+            body = noted({"fetched": units, "fetched_bytes": fetched_bytes}, body)
         return Outcome(body=body, size=size, count=count, scanned=scanned, last=last)
 
     return read

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.unit.core.admission.tables import on_demand, provisioned
@@ -35,7 +35,8 @@ class Desk:
 
 
 def request(router: str, number: int, age_ms: int = -1, **told: int) -> LeaseRequest:
-    spending: Any = {"spent": 0, "confirmed": 0, "wanted": 0, "level": 0, "capacity": 0}
+    nothing: Spending = {"spent": 0, "confirmed": 0, "wanted": 0, "level": 0, "capacity": 0}
+    writes = cast("Spending", {**nothing, **told})
     return {
         "asker": router,
         "incarnation": 1,
@@ -43,7 +44,7 @@ def request(router: str, number: int, age_ms: int = -1, **told: int) -> LeaseReq
         "log": "t-id",
         "partition": 0,
         "age_ms": age_ms,
-        "shares": [Spending(**spending), Spending(**{**spending, **told})],
+        "shares": [nothing, writes],
     }
 
 
