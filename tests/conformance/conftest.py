@@ -63,7 +63,7 @@ def hash_table(make_table: Callable[..., str]) -> str:
 def warm_table(make_table: Callable[..., str]) -> str:
     """The same for tests that move megabytes: warm for more than they use, so that nothing is throttled."""
     warm = {"ReadUnitsPerSecond": 40_000, "WriteUnitsPerSecond": 40_000}
-    return make_table("conformance-warm", ("pk", "S"), BillingMode="PAY_PER_REQUEST", WarmThroughput=warm)
+    return make_table("conformance-megabytes", ("pk", "S"), BillingMode="PAY_PER_REQUEST", WarmThroughput=warm)
 
 
 @pytest.fixture(scope="session")

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from tests.unit.core.admission.tables import on_demand, provisioned
 from tests.unit.storage_node.replicas import PARTITION, hosted, leading
+from tests.unit.storage_node.test_inbox import PUT, Message, Operations, request
 
+from dynabus.adapters.codec import decode, encode
 from dynabus.adapters.memory_store import MemoryStore
 from dynabus.core.admission import Mode
 from dynabus.core.ids import NodeName
 from dynabus.core.messages import LeaseRequest, ReplyStatus, RequestPart, TokenLease
 from dynabus.core.operations.calls import Code
+from dynabus.core.replication.effects import Respond
+from dynabus.core.replication.records import decode_record
 from dynabus.core.replication.store import Decision, Outcome
 from dynabus.storage_node.admission import NodeAdmission
 from dynabus.storage_node.hosted import Hosted
+from dynabus.storage_node.inbox import Inbox
+from dynabus.storage_node.readers import Arrival
 
 
 class Desk:
@@ -162,3 +168,35 @@ def test_a_leader_after_another_believes_what_routers_heard() -> None:
     lease = desk.lease(now_ms=11_000.0, number=7, age_ms=2000, shares=[told, told])
     assert lease is not None
     assert lease["shares"][1]["level"] == 40 + 2 * 10
+
+
+def test_a_resend_of_what_is_under_way_or_applied_is_never_refused() -> None:
+    desk = Desk(provisioned())
+    inbox = Inbox(cast("Any", Operations), lambda *_: desk.replica, lambda *_: None, desk.admission)
+    replica = desk.replica.replica
+    replica.take_effects()
+
+    def statuses(counter: int) -> list[int]:
+        inbox.take(cast("Arrival", Message(request(PUT, counter=counter))), 2.0, 0)
+        return [effect.outcome.status for effect in replica.take_effects() if isinstance(effect, Respond)]
+
+    inbox.take(cast("Arrival", Message(request(PUT, counter=1))), 2.0, 0)
+    assert statuses(1) == [], "its record is not accepted yet, and no second one was made"
+    assert replica.leader is not None
+    assert len(replica.leader.unresolved) == 1
+    appended = [sent.value for sent in replica.leader.unresolved.records]
+    offset = replica.place.next_offset
+    desk.replica.read_log([decode_record(offset, 0, appended[0])], 2.0)
+    assert [effect.outcome.status for effect in replica.take_effects() if isinstance(effect, Respond)] == [0]
+    assert statuses(1) == [ReplyStatus.OK]
+    assert statuses(2) == [ReplyStatus.THROTTLED]
+    assert statuses(2) == [ReplyStatus.THROTTLED]
+
+
+def test_requests_for_leases_and_leases_travel_as_they_are() -> None:
+    desk = Desk(provisioned())
+    inbox = Inbox(cast("Any", Operations), lambda *_: desk.replica, lambda *_: None, desk.admission)
+    inbox.take(cast("Arrival", Message(encode("lease_request", lease_request()))), 2.0, 0)
+    ((asker, lease),) = desk.sent
+    assert asker == "router-1"
+    assert decode(encode("lease", lease)) == ("lease", lease)
