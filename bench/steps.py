@@ -21,11 +21,14 @@ from bench import workload
 from dynabus.adapters.codec import decode, encode
 from dynabus.adapters.lmdb import LmdbStore
 from dynabus.adapters.log_codec import AvroBodies
+from dynabus.core.admission import Mode
+from dynabus.core.admission.admission import Admission
+from dynabus.core.admission.partition import PartitionMeter
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.contents import Contents
 from dynabus.core.ids import Incarnation, LogId, NodeName, PartitionId, RequestId, Writer
 from dynabus.core.local_indexes import LocalIndexes
-from dynabus.core.operations.calls import Call, Context
+from dynabus.core.operations.calls import Call, Code, Context
 from dynabus.core.operations.registry import reads, routes, writes
 from dynabus.core.replication.fold import fold
 from dynabus.core.replication.place import Group, Origin, Place, Reign, TermLeader
@@ -71,8 +74,11 @@ def table() -> Context:
         "TableName": workload.TABLE,
         "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
         "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "TableArn": "arn:aws:dynamodb:us-east-1:000000000000:table/bench",
+        "ProvisionedThroughput": {"ReadCapacityUnits": 40_000, "WriteCapacityUnits": 40_000},
     }
     partition = {"number": 0, "generation": 0, "lower": b"", "upper": None, "members": list(MEMBERS)}
+    partition |= {"state": "active", "lineage": []}
     message = {"id": TABLE_ID, "name": workload.TABLE, "version": 1, "status": "ACTIVE", "partitions": [partition]}
     view.take("table_metadata", {**message, "description": orjson.dumps(description)}, 0.0)
     return Context(view, "us-east-1", "000000000000", lambda: 0)
@@ -95,8 +101,27 @@ def router_steps(operation: str, target: str, context: Context) -> Iterator[Step
     call = ask()
     reply = reply_of(call)
     yield "router", "JSON, shapes, values, key", ask
+    yield "router", "admit, settle", admitting(call)
     yield "router", "encode the request", lambda: message_of(call, context)
     yield "router", "decode the reply", lambda: decode(reply)
+
+
+def admitting(call: Call) -> Callable[[], object]:
+    """What every request pays for throttling, in the middle of a lease."""
+    admission = Admission(Mode.ON, "router-1", 1, lambda *_: None, lambda: 0)
+    reply = decode(reply_of(call))[1]["parts"][0]
+    admission.take(call, 0.0)
+    admission.tables[TABLE_ID].shares[call.write].limit = 1 << 60
+    admission.tables[TABLE_ID].shares[call.write].renew_ms = 1e12
+    return lambda: admission.settle(call, admission.take(call, 1.0), reply)
+
+
+def metered(part: Any, evaluate: Any, old: bytes | None) -> Callable[[], object]:
+    """The evaluation of a put, or a read, behind the partition's cap."""
+    meter = PartitionMeter(table().view.tables[workload.TABLE].description, 1, (1 << 40, 1 << 40), 0.0)
+    if part["operation"] == Code.PUT:
+        return lambda: meter.evaluation(evaluate(part), part, b"id", lambda *_: True, 1.0)(old, WALL_MS)
+    return lambda: meter.reading(evaluate(part), part, lambda *_: True, 1.0)(evaluate)
 
 
 def reply_of(call: Call) -> bytes:
@@ -125,7 +150,8 @@ def get_steps(context: Context, store: LmdbStore) -> Iterator[Step]:
     read = reads[call.code]
     store.put(call.key, encode_row(b'{"pk":{"S":"user"},"pad":{"S":"' + b"x" * 900 + b'"}}', 950, WALL_MS))
     yield "leader", "decode the request", lambda: decode(message)
-    yield "leader", "read the row, check its CRC", lambda: read(part)(store)
+    behind_cap = metered(part, lambda _: lambda _: read(part)(store), None)
+    yield "leader", "cap, read the row, check its CRC", behind_cap
     answer = decode(reply)[1]
     yield "leader", "encode the reply", lambda: encode("reply", answer)
 
@@ -145,7 +171,7 @@ def put_steps(context: Context, store: LmdbStore) -> Iterator[Step]:
     evaluate, indexes = writes[call.code], context.view.tables[workload.TABLE].indexes
     yield "leader", "decode the request", lambda: decode(message)
     yield "leader", "request id known?", lambda: recall(store, request)
-    yield "leader", "evaluate", lambda: evaluate(part)(row, WALL_MS)
+    yield "leader", "cap, evaluate", metered(part, evaluate, row)
     yield "leader", "digest of the outcome", lambda: outcome_digest(call.key, row, b"")
     yield "leader", "encode the body", lambda: bodies.encode(Kind.MUTATION, mutation)
     yield "leader", "envelope and CRC", lambda: encode_record(envelope, number, body)

@@ -60,6 +60,13 @@ def hash_table(make_table: Callable[..., str]) -> str:
 
 
 @pytest.fixture(scope="session")
+def warm_table(make_table: Callable[..., str]) -> str:
+    """The same for tests that move megabytes: warm for more than they use, so that nothing is throttled."""
+    warm = {"ReadUnitsPerSecond": 40_000, "WriteUnitsPerSecond": 40_000}
+    return make_table("conformance-megabytes", ("pk", "S"), BillingMode="PAY_PER_REQUEST", WarmThroughput=warm)
+
+
+@pytest.fixture(scope="session")
 def range_table(make_table: Callable[..., str]) -> str:
     """Partition key `pk` (S), sort key `sk` (N), four partitions."""
     throughput = {"ReadCapacityUnits": 5000, "WriteCapacityUnits": 2000}

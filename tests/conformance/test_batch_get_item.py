@@ -131,19 +131,19 @@ def test_each_table_has_expressions_of_its_own(db: Any, hash_table: str, range_t
     )
 
 
-def test_an_answer_holds_16_mb(db: Any, hash_table: str) -> None:
+def test_an_answer_holds_16_mb(db: Any, warm_table: str) -> None:
     """LIMITS, decimal megabytes: what is beyond comes back as UnprocessedKeys, as it was asked for."""
     large = [{"pk": {"S": f"batch-large-{number}"}} for number in range(43)]
     for each in large:
-        db.put_item(TableName=hash_table, Item={**each, "v": {"S": "x" * 400_000}})
-    asked: dict[str, Any] = {hash_table: {"Keys": large, "ConsistentRead": True}}
+        db.put_item(TableName=warm_table, Item={**each, "v": {"S": "x" * 400_000}})
+    asked: dict[str, Any] = {warm_table: {"Keys": large, "ConsistentRead": True}}
     first = db.batch_get_item(RequestItems=asked)
-    assert len(first["Responses"][hash_table]) == 39
+    assert len(first["Responses"][warm_table]) == 39
     left = first["UnprocessedKeys"]
-    assert (len(left[hash_table]["Keys"]), left[hash_table]["ConsistentRead"]) == (4, True)
+    assert (len(left[warm_table]["Keys"]), left[warm_table]["ConsistentRead"]) == (4, True)
     second = db.batch_get_item(RequestItems=left)
     assert second["UnprocessedKeys"] == {}
-    found = [item["pk"]["S"] for each in (first, second) for item in each["Responses"][hash_table]]
+    found = [item["pk"]["S"] for each in (first, second) for item in each["Responses"][warm_table]]
     assert sorted(found) == sorted(each["pk"]["S"] for each in large)
 
 
@@ -154,15 +154,15 @@ def test_an_answer_holds_16_mb(db: Any, hash_table: str) -> None:
         {"AttributesToGet": ["pk"]},
     ],
 )
-def test_what_is_left_keeps_its_options(db: Any, hash_table: str, options: Any) -> None:
+def test_what_is_left_keeps_its_options(db: Any, warm_table: str, options: Any) -> None:
     """API: UnprocessedKeys is in the form of RequestItems. Items count as stored, whatever is shown of them."""
     large = [{"pk": {"S": f"batch-options-{number}"}} for number in range(41)]
     for each in large:
-        db.put_item(TableName=hash_table, Item={**each, "v": {"S": "x" * 400_000}})
+        db.put_item(TableName=warm_table, Item={**each, "v": {"S": "x" * 400_000}})
     asked = {"Keys": large, "ConsistentRead": True, **options}
-    answer = db.batch_get_item(RequestItems={hash_table: asked}, ReturnConsumedCapacity="TOTAL")
-    assert answer["Responses"] == {hash_table: large[:39]}
-    assert answer["UnprocessedKeys"] == {hash_table: {**asked, "Keys": large[39:]}}
+    answer = db.batch_get_item(RequestItems={warm_table: asked}, ReturnConsumedCapacity="TOTAL")
+    assert answer["Responses"] == {warm_table: large[:39]}
+    assert answer["UnprocessedKeys"] == {warm_table: {**asked, "Keys": large[39:]}}
     assert answer["ConsumedCapacity"][0]["CapacityUnits"] == 39 * 98.0
 
 

@@ -101,14 +101,14 @@ def test_a_put_replaces_the_whole_item(db: Any, hash_table: str) -> None:
     assert found == {"pk": {"S": "bw-whole"}, "new": {"S": "y"}}
 
 
-def test_25_items_of_400_kb(db: Any, hash_table: str) -> None:
+def test_25_items_of_400_kb(db: Any, warm_table: str) -> None:
     """LIMITS: ten megabytes at once; whatever comes back unprocessed is written when it is asked again."""
-    wanted: Any = {hash_table: [put(f"bw-large-{number}", v={"S": "x" * 400_000}) for number in range(25)]}
+    wanted: Any = {warm_table: [put(f"bw-large-{number}", v={"S": "x" * 400_000}) for number in range(25)]}
     for _ in range(25):
         wanted = db.batch_write_item(RequestItems=wanted)["UnprocessedItems"]
         if not wanted:
             break
     assert wanted == {}
     keys = [{"pk": {"S": f"bw-large-{number}"}} for number in range(25)]
-    asked = {hash_table: {"Keys": keys, "ConsistentRead": True, "ProjectionExpression": "pk"}}
-    assert len(db.batch_get_item(RequestItems=asked)["Responses"][hash_table]) == 25
+    asked = {warm_table: {"Keys": keys, "ConsistentRead": True, "ProjectionExpression": "pk"}}
+    assert len(db.batch_get_item(RequestItems=asked)["Responses"][warm_table]) == 25

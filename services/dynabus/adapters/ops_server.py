@@ -4,6 +4,7 @@
     GET /readyz    200 once it can do its work, else 503             for whoever sends it work
     GET /metrics   Prometheus text format
     GET /status    JSON of the cluster as this process sees it       for `dynabus status`
+    GET /throttled JSON of what was throttled, or would have been    for `dynabus admin throttled`
 
 It runs in a thread of its own; the functions given to it are called there and must be quick and thread-safe.
 """
@@ -39,6 +40,7 @@ class Checks:
     readiness: Callable[[], str | None] = lambda: None
     status: Callable[[], Mapping[str, Any]] = lambda: {"tables": []}
     registry: CollectorRegistry = field(default_factory=lambda: REGISTRY)
+    throttled: Callable[[], Mapping[str, Any]] = lambda: {"counts": [], "events": []}
 
 
 class OpsServer:
@@ -52,6 +54,7 @@ class OpsServer:
             "/healthz": lambda: _verdict(checks.health()),
             "/readyz": lambda: _verdict(checks.readiness()),
             "/metrics": lambda: (200, CONTENT_TYPE_LATEST, generate_latest(checks.registry)),
+            "/throttled": lambda: (200, JSON, orjson.dumps(checks.throttled())),
             "/status": lambda: (200, JSON, orjson.dumps(checks.status(), default=str)),
         }
         self._server = _Server((host, port), _request_class(routes))

@@ -15,6 +15,7 @@ SERVICES = {
     "auto-admin": ("dynabus.auto_admin.__main__", "the control plane"),
 }
 DATA = Path(".dynabus")
+THROTTLING = ("on", "off", "report")
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -57,6 +58,12 @@ def _add_up(commands: Commands) -> None:
     up.add_argument("--host", metavar="ADDRESS", help="address to serve on (default: 127.0.0.1)")
     up.add_argument("--port", type=_port, metavar="PORT", help="port to serve on (default: 8000)")
     _add_door(up)
+    up.add_argument(
+        "--throttling",
+        choices=THROTTLING,
+        default=os.environ.get("DYNABUS_THROTTLING") or None,
+        help="refuse what exceeds a table's throughput (on, default), let it pass and list it (report), or off",
+    )
     up.add_argument("--namespace", type=_namespace, metavar="NS", help="prefix of all topics (default: dynabus)")
 
 
@@ -92,6 +99,9 @@ def _add_admin(commands: Commands) -> None:
     )
     split.add_argument("--no-wait", action="store_true", help="return once it is decided")
     _add_data(split)
+    throttled = orders.add_parser("throttled", help="requests that were throttled, or would have been")
+    throttled.add_argument("--json", action="store_true", help="for programs")
+    _add_data(throttled)
 
 
 def _number(text: str) -> int:

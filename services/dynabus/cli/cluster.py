@@ -78,6 +78,7 @@ class Cluster:
     auth: str | None = None
     tls_cert: str | None = None
     tls_key: str | None = None
+    throttling: str = "on"
     kafka: Process = field(default_factory=lambda: Process(KAFKA, KAFKA, ""))
     processes: list[Process] = field(default_factory=list)
 

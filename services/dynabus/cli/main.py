@@ -60,9 +60,7 @@ def _run(options: argparse.Namespace) -> int:
 
             print_logs(_folder(options), options.service, options.follow, options.lines)
         case "admin":
-            from dynabus.cli.split import split
-
-            split(_folder(options), options.table, options.partition, options.at, not options.no_wait, _say)
+            _administer(options)
         case "export" | "import":
             from dynabus.cli.migration.commands import run
 
@@ -78,6 +76,18 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _administer(options: argparse.Namespace) -> None:
+    match options.order:
+        case "split":
+            from dynabus.cli.split import split
+
+            split(_folder(options), options.table, options.partition, options.at, not options.no_wait, _say)
+        case "throttled":
+            from dynabus.cli.throttled import print_throttled
+
+            print_throttled(_folder(options), options.json)
+
+
 def _up(options: argparse.Namespace) -> int:
     from dynabus.cli.foreground import stay
     from dynabus.cli.plan import Wish
@@ -85,7 +95,7 @@ def _up(options: argparse.Namespace) -> int:
     from dynabus.cli.welcome import welcome
 
     fields = ["kafka", "kafka_config", "nodes", "routers", "host", "port", "namespace"]
-    fields += ["auth", "tls_cert", "tls_key"]
+    fields += ["auth", "tls_cert", "tls_key", "throttling"]
     folder = _folder(options)
     cluster = up(folder, Wish(**{name: getattr(options, name) for name in fields}), _say)
     print(welcome(cluster, folder.path), flush=True)

@@ -31,6 +31,7 @@ class Wish:
     auth: str | None = None
     tls_cert: str | None = None
     tls_key: str | None = None
+    throttling: str | None = None
 
 
 def plan(known: Cluster | None, wish: Wish) -> tuple[Cluster, KafkaSource]:
@@ -45,6 +46,7 @@ def plan(known: Cluster | None, wish: Wish) -> tuple[Cluster, KafkaSource]:
         known.kafka_config = str(wish.kafka_config.resolve())
     _change_address(known, wish)
     change_door(known, wish.auth, wish.tls_cert, wish.tls_key)
+    _change_throttling(known, wish)
     _add_processes(known, wish)
     return known, source
 
@@ -102,6 +104,14 @@ def _change_address(known: Cluster, wish: Wish) -> None:
     known.host, known.port = host, port
     for index, router in enumerate(known.of(ROUTER)):
         router.port = port + index
+
+
+def _change_throttling(known: Cluster, wish: Wish) -> None:
+    if wish.throttling in (None, known.throttling):
+        return
+    if any(process.is_alive for process in known.processes):
+        raise Problem(f"this cluster runs with --throttling {known.throttling}: `dynabus down` first")
+    known.throttling = wish.throttling or known.throttling
 
 
 def _add_processes(known: Cluster, wish: Wish) -> None:

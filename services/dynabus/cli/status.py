@@ -69,7 +69,7 @@ def render(status: dict[str, Any]) -> str:
     lines = [f"endpoint  {status['endpoint']}", f"kafka     {kafka['source']}  {kafka['bootstrap']}  {pid}", ""]
     rows = [("SERVICE", "NAME", "ZONE", "PID", "STATE")]
     rows += [(p["service"], p["name"], p["zone"], str(p["pid"] or "-"), p["state"]) for p in status["processes"]]
-    lines += _aligned(rows)
+    lines += aligned(rows)
     return "\n".join([*lines, "", *_render_tables(status["tables"])])
 
 
@@ -77,7 +77,7 @@ def _render_tables(tables: Iterable[dict[str, Any]]) -> list[str]:
     rows: list[Sequence[str]] = [HEADINGS]
     for table in tables:
         rows += [(table["name"], table["status"], *_partition(partition)) for partition in _all(table) or [{}]]
-    return _aligned(rows) if len(rows) > 1 else ["no tables"]
+    return aligned(rows) if len(rows) > 1 else ["no tables"]
 
 
 def _all(table: dict[str, Any]) -> list[dict[str, Any]]:
@@ -101,7 +101,8 @@ def _partition(partition: dict[str, Any]) -> tuple[str, ...]:
     return (f"{index}/{number}" if index else number), state, generation, lower, leader, term, replicas
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of a table as lines."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from dynabus.adapters.kafka.source import KafkaSource, SourceKind
 from dynabus.adapters.ports import LOOPBACK, choose_ports, is_free
-from dynabus.cli.cluster import ROUTER, Cluster, DataFolder, Process
+from dynabus.cli.cluster import NODE, ROUTER, Cluster, DataFolder, Process
 from dynabus.cli.door import check_door, environment
 from dynabus.cli.down import stop_cluster
 from dynabus.cli.kafka_start import Say, await_kafka, kafka_properties, start_kafka
@@ -119,6 +119,8 @@ class Start:
         }
         if cluster.kafka_config:
             own["DYNABUS_KAFKA_CONFIG"] = cluster.kafka_config
+        if process.service in (ROUTER, NODE):
+            own["DYNABUS_THROTTLING"] = cluster.throttling
         if process.service == ROUTER:
             own |= {"DYNABUS_HOST": cluster.host, "DYNABUS_PORT": str(process.port), **environment(cluster)}
         return {**os.environ, **own}

@@ -19,13 +19,13 @@ WRITE_UNIT_BYTES = 1024
 
 def read_halves(size: int, consistent: bool) -> int:
     """Half read units of reading `size` bytes."""
-    units = max(1, -(-size // READ_UNIT_BYTES))
+    units = -(-size // READ_UNIT_BYTES) or 1
     return units * 2 if consistent else units
 
 
 def write_halves(size: int) -> int:
     """Half write units of writing `size` bytes."""
-    return 2 * max(1, -(-size // WRITE_UNIT_BYTES))
+    return 2 * (-(-size // WRITE_UNIT_BYTES) or 1)
 
 
 def consumed(table: str, halves: int, wanted: str, of_indexes: Mapping[str, int] = NOTHING) -> dict[str, Any] | None:

@@ -192,6 +192,10 @@ class ClusterView:
 
     # -- asking -----------------------------------------------------------------------------------------------
 
+    def table(self, table_id: str) -> Table | None:
+        """By id; None where it is deleted or was not heard of yet."""
+        return self._by_id.get(table_id)
+
     @property
     def newest(self) -> int:
         """The highest version of any table; versions rise over all tables."""

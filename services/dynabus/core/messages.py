@@ -36,19 +36,22 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "mutation": 24,
     "barrier": 25,
     "seal": 26,
+    "lease_request": 30,
+    "lease": 31,
     "place": 40,
 }
 """Numbers are never re-used; a changed schema gets a new number, and readers learn it before writers use it."""
 
 
 class ReplyStatus(IntEnum):
-    """How one part of a request ended. All but OK and ERROR make the router look again and re-send."""
+    """How one part of a request ended. All but OK, ERROR and THROTTLED make the router look again and re-send."""
 
     OK = 0
     ERROR = 1  # body: the API error's JSON
     NOT_LEADER = 2  # body: the name of the leader as far as known
     STALE_ROUTE = 3  # unknown partition or another generation
     BUSY = 4  # a queue is full; nothing was changed
+    THROTTLED = 5  # body: the API error's JSON; nothing was changed and nothing is charged
 
 
 SEALED = b"sealed"
@@ -227,3 +230,52 @@ class LeaderMetadata(TypedDict):
     term: int
     node: str
     incarnation: int
+
+
+class Spending(TypedDict):
+    """What a router says of its reads or writes of one table: half units, counted since the router's start.
+
+    `confirmed` are those that an authority has charged; `level` and `capacity` are what the last one said.
+    """
+
+    spent: int
+    confirmed: int
+    wanted: int
+    level: int
+    capacity: int
+
+
+class LeaseRequest(TypedDict):
+    """A router asks the authority of a table's throughput. `age_ms`: since the last lease was heard, -1: none was."""
+
+    asker: str
+    incarnation: int
+    number: int
+    log: str
+    partition: int
+    age_ms: int
+    shares: list[Spending]
+
+
+class Grant(TypedDict):
+    """The lease of reads or of writes, in half units: `granted` beyond `spent`, which is charged now.
+
+    `rate` is the router's share of `capacity`, both per second; `level` is the bucket's.
+    """
+
+    spent: int
+    granted: int
+    rate: int
+    level: int
+    capacity: int
+
+
+class TokenLease(TypedDict):
+    """The answer, to the newest `number` only."""
+
+    incarnation: int
+    number: int
+    log: str
+    node: str
+    duration_ms: int
+    shares: list[Grant]

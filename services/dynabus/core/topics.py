@@ -86,11 +86,11 @@ KINDS: Mapping[str, TopicKind] = {
             "requests.<node>",
             1,
             "-",
-            "`request`, `question`, `answer`, `order`",
+            "`request`, `question`, `answer`, `order`, `lease_request`",
             "10 minutes",
             dict(_SHORT),
         ),
-        TopicKind("replies", "replies.<asker>", 1, "-", "`reply`", "10 minutes", dict(_SHORT)),
+        TopicKind("replies", "replies.<asker>", 1, "-", "`reply`, `lease`", "10 minutes", dict(_SHORT)),
         TopicKind("log", "log.<table id>", None, "-", "replication-log record", "for ever", dict(_LOG)),
     )
 }

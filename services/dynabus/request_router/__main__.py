@@ -27,6 +27,7 @@ from dynabus.adapters.ops_server import Checks, OpsServer
 from dynabus.adapters.scheduling import schedule_as_batch
 from dynabus.adapters.settings import load_settings
 from dynabus.adapters.tls import TlsError
+from dynabus.core.admission.throttled import Throttled
 from dynabus.core.topics import Topics
 from dynabus.request_router.access import watch
 from dynabus.request_router.config import RouterSettings
@@ -46,6 +47,14 @@ class Life:
 
     def readiness(self) -> str | None:
         return "waiting for Kafka" if self.router is None else self.router.readiness()
+
+    def checks(self) -> Checks:
+        """For the ops server."""
+        return Checks(readiness=self.readiness, status=self.status, throttled=self.throttled)
+
+    def throttled(self) -> dict[str, object]:
+        """What this router refused for a table's throughput, or would have."""
+        return Throttled().shown() if self.router is None else self.router.admission.throttled.shown()
 
     def status(self) -> dict[str, object]:
         """The cluster as the router sees it, read in its loop."""
@@ -68,7 +77,7 @@ def main(argv: Sequence[str]) -> int:
         check_memory()
         door = Door(settings)
         life = Life()
-        ops = OpsServer(settings.ops_host, settings.ops_port, Checks(readiness=life.readiness, status=life.status))
+        ops = OpsServer(settings.ops_host, settings.ops_port, life.checks())
         _await_topics(settings)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_serve(settings, door, life, ops))

@@ -21,7 +21,7 @@ from dynabus.core.messages import SEALED, PartitionMetadata, Reply, ReplyPart, R
 from dynabus.core.operations.calls import Call, Code, Control
 from dynabus.request_router.recent import RecentWrites
 
-SETTLED = frozenset({ReplyStatus.OK, ReplyStatus.ERROR})
+SETTLED = frozenset({ReplyStatus.OK, ReplyStatus.ERROR, ReplyStatus.THROTTLED})
 REDIRECTS_MOST = 3
 """Followed at once between two re-sends; beyond it two nodes that name each other would be asked in circles."""
 

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field, ValidationInfo, field_validator
 
 from dynabus.adapters.settings import Port, ServiceSettings
+from dynabus.core.admission import Mode
 
 
 class RouterSettings(ServiceSettings):
@@ -43,6 +44,11 @@ class RouterSettings(ServiceSettings):
     )
     in_flight_most: int = Field(
         default=4096, ge=1, description="Requests under way at once; beyond it clients are throttled."
+    )
+
+    throttling: Mode = Field(
+        default=Mode.ON,
+        description="Whether tables refuse what exceeds their throughput: on, off, or report (pass, and list it).",
     )
 
     @field_validator("auth", "tls_cert", "tls_key", mode="before")

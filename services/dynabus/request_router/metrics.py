@@ -17,8 +17,8 @@ Counts = Callable[[], Mapping[str, tuple[str, float]]]
 class Metrics:
     """A Prometheus collector. Labels are bounded: the operations there are, and HTTP statuses that they answer."""
 
-    def __init__(self, counts: Counts, gauges: Counts) -> None:
-        self._counts, self._gauges = counts, gauges
+    def __init__(self, counts: Counts, gauges: Counts, more: Callable[[], Iterator[Metric]]) -> None:
+        self._counts, self._gauges, self._more = counts, gauges, more
         self._requests: dict[tuple[str, int], int] = {}
         self._buckets: dict[str, list[int]] = {}
         self._sums: dict[str, float] = {}
@@ -47,6 +47,7 @@ class Metrics:
             yield CounterMetricFamily(f"dynabus_router_{name}", text, value)
         for name, (text, value) in self._gauges().items():
             yield GaugeMetricFamily(f"dynabus_router_{name}", text, value)
+        yield from self._more()
 
     def _latency(self) -> HistogramMetricFamily:
         family = HistogramMetricFamily(

@@ -10,11 +10,14 @@ from typing import Any
 from dynabus.adapters.clock import monotonic_ms, new_incarnation, unix_ms
 from dynabus.adapters.logs import logger
 from dynabus.adapters.memory_limit import LIMIT_FILES, memory_limit_bytes
-from dynabus.core.cluster_view import ClusterView
-from dynabus.core.messages import ReplyPart
-from dynabus.core.operations.calls import Call, Calls, Context, Control, Until
+from dynabus.core.admission.admission import ADMITTED, REFUSED, UNCHARGED, Admission
+from dynabus.core.cluster_view import ClusterView, Table
+from dynabus.core.errors import ApiError
+from dynabus.core.messages import LeaseRequest, ReplyPart
+from dynabus.core.operations.calls import Call, Context, Control, Until
 from dynabus.core.operations.registry import routes
 from dynabus.core.topics import MESSAGE_LIMIT_BYTES, Topics
+from dynabus.request_router.admission_metrics import families
 from dynabus.request_router.asker import BYTES_MOST, Asker, Asking, Send
 from dynabus.request_router.bus import Batch, Bus
 from dynabus.request_router.config import RouterSettings
@@ -35,6 +38,9 @@ GROUP_BYTES = MESSAGE_LIMIT_BYTES // 2
 
 LOOK_S = 0.005
 """Between two looks at the view by an operation that waits for it."""
+
+IS_ADMITTED = -1.0
+"""In place of the time: the request was admitted with its first call, and goes on from partition to partition."""
 
 
 MEMORY_SHARE = 8
@@ -59,7 +65,8 @@ class Router:
         self.asker = Asker(
             self.view, self._send, random.choice, settings.resend_ms, settings.in_flight_most, bytes_most()
         )
-        self.metrics = Metrics(self._counts, self._gauges)
+        self.admission = Admission(settings.throttling, settings.name, self.incarnation, self._ask_authority, unix_ms)
+        self.metrics = Metrics(self._counts, self._gauges, lambda: families(self.admission))
         self._context = Context(self.view, settings.region, settings.account, unix_ms)
         self._bus: Bus | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -126,24 +133,65 @@ class Router:
 
     async def run(self, operation: str, body: Any, counter: int) -> bytes:
         """The answer's JSON of one API request. Raises ApiError, or Refused with a storage node's error."""
-        deadline_ms = monotonic_ms() + self.settings.request_deadline_ms
+        now_ms: float = monotonic_ms()
+        deadline_ms = now_ms + self.settings.request_deadline_ms
         steps = routes[operation](body, self._context)
         try:
             calls = next(steps)
             while True:
-                calls = steps.send(await self._ask(calls, deadline_ms, counter))
+                if isinstance(calls, list):
+                    if len(calls) == 1:
+                        replies = await self._ask_one(calls, now_ms, deadline_ms, counter)
+                        now_ms = IS_ADMITTED
+                    else:
+                        replies = await self._ask_some(calls, now_ms, deadline_ms)
+                elif isinstance(calls, Control):
+                    replies = await self._ask_together([], calls, deadline_ms, counter)
+                else:
+                    replies = await self._wait(calls)
+                calls = steps.send(replies)
                 counter = 0
         except StopIteration as done:
             answer: bytes = done.value
             return answer
 
-    async def _ask(self, calls: Calls, deadline_ms: float, counter: int) -> list[ReplyPart | None]:
-        if isinstance(calls, Control):
-            return await self._ask_together([], calls, deadline_ms, counter)
-        if isinstance(calls, Until):
-            return await self._wait(calls)
-        if len(calls) == 1:
-            return await self._ask_together(calls, None, deadline_ms, counter)
+    async def _ask_one(
+        self, calls: list[Call], now_ms: float, deadline_ms: float, counter: int
+    ) -> list[ReplyPart | None]:
+        admission, call = self.admission, calls[0]
+        paid = admission.take(call, now_ms) if now_ms != IS_ADMITTED else ADMITTED
+        if paid == REFUSED:
+            return [admission.refused(call)]
+        try:
+            replies = await self._ask_together(calls, None, deadline_ms, counter)
+        except ApiError:
+            admission.give_back(call, paid)
+            raise
+        if paid != UNCHARGED:
+            admission.settle(call, paid, replies[0])
+        return replies
+
+    async def _ask_some(self, calls: list[Call], now_ms: float, deadline_ms: float) -> list[ReplyPart | None]:
+        """A batch: what is refused of it is answered, and the rest is asked."""
+        admission = self.admission
+        paid = [admission.take(call, now_ms) for call in calls]
+        sent = [place for place, units in enumerate(paid) if units != REFUSED]
+        try:
+            found = iter(await self._ask([calls[place] for place in sent], deadline_ms))
+        except ApiError:
+            for place in sent:
+                admission.give_back(calls[place], paid[place])
+            raise
+        replies = [
+            admission.refused(call) if units == REFUSED else next(found)
+            for call, units in zip(calls, paid, strict=True)
+        ]
+        for place in sent:
+            if paid[place] != UNCHARGED:
+                admission.settle(calls[place], paid[place], replies[place])
+        return replies
+
+    async def _ask(self, calls: list[Call], deadline_ms: float) -> list[ReplyPart | None]:
         groups = grouped(calls)
         answers = await asyncio.gather(
             *(self._ask_together([calls[i] for i in group], None, deadline_ms, 0) for group in groups)
@@ -176,7 +224,6 @@ class Router:
     def _send(self, send: Send) -> None:
         bus = self._bus
         assert bus is not None
-        assert self._loop is not None
         common = {
             "asker": self.settings.name,
             "incarnation": self.incarnation,
@@ -189,6 +236,16 @@ class Router:
         else:
             topic = f"{self.topics.namespace}.requests.{send.node}"
             collected = bus.add(topic, "request", {**common, "parts": send.parts})
+        self._send_soon(collected)
+
+    def _ask_authority(self, table: Table, request: LeaseRequest) -> None:
+        """Where nobody leads nobody is asked: admission goes on alone, and asks again."""
+        led = self.view.leader(table.id, request["partition"])
+        if led is not None and self._bus is not None:
+            self._send_soon(self._bus.add(f"{self.topics.namespace}.requests.{led[1]}", "lease_request", request))
+
+    def _send_soon(self, collected: int) -> None:
+        assert self._loop is not None
         if BATCHES * collected >= len(self.asker):
             if not self._sending:
                 self._sending = True
@@ -216,7 +273,11 @@ class Router:
             if kind == "reply":
                 if message["incarnation"] == self.incarnation:
                     self.asker.take(message, now_ms)
+            elif kind == "lease":
+                self.admission.answered(message, now_ms)
             else:
+                if kind == "table_metadata" and message["status"] == "DELETED":
+                    self.admission.forget(message["id"])
                 self.view.take(kind, message, now_ms)
                 view_changed = True
         if view_changed:
@@ -225,7 +286,9 @@ class Router:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S if self.asker else 4 * TICK_S)
-            self.asker.tick(monotonic_ms())
+            now_ms = monotonic_ms()
+            self.asker.tick(now_ms)
+            self.admission.tick(now_ms)
             if self._bus is not None:
                 self._bus.producer.serve()
 

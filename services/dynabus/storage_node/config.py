@@ -5,10 +5,12 @@ from __future__ import annotations
 from pydantic import Field
 
 from dynabus.adapters.settings import ServiceSettings
+from dynabus.core.admission import Mode
 from dynabus.core.local_indexes import COLLECTION_BYTES_MOST
 from dynabus.core.replication.effects import Timing
 from dynabus.core.replication.election import ElectionTiming
 from dynabus.core.replication.lease import LeaseTiming
+from dynabus.core.tables.descriptions import PARTITION_READ_UNITS, PARTITION_WRITE_UNITS
 
 
 class StorageNodeSettings(ServiceSettings):
@@ -71,6 +73,17 @@ class StorageNodeSettings(ServiceSettings):
         ge=1,
         description="Bytes that an item collection of a table with local secondary indexes may have, its index "
         "entries included.",
+    )
+
+    throttling: Mode = Field(
+        default=Mode.ON,
+        description="Whether partitions refuse what exceeds their caps: on, off, or report (pass, and list it).",
+    )
+    partition_read_units: int = Field(
+        default=PARTITION_READ_UNITS, ge=1, description="Read units that one replica of a partition serves a second."
+    )
+    partition_write_units: int = Field(
+        default=PARTITION_WRITE_UNITS, ge=1, description="Write units that a partition takes a second."
     )
 
     def timing(self) -> Timing:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dynabus.adapters.lmdb import LmdbStore, StoreError
 from dynabus.adapters.log_codec import encode_place
 from dynabus.adapters.logs import logger
+from dynabus.core.admission.partition import Metered
 from dynabus.core.contents import Contents
 from dynabus.core.ids import PartitionId
 from dynabus.core.local_indexes import IndexRules
@@ -35,6 +36,7 @@ class Hosted:
         "dirty_since_ms",
         "failed",
         "log",
+        "meter",
         "partition",
         "read",
         "replica",
@@ -65,6 +67,7 @@ class Hosted:
         self.committed_offset = replica.place.next_offset
         self.dirty_since_ms: float | None = None
         self.restless = True
+        self.meter: Metered | None = None
         self.read = 0
         """Records read since the process started, those that are void too."""
 

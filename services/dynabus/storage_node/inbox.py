@@ -1,4 +1,5 @@
-"""What arrives in a node's inbox, and which replica's brain it goes to: requests, questions, answers, orders.
+"""What arrives in a node's inbox, and which replica's brain it goes to: requests, questions, answers, orders;
+and requests for a share of a table's throughput.
 
 A request whose budget has run out is dropped: its asker has stopped waiting, or has sent it again. A part for a
 partition that is not here is answered STALE_ROUTE; everything else is the brain's business.
@@ -20,6 +21,7 @@ from dynabus.core.replication.effects import Query, Write
 from dynabus.core.replication.request_ids import encode_request_id
 from dynabus.core.replication.store import Evaluate, Outcome, Read
 from dynabus.core.replication.unresolved import Sender
+from dynabus.storage_node.admission import NodeAdmission
 from dynabus.storage_node.broker_clock import BrokerClock
 from dynabus.storage_node.hosted import Hosted
 from dynabus.storage_node.orders import Orders
@@ -42,9 +44,11 @@ Respond = Callable[[Sender, Outcome], None]
 class Inbox:
     """Decodes and hands over. Counters: `requests` (parts), `expired` and `strays` (parts for nobody here)."""
 
-    def __init__(self, operations: Operations, find: Find, respond: Respond, orders: Orders) -> None:
+    def __init__(
+        self, operations: Operations, find: Find, respond: Respond, orders: Orders, admission: NodeAdmission
+    ) -> None:
         self._writes, self._reads = operations.writes, operations.reads
-        self._find, self._respond, self.orders = find, respond, orders
+        self._find, self._respond, self.orders, self._admission = find, respond, orders, admission
         self._clock = BrokerClock()
         self.requests = self.expired = self.strays = 0
 
@@ -65,6 +69,8 @@ class Inbox:
             hosted = self._find(body["log"], body["partition"])
             if hosted is not None:
                 self.orders.obey(body, hosted, now_ms)
+        elif kind == "lease_request":
+            self._admission.lease(self._find(body["log"], body["partition"]), body, now_ms)
         else:
             raise UndecodableMessage(f"a {kind} does not belong here")
 
@@ -95,11 +101,12 @@ class Inbox:
         code = part["operation"]
         if (write := self._writes.get(code)) is not None:
             request_id = encode_request_id(RequestId(Incarnation(sender.incarnation), sender.counter, sender.part))
-            evaluate = hosted.rules.evaluation(write(part))
+            evaluate = self._admission.evaluation(hosted, write(part), part, request_id, now_ms)
             change = Write(sender, request_id, part["generation"], part["key"], evaluate, budget_ms)
             hosted.write(change, now_ms, wall_ms)
         elif (read := self._reads.get(code)) is not None:
-            hosted.query(Query(sender, part["generation"], part["consistent"], read(part)), now_ms)
+            reading = self._admission.reading(hosted, read(part), part, now_ms)
+            hosted.query(Query(sender, part["generation"], part["consistent"], reading), now_ms)
         else:
             raise unknown_operation()
 

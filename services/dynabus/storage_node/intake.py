@@ -14,10 +14,10 @@ from confluent_kafka import KafkaError
 
 from dynabus.adapters.clock import unix_ms
 from dynabus.adapters.codec import UndecodableMessage, decode
-from dynabus.core.cluster_view import ClusterView
 from dynabus.core.ids import Writer
 from dynabus.core.replication.records import Record, decode_record
 from dynabus.core.topics import Topics
+from dynabus.storage_node.admission import NodeAdmission
 from dynabus.storage_node.assignments import Assignments
 from dynabus.storage_node.heartbeats import hear
 from dynabus.storage_node.hosted import Hosted
@@ -46,13 +46,14 @@ class Intake:
         operations: Operations,
         outbox: Outbox,
         hurry: Callable[[], None],
+        admission: NodeAdmission,
     ) -> None:
         self.touched: dict[Hosted, None] = {}
         self.dirty: dict[Hosted, None] = {}
         """Replicas that applied records since their last commit, longest first."""
-        self.inbox = Inbox(operations, self._find, outbox.respond, Orders(outbox.split_point))
+        self.inbox = Inbox(operations, self._find, outbox.respond, Orders(outbox.split_point), admission)
         self.mistakes = Mistakes()
-        self.view = ClusterView()
+        self.view = admission.view
         self.heard_itself = False
         self._me, self._hosting, self._hurry = me, hosting, hurry
         self._assignments = Assignments(me.node)

@@ -14,6 +14,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from dynabus.adapters.clock import monotonic_ms
 from dynabus.adapters.ops_server import Checks
+from dynabus.core.admission.throttled import Throttled
+from dynabus.storage_node.admission_metrics import families
 from dynabus.storage_node.hosted import Hosted
 from dynabus.storage_node.service import StorageNode
 from dynabus.storage_node.start import Start
@@ -48,7 +50,7 @@ class Ops:
         """For the ops server."""
         registry = CollectorRegistry()
         registry.register(self)
-        return Checks(self.health, self.readiness, self.status, registry)
+        return Checks(self.health, self.readiness, self.status, registry, self.throttled)
 
     def health(self) -> str | None:
         """None while the loop turns."""
@@ -83,6 +85,10 @@ class Ops:
         except Empty:
             return {"tables": []}
 
+    def throttled(self) -> Mapping[str, Any]:
+        """What this node's partitions refused for their caps, or would have."""
+        return (Throttled() if self._node is None else self._node.admission.throttled).shown()
+
     def collect(self) -> Iterator[Metric]:
         """Prometheus metrics; labels are bounded by the replicas of this node."""
         node = self._node
@@ -105,6 +111,7 @@ class Ops:
             leads.add_metric(of, float(replica.leader is not None))
             alarm.add_metric(of, float(replica.alarm is not None))
         yield from (lag, term, leads, alarm)
+        yield from families(node.admission, _hosted(node))
 
 
 def _hosted(node: StorageNode) -> list[Hosted]:

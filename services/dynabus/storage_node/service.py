@@ -28,6 +28,7 @@ from dynabus.adapters.logs import logger
 from dynabus.core.ids import Writer
 from dynabus.core.replication.effects import Append, Beat, Effect, Respond
 from dynabus.core.topics import Topics
+from dynabus.storage_node.admission import node_admission
 from dynabus.storage_node.config import StorageNodeSettings
 from dynabus.storage_node.heartbeats import compose
 from dynabus.storage_node.hosted import Hosted
@@ -80,8 +81,15 @@ class StorageNode:
 
     def __init__(self, parts: Parts) -> None:
         self.hosting, self.outbox = parts.hosting, parts.outbox
+        self.admission = node_admission(parts.settings, parts.me, parts.outbox.grant)
         self.intake = Intake(
-            parts.me, parts.topics, parts.hosting, parts.operations, parts.outbox, parts.readers.hurry
+            parts.me,
+            parts.topics,
+            parts.hosting,
+            parts.operations,
+            parts.outbox,
+            parts.readers.hurry,
+            self.admission,
         )
         self.stopping = False
         self.turns = self.messages = self.commits = self.replacements = 0

@@ -34,6 +34,20 @@ STATUS = {
     ]
 }
 
+THROTTLED = {
+    "counts": [{"table": "music", "reason": "TableWriteProvisionedThroughputExceeded", "count": 2}],
+    "events": [
+        {
+            "time_ms": 1_000 * int(os.environ.get("DYNABUS_OPS_PORT", "0")),
+            "table": "music",
+            "partition": 0,
+            "key": "Miles",
+            "reason": "TableWriteProvisionedThroughputExceeded",
+            "units": 1.5,
+        }
+    ],
+}
+
 
 def serve(port: int) -> None:
     """Answer every GET, one connection after the other."""
@@ -51,7 +65,8 @@ def answer(connection: socket.socket) -> None:
         if not received:
             return
         head += received
-    body = json.dumps(STATUS if head.startswith(b"GET /status ") else {"status": "ok"}).encode()
+    pages = {"/status": STATUS, "/throttled": THROTTLED}
+    body = json.dumps(pages.get(head.split()[1].decode(), {"status": "ok"})).encode()
     connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
 

@@ -10,11 +10,14 @@ from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME
 from tests.unit.storage_node.replicas import PARTITION, leading
 
 from dynabus.adapters.codec import UndecodableMessage, encode
+from dynabus.core.admission import Mode
 from dynabus.core.errors import validation_error
-from dynabus.core.messages import ReplyStatus, SplitPoint
+from dynabus.core.ids import NodeName
+from dynabus.core.messages import ReplyStatus, SplitPoint, TokenLease
 from dynabus.core.replication.effects import Append, Respond, Tell
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.replication.unresolved import Sender
+from dynabus.storage_node.admission import NodeAdmission
 from dynabus.storage_node.inbox import Inbox
 from dynabus.storage_node.orders import Orders
 from dynabus.storage_node.readers import Arrival
@@ -61,8 +64,16 @@ class Desk:
         self.replica.replica.take_effects()
         self.answers: list[tuple[Sender, Outcome]] = []
         self.points: list[SplitPoint] = []
-        orders = Orders(self.points.append)
-        self.inbox = Inbox(cast("Any", Operations), self._find, lambda *answer: self.answers.append(answer), orders)
+        self.leases: list[tuple[str, TokenLease]] = []
+        self.admission = NodeAdmission(
+            Mode.ON, (3000, 1000), NodeName("node-1"), lambda *lease: self.leases.append(lease)
+        )
+        self.inbox = Inbox(
+            cast("Any", Operations), self._find, self._answer, Orders(self.points.append), self.admission
+        )
+
+    def _answer(self, sender: Sender, outcome: Outcome) -> None:
+        self.answers.append((sender, outcome))
 
     def _find(self, log: str, partition: int) -> Any:
         return self.replica if (log, partition) == PARTITION else None

@@ -1,6 +1,7 @@
 """BatchGetItem. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 
-Up to 100 keys, 16 MB of items: what goes beyond comes back as UnprocessedKeys, as does what nobody answered.
+Up to 100 keys, 16 MB of items: what goes beyond comes back as UnprocessedKeys, as does what was throttled or nobody
+answered.
 
 What is refused, in this order; all are ValidationException and HTTP 400 where nothing else stands.
 
@@ -33,11 +34,17 @@ from typing import Any, NamedTuple
 import orjson
 
 from dynabus.core.capacity import consumed, read_halves
-from dynabus.core.errors import internal_server_error, validation_error
+from dynabus.core.errors import validation_error
 from dynabus.core.expressions import parse_projection
 from dynabus.core.legacy import ATTRIBUTES_TO_GET, as_expressions
 from dynabus.core.messages import ReplyStatus
-from dynabus.core.operations.batches import as_json, duplicate_keys, name_faults, refuse_duplicates
+from dynabus.core.operations.batches import (
+    as_json,
+    duplicate_keys,
+    name_faults,
+    refuse_duplicates,
+    refuse_unprocessed,
+)
 from dynabus.core.operations.calls import Call, Code, Context, Reply, Request, Steps
 from dynabus.core.operations.items import Refused, detail_of, find_table, placeholders, refuse_nested_keys
 from dynabus.core.operations.shapes import (
@@ -172,7 +179,7 @@ def _answer(request: Request, wanted: list[Wanted], replies: list[Reply]) -> byt
     for each, reply in zip(wanted, replies, strict=True):
         if reply is not None and reply["status"] == ReplyStatus.ERROR:
             raise Refused(reply["body"])
-        if reply is None or size + reply["size"] > ANSWER_BYTES_MOST:
+        if reply is None or reply["status"] == ReplyStatus.THROTTLED or size + reply["size"] > ANSWER_BYTES_MOST:
             _leave(left, request, each)
             continue
         size += reply["size"]
@@ -180,8 +187,7 @@ def _answer(request: Request, wanted: list[Wanted], replies: list[Reply]) -> byt
         halves[name] = halves.get(name, 0) + read_halves(reply["size"], each.call.consistent)
         if reply["count"]:
             found[each.table_name].append(reply["body"])
-    if all(reply is None for reply in replies):
-        raise internal_server_error()
+    refuse_unprocessed(replies)
     responses = b",".join(orjson.dumps(name) + b":[" + b",".join(items) + b"]" for name, items in found.items())
     members = [b'"Responses":{' + responses + b"}", b'"UnprocessedKeys":' + orjson.dumps(left)]
     level = request.get("ReturnConsumedCapacity", "NONE")

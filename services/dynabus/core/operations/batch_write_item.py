@@ -1,7 +1,7 @@
 """BatchWriteItem. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
 
-Up to 25 puts and deletes, each on its own: what nobody answered in time comes back as UnprocessedItems. Repeating
-those is harmless, since a put or delete that was applied after all comes to the same.
+Up to 25 puts and deletes, each on its own: what was throttled, or nobody answered in time, comes back as
+UnprocessedItems. Repeating those is harmless, since a put or delete that was applied after all comes to the same.
 
 What is refused, in this order; all are ValidationException and HTTP 400 where nothing else stands.
 
@@ -38,10 +38,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from dynabus.core.capacity import consumed
-from dynabus.core.errors import ApiError, internal_server_error, validation_error
+from dynabus.core.errors import ApiError, validation_error
 from dynabus.core.keys import encode_partition_key
 from dynabus.core.messages import ReplyPart, ReplyStatus
-from dynabus.core.operations.batches import as_java, name_faults, refuse_duplicates
+from dynabus.core.operations.batches import as_java, name_faults, refuse_duplicates, refuse_unprocessed
 from dynabus.core.operations.calls import Call, Code, Context, Reply, Request, Steps
 from dynabus.core.operations.items import Refused, Written, collection_metrics, find_table, stored
 from dynabus.core.operations.shapes import CAPACITY, METRICS, Member, detected, fault, faults_of, read
@@ -208,14 +208,13 @@ def _answer(request: Request, wanted: list[Wanted], replies: list[Reply]) -> byt
     left: dict[str, list[Request]] = {}
     spent: dict[str, Spent] = {}
     for each, reply in zip(wanted, replies, strict=True):
-        if reply is None:
+        if reply is None or reply["status"] == ReplyStatus.THROTTLED:
             left.setdefault(each.table_name, []).append(each.asked)
         elif reply["status"] == ReplyStatus.ERROR:
             raise Refused(reply["body"])
         else:
             spent.setdefault(each.call.table.name, Spent()).add(reply, each)
-    if all(reply is None for reply in replies):
-        raise internal_server_error()
+    refuse_unprocessed(replies)
     answer: dict[str, Any] = {"UnprocessedItems": left}
     level = request.get("ReturnConsumedCapacity", "NONE")
     if level != "NONE":

@@ -12,7 +12,10 @@ from typing import Any
 
 import orjson
 
-from dynabus.core.errors import ApiError, validation_error
+from dynabus.core.errors import ApiError, internal_server_error, validation_error
+from dynabus.core.messages import ReplyStatus
+from dynabus.core.operations.calls import Reply
+from dynabus.core.operations.items import Refused
 from dynabus.core.operations.shapes import NAME_PATTERN, fault
 from dynabus.core.values.shape import conform_item
 
@@ -166,3 +169,17 @@ def refuse_duplicates(keys: list[tuple[str, bytes]]) -> None:
 def duplicate_keys() -> ApiError:
     """One item is asked for twice."""
     return validation_error("Provided list of item keys contains duplicates")
+
+
+def refuse_unprocessed(replies: list[Reply]) -> None:
+    """A batch of which nothing was processed is an error: throttled, if any of it was. The rest comes back otherwise.
+
+    Source: API_BatchWriteItem.html and API_BatchGetItem.html ("if none of the items can be processed due to
+    insufficient provisioned throughput on all of the tables").
+    """
+    throttled = [reply for reply in replies if reply is not None and reply["status"] == ReplyStatus.THROTTLED]
+    if len(throttled) + replies.count(None) < len(replies):
+        return
+    if throttled:
+        raise Refused(throttled[0]["body"])
+    raise internal_server_error()

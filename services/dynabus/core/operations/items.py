@@ -169,8 +169,12 @@ def stored(item: Item, update: bool = False) -> tuple[bytes, int]:
     return item_json, size
 
 
+REFUSALS = frozenset({ReplyStatus.ERROR, ReplyStatus.THROTTLED})
+"""Replies whose body is the JSON of an error."""
+
+
 class Refused(Exception):
-    """A storage node answered with an API error: its JSON goes to the client as it is."""
+    """A storage node, or admission, answered with an API error: its JSON goes to the client as it is."""
 
     def __init__(self, body: bytes) -> None:
         super().__init__(body)
@@ -181,7 +185,7 @@ def settled(reply: Reply) -> Any:
     """The reply, once it is an answer; raises Refused, or the HTTP 500 of a fate that is unknown."""
     if reply is None:
         raise internal_server_error()
-    if reply["status"] == ReplyStatus.ERROR:
+    if reply["status"] in REFUSALS:
         raise Refused(reply["body"])
     return reply
 

@@ -1,0 +1,56 @@
+"""What a call is estimated to cost before it is answered, and what it did cost, in half capacity units."""
+
+from __future__ import annotations
+
+from dynabus.core.capacity import read_halves, write_halves
+from dynabus.core.local_indexes import note_of
+from dynabus.core.messages import ReplyPart, ReplyStatus
+from dynabus.core.operations.calls import Call, Code
+
+CHARGED_REFUSALS = (b"ConditionalCheckFailedException",)
+"""Errors of storage nodes that cost what the write would have cost; all others cost nothing."""
+
+PUT, PAGE, OK = int(Code.PUT), int(Code.PAGE), int(ReplyStatus.OK)
+"""As plain numbers: every request is compared with them."""
+
+
+def estimate(call: Call) -> int:
+    """A put's size is known; of all else the smallest cost is assumed."""
+    if call.write:
+        return write_halves(call.size) if call.code == PUT else 2
+    return 2 if call.consistent else 1
+
+
+def cost(call: Call, reply: ReplyPart) -> int:
+    """Of a call that was answered; what was refused for its throughput costs nothing."""
+    status = reply["status"]
+    if status == OK:
+        if call.table.indexes.all:
+            return _cost_with_indexes(call, reply)
+        return write_halves(reply["size"]) if call.write else read_halves(reply["size"], call.consistent)
+    if status == ReplyStatus.ERROR and is_charged(reply["body"]):
+        return write_halves(reply["size"])
+    return 0
+
+
+def is_charged(refusal: bytes) -> bool:
+    """Whether an error's JSON is one of those that cost a write; its type stands before what users wrote."""
+    return any(name in refusal[:128] for name in CHARGED_REFUSALS)
+
+
+def _cost_with_indexes(call: Call, reply: ReplyPart) -> int:
+    if call.write:
+        note, _ = note_of(reply["body"])
+        return write_halves(reply["size"]) + sum(note.get("halves", {}).values())
+    halves = read_halves(reply["size"], call.consistent)
+    if call.code == PAGE:
+        halves += _fetched(reply["body"]) * (2 if call.consistent else 1)
+    return halves
+
+
+def _fetched(body: bytes) -> int:
+    """Read units of whole items that a page of an index fetched; a page of the table has no note."""
+    if not body.startswith(b'{"fetched":'):
+        return 0
+    note, _ = note_of(body)
+    return note["fetched"]

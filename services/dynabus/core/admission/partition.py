@@ -1,0 +1,123 @@
+"""The cap of one partition, kept by each replica for what it serves: a leader for writes, all of them for reads.
+
+A write is looked at between its request id and its evaluation, by wrapping what evaluates it. So a re-send of what
+was applied or is under way never comes here, and is never refused. A refused id is remembered: the router has told
+its client no, and a late copy of the same request must be told no as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from dynabus.core.admission.bucket import TokenBucket
+from dynabus.core.admission.capacity import READ, WRITE, Limit, partition_cap
+from dynabus.core.admission.costs import OK, PUT, is_charged
+from dynabus.core.admission.refusals import refusal
+from dynabus.core.capacity import read_halves, write_halves
+from dynabus.core.local_indexes import note_of
+from dynabus.core.messages import ReplyStatus, RequestPart
+from dynabus.core.replication.store import Decision, Evaluate, Outcome, Read, Reader
+
+REMEMBERED_MOST = 4096
+"""Refused ids: seconds of an overload, and copies come within tenths of one."""
+
+CAP_BURST_S = 1
+"""The cap is the partition's limit at any moment; unused capacity is kept by the table's bucket."""
+
+Refused = Callable[[RequestPart, int, int], bool]
+"""(part, dimension, estimate in half units) -> whether to refuse: the caller notes it, and may let it pass."""
+
+
+class PartitionMeter:
+    """Buckets of one replica, and what it has served since it was opened, in half units."""
+
+    def __init__(self, description: Mapping[str, Any], partitions: int, caps: tuple[int, int], now_ms: float) -> None:
+        self._description = description
+        self._has_indexes = "LocalSecondaryIndexes" in description
+        rates = self._rates(description, partitions, caps)
+        self.buckets = tuple(TokenBucket(rate, rate * CAP_BURST_S, now_ms) for rate in rates)
+        self.served = [0, 0]
+        """Reads, writes: a splitter by heat takes differences of it."""
+        self._refused_ids: dict[bytes, None] = {}
+
+    @staticmethod
+    def _rates(description: Mapping[str, Any], partitions: int, caps: tuple[int, int]) -> list[int]:
+        return [partition_cap(description, each, partitions, caps[each]) for each in (READ, WRITE)]
+
+    def change(self, description: Mapping[str, Any], partitions: int, caps: tuple[int, int], now_ms: float) -> None:
+        """The table was changed."""
+        self._description = description
+        for bucket, rate in zip(self.buckets, self._rates(description, partitions, caps), strict=True):
+            if rate != bucket.rate:
+                bucket.change(rate, rate * CAP_BURST_S, now_ms)
+
+    def evaluation(
+        self, evaluate: Evaluate, part: RequestPart, request_id: bytes, refused: Refused, now_ms: float
+    ) -> Evaluate:
+        """The evaluation of a write behind the cap."""
+        bucket = self.buckets[WRITE]
+        estimate = write_halves(part["size"]) if part["operation"] == PUT else 2
+
+        def metered(old: bytes | None, wall_ms: int) -> Decision:
+            if request_id in self._refused_ids:
+                return Decision(False, None, self._refusal(WRITE))
+            admitted = bucket.admits(estimate, now_ms)
+            if not admitted and refused(part, WRITE, estimate):
+                self._remember(request_id)
+                return Decision(False, None, self._refusal(WRITE))
+            decision = evaluate(old, wall_ms)
+            units = self._write_cost(decision.outcome)
+            self.served[WRITE] += units
+            if admitted:
+                bucket.charge(units)
+            return decision
+
+        return metered
+
+    def reading(self, read: Read, part: RequestPart, refused: Refused, now_ms: float) -> Read:
+        """A read behind the cap."""
+        bucket, consistent = self.buckets[READ], part["consistent"]
+        estimate = 2 if consistent else 1
+        admitted = bucket.admits(estimate, now_ms)
+        if not admitted and refused(part, READ, estimate):
+            return lambda _store: self._refusal(READ)
+
+        def metered(store: Reader) -> Outcome:
+            outcome = read(store)
+            units = read_halves(outcome.size, consistent)
+            self.served[READ] += units
+            if admitted:
+                bucket.charge(units)
+            return outcome
+
+        return metered
+
+    def _refusal(self, dimension: int) -> Outcome:
+        error = refusal(self._description, dimension, Limit.KEY_RANGE)
+        return Outcome(ReplyStatus.THROTTLED, orjson.dumps(error.body()))
+
+    def _remember(self, request_id: bytes) -> None:
+        if len(self._refused_ids) >= REMEMBERED_MOST:
+            del self._refused_ids[next(iter(self._refused_ids))]
+        self._refused_ids[request_id] = None
+
+    def _write_cost(self, outcome: Outcome) -> int:
+        if outcome.status == OK:
+            of_table = write_halves(outcome.size)
+            return of_table if not self._has_indexes else of_table + _of_indexes(outcome)
+        return write_halves(outcome.size) if is_charged(outcome.body) else 0
+
+
+def _of_indexes(outcome: Outcome) -> int:
+    note, _ = note_of(outcome.body)
+    return sum(note.get("halves", {}).values())
+
+
+class Metered(NamedTuple):
+    """A replica's meter, made or changed for this version of its table."""
+
+    version: int
+    meter: PartitionMeter

@@ -1,0 +1,60 @@
+"""What a node tells of admission: its partitions' caps, and the buckets of tables that it owns, for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from dynabus.storage_node.admission import NodeAdmission
+from dynabus.storage_node.hosted import Hosted
+
+KINDS = ("read", "write")
+
+
+def families(admission: NodeAdmission, replicas: Iterable[Hosted]) -> Iterator[Metric]:
+    """Labels are bounded by the node's replicas and tables. Units are capacity units."""
+    throttled = CounterMetricFamily(
+        "dynabus_partition_throttled_requests",
+        "Requests that were refused for a partition's cap, or would have been (report)",
+        labels=("table", "reason"),
+    )
+    for (table, reason), count in list(admission.throttled.counts.items()):
+        throttled.add_metric((table, reason), count)
+    yield throttled
+    yield from _partitions(replicas)
+    yield from _tables(admission)
+
+
+def _partitions(replicas: Iterable[Hosted]) -> Iterator[Metric]:
+    labels = ("log", "partition", "kind")
+    served = CounterMetricFamily("dynabus_partition_units", "Capacity units that a replica served", labels=labels)
+    cap = GaugeMetricFamily("dynabus_partition_cap_units", "Its cap, a second", labels=labels)
+    level = GaugeMetricFamily(
+        "dynabus_partition_level_units", "Units in its bucket at the last request", labels=labels
+    )
+    for hosted in replicas:
+        if hosted.meter is None:
+            continue
+        log, number = hosted.partition
+        meter = hosted.meter.meter
+        for kind, bucket, units in zip(KINDS, meter.buckets, list(meter.served), strict=True):
+            of = (log, str(number), kind)
+            served.add_metric(of, units / 2)
+            cap.add_metric(of, bucket.rate / 2)
+            level.add_metric(of, bucket.level / 2)
+    yield from (served, cap, level)
+
+
+def _tables(admission: NodeAdmission) -> Iterator[Metric]:
+    labels = ("log", "kind")
+    rate = GaugeMetricFamily("dynabus_bucket_rate_units", "Refill of a table's bucket, a second", labels=labels)
+    depth = GaugeMetricFamily("dynabus_bucket_depth_units", "Units that it holds at most", labels=labels)
+    level = GaugeMetricFamily("dynabus_bucket_level_units", "Units in it at the last lease", labels=labels)
+    for log, owned in list(admission.owned.items()):
+        for kind, pool in zip(KINDS, owned.authority.pools, strict=True):
+            of = (log, kind)
+            rate.add_metric(of, pool.bucket.rate / 2)
+            depth.add_metric(of, pool.bucket.depth / 2)
+            level.add_metric(of, pool.bucket.level / 2)
+    yield from (rate, depth, level)
