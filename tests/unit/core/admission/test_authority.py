@@ -7,7 +7,8 @@ from typing import Any, cast
 import pytest
 from tests.unit.core.admission.tables import on_demand, provisioned
 
-from dynabus.core.admission.authority import FORGOTTEN_MS, LEASE_MS, ON_THE_WAY_MS, ROUTERS_MOST, Authority
+from dynabus.core.admission import authority
+from dynabus.core.admission.authority import FORGOTTEN_MS, LEASE_MS, ON_THE_WAY_MS, Authority
 from dynabus.core.admission.capacity import GROWTH_MS, WRITE
 from dynabus.core.messages import Grant, LeaseRequest, Spending
 
@@ -158,8 +159,9 @@ def test_growth_outlives_an_authority() -> None:
     assert desk.ask(50_100.0, age_ms=1000, level=5, capacity=14_000)["capacity"] == 14_000
 
 
-def test_runs_of_routers_are_forgotten_in_the_end() -> None:
+def test_runs_of_routers_are_forgotten_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(authority, "ROUTERS_MOST", 50)
     desk = Desk()
-    for number in range(ROUTERS_MOST + 5):
+    for number in range(55):
         desk.ask(number * 100.0, f"r{number}", wanted=1)
-    assert len(desk.authority._numbers) == ROUTERS_MOST
+    assert len(desk.authority._numbers) == 50

@@ -6,7 +6,7 @@ import pytest
 from tests.unit.core.admission.tables import on_demand, provisioned
 from tests.unit.core.admission.world import World
 
-RATE = 20
+RATE = 10
 TEN_MINUTES_MS = 600_000.0
 
 
