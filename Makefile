@@ -10,6 +10,8 @@ INSTALLED := .venv/.installed
 SEEDS ?= 1000
 CODE := services tests bench
 FAST := not broker and not containers and not slow
+# All of their tests are slow, and collecting them takes as long as running a hundred fast ones.
+SLOW := tests/conformance tests/containers
 
 .PHONY: install up down status test check types fast-tests simulate bench
 .DEFAULT_GOAL := check
@@ -59,7 +61,7 @@ types: install
 
 # Bytecode is kept whatever the environment says: to compile test modules anew is half of their collection.
 fast-tests: install
-	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto -m "$(FAST)"
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto --dist worksteal -m "$(FAST)" $(addprefix --ignore=,$(SLOW))
 
 simulate: install
 	$(BIN)/python -m tests.simulation.run --seeds $(SEEDS)

@@ -22,7 +22,9 @@ from dynabus.adapters.codec import decode, encode
 from dynabus.adapters.lmdb import LmdbStore
 from dynabus.adapters.log_codec import AvroBodies
 from dynabus.core.cluster_view import ClusterView
+from dynabus.core.contents import Contents
 from dynabus.core.ids import Incarnation, LogId, NodeName, PartitionId, RequestId, Writer
+from dynabus.core.local_indexes import LocalIndexes
 from dynabus.core.operations.calls import Call, Context
 from dynabus.core.operations.registry import reads, routes, writes
 from dynabus.core.replication.fold import fold
@@ -73,7 +75,7 @@ def table() -> Context:
     partition = {"number": 0, "generation": 0, "lower": b"", "upper": None, "members": list(MEMBERS)}
     message = {"id": TABLE_ID, "name": workload.TABLE, "version": 1, "status": "ACTIVE", "partitions": [partition]}
     view.take("table_metadata", {**message, "description": orjson.dumps(description)}, 0.0)
-    return Context(view, "us-east-1", "000000000000")
+    return Context(view, "us-east-1", "000000000000", lambda: 0)
 
 
 def body_of(operation: str) -> bytes:
@@ -140,7 +142,7 @@ def put_steps(context: Context, store: LmdbStore) -> Iterator[Step]:
     number, body = bodies.encode(Kind.MUTATION, mutation)
     envelope = Envelope(0, 1, 5, CHAIN_START, WALL_MS, ME, 0, Kind.MUTATION)
     record = decode_record(10, 1, encode_record(envelope, number, body))
-    evaluate = writes[call.code]
+    evaluate, indexes = writes[call.code], context.view.tables[workload.TABLE].indexes
     yield "leader", "decode the request", lambda: decode(message)
     yield "leader", "request id known?", lambda: recall(store, request)
     yield "leader", "evaluate", lambda: evaluate(part)(row, WALL_MS)
@@ -152,7 +154,7 @@ def put_steps(context: Context, store: LmdbStore) -> Iterator[Step]:
     place = place_before(record.sequence)
     yield "each replica", "fold", lambda: fold(place, record, bodies)
     yield "followers", "decode the body", lambda: bodies.decode(number, body)
-    yield "each replica", "apply: row, request id, purge", _applying(store, mutation)
+    yield "each replica", "apply: row, request id, purge", _applying(store, mutation, indexes)
 
 
 def place_before(sequence: int) -> Place:
@@ -161,15 +163,15 @@ def place_before(sequence: int) -> Place:
     return Place(origin, 10, 1, group, Reign(1, TermLeader(ME, 5)), sequence, CHAIN_START, WALL_MS)
 
 
-def _applying(store: LmdbStore, mutation: Mutation) -> Callable[[], object]:
-    numbers = count()
+def _applying(store: LmdbStore, mutation: Mutation, indexes: LocalIndexes) -> Callable[[], object]:
+    numbers, contents = count(), Contents(store, indexes)
 
     def apply() -> None:
         number = next(numbers)
         request = encode_request_id(RequestId(Incarnation(1), number, 0))
         # Ids expire as they do in a long run: one comes, one goes.
         fresh = mutation._replace(key=b"%08d" % (number * 7919 % workload.KEYS), request=request, expires_ms=number)
-        apply_mutation(store, fresh, number, number - 1000)
+        apply_mutation(store, fresh, number, number - 1000, contents.follow)
 
     return apply
 

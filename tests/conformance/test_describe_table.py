@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from tests.integration.cluster import wait_until
 
 
@@ -51,63 +49,6 @@ def test_a_table_that_is_not_there(db: Any, refused: Callable[..., tuple[str, st
     """observed."""
     found = refused(db.describe_table, TableName="no-such-table")
     assert found == ("ResourceNotFoundException", "Requested resource not found: Table: no-such-table not found")
-
-
-def test_items_by_arn(db: Any, hash_table: str) -> None:
-    """API: TableName may be an ARN in every operation on items; answers name the table."""
-    arn = db.describe_table(TableName=hash_table)["Table"]["TableArn"]
-    key = {"pk": {"S": "by-arn"}}
-    put = db.put_item(TableName=arn, Item=key, ReturnConsumedCapacity="TOTAL")
-    assert put["ConsumedCapacity"]["TableName"] == hash_table
-    assert db.get_item(TableName=arn, Key=key, ConsistentRead=True)["Item"] == key
-    assert db.get_item(TableName=hash_table, Key=key, ConsistentRead=True)["Item"] == key
-    db.update_item(TableName=arn, Key=key)
-    answer = db.query(
-        TableName=arn,
-        ConsistentRead=True,
-        KeyConditionExpression="pk = :p",
-        ExpressionAttributeValues={":p": key["pk"]},
-    )
-    assert answer["Items"] == [key]
-    db.delete_item(TableName=arn, Key=key)
-    assert "Item" not in db.get_item(TableName=arn, Key=key, ConsistentRead=True)
-
-
-ARN = "arn:aws:dynamodb:us-east-1:000000000000:table"
-
-
-@pytest.mark.parametrize("operation", ["describe_table", "delete_table", "update_table"])
-@pytest.mark.parametrize(
-    ("arn", "found"),
-    [
-        (
-            "arn:aws:dynamodb:mars-north-1:000000000000:table/abc",
-            (
-                "ValidationException",
-                "1 validation error detected: Invalid AWS region in "
-                "'arn:aws:dynamodb:mars-north-1:000000000000:table/abc'",
-            ),
-        ),
-        (
-            "arn:aws:dynamodb:us-east-1:999999999999:table/abc",
-            ("AccessDeniedException", "Access is denied"),
-        ),
-        (
-            f"{ARN}/abc/index/i",
-            ("ValidationException", f"1 validation error detected: Invalid resource type in '{ARN}/abc/index/i'"),
-        ),
-        (
-            f"{ARN}/no-such-table",
-            ("ResourceNotFoundException", "Requested resource not found: Table: no-such-table not found"),
-        ),
-    ],
-)
-def test_other_arns(
-    db: Any, refused: Callable[..., tuple[str, str]], operation: str, arn: str, found: tuple[str, str]
-) -> None:
-    """DDB-TABLE-013, 072; the wording for an index is ours."""
-    more = {"DeletionProtectionEnabled": True} if operation == "update_table" else {}
-    assert refused(getattr(db, operation), TableName=arn, **more) == found
 
 
 def test_short_names(db: Any, refused: Callable[..., tuple[str, str]]) -> None:

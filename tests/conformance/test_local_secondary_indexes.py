@@ -257,7 +257,10 @@ def test_start_keys_beside_conditions(
 ) -> None:
     """DYNALITE: "local index and not matching predicate", "matching range but non-matching hash key" and others."""
     values = {":p": {"S": "q"}, ":b": {"S": value}}
-    more = {"KeyConditionExpression": f"p = :p AND {condition}", "ExpressionAttributeValues": values}
+    more: dict[str, Any] = {
+        "KeyConditionExpression": f"p = :p AND {condition}",
+        "ExpressionAttributeValues": values,
+    }
     assert refusal(db, refused, ExclusiveStartKey=start, **more) == message
 
 
@@ -356,7 +359,7 @@ def test_conditions_name_the_key_of_the_index(db: Any, refused: Refused) -> None
 @pytest.mark.parametrize(("consistent", "factor"), [(True, 1.0), (False, 0.5)])
 def test_reads_of_an_index_alone(db: Any, consistent: bool, factor: float) -> None:
     """GUIDE, provisioned throughput: only what the index holds is read: 4 items of 5 KB or 4 small entries."""
-    asked = {"ConsistentRead": consistent, "ReturnConsumedCapacity": "INDEXES"}
+    asked: dict[str, Any] = {"ConsistentRead": consistent, "ReturnConsumedCapacity": "INDEXES"}
     assert charged(query(db, "keys", **asked)) == (1.0 * factor, 0.0, {"keys": 1.0 * factor})
     assert charged(query(db, "whole", **asked)) == (5.0 * factor, 0.0, {"whole": 5.0 * factor})
     counted = query(db, "keys", Select="COUNT", **asked)

@@ -139,7 +139,11 @@ INVALID = "One or more parameter values were invalid: "
 )
 def test_other_arns(db: Any, refused: Refused, operation: str, arn: str | None, found: tuple[str, str]) -> None:
     """DDB-TABLE-070, 071, 442; observed (dynalite, ScyllaDB)."""
-    more = {"tag_resource": {"Tags": pairs(k="v")}, "untag_resource": {"TagKeys": ["k"]}}.get(operation, {})
+    needs: dict[str, dict[str, Any]] = {
+        "tag_resource": {"Tags": pairs(k="v")},
+        "untag_resource": {"TagKeys": ["k"]},
+    }
+    more = needs.get(operation, {})
     assert refused(getattr(db, operation), ResourceArn=arn, **more) == found
 
 
@@ -155,7 +159,12 @@ def test_with_create_table(db: Any, make_table: Callable[..., str], refused: Ref
     name = make_table("tagged-from-the-start", ("pk", "S"), BillingMode="PAY_PER_REQUEST", Tags=pairs(a="b", c="d"))
     arn = db.describe_table(TableName=name)["Table"]["TableArn"]
     assert db.list_tags_of_resource(ResourceArn=arn)["Tags"] == pairs(a="b", c="d")
-    for tags in (pairs(**{"aws:foo": "v"}), pairs(**{f"k{n}": "v" for n in range(51)}), [{}]):
+    no_tags: list[list[dict[str, str]]] = [
+        pairs(**{"aws:foo": "v"}),
+        pairs(**{f"k{n}": "v" for n in range(51)}),
+        [{}],
+    ]
+    for tags in no_tags:
         code, _ = refused(
             db.create_table,
             TableName="never-tagged",

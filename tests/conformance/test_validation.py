@@ -95,10 +95,10 @@ def test_a_missing_key_brings_the_older_form(db: Any, refused: Refused) -> None:
 
 def test_deep_values_bring_the_older_form(db: Any, refused: Refused) -> None:
     """validation-ordering/deepRequests: 40 levels are refused in the current form, 63 in the older one."""
-    operator = {"Expected": {"a": {"Value": deep(40)}, "b": {"Exists": False}}, "ConditionalOperator": "XOR"}
-    assert message(refused, db.put_item, TableName=ABSENT, Item=KEY, **operator) == f"{ENVELOPE}{GENERIC}[ALL, OR]"
-    operator["Expected"]["a"] = {"Value": deep(100)}
-    assert message(refused, db.put_item, TableName=ABSENT, Item=KEY, **operator) == ENVELOPE + OLDER_OPERATOR
+    for levels, wanted in ((40, f"{GENERIC}[ALL, OR]"), (100, OLDER_OPERATOR)):
+        expected = {"a": {"Value": deep(levels)}, "b": {"Exists": False}}
+        operator = {"Expected": expected, "ConditionalOperator": "XOR"}
+        assert message(refused, db.put_item, TableName=ABSENT, Item=KEY, **operator) == ENVELOPE + wanted
     condition = {"ConditionExpression": "d = :deep", "ExpressionAttributeValues": {":deep": deep(63)}}
     unknown = message(refused, db.delete_item, TableName=ABSENT, Key=KEY, ReturnValues="X", **condition)
     assert unknown == ENVELOPE + OLDER_RETURN_VALUES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import docker  # type: ignore[import-untyped]
@@ -121,14 +122,22 @@ def _start_beside(run: Run, kafka: Container, service: str, port: str) -> Contai
     return run(service, beside(kafka), **settings)
 
 
+def _waits(container: Container) -> bool:
+    return b'"not yet"' in container.logs()
+
+
+def _is_ready(container: Container, port: str) -> bool:
+    return bool(container.exec_run(["ready", port]).exit_code == 0)
+
+
 def test_services_wait_for_a_broker_that_is_slow_to_start(run: Run, kafka: Container) -> None:
     kafka.pause()
     waiting = [_start_beside(run, kafka, service, port) for service, port in SERVICES_ON.items()]
     for container in waiting:
-        wait_until(f"{container.name} says what it waits for", lambda c=container: b'"not yet"' in c.logs())
+        wait_until(f"{container.name} says what it waits for", partial(_waits, container))
     kafka.unpause()
     for container, port in zip(waiting, SERVICES_ON.values(), strict=True):
-        wait_until("ready", lambda c=container, p=port: c.exec_run(["ready", p]).exit_code == 0, 60)
+        wait_until("ready", partial(_is_ready, container, port), 60)
         container.reload()
         assert container.attrs["RestartCount"] == 0
         assert container.attrs["State"]["Status"] == "running"

@@ -20,6 +20,7 @@ import orjson
 from dynabus.core.errors import ApiError
 from dynabus.core.operations.items import Refused
 from dynabus.request_router.http import Application
+from dynabus.request_router.requests import HttpRequest
 from dynabus.request_router.service import Router
 from tests.fuzz.requests import Request
 from tests.model.dice import Seeded
@@ -103,23 +104,14 @@ class InProcess:
 
     def ask(self, request: Request) -> Answer:
         self._defect = None
-        sent: list[dict[str, Any]] = []
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in request.headers]
-        scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}
-
-        async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": request.body, "more_body": False}
-
-        async def send(message: dict[str, Any]) -> None:
-            sent.append(message)
-
+        asked = HttpRequest(b"POST", b"/", b"", headers, dict(headers), request.body, keep_alive=True)
         try:
-            self._loop.run_until_complete(self._application(scope, receive, send))
+            answer = self._loop.run_until_complete(self._application.answer(asked))
         except Exception as error:
             return Answer(0, b"", error)
-        answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-        body = plain(sent[1]["body"], answered.get("content-encoding"))
-        return Answer(sent[0]["status"], body, self._defect)
+        coding = dict(answer.more or []).get(b"content-encoding")
+        return Answer(answer.status, plain(answer.body, coding.decode() if coding else None), self._defect)
 
     async def _run(self, operation: str, body: Any, counter: int) -> bytes:
         try:

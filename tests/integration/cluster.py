@@ -42,7 +42,8 @@ def wait_until(what: str, condition: Callable[[], Any], timeout_s: float = 30.0)
 
 def client(port: int, **retries: Any) -> Any:
     """A boto3 client with boto3's own defaults, but for what a test says about retries."""
-    config = Config(retries=retries or None, max_pool_connections=32, read_timeout=30)
+    own: dict[str, Any] = {"retries": retries} if retries else {}
+    config = Config(**own, max_pool_connections=32, read_timeout=30)
     return boto3.client(
         "dynamodb",
         endpoint_url=f"http://127.0.0.1:{port}",

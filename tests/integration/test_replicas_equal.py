@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def test_three_replicas_and_the_log_hold_the_same(tmp_path: Path) -> None:
             load.wait_for_acks(100)
         load.check()
         for table in ("same", "indexed"):
-            wait_until("all replicas at the log's end", lambda table=table: _lags(cluster, table) == [0, 0, 0])
+            wait_until("all replicas at the log's end", partial(_at_the_end, cluster, table))
         status = cluster.status()
         indexes = local_indexes(client(cluster.port).describe_table(TableName="indexed")["Table"])
         # Every replica folds the same records to the same end, so resigns written by `down` come after this.
@@ -139,8 +140,8 @@ def change_indexed_items(cluster: RunningCluster, numbers: range) -> None:
             db.delete_item(TableName="indexed", Key=key)
 
 
-def _lags(cluster: RunningCluster, table: str) -> list[int | None]:
-    return [replica["lag"] for replica in cluster.partition(table)["replicas"]]
+def _at_the_end(cluster: RunningCluster, table: str) -> bool:
+    return [replica["lag"] for replica in cluster.partition(table)["replicas"]] == [0, 0, 0]
 
 
 def store_contents(store: LmdbStore) -> tuple[tuple[tuple[bytes, bytes], ...], ...]:

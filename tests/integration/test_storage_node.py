@@ -6,6 +6,7 @@ import json
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,10 @@ class Group:
         body: bytes = reply["body"]
         return int(body.rpartition(b'"N": "')[2].partition(b'"')[0]) if reply["count"] else None
 
+    def has(self, log: str, key: str, version: int, node: str) -> bool:
+        """Whether that node's replica has this version."""
+        return self.version(log, key, node) == version
+
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
@@ -96,7 +101,7 @@ def test_put_and_get(group: Group) -> None:
     assert group.version(log, "a") == 1
     assert group.version(log, "b") is None
     for name in NAMES:
-        wait_until(f"{name} has it", lambda name=name: group.version(log, "a", name) == 1)  # type: ignore[misc]
+        wait_until(f"{name} has it", partial(group.has, log, "a", 1, name))
 
 
 def test_a_new_table_is_served_within_a_second(group: Group) -> None:
@@ -174,9 +179,7 @@ def test_planned_stop_hands_over(group: Group) -> None:
     for version in range(3):
         assert group.put(log, "before", version) == ReplyStatus.OK
         for name in NAMES[1:]:
-            wait_until(
-                "the follower has it", lambda name=name, v=version: group.version(log, "before", node=name) == v
-            )
+            wait_until("the follower has it", partial(group.has, log, "before", version, name))
     started = time.monotonic()
     stopped = group.nodes["node-1"]
     assert stopped.process is not None

@@ -234,6 +234,12 @@ class _OverlayReader:
     def scan(self, lower: bytes, upper: bytes | None, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
         return self._leader._store.scan(lower, upper, reverse)
 
+    def get_entry(self, key: bytes) -> bytes | None:
+        return self._leader._store.get_entry(key)
+
+    def scan_entries(self, lower: bytes, upper: bytes | None, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+        return self._leader._store.scan_entries(lower, upper, reverse)
+
 
 @broken("I7b", "strong reads see un-accepted writes")
 def reads_see_the_overlay() -> Patches:

@@ -92,10 +92,10 @@ class Log:
     ) -> None:
         self.world = world
         self.number = number
-        self.troubles = Troubles() if parent is None else parent.troubles
+        self.troubles: Troubles = Troubles() if parent is None else parent.troubles
         """Of Kafka as a whole."""
         self.records: list[Record] = []
-        self.auditor = Auditor(BODIES, origin_of(number), parent=None if parent is None else parent.auditor)
+        self.auditor: Auditor = Auditor(BODIES, origin_of(number), parent=None if parent is None else parent.auditor)
         self.watchers: list[Callable[[], None]] = []
         self._stalled: list[bytes] = []
         self._members, self._form = members, form

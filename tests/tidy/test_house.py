@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,8 @@ HOSTS = frozenset(
 )
 """Addresses that may be written down: sources of what we do, and this machine."""
 
+DEFINED = re.compile(r"^\s*(?:async\s+)?(?:def|class)\s+(\w+)", re.MULTILINE)
+DOCSTRING = re.compile(r'(?:\s*#[^\n]*\n)*\s*"""\s*[^\s"]')
 URL = re.compile(r"https?://([^/\s:\"'`{)>\]]+)")
 MARKDOWN = re.compile(r"(?<![\w*{<])[\w./-]+\.md\b")
 SOMEBODYS_PATH = re.compile(r"(?<![\w.~:/-])/(?:work|home|root|Users|mnt)/\w+")
@@ -43,18 +45,24 @@ TEXTS = [path for path in FILES if path.suffix in TEXT_SUFFIXES and path.name !=
 MODULES = [path for path in FILES if path.suffix == ".py"]
 
 
+@cache
+def text_of(path: Path) -> str:
+    """Read once for all rules."""
+    return path.read_text(errors="replace")
+
+
 def _offences(paths: list[Path], pattern: re.Pattern[str], allowed: frozenset[str] = frozenset()) -> list[str]:
     return [
         f"{path.relative_to(ROOT)}:{number}: {match.group()}"
         for path in paths
-        for number, line in enumerate(path.read_text(errors="replace").splitlines(), start=1)
+        for number, line in enumerate(text_of(path).splitlines(), start=1)
         for match in pattern.finditer(line)
         if not match.groups() or match.group(1) not in allowed
     ]
 
 
 def test_modules_are_short_enough_to_read_at_once() -> None:
-    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in MODULES}
+    lengths = {str(path.relative_to(ROOT)): len(text_of(path).splitlines()) for path in MODULES}
     assert {name: lines for name, lines in lengths.items() if lines > _limit(name)} == {}
 
 
@@ -63,14 +71,9 @@ def _limit(name: str) -> int:
 
 
 def test_names_say_what_a_thing_is() -> None:
-    named = [(path, name) for path in MODULES for name in [path.stem, *_definitions(path)]]
+    named = [(path, name) for path in MODULES for name in [path.stem, *DEFINED.findall(text_of(path))]]
     banned = [f"{path.relative_to(ROOT)}: {name}" for path, name in named if BANNED_WORDS & set(_words(name))]
     assert banned == []
-
-
-def _definitions(path: Path) -> list[str]:
-    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    return [node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, kinds)]
 
 
 def _words(name: str) -> list[str]:
@@ -79,7 +82,7 @@ def _words(name: str) -> list[str]:
 
 def test_public_modules_begin_by_saying_what_they_are() -> None:
     modules = [path for path in MODULES if "services" in path.parts and path.name != "__init__.py"]
-    silent = [str(path.relative_to(ROOT)) for path in modules if not ast.get_docstring(ast.parse(path.read_text()))]
+    silent = [str(path.relative_to(ROOT)) for path in modules if not DOCSTRING.match(text_of(path))]
     assert silent == []
 
 

@@ -23,6 +23,7 @@ from dynabus.auto_admin.planner import Placement
 from dynabus.core.errors import ApiError, resource_not_found
 from dynabus.core.messages import PartitionMetadata, ReplyStatus
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
+from dynabus.core.tables.capacity_changes import as_of
 from dynabus.core.tables.changes import Update, change
 from dynabus.core.tables.changes import finish as finished
 from dynabus.core.tables.descriptions import (
@@ -168,13 +169,14 @@ def _pending(state: TableState | None) -> dict[str, Any]:
 def delete(name: str, limit: ApiError | None = None) -> Evaluate:
     """DeleteTable: only an ACTIVE table without protection. `limit`: as in `update`."""
 
-    def evaluate(old: bytes | None, _: int) -> Decision:
+    def evaluate(old: bytes | None, wall_ms: int) -> Decision:
         state = read_row(old) if old is not None else None
         refusal = refuse_deletion(name, state.description if state is not None else None) or limit
         if refusal is not None or state is None:
             assert refusal is not None
             return refuse(refusal)
-        return _decide(next_revision(replace(state, status="DELETING", pending={})))
+        description = as_of(state.description, wall_ms / 1000)
+        return _decide(next_revision(replace(state, status="DELETING", description=description, pending={})))
 
     return evaluate
 

@@ -10,14 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from dynabus.adapters.access_keys import AccessKeysError, read_access_keys
 from dynabus.adapters.clock import unix_ms
 from dynabus.adapters.logs import logger
 from dynabus.adapters.tls import TlsError
 from dynabus.core.signatures import Signed, Verifier
-from dynabus.request_router.answers import Named
+from dynabus.request_router.requests import HttpRequest
 
 LOOK_S = 2.0
 
@@ -37,10 +36,11 @@ class Access:
         self._verifier = Verifier(keys)
         logger().info("access keys", file=str(self.path), keys=len(keys))
 
-    def check(self, scope: dict[str, Any], named: Named, raw: bytes) -> None:
-        """Raises ApiError unless the request, whose body is `raw` as it was sent, is signed with one of the keys."""
-        signed = Signed(scope["method"], scope["raw_path"], scope["query_string"], scope["headers"], raw)
-        self._verifier.verify(signed, named, unix_ms() // 1000)
+    def check(self, request: HttpRequest) -> None:
+        """Raises ApiError unless the request is signed with one of the keys."""
+        method = request.method.decode("latin-1")
+        signed = Signed(method, request.path, request.query, request.headers, request.body)
+        self._verifier.verify(signed, request.named, unix_ms() // 1000)
 
 
 class WatchedFiles:

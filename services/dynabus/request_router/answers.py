@@ -6,11 +6,13 @@ check it before they look inside.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import NamedTuple
 from zlib import crc32
 
 from dynabus.core.errors import ApiError
+from dynabus.request_router.requests import Named
 
 AMZ_JSON = b"application/x-amz-json-1.0"
 JSON = b"application/json"
@@ -28,22 +30,39 @@ PREFLIGHT_S = b"172800"
 """How long a browser need not ask again: two days, as DynamoDB says."""
 
 Headers = list[tuple[bytes, bytes]]
-Named = Mapping[bytes, bytes]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
-async def respond(send: Send, status: int, body: bytes, kind: bytes, label: str, more: Headers | None = None) -> None:
-    """One whole answer. `label` is the request's id, `more` are headers besides the usual ones."""
-    headers = [
-        (b"content-type", kind),
-        (b"content-length", b"%d" % len(body)),
-        (b"x-amzn-requestid", label.encode()),
-        (b"x-amz-crc32", b"%d" % crc32(body)),
-    ]
-    if more:
-        headers += more
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+class Answer(NamedTuple):
+    """One whole answer. `kind` is its content type, `label` the request's id, `more` are headers besides."""
+
+    status: int
+    body: bytes
+    kind: bytes
+    label: str
+    more: Headers | None = None
+
+    def encode(self, common: Iterable[tuple[bytes, bytes]], *, keep_alive: bool, head_only: bool = False) -> bytes:
+        """As it is sent, in one piece. `common` are the server's own headers, `head_only` is the answer to HEAD."""
+        head = (
+            b"%s%scontent-type: %s\r\ncontent-length: %d\r\nx-amzn-requestid: %s\r\nx-amz-crc32: %d\r\n%s%s\r\n"
+            % (
+                STATUS_LINES[self.status],
+                _lines(common),
+                self.kind,
+                len(self.body),
+                self.label.encode(),
+                crc32(self.body),
+                _lines(self.more) if self.more else b"",
+                b"" if keep_alive else b"connection: close\r\n",
+            )
+        )
+        return head if head_only else head + self.body
+
+
+def _lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return b"".join([b"%s: %s\r\n" % header for header in headers])
 
 
 class Cors:

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Sequence
 
 from dynabus.core.errors import ApiError, serialization_error
-from dynabus.request_router.bodies import BODY_BYTES_MOST, too_large
+from dynabus.request_router.requests import BODY_BYTES_MOST, too_large
 
 COMPRESSED_BYTES_LEAST = 4096
 

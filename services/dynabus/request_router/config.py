@@ -25,8 +25,13 @@ class RouterSettings(ServiceSettings):
         default="*",
         description="Web pages that may call the API from a browser: their origins with commas, * for all, or none.",
     )
-    region: str = Field(default="us-east-1", description="Region in ARNs; requests of any region are taken.")
-    account: str = Field(default="000000000000", pattern=r"^\d{12}$", description="Account id in ARNs.")
+    region: str = Field(
+        default="us-east-1",
+        description="Region of ARNs, which must be auto-admin's too; requests signed for any region are taken.",
+    )
+    account: str = Field(
+        default="000000000000", pattern=r"^\d{12}$", description="Account id of ARNs, which must be auto-admin's too."
+    )
     request_deadline_ms: int = Field(
         default=10_000,
         ge=500,

@@ -1,4 +1,4 @@
-"""DynamoDB's protocol over HTTP, JSON 1.0, as a raw ASGI application.
+"""DynamoDB's protocol over HTTP, JSON 1.0: a request as it came in, an answer out.
 
 Refused in this order (dynalite's recorded answers): what is no POST; a body that is too large; another content type;
 a body that is no JSON; an unknown target; a signature that is missing or not whole. Without a file of access keys
@@ -34,23 +34,19 @@ from dynabus.request_router.answers import (
     JSON,
     NO_SUCH_THING,
     NO_SUCH_TYPE,
+    Answer,
     Cors,
     Headers,
-    Named,
-    Send,
     cbor_error,
-    respond,
 )
-from dynabus.request_router.bodies import ClientGone, Receive, read_body
 from dynabus.request_router.compression import COMPRESSED_BYTES_LEAST, chosen, compressed, inflated
 from dynabus.request_router.pages import Pages
+from dynabus.request_router.requests import HttpRequest, Named
 from dynabus.request_router.service import Router
 
 TARGET_PREFIX = b"DynamoDB_20120810."
 
 RPC_V2 = (b"smithy-protocol", b"rpc-v2-cbor")
-
-Scope = dict[str, Any]
 
 
 class ForeignType(Exception):
@@ -67,7 +63,7 @@ class Exchange:
 
 
 class Application:
-    """The ASGI application of one router; `access` None: any signature is accepted."""
+    """Answers whatever reaches one router; `access` None: any signature is accepted."""
 
     def __init__(self, router: Router, access: Access | None = None) -> None:
         self._router, self._access = router, access
@@ -75,23 +71,19 @@ class Application:
         self._cors = Cors(router.settings.cors_origins)
         self._pages = Pages(router, self._cors, is_open=access is None)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        if scope["method"] != "POST":
-            await self._pages.answer(scope, send)
-            return
+    async def answer(self, request: HttpRequest) -> Answer:
+        """The answer to one request, whatever it is; never raises."""
+        if request.method != b"POST":
+            return self._pages.answer(request)
         began_s = monotonic()
-        exchange = Exchange(self._router.asker.next_counter())
-        named: Named = dict(scope["headers"])
+        router, named = self._router, request.named
+        exchange = Exchange(router.asker.next_counter())
         try:
-            status, body = await self._post(scope, named, receive, exchange)
-        except ClientGone:
-            return
+            status, body = await self._post(request, exchange)
         finally:
-            self._router.asker.forget(exchange.counter)
-        self._router.metrics.answered(exchange.operation, status, monotonic() - began_s)
-        label = request_label(self._router.incarnation, exchange.counter)
+            router.asker.forget(exchange.counter)
+        router.metrics.answered(exchange.operation, status, monotonic() - began_s)
+        label = request_label(router.incarnation, exchange.counter)
         if status >= 500:
             logger().warning("request failed", request_id=label, operation=exchange.operation, status=status)
         more: Headers | None = self._cors.headers(named) if b"origin" in named else None
@@ -102,16 +94,18 @@ class Application:
                 more = [*(more or []), (b"content-encoding", coding.encode())]
         if exchange.kind is CBOR:
             more = [*(more or []), RPC_V2]
-        await respond(send, status, body, exchange.kind, label, more)
+        return Answer(status, body, exchange.kind, label, more)
 
-    async def _post(self, scope: Scope, named: Named, receive: Receive, exchange: Exchange) -> tuple[int, bytes]:
+    async def _post(self, request: HttpRequest, exchange: Exchange) -> tuple[int, bytes]:
         try:
-            raw = await read_body(receive)
+            if request.fault is not None:
+                raise request.fault
             if self._access is not None:
-                self._access.check(scope, named, raw)
+                self._access.check(request)
+            raw, named = request.body, request.named
             if b"content-encoding" in named:
                 raw = await inflated(raw, named[b"content-encoding"])
-            exchange.operation, body = self._request(named, scope["query_string"], raw, exchange)
+            exchange.operation, body = self._request(named, request.query, raw, exchange)
             if exchange.operation == "DescribeEndpoints" and body.__class__ is dict:
                 body[HOST] = self._host(named)
             return 200, await self._router.run(exchange.operation, body, exchange.counter)
@@ -122,8 +116,6 @@ class Application:
         except ForeignType:
             exchange.kind = NO_SUCH_TYPE
             return 404, NO_SUCH_THING
-        except ClientGone:
-            raise
         except Exception:
             label = request_label(self._router.incarnation, exchange.counter)
             logger().exception("a defect", request_id=label, operation=exchange.operation)

@@ -5,14 +5,15 @@ Source of the refusals and of the text at the root: dynalite's recorded answers.
 
 from __future__ import annotations
 
-from typing import Any
+from urllib.parse import unquote
 
 import orjson
 from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from dynabus.core.request_label import request_label
-from dynabus.request_router.answers import JSON, NO_SUCH_THING, NO_SUCH_TYPE, Cors, Named, Send, respond
+from dynabus.request_router.answers import JSON, NO_SUCH_THING, NO_SUCH_TYPE, Answer, Cors
+from dynabus.request_router.requests import HttpRequest
 from dynabus.request_router.service import Router
 
 PRIVATE = frozenset({"/status", "/metrics"})
@@ -28,19 +29,18 @@ class Pages:
     def __init__(self, router: Router, cors: Cors, *, is_open: bool) -> None:
         self._router, self._cors, self._is_open = router, cors, is_open
 
-    async def answer(self, scope: dict[str, Any], send: Send) -> None:
+    def answer(self, request: HttpRequest) -> Answer:
         """Answer one request; nobody is asked for a signature."""
-        named: Named = dict(scope["headers"])
-        headers = self._cors.headers(named)
+        headers = self._cors.headers(request.named)
         label = request_label(self._router.incarnation, self._router.asker.next_counter())
-        if scope["method"] in ("GET", "HEAD"):
-            status, kind, body = self._page(scope["path"])
-        elif scope["method"] == "OPTIONS" and headers:
-            headers = self._cors.preflight(named)
+        if request.method in (b"GET", b"HEAD"):
+            status, kind, body = self._page(unquote(request.path.decode("latin-1")))
+        elif request.method == b"OPTIONS" and headers:
+            headers = self._cors.preflight(request.named)
             status, kind, body = 200, b"text/plain", b""
         else:
             status, kind, body = 404, NO_SUCH_TYPE, NO_SUCH_THING
-        await respond(send, status, body, kind, label, headers)
+        return Answer(status, body, kind, label, headers)
 
     def _page(self, path: str) -> Page:
         router = self._router

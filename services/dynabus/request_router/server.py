@@ -1,8 +1,10 @@
-"""The HTTP server of a router: uvicorn with our protocol, in the clear or over TLS, and the files that it watches."""
+"""The HTTP server of a router: uvicorn with our connections, in the clear or over TLS; the files that it watches."""
 
 from __future__ import annotations
 
 import ssl
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 
@@ -12,7 +14,7 @@ from dynabus.adapters.ports import is_loopback
 from dynabus.request_router.access import Access, WatchedFiles
 from dynabus.request_router.config import RouterSettings
 from dynabus.request_router.http import Application
-from dynabus.request_router.protocol import Protocol
+from dynabus.request_router.protocol import Answering, Connection
 
 KEEP_ALIVE_S = 75
 """Longer than SDKs keep idle connections (boto3: 60 s), so that it is they who close."""
@@ -62,10 +64,10 @@ def build_server(settings: RouterSettings, application: Application, door: Door)
     context = door.context
     return uvicorn.Server(
         uvicorn.Config(
-            application,
+            no_asgi,
             host=settings.host,
             port=settings.port,
-            http=Protocol,
+            http=connections(application.answer),
             ssl_context_factory=None if context is None else lambda _config, _default: context,
             loop="none",
             lifespan="off",
@@ -80,3 +82,13 @@ def build_server(settings: RouterSettings, application: Application, door: Door)
             backlog=1024,
         )
     )
+
+
+def connections(answer: Answering) -> type[Connection]:
+    """What uvicorn makes a connection's protocol with: it wants a class, and calls it."""
+    return cast("type[Connection]", partial(Connection, answer))
+
+
+async def no_asgi(_scope: Any, _receive: Any, _send: Any) -> None:
+    """In the place of an application, which uvicorn insists on and our connections do without."""
+    raise AssertionError("our connections speak no ASGI")

@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from dynabus.adapters.clock import monotonic_ms, new_incarnation
+from dynabus.adapters.clock import monotonic_ms, new_incarnation, unix_ms
 from dynabus.adapters.logs import logger
 from dynabus.adapters.memory_limit import LIMIT_FILES, memory_limit_bytes
 from dynabus.core.cluster_view import ClusterView
@@ -60,7 +60,7 @@ class Router:
             self.view, self._send, random.choice, settings.resend_ms, settings.in_flight_most, bytes_most()
         )
         self.metrics = Metrics(self._counts, self._gauges)
-        self._context = Context(self.view, settings.region, settings.account)
+        self._context = Context(self.view, settings.region, settings.account, unix_ms)
         self._bus: Bus | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ticker: asyncio.Task[None] | None = None

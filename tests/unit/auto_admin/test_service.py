@@ -269,9 +269,11 @@ def test_what_is_done_at_once_is_published_too() -> None:
 def test_changes_that_come_together_are_all_published() -> None:
     life = Life()
     life.create()
-    for number, change in enumerate(
-        ({"DeletionProtectionEnabled": True}, {"WarmThroughput": {"ReadUnitsPerSecond": 13_000}})
-    ):
+    changes: list[dict[str, Any]] = [
+        {"DeletionProtectionEnabled": True},
+        {"WarmThroughput": {"ReadUnitsPerSecond": 13_000}},
+    ]
+    for number, change in enumerate(changes):
         body = orjson.dumps({"TableName": "music", **change})
         request = {"asker": "router-1", "incarnation": 7, "counter": 100 + number, "budget_ms": 15_000}
         life.kafka.messages.append(("control_request", {**request, "operation": "UpdateTable", "body": body}))

@@ -6,7 +6,8 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.unit.auto_admin.test_service import REQUEST, Life
+from tests.unit.auto_admin.test_decisions import REQUEST
+from tests.unit.auto_admin.test_service import Life
 
 from dynabus.auto_admin import splits
 from dynabus.auto_admin.decisions import TableState, create, read_row, written
@@ -34,6 +35,12 @@ def split(state: TableState, number: int = 0, at: bytes = AT) -> Any:
     return splits.split(Wish(NAME, number, at, "asked for"), Load(), 20)(written(state), 0)
 
 
+def finish(state: TableState, number: int) -> TableState:
+    row = splits.finish(state.id, [number])(written(state), 0).row
+    assert row is not None
+    return read_row(row)
+
+
 def message(decision: Any) -> str:
     assert not decision.write
     return str(orjson.loads(decision.outcome.body)["message"])
@@ -55,13 +62,12 @@ def test_numbers_go_on_and_children_tile_their_parent() -> None:
 
 def test_the_lineage_outlives_the_parent() -> None:
     state = read_row(split(table()).row)
-    done = splits.finish(state.id, [0])(written(state), 0)
-    state = read_row(done.row)
+    state = finish(state, 0)
     assert sorted(each["number"] for each in state.partitions) == [1, 2, 3]
     assert {splits.state_of(each) for each in state.partitions} == {"active"}
     again = read_row(split(state, 2, b"\x10" * 8).row)
     assert [each["lineage"] for each in again.partitions if each["number"] in (4, 5)] == [[0, 2], [0, 2]]
-    closed = read_row(splits.finish(again.id, [2])(written(again), 0).row)
+    closed = finish(again, 2)
     assert [(each["number"], each["children"]) for each in closed.ancestors] == [(0, [2, 3]), (2, [4, 5])]
     assert splits.highest(closed) == 5
     assert not splits.finish(closed.id, [2])(written(closed), 0).write

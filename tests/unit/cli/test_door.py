@@ -100,7 +100,7 @@ def test_variables_stand_for_flags(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"host": "0.0.0.0", "auth": "/k.toml"}, "requests must be signed with an access key of /k.toml"),
     ],
 )
-def test_people_are_told_who_may_come_in(wish: dict[str, str], says: str) -> None:
+def test_people_are_told_who_may_come_in(wish: dict[str, Any], says: str) -> None:
     cluster = planned(**wish)
     assert who_may(cluster) == says
     assert says in welcome(cluster, Path(".dynabus"))

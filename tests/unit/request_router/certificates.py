@@ -27,9 +27,9 @@ def certificate(folder: Path, name: str, kind: tuple[str, ...] = EC) -> tuple[Pa
         *kind,
         "-nodes",
         "-keyout",
-        key,
+        str(key),
         "-out",
-        cert,
+        str(cert),
         "-days",
         "2",
         *names,
@@ -41,7 +41,7 @@ def certificate(folder: Path, name: str, kind: tuple[str, ...] = EC) -> tuple[Pa
 def encrypted(key: Path) -> Path:
     """The same key under a password."""
     path = key.with_suffix(".encrypted")
-    command = ["openssl", "ec", "-in", key, "-aes128", "-passout", "pass:x", "-out", path]
+    command = ["openssl", "ec", "-in", str(key), "-aes128", "-passout", "pass:x", "-out", str(path)]
     subprocess.run(command, check=True, capture_output=True)
     return path
 

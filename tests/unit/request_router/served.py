@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 from zlib import crc32
 
+import uvloop
+
 from dynabus.request_router.config import RouterSettings
 from dynabus.request_router.http import Application
 from dynabus.request_router.server import Door, build_server
@@ -57,7 +59,8 @@ class Served:
         self.thread.start()
 
     def _run(self) -> None:
-        asyncio.run(self.server.serve(sockets=[self.socket]))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self.server.serve(sockets=[self.socket]))
 
     def close(self) -> None:
         self.server.should_exit = True

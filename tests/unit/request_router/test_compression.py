@@ -13,8 +13,8 @@ import pytest
 from tests.unit.request_router.served import AUTHORIZED, Served, serving
 
 from dynabus.request_router import compression
-from dynabus.request_router.bodies import BODY_BYTES_MOST
 from dynabus.request_router.compression import chosen
+from dynabus.request_router.requests import BODY_BYTES_MOST
 
 
 @pytest.fixture(scope="module")

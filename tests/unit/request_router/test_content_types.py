@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from botocore.model import Shape
 from botocore.parsers import RpcV2CBORParser
 from tests.unit.request_router.served import AUTHORIZED, TYPE, Served, serving
 
 AUTHORIZATION = AUTHORIZED.replace(TYPE, b"")
+NO_SHAPE = Shape("Nothing", {"type": "structure"})
 AMZ_JSON, JSON = "application/x-amz-json-1.0", "application/json"
 
 
@@ -85,7 +87,8 @@ def test_cbor_is_refused_in_cbor(served: Served, kind: bytes) -> None:
     status, headers, body = served.send(b"\xa0", extra=AUTHORIZATION + lines)
     assert headers["content-type"] == "application/cbor"
     assert headers["smithy-protocol"] == "rpc-v2-cbor"
-    parsed = RpcV2CBORParser().parse({"status_code": status, "headers": headers, "body": body}, None)
+    answer = {"status_code": status, "headers": headers, "body": body}
+    parsed = RpcV2CBORParser().parse(answer, NO_SHAPE)
     assert status == 415
     assert parsed["Error"]["Code"] == "UnsupportedMediaTypeException"
     assert "use AWS JSON 1.0" in parsed["Error"]["Message"]

@@ -12,7 +12,7 @@ from tests.unit.request_router.served import AUTHORIZED, TYPE, Served, read_answ
 
 from dynabus.core.errors import validation_error
 from dynabus.core.operations.items import Refused
-from dynabus.request_router import bodies, protocol, server
+from dynabus.request_router import protocol, requests, server
 
 H2C = (
     b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
@@ -54,7 +54,7 @@ def test_a_missing_signature_is_refused(served: Served) -> None:
 
 
 def test_a_body_beyond_16_mb_is_refused(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "BODY_BYTES_MOST", 1000)
+    monkeypatch.setattr(requests, "BODY_BYTES_MOST", 1000)
     status, answer = served.post(b'{"a":"' + b"x" * 300_000 + b'"}')
     assert status == 413
     assert "RequestEntityTooLarge" in answer["__type"]
@@ -62,7 +62,7 @@ def test_a_body_beyond_16_mb_is_refused(served: Served, monkeypatch: pytest.Monk
 
 
 def test_a_client_that_sends_its_body_in_drips_is_given_up(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "BODY_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(protocol, "BODY_TIMEOUT_S", 0.2)
     with served.connect() as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
         status, _, _ = read_answer(connection)
@@ -97,9 +97,9 @@ def test_many_requests_at_once_are_no_head_without_end(
 ) -> None:
     """Wherever the pieces end in which they come."""
     monkeypatch.setattr(protocol, "HEAD_BYTES_MOST", 1000)
-    requests = (b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + extra + b"\r\n") * 4000
+    pipelined = (b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + extra + b"\r\n") * 4000
     with served.connect() as connection:
-        connection.sendall(requests)
+        connection.sendall(pipelined)
         received = b""
         while received.count(b'{"status":"ok"}') < 4000:
             chunk = connection.recv(1 << 20)

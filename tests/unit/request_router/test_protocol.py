@@ -5,44 +5,44 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Iterator
-from typing import Any, cast
+from zlib import crc32
 
 import pytest
 import uvicorn
+import uvloop
 
 from dynabus.request_router import protocol
-from dynabus.request_router.protocol import Protocol, WholeAnswers
+from dynabus.request_router.answers import Answer
+from dynabus.request_router.requests import HttpRequest
+from dynabus.request_router.server import connections, no_asgi
 
 HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
 
 
 class Server:
-    """A uvicorn in a thread whose application answers only once `go` is set."""
+    """A server in a thread that answers only once `go` is set."""
 
     def __init__(self) -> None:
         self.go = threading.Event()
         self.bodies: list[bytes] = []
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body = b"ok"
         self.socket = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(
-            self.answer, interface="asgi3", http=Protocol, loop="asyncio", lifespan="off", log_config=None
+            no_asgi, interface="asgi3", http=connections(self.answer), loop="asyncio", lifespan="off", log_config=None
         )
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
-    async def answer(self, _scope: Any, receive: Any, send: Any) -> None:
-        body, more = b"", True
-        while more:
-            message = await receive()
-            if message["type"] != "http.request":
-                return
-            body, more = body + message["body"], message["more_body"]
-        self.bodies.append(body)
+    async def answer(self, request: HttpRequest) -> Answer:
+        self.bodies.append(request.body)
+        self.headers = request.headers
         while not self.go.is_set():
             await asyncio.sleep(0.005)
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-        await send({"type": "http.response.body", "body": b"ok"})
+        return Answer(200, self.body, b"text/plain", "label")
 
     def connect(self) -> socket.socket:
         return socket.create_connection(self.socket.getsockname(), timeout=10)
@@ -54,7 +54,8 @@ class Server:
         self.socket.close()
 
     def _run(self) -> None:
-        asyncio.run(self.server.serve(sockets=[self.socket]))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self.server.serve(sockets=[self.socket]))
 
 
 @pytest.fixture
@@ -109,57 +110,17 @@ def test_the_limit_is_for_heads_only(server: Server, monkeypatch: pytest.MonkeyP
         assert everything(connection).endswith(b"ok")
 
 
-class Wire:
-    """A transport that remembers its writes."""
-
-    def __init__(self) -> None:
-        self.writes: list[bytes] = []
-        self.closed = False
-
-    def write(self, data: bytes) -> None:
-        self.writes.append(data)
-
-    def close(self) -> None:
-        self.closed = True
+def test_an_answer_is_one_piece() -> None:
+    answer = Answer(404, b"no\r\n\r\n", b"text/plain", "L", [(b"vary", b"origin")])
+    assert answer.encode([(b"date", b"now")], keep_alive=True) == (
+        b"HTTP/1.1 404 Not Found\r\ndate: now\r\ncontent-type: text/plain\r\ncontent-length: 6\r\n"
+        b"x-amzn-requestid: L\r\nx-amz-crc32: %d\r\nvary: origin\r\n\r\nno\r\n\r\n" % crc32(b"no\r\n\r\n")
+    )
 
 
-def whole_answers() -> tuple[Wire, WholeAnswers]:
-    wire = Wire()
-    return wire, WholeAnswers(cast("asyncio.Transport", wire))
-
-
-def test_an_answer_leaves_in_one_write() -> None:
-    wire, answers = whole_answers()
-    for body in (b"{}", b"ends like a head\r\n\r\n"):
-        answers.write(b"HTTP/1.1 200 OK\r\na: b\r\n\r\n")
-        answers.write(body)
-    assert wire.writes == [
-        b"HTTP/1.1 200 OK\r\na: b\r\n\r\n{}",
-        b"HTTP/1.1 200 OK\r\na: b\r\n\r\nends like a head\r\n\r\n",
-    ]
-
-
-def test_a_head_without_body_leaves_when_the_answer_is_complete() -> None:
-    wire, answers = whole_answers()
-    answers.write(b"HTTP/1.1 200 OK\r\n\r\n")
-    assert wire.writes == []
-    answers.release()
-    answers.release()
-    assert wire.writes == [b"HTTP/1.1 200 OK\r\n\r\n"]
-
-
-def test_a_connection_that_closes_sends_what_it_has_first() -> None:
-    wire, answers = whole_answers()
-    answers.write(b"HTTP/1.1 500 Internal Server Error\r\n\r\n")
-    answers.close()
-    assert wire.writes == [b"HTTP/1.1 500 Internal Server Error\r\n\r\n"]
-    assert wire.closed
-
-
-def test_the_client_that_waits_for_continue_gets_it_at_once() -> None:
-    wire, answers = whole_answers()
-    answers.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    assert wire.writes == [b"HTTP/1.1 100 Continue\r\n\r\n"]
+def test_an_answer_to_head_and_the_last_of_a_connection() -> None:
+    answer = Answer(200, b"ok", b"text/plain", "L")
+    assert answer.encode([], keep_alive=False, head_only=True).endswith(b"\r\nconnection: close\r\n\r\n")
 
 
 def test_a_head_request_is_answered(server: Server) -> None:
@@ -167,3 +128,59 @@ def test_a_head_request_is_answered(server: Server) -> None:
     with server.connect() as client:
         client.sendall(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert client.recv(1000).endswith(b"\r\n\r\n")
+
+
+def test_requests_wait_for_those_ahead_of_them(server: Server) -> None:
+    request = HEAD + b"\r\n%02d"
+    with server.connect() as client:
+        client.sendall(b"".join(request % number for number in range(5)))
+        client.shutdown(socket.SHUT_WR)
+        threading.Timer(0.05, server.go.set).start()
+        answers = everything(client)
+    assert answers.count(b"HTTP/1.1 200 OK") == 5
+    assert server.bodies == [b"%02d" % number for number in range(5)]
+
+
+def test_what_is_no_http_is_said_after_the_answers_ahead_of_it(server: Server) -> None:
+    with server.connect() as client:
+        client.sendall(HEAD + b"\r\n{}" + b"\x16\x03\x01\r\n\r\n")
+        threading.Timer(0.05, server.go.set).start()
+        answers = everything(client)
+    assert answers.index(b"HTTP/1.1 200 OK") < answers.index(b"HTTP/1.1 400 Bad Request")
+
+
+def test_a_client_that_does_not_read_is_not_answered_on_and_on(server: Server) -> None:
+    """Its requests wait until it has read, and are all answered then."""
+    server.body = bytes(1 << 20)
+    server.go.set()
+    with server.connect() as client:
+        client.sendall((HEAD + b"\r\n{}") * 40)
+        previous = -1
+        while len(server.bodies) != previous:
+            previous = len(server.bodies)
+            time.sleep(0.2)
+        assert previous < 40
+        client.shutdown(socket.SHUT_WR)
+        assert everything(client).count(b"HTTP/1.1 200 OK") == 40
+
+
+def test_a_client_that_waits_for_continue_gets_it_when_it_is_its_turn(server: Server) -> None:
+    with server.connect() as client:
+        client.sendall(HEAD + b"\r\n{}" + HEAD + b"Expect: 100-continue\r\n\r\n")
+        server.go.set()
+        received = b""
+        while b"100 Continue\r\n\r\n" not in received:
+            received += client.recv(1000)
+        assert received.index(b"HTTP/1.1 200 OK") < received.index(b"100 Continue")
+        client.sendall(b"[]")
+        client.shutdown(socket.SHUT_WR)
+        assert everything(client).count(b"HTTP/1.1 200 OK") == 1
+    assert server.bodies == [b"{}", b"[]"]
+
+
+def test_trailers_are_no_headers(server: Server) -> None:
+    server.go.set()
+    with server.connect() as client:
+        client.sendall(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\nX-Amz-Target: a\r\n\r\n")
+        assert client.recv(1000).startswith(b"HTTP/1.1 200 OK")
+    assert server.headers == [(b"transfer-encoding", b"chunked")]

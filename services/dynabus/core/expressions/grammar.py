@@ -3,14 +3,15 @@
 Parentheses are part of the grammar but not of the trees: they only group. Around an operand and around a condition
 they look alike until what follows is seen, `(size(a)) > :x` beside `(attribute_exists(a))`, so a call in parentheses
 is a thing of its own (`called`) and a group in parentheses holds anything but a lone call.
+
+A rule with `?` before its name has one part and is that part. Words are those of `tokens`.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Any, NamedTuple
 
-from lark import Lark, Token, Transformer, UnexpectedInput
+from lark import Lark, Transformer, UnexpectedToken
 
 from dynabus.core.expressions.syntax import (
     Action,
@@ -26,37 +27,38 @@ from dynabus.core.expressions.syntax import (
     Test,
     ValueRef,
 )
+from dynabus.core.expressions.tokens import WORD, Word, Words
 
 _GRAMMAR = r"""
-condition: _or_test
-_or_test: or_test | _and_test
-_and_test: and_test | _not_test
-_not_test: _not_called | _called
-_or_uncalled: or_test | _and_uncalled
-_and_uncalled: and_test | _not_called
-_not_called: not_test | comparison | between | in_list | group
-or_test: _and_test (_OR _and_test)+
-and_test: _not_test (_AND _not_test)+
-not_test: _NOT _not_test
-group: "(" _or_uncalled ")"
-comparison: _operand (EQUAL | COMPARATOR) _operand
-between: _operand _BETWEEN _operand _AND _operand
-in_list: _operand _IN "(" _operand ("," _operand)* ")"
+condition: or_level
+?or_level: or_test | and_level
+?and_level: and_test | not_level
+?not_level: uncalled | lone_call
+?or_uncalled: or_test | and_uncalled
+?and_uncalled: and_test | uncalled
+?uncalled: not_test | comparison | between | in_list | group
+or_test: and_level (_OR and_level)+
+and_test: not_level (_AND not_level)+
+not_test: _NOT not_level
+group: "(" or_uncalled ")"
+comparison: operand (EQUAL | COMPARATOR) operand
+between: operand _BETWEEN operand _AND operand
+in_list: operand _IN "(" operand ("," operand)* ")"
 
-_operand: _plain | _called
-_plain: path | value | enclosed
-enclosed: "(" _plain ")"
-_called: call | called
-called: "(" _called ")"
-call: NAME "(" _operand ("," _operand)* ")"
+?operand: plain | lone_call
+?plain: path | value | enclosed
+enclosed: "(" plain ")"
+?lone_call: call | called
+called: "(" lone_call ")"
+call: NAME "(" operand ("," operand)* ")"
 
 update: (set_section | remove_section | add_section | delete_section)+
 set_section: _SET set_action ("," set_action)*
-set_action: path EQUAL (_operand | _sum)
-_sum: plus | minus | sum
-sum: "(" _sum ")"
-plus: _operand "+" _operand
-minus: _operand "-" _operand
+set_action: path EQUAL (operand | total)
+?total: plus | minus | sum
+sum: "(" total ")"
+plus: operand "+" operand
+minus: operand "-" operand
 remove_section: _REMOVE path ("," path)*
 add_section: _ADD path_value ("," path_value)*
 delete_section: _DELETE path_value ("," path_value)*
@@ -64,27 +66,12 @@ path_value: path value
 
 projection: path ("," path)*
 
-path: _name (("." _name) | index)*
-_name: NAME | NAME_REF
+path: (NAME | NAME_REF) ("." (NAME | NAME_REF) | index)*
 index: "[" INDEX "]"
 value: VALUE_REF
 
-EQUAL: "="
-COMPARATOR: "<>" | "<=" | ">=" | "<" | ">"
-_OR.2: /or(?![A-Za-z0-9_])/i
-_AND.2: /and(?![A-Za-z0-9_])/i
-_NOT.2: /not(?![A-Za-z0-9_])/i
-_BETWEEN.2: /between(?![A-Za-z0-9_])/i
-_IN.2: /in(?![A-Za-z0-9_])/i
-_SET.2: /set(?![A-Za-z0-9_])/i
-_REMOVE.2: /remove(?![A-Za-z0-9_])/i
-_ADD.2: /add(?![A-Za-z0-9_])/i
-_DELETE.2: /delete(?![A-Za-z0-9_])/i
-NAME: /[A-Za-z][A-Za-z0-9_]*/
-NAME_REF: /#[A-Za-z0-9_]+/
-VALUE_REF: /:[A-Za-z0-9_]+/
-INDEX: /0|[1-9][0-9]*/
-%ignore /[ \t\r\n]+/
+%declare NAME NAME_REF VALUE_REF INDEX EQUAL COMPARATOR
+%declare _OR _AND _NOT _BETWEEN _IN _SET _REMOVE _ADD _DELETE
 """
 
 
@@ -106,20 +93,20 @@ def _all_bare(parts: list[Any]) -> tuple[Any, ...]:
     return tuple(_bare(part) for part in parts)
 
 
-class _Trees(Transformer[Token, Any]):
+class _Trees(Transformer[Any, Any]):
     """Callbacks of the parser, run as each rule is complete: nothing recurses, however deep a text nests."""
 
     def path(self, children: list[Any]) -> Path:
-        return Path(tuple(child if child.__class__ is int else str(child) for child in children))
+        return Path(tuple([child if child.__class__ is int else child.value for child in children]))
 
-    def index(self, children: list[Token]) -> int:
-        return int(children[0])
+    def index(self, children: list[Word]) -> int:
+        return int(children[0].value)
 
-    def value(self, children: list[Token]) -> ValueRef:
-        return ValueRef(str(children[0]))
+    def value(self, children: list[Word]) -> ValueRef:
+        return ValueRef(children[0].value)
 
     def call(self, children: list[Any]) -> Function:
-        return Function(str(children[0]), _all_bare(children[1:]))
+        return Function(children[0].value, _all_bare(children[1:]))
 
     def group(self, children: list[Any]) -> _Enclosed:
         if children[0].__class__ is _Enclosed:
@@ -130,7 +117,7 @@ class _Trees(Transformer[Token, Any]):
 
     def comparison(self, children: list[Any]) -> Comparison:
         left, operator, right = children
-        return Comparison(str(operator), _bare(left), _bare(right))
+        return Comparison(operator.value, _bare(left), _bare(right))
 
     def between(self, children: list[Any]) -> Between:
         return Between(*_all_bare(children))
@@ -187,7 +174,7 @@ class _Trees(Transformer[Token, Any]):
 _LARK = Lark(
     _GRAMMAR,
     parser="lalr",
-    lexer="basic",  # keywords are keywords everywhere, as in DynamoDB
+    lexer=Words,
     start=["condition", "update", "projection"],
     transformer=_Trees(),
     maybe_placeholders=False,
@@ -198,19 +185,15 @@ def tree_of(text: str, start: str) -> Any:
     """The tree of a text: a Test for `condition`, Sections for `update`, Paths for `projection`; or `NotParsed`."""
     try:
         return _LARK.parse(text, start=start)
-    except UnexpectedInput as error:
+    except UnexpectedToken as error:
         raise NotParsed(_syntax_error(text, error)) from None
 
 
-_TOKEN = re.compile(r"[A-Za-z][A-Za-z0-9_]*|[#:][A-Za-z0-9_]+|0|[1-9][0-9]*|<>|<=|>=|[^ \t\r\n]")
-
-
-def _syntax_error(text: str, error: UnexpectedInput) -> str:
+def _syntax_error(text: str, error: UnexpectedToken) -> str:
     """DynamoDB names the token where reading stopped, and shows it with its neighbours as they were written."""
-    tokens = list(_TOKEN.finditer(text))
-    token = getattr(error, "token", None)
-    stopped = len(text) if token is not None and token.type == "$END" else error.pos_in_stream or 0
-    at = next((at for at, each in enumerate(tokens) if each.end() > stopped), len(tokens))
-    shown = tokens[at][0] if at < len(tokens) else "<EOF>"
-    near = tokens[max(at - 1, 0) : at + 2]
+    words = list(WORD.finditer(text))
+    stopped = len(text) if error.token.type == "$END" else error.token.start_pos
+    at = next((at for at, each in enumerate(words) if each.end() > stopped), len(words))
+    shown = words[at][0] if at < len(words) else "<EOF>"
+    near = words[max(at - 1, 0) : at + 2]
     return f'Syntax error; token: "{shown}", near: "{text[near[0].start() : near[-1].end()]}"'

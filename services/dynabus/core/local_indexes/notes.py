@@ -23,6 +23,8 @@ class Note(TypedDict, total=False):
     """Bytes of the item collection after the write."""
     fetched: int
     """Read units (of 4 KB) of items that were fetched from the table, since the index does not project all."""
+    fetched_bytes: int
+    """Their size."""
 
 
 def noted(note: Note, body: bytes) -> bytes:

@@ -1,21 +1,41 @@
-"""Tables by ARN: `arn:aws:dynamodb:<region>:<account>:table/<name>`.
+"""Tables by ARN: `arn:aws:dynamodb:<region>:<account>:table/<name>`, wherever an existing table is named.
 
-What DynamoDB answers to others: ack-api-quirks, DDB-TABLE-013 (TableName) and DDB-TABLE-071, 442 (ResourceArn). Texts
-that its catalogue gives the begin of only are completed like the others (ours).
+What the ARN of something else, or from elsewhere, is answered with; all but the last are ValidationException.
+
+    TableName                                   message, or its beginning                                   source
+    neither resource type nor name              Value 'arn:...' at 'tableName' ... Valid ARN format is ...  2
+    another partition                           Invalid AWS partition in 'arn:...'                          1
+    another region                              Invalid AWS region in 'arn:...'                             1
+    another service, no table                   Invalid resource type in 'arn:...'                          1
+    a name of less than three characters        Value ... Table name of ARN must have length ...            2
+    an index or a stream of a table, no name    Value ... Valid ARN format is ...                           2
+    another account                             AccessDeniedException: Access is denied                     1
+
+1 ack-api-quirks, DDB-TABLE-011, 013 and 442 (of operations on tables; its catalogue gives the begin of some texts,
+which are completed like the others); 2 ExtendDB, pull request 200 (of operations on items). Ours are the order, and
+that all operations have the same rule. ResourceArn: DDB-TABLE-071, 442.
 """
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
-from dynabus.core.errors import access_denied, invalid_parameter, validation_error
+from dynabus.core.errors import ApiError, access_denied, invalid_parameter, validation_error
 from dynabus.core.operations.calls import Context
-from dynabus.core.operations.shapes import NAME_PATTERN, Member
+from dynabus.core.operations.shapes import NAME_PATTERN, Member, detected, fault
 
-TABLE = Member("String", required=True, shortest=3, longest=255, pattern=NAME_PATTERN, arn=True)
+_NAME_LEAST, _NAME_MOST = 3, 255
+TABLE = Member("String", required=True, shortest=_NAME_LEAST, longest=_NAME_MOST, pattern=NAME_PATTERN, arn=True)
 """TableName of an operation on tables."""
 
-_NAME_LEAST = 3
+_FORMAT = (
+    "Valid ARN format is 'arn:<awsPartition>:<vendor>:<region>:<subscriber>:resourceType/resourceName', where "
+    f"Resource name must have length less than or equal to {_NAME_MOST}, "
+    f"Resource name must have length greater than or equal to {_NAME_LEAST}, "
+    f"Resource name must satisfy regular expression pattern: {NAME_PATTERN}"
+)
+_TOO_SHORT = f"Table name of ARN must have length greater than or equal to {_NAME_LEAST}"
 
 
 class _Parts(NamedTuple):
@@ -36,20 +56,34 @@ def table_name(name_or_arn: str, context: Context) -> str:
     if not name_or_arn.startswith("arn:"):
         return name_or_arn
     parts = _parts(name_or_arn)
-    if parts.partition != "aws":
-        raise _invalid("AWS partition", name_or_arn)
-    if parts.region != context.region:
-        raise _invalid("AWS region", name_or_arn)
-    kind, _, name = parts.resource.partition("/")
-    if parts.service != "dynamodb" or kind != "table" or not name or "/" in name:
+    kind, slash, name = parts.resource.partition("/")
+    if not slash:
+        raise _broken(name_or_arn, _FORMAT)
+    _check_where(name_or_arn, parts, context)
+    if parts.service != "dynamodb" or kind != "table":
         raise _invalid("resource type", name_or_arn)
+    if len(name) < _NAME_LEAST:
+        raise _broken(name_or_arn, _TOO_SHORT)
+    if len(name) > _NAME_MOST or not re.fullmatch(NAME_PATTERN, name):
+        raise _broken(name_or_arn, _FORMAT)
     if parts.account != context.account:
         raise access_denied()
     return name
 
 
-def _invalid(what: str, arn: str) -> Exception:
+def _check_where(arn: str, parts: _Parts, context: Context) -> None:
+    if parts.partition != "aws":
+        raise _invalid("AWS partition", arn)
+    if parts.region != context.region:
+        raise _invalid("AWS region", arn)
+
+
+def _invalid(what: str, arn: str) -> ApiError:
     return validation_error(f"1 validation error detected: Invalid {what} in '{arn}'")
+
+
+def _broken(arn: str, constraint: str) -> ApiError:
+    return detected([fault(arn, "tableName", constraint)])
 
 
 def tagged_table(arn: str | None, context: Context) -> str:

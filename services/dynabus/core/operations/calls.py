@@ -58,11 +58,15 @@ class Until(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the router half may look at besides the request. Region and account go into ARNs only."""
+    """What the router half may look at besides the request. Region and account are those of ARNs.
+
+    `wall_ms()` is the router's own idea of the time since 1970, for what is shown only.
+    """
 
     view: ClusterView
     region: str
     account: str
+    wall_ms: Callable[[], int]
 
 
 Calls = list[Call] | Control | Until

@@ -13,8 +13,8 @@ from __future__ import annotations
 import orjson
 
 from dynabus.core.errors import DYNAMODB, ApiError
+from dynabus.core.operations.arns import table_name
 from dynabus.core.operations.calls import Context, Request, Steps
-from dynabus.core.operations.items import plain_name
 from dynabus.core.operations.shapes import TABLE_NAME, Member, check
 
 MEMBERS: dict[str, Member] = {"TableName": TABLE_NAME}
@@ -31,7 +31,7 @@ OFF = orjson.dumps(
 def route(body: Request, context: Context) -> Steps:
     """The router half; asks nobody."""
     request = check(body, MEMBERS)
-    name = plain_name(request["TableName"])
+    name = table_name(request["TableName"], context)
     if name not in context.view.tables:
         raise table_not_found(name)
     yield from ()

@@ -16,6 +16,7 @@ from dynabus.core.operations.arns import TABLE, table_name
 from dynabus.core.operations.calls import Context, Request, Steps
 from dynabus.core.operations.shapes import Member, check
 from dynabus.core.operations.waits import settled_state
+from dynabus.core.tables.capacity_changes import as_of
 
 MEMBERS: dict[str, Member] = {"TableName": TABLE}
 
@@ -28,7 +29,7 @@ def route(body: Request, context: Context) -> Steps:
     table = context.view.tables.get(name)
     if table is None:
         raise no_such_table(name)
-    description = {**table.description, "TableStatus": table.status}
+    description = {**as_of(table.description, context.wall_ms() / 1000), "TableStatus": table.status}
     return orjson.dumps({"Table": _counted(description, context.view.totals(table))})
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import orjson
 
 from dynabus.core.errors import no_such_table
+from dynabus.core.operations.arns import table_name
 from dynabus.core.operations.calls import Context, Request, Steps
-from dynabus.core.operations.items import plain_name
 from dynabus.core.operations.shapes import TABLE_NAME, Member, check
 
 MEMBERS: dict[str, Member] = {"TableName": TABLE_NAME}
@@ -21,7 +21,7 @@ OFF = orjson.dumps({"TimeToLiveDescription": {"TimeToLiveStatus": "DISABLED"}})
 def route(body: Request, context: Context) -> Steps:
     """The router half; asks nobody. Message for an unknown table: DynamoDB's as quoted in LocalStack's issue 9030."""
     request = check(body, MEMBERS)
-    name = plain_name(request["TableName"])
+    name = table_name(request["TableName"], context)
     if name not in context.view.tables:
         raise no_such_table(name)
     yield from ()

@@ -45,11 +45,6 @@ ITEM_JSON_BYTES_MOST = MESSAGE_LIMIT_BYTES // 2 - 128 * 1024
 """Two images, a key and the record's own fields fit into one message."""
 
 
-def plain_name(name_or_arn: str) -> str:
-    """A table's name, whether it was given so or as `arn:aws:dynamodb:<region>:<account>:table/<name>`."""
-    return name_or_arn.rpartition("/")[2] if name_or_arn.startswith("arn:") else name_or_arn
-
-
 def refuse_new_values(request: Mapping[str, Any]) -> None:
     """Writes that replace or delete whole items can return the old one only."""
     if request.get("ReturnValues", "NONE") not in ("NONE", "ALL_OLD"):
@@ -57,7 +52,7 @@ def refuse_new_values(request: Mapping[str, Any]) -> None:
 
 
 def find_table(context: Context, name: str) -> Table:
-    """The table by name or ARN; raises DynamoDB's ResourceNotFoundException while it is not there to use."""
+    """The table by name or ARN; raises ApiError for other ARNs, and while it is not there to use."""
     table = context.view.tables.get(table_name(name, context))
     if table is None or table.status not in SERVING:
         raise resource_not_found("Requested resource not found")

@@ -8,7 +8,7 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.P
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -19,7 +19,7 @@ from dynabus.core.keys import encode_key
 from dynabus.core.legacy import check_select_of_names
 from dynabus.core.local_indexes import note_of, noted, stored_bounds
 from dynabus.core.messages import ReplyPart, ReplyStatus, RequestPart
-from dynabus.core.operations.calls import Call, Calls, Code, Reply, Request
+from dynabus.core.operations.calls import Call, Calls, Code, Context, Reply, Request
 from dynabus.core.operations.items import bound, settled
 from dynabus.core.operations.shapes import CAPACITY, FLAG, INDEX_NAME, NAMES, TABLE_NAME, TEXT, Member
 from dynabus.core.operations.targets import Target
@@ -27,9 +27,6 @@ from dynabus.core.replication.store import Outcome, Read, Reader
 from dynabus.core.rows import Row, decode_row
 from dynabus.core.topics import MESSAGE_LIMIT_BYTES
 from dynabus.core.values import Item, normalise_item
-
-if TYPE_CHECKING:
-    from dynabus.core.cluster_view import ClusterView
 
 PAGE_BYTES = 1024 * 1024
 """The item that crosses it still belongs to the page."""
@@ -41,7 +38,8 @@ FETCHED_BYTES = 1024 * 1024
 """Whole items of an index end a page too (ours): 1 MB of keys may stand for gigabytes of items, and others wait."""
 
 ROWS_MOST = 20_000
-"""Rows looked at in one turn of a storage node: 1 MB holds more of the tiniest items, and others wait meanwhile."""
+"""Rows looked at in one turn of a storage node: 1 MB holds more of the tiniest items, and others wait meanwhile. The
+page goes on with another turn."""
 
 Detail = dict[str, Any]
 
@@ -185,7 +183,7 @@ class Page:
 
     def __init__(self, of_index: bool) -> None:
         self.items: list[bytes] = []
-        self.count = self.scanned = self.size = self.fetched = 0
+        self.count = self.scanned = self.size = self.json_bytes = self.fetched = self.fetched_bytes = 0
         self.last = b""
         self._of_index = of_index
 
@@ -194,16 +192,24 @@ class Page:
         if self._of_index:
             note, body = note_of(body)
             self.fetched += note["fetched"]
+            self.fetched_bytes += note["fetched_bytes"]
         if body:
             self.items.append(body)
+            self.json_bytes += len(body)
         self.count += reply["count"]
         self.scanned += reply["scanned"]
         self.size += reply["size"]
         self.last = reply["last"]
 
+    def is_open(self, limit: int) -> bool:
+        """Whether neither the Limit (0: none) nor a size ends the page here."""
+        if limit and self.scanned >= limit:
+            return False
+        return self.size < PAGE_BYTES and self.json_bytes < PAGE_JSON_BYTES and self.fetched_bytes < FETCHED_BYTES
+
 
 def gather(
-    view: ClusterView,
+    context: Context,
     target: Target,
     request: Request,
     detail: Detail,
@@ -219,7 +225,7 @@ def gather(
     lower, upper = after(lower, upper, start, forward)
     page = Page(target.index is not None)
     while upper is None or lower < upper:
-        table = view.now(target.table)
+        table = context.view.now(target.table)
         partition = table.partition_of(lower) if forward else table.partition_below(upper)
         first = max(lower, partition["lower"])
         ends = [bound for bound in (upper, partition["upper"]) if bound is not None]
@@ -231,8 +237,13 @@ def gather(
         (reply,) = yield [Call(table, first, Code.PAGE, False, consistent, first, behind or b"", left, sent, within)]
         if reply is not None and reply["status"] == ReplyStatus.STALE_ROUTE:
             continue
-        page.add(settled(reply))
+        part: ReplyPart = settled(reply)
+        page.add(part)
         exhausted = behind is None if forward else first <= lower
+        if page.last and part["scanned"] >= ROWS_MOST and page.is_open(limit):
+            lower, upper = after(lower, upper, target.encode(orjson.loads(page.last)), forward)
+            page.last = b""
+            continue
         if page.last or exhausted:
             return page
         lower, upper = (behind or b"", upper) if forward else (lower, first)
@@ -323,7 +334,8 @@ def node(part: RequestPart) -> Read:
                 break
         body = b",".join(items)
         if number:
-            body = noted({"fetched": fetcher.units if fetcher is not None else 0}, body)
+            units, fetched_bytes = (fetcher.units, fetcher.size) if fetcher is not None else (0, 0)
+            body = noted({"fetched": units, "fetched_bytes": fetched_bytes}, body)
         return Outcome(body=body, size=size, count=count, scanned=scanned, last=last)
 
     return read

@@ -50,6 +50,17 @@ def billing_mode(description: Mapping[str, Any]) -> str:
     return str(description.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"))
 
 
+def as_of(description: Description, now_s: float) -> Description:
+    """A description with the decreases of this day: their count begins anew at 00:00 UTC (DDB-TABLE-185).
+
+    Nothing is decided at midnight, so what is kept is the count of the day of the last decrease.
+    """
+    throughput: dict[str, Any] = description["ProvisionedThroughput"]
+    if throughput.get("LastDecreaseDateTime", 0.0) // _DAY_S == now_s // _DAY_S:
+        return description
+    return {**description, "ProvisionedThroughput": {**throughput, "NumberOfDecreasesToday": 0}}
+
+
 def change_capacity(
     mode: str | None,
     units: Units | None,
@@ -58,7 +69,10 @@ def change_capacity(
     pending: Description,
     now_s: float,
 ) -> Changed:
-    """Billing mode, provisioned throughput, and maximums that come with a billing mode. Raises ApiError."""
+    """Billing mode, provisioned throughput, and maximums that come with a billing mode. Raises ApiError.
+
+    `existing` is as of `now_s`.
+    """
     current = billing_mode(existing)
     wanted = mode or current
     if units is not None and wanted == "PAY_PER_REQUEST":
@@ -105,11 +119,11 @@ def _change_units(units: Units, existing: Description, warm: Mapping[str, Any], 
         raise _will_not_change(*units)
     more = any(new > current for new, current in zip(units, before, strict=True))
     less = any(new < current for new, current in zip(units, before, strict=True))
-    decreases = _decreases_today(old, now_s)
+    decreases = old["NumberOfDecreasesToday"]
     if less:
         _refuse_decrease(decreases, old.get("LastDecreaseDateTime", 0.0), now_s)
     stamps = (["LastIncreaseDateTime"] if more else []) + (["LastDecreaseDateTime"] if less else [])
-    now = {**old, **dict.fromkeys(stamps, now_s), "NumberOfDecreasesToday": decreases}
+    now = {**old, **dict.fromkeys(stamps, now_s)}
     later = {
         **now,
         **dict.fromkeys(stamps),
@@ -169,12 +183,6 @@ def _will_not_change(read: int, write: int) -> ApiError:
         f"Current WriteCapacityUnits provisioned for the table: {write}. Requested WriteCapacityUnits: {write}. "
         "Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."
     )
-
-
-def _decreases_today(throughput: Mapping[str, Any], now_s: float) -> int:
-    """The count begins anew at 00:00 UTC (DDB-TABLE-185)."""
-    same_day = throughput.get("LastDecreaseDateTime", 0.0) // _DAY_S == now_s // _DAY_S
-    return int(throughput["NumberOfDecreasesToday"]) if same_day else 0
 
 
 def _refuse_decrease(decreases: int, last_s: float, now_s: float) -> None:

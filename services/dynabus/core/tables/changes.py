@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from dynabus.core.errors import invalid_parameter
-from dynabus.core.tables.capacity_changes import Changed, Units, change_capacity, change_on_demand, updating
+from dynabus.core.tables.capacity_changes import Changed, Units, as_of, change_capacity, change_on_demand, updating
 from dynabus.core.tables.descriptions import Description, refuse_change, refuse_second_change
 
 
@@ -57,6 +57,7 @@ def change(update: Update, existing: Description | None, pending: Description, w
     if refusal is not None:
         raise refusal
     assert existing is not None
+    existing = as_of(existing, wall_ms / 1000)
     if update.units is not None or update.mode is not None:
         return change_capacity(update.mode, update.units, update.on_demand, existing, pending, wall_ms / 1000)
     if update.table_class is not None:
@@ -78,7 +79,19 @@ def finish(description: Description, pending: Description, wall_ms: int) -> Desc
         name: {key: now_s if value is None else value for key, value in members.items()}
         for name, members in pending.items()
     }
+    if "ProvisionedThroughput" in done:
+        # It was counted on the day of the request, and is dated now.
+        done["ProvisionedThroughput"]["NumberOfDecreasesToday"] -= _of_days_before(description, now_s)
     return {**description, **done, "TableStatus": "ACTIVE"}
+
+
+def _of_days_before(description: Description, now_s: float) -> int:
+    """Decreases that are counted in a description and are not of today."""
+    today = as_of(description, now_s)
+    return int(
+        description["ProvisionedThroughput"]["NumberOfDecreasesToday"]
+        - today["ProvisionedThroughput"]["NumberOfDecreasesToday"]
+    )
 
 
 def _change_class(table_class: str, existing: Description, pending: Description) -> Changed:

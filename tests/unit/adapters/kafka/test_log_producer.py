@@ -59,7 +59,8 @@ def test_a_refused_record_is_a_failure(producer: LogProducer) -> None:
 def test_a_record_that_overtook_another_is_a_failure(producer: LogProducer) -> None:
     FakeProducer.made[0].refusals = {0: KafkaError._QUEUE_FULL}
     producer.append("log", 0, [b"1", b"2"])
-    assert producer.failed == "a later record overtook a refused one"
+    why = producer.failed
+    assert why == "a later record overtook a refused one"
     producer.replace()
     assert producer.failed is None
     producer.append("log", 0, [b"1", b"2"])

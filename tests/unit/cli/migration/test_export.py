@@ -180,7 +180,7 @@ def test_an_endpoint_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> No
 def test_throttling_is_waited_out(endpoint: StandIn, tmp_path: Path) -> None:
     endpoint.cluster.table("any")
     endpoint.put("any", *large(3))
-    refusals = [
+    refusals: list[dict[str, Any]] = [
         {"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException", "message": "slow"},
         {"__type": "com.amazon.coral.availability#ThrottlingException", "message": "slow"},
         {"__type": "com.amazonaws.dynamodb.v20120810#InternalServerError", "message": "oh", "status": 500},

@@ -10,6 +10,7 @@ from tests.unit.core.operations.cluster import Cluster
 from dynabus.adapters.memory_store import MemoryStore
 from dynabus.core.contents import Contents
 from dynabus.core.local_indexes.entries import collection_size
+from dynabus.core.operations import pages
 
 PAD = "x" * 2000
 
@@ -110,6 +111,34 @@ def test_pages_go_on_within_ties(cluster: Cluster) -> None:
             start = page.get("LastEvaluatedKey")
             assert start is None or set(start) == {"pk", "sk", "tag"}
         assert found == sorted(map(str, range(7)), reverse=not forward)
+
+
+@pytest.mark.parametrize("forward", [True, False])
+@pytest.mark.parametrize("limit", [{}, {"Limit": 9}])
+@pytest.mark.parametrize("more", [{}, {"Select": "ALL_ATTRIBUTES"}])
+def test_turns_of_a_node_do_not_end_a_page(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, forward: bool, limit: dict[str, int], more: dict[str, str]
+) -> None:
+    """Ties included: where a turn ended is a key of the index."""
+    for number in range(10):
+        put(cluster, "a", f"{number}", moment={"N": str(number // 5)}, pad={"S": PAD})
+    request: dict[str, Any] = {"ScanIndexForward": forward, "ReturnConsumedCapacity": "INDEXES", **limit, **more}
+    whole = query(cluster, "by-time", **request)
+    assert whole["Count"] == limit.get("Limit", 10)
+    monkeypatch.setattr(pages, "ROWS_MOST", 3)
+    cluster.calls.clear()
+    assert query(cluster, "by-time", **request) == whole
+    assert len(cluster.calls) == (3 if limit else 4)
+
+
+def test_what_turns_fetch_adds_up_to_a_page(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(10):
+        put(cluster, "a", f"{number}", moment={"N": str(number)}, pad={"S": PAD})
+    monkeypatch.setattr(pages, "ROWS_MOST", 2)
+    monkeypatch.setattr(pages, "FETCHED_BYTES", 3 * len(PAD))
+    page = query(cluster, "by-time", Select="ALL_ATTRIBUTES")
+    assert sort_keys(page) == ["0", "1", "2", "3"]
+    assert page["LastEvaluatedKey"]["sk"] == {"S": "3"}
 
 
 def test_what_is_projected(cluster: Cluster) -> None:

@@ -33,7 +33,7 @@ class Cluster:
         self.partitions = partitions
         self._open_store = open_store
         self.view = ClusterView()
-        self.context = Context(self.view, REGION, ACCOUNT)
+        self.context = Context(self.view, REGION, ACCOUNT, lambda: self.wall_ms)
         self.stores: dict[tuple[str, int], Store] = {}
         self.contents: dict[tuple[str, int], Contents] = {}
         self.collection_bytes = COLLECTION_BYTES_MOST

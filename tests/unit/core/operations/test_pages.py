@@ -173,13 +173,63 @@ def test_a_page_fits_into_a_message(cluster: Cluster, monkeypatch: pytest.Monkey
     assert max(map(len, found)) == 3
 
 
-def test_a_turn_of_a_node_is_bounded(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "ROWS_MOST", 4)
+@pytest.mark.parametrize("more", [{}, {"ScanIndexForward": False}, {"ProjectionExpression": "pk, sk"}])
+@pytest.mark.parametrize(
+    ("limit", "counts", "turns"),
+    [
+        (None, [10], 3),  # of 4, 4 and 2 rows
+        (10, [10, 0], 4),
+        (9, [9, 1], 4),
+        (4, [4, 4, 2], 3),
+        (3, [3, 3, 3, 1], 4),
+    ],
+)
+def test_turns_of_a_node_are_bounded_and_pages_are_the_same(
+    cluster: Cluster,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: int | None,
+    counts: list[int],
+    turns: int,
+    more: dict[str, Any],
+) -> None:
     cluster.table("tab", "S")
     for sk in SKS:
         cluster.ask("PutItem", TableName="tab", Item={"pk": {"S": "p"}, "sk": {"S": sk}})
-    found = turned(cluster, "Query", KeyConditionExpression="pk = :p", ExpressionAttributeValues={":p": {"S": "p"}})
-    assert [len(page) for page in found] == [4, 4, 2]
+    values = {":p": {"S": "p"}}
+    request: dict[str, Any] = {"KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": values, **more}
+    if limit is not None:
+        request["Limit"] = limit
+    whole = turned(cluster, "Query", **request)
+    monkeypatch.setattr(pages, "ROWS_MOST", 4)
+    cluster.calls.clear()
+    assert turned(cluster, "Query", **request) == whole
+    assert [len(page) for page in whole] == counts
+    assert len(cluster.calls) == turns
+
+
+def test_a_scan_in_turns(filled: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over three partitions: a turn ends with its rows, or with its partition; the charge is that of one page."""
+    request: dict[str, Any] = {"FilterExpression": "n >= :n", "ExpressionAttributeValues": {":n": {"N": "5"}}}
+    request |= {"TableName": "tab", "Select": "COUNT", "ReturnConsumedCapacity": "TOTAL"}
+    whole = filled.ask("Scan", **request)
+    assert (whole["Count"], whole["ScannedCount"]) == (60, 120)
+    monkeypatch.setattr(pages, "ROWS_MOST", 7)
+    filled.calls.clear()
+    assert filled.ask("Scan", **request) == whole
+    assert 120 // 7 < len(filled.calls) <= 120 // 7 + 4
+
+
+@pytest.mark.parametrize("constant", ["PAGE_BYTES", "PAGE_JSON_BYTES"])
+def test_turns_add_up_to_the_size_of_a_page(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, constant: str) -> None:
+    cluster.table("tab", "S")
+    for sk in SKS:
+        cluster.ask("PutItem", TableName="tab", Item={"pk": {"S": "p"}, "sk": {"S": sk}, "x": {"S": "x" * 400}})
+    monkeypatch.setattr(pages, "ROWS_MOST", 2)
+    monkeypatch.setattr(pages, constant, 2000)
+    values = {":p": {"S": "p"}}
+    found = turned(cluster, "Query", KeyConditionExpression="pk = :p", ExpressionAttributeValues=values)
+    assert sort_keys([item for page in found for item in page]) == SKS
+    assert {len(page) for page in found[:-1]} <= {5, 6}
 
 
 @pytest.mark.parametrize("forward", [True, False])

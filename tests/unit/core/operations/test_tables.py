@@ -286,6 +286,22 @@ def test_a_table_is_updated(cluster: Cluster) -> None:
     assert shown["ProvisionedThroughput"] == {"NumberOfDecreasesToday": 0, **UNITS}
 
 
+def test_decreases_are_counted_anew_each_day(cluster: Cluster) -> None:
+    request = {name: value for name, value in GOOD.items() if name != "BillingMode"}
+    cluster.ask("CreateTable", **request, ProvisionedThroughput=UNITS)
+
+    def shown(answer: dict[str, Any]) -> int:
+        (description,) = answer.values()
+        return int(description["ProvisionedThroughput"]["NumberOfDecreasesToday"])
+
+    cluster.ask("UpdateTable", TableName="tab", ProvisionedThroughput={**UNITS, "ReadCapacityUnits": 4})
+    assert shown(cluster.ask("DescribeTable", TableName="tab")) == 1
+    cluster.wall_ms += 86_400_000
+    assert shown(cluster.ask("DescribeTable", TableName="tab")) == 0
+    assert shown(cluster.ask("UpdateTable", TableName="tab", DeletionProtectionEnabled=False)) == 0
+    assert shown(cluster.ask("DeleteTable", TableName="tab")) == 0
+
+
 def test_a_table_serves_while_it_is_updated(cluster: Cluster) -> None:
     cluster.table("tab")
     cluster.stuck = True

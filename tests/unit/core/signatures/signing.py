@@ -89,8 +89,8 @@ def sign(
         patch("botocore.auth.formatdate", return_value=formatdate(now_s, usegmt=True)),
     ):
         auth.add_auth(request)
-    parts = urlsplit(request.url)
+    parts = urlsplit(str(request.url))
     pairs = [(name.lower().encode(), value.encode()) for name, value in request.headers.items()]
-    if "host" not in {name for name, _ in pairs}:
+    if b"host" not in {name for name, _ in pairs}:
         pairs.insert(0, (b"host", parts.netloc.encode()))
     return Sent("POST", parts.path or "/", parts.query, pairs, body)

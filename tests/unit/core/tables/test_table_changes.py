@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 
 from dynabus.core.errors import ApiError
+from dynabus.core.tables.capacity_changes import as_of
 from dynabus.core.tables.changes import Update, change, finish
 from dynabus.core.tables.descriptions import describe, pending_of_new
 
 NOON_MS = 1_700_049_600_000
 """2023-11-15 12:00:00 UTC."""
+
+MIDNIGHT_MS = NOON_MS + 12 * 3_600_000
 
 KEYS = {
     "TableName": "music",
@@ -77,16 +80,62 @@ def test_four_decreases_a_day_and_then_one_an_hour() -> None:
 
 def test_the_count_begins_anew_at_midnight_utc() -> None:
     table = Table()
-    table.now_ms = NOON_MS + 43_200_000 - 10_000
+    table.now_ms = MIDNIGHT_MS - 10_000
     for read in (9, 8, 7, 6):
         table.lower(read)
     assert "Next decrease can be made at Thursday, November 16, 2023 at 12:00:00 AM" in table.refusal(
         ProvisionedThroughput=units(5, 10)
     )
-    table.now_ms = NOON_MS + 43_200_000
+    table.now_ms = MIDNIGHT_MS
     answer = table.update(ProvisionedThroughput=units(5, 10))
     assert answer["ProvisionedThroughput"]["NumberOfDecreasesToday"] == 0
     assert table.finish()["ProvisionedThroughput"]["NumberOfDecreasesToday"] == 1
+
+
+def counted(table: Table) -> int:
+    """The decreases of today, as they are shown."""
+    shown = as_of(table.description, table.now_ms / 1000)
+    return int(shown["ProvisionedThroughput"]["NumberOfDecreasesToday"])
+
+
+def test_yesterdays_decreases_are_not_shown() -> None:
+    table = Table()
+    assert counted(table) == 0
+    table.lower(9)
+    table.now_ms = MIDNIGHT_MS - 1
+    assert counted(table) == 1
+    table.now_ms = MIDNIGHT_MS
+    assert counted(table) == 0
+    answer = table.update(DeletionProtectionEnabled=False)
+    assert answer["ProvisionedThroughput"]["NumberOfDecreasesToday"] == 0
+    answer = table.update(ProvisionedThroughput=units(20, 10))
+    assert answer["ProvisionedThroughput"]["NumberOfDecreasesToday"] == 0
+    assert table.finish()["ProvisionedThroughput"]["NumberOfDecreasesToday"] == 0
+    assert table.lower(9)["NumberOfDecreasesToday"] == 1
+
+
+def test_a_decrease_over_midnight_is_of_the_day_on_which_it_is_done() -> None:
+    table = Table()
+    table.lower(9)
+    table.lower(8)
+    table.now_ms = MIDNIGHT_MS - 1
+    answer = table.update(ProvisionedThroughput=units(7, 10))
+    assert answer["ProvisionedThroughput"]["NumberOfDecreasesToday"] == 2
+    done = table.finish()["ProvisionedThroughput"]
+    assert (done["NumberOfDecreasesToday"], done["LastDecreaseDateTime"]) == (1, table.now_ms / 1000)
+    assert table.lower(6)["NumberOfDecreasesToday"] == 2
+
+
+def test_a_table_that_goes_on_demand_shows_no_decreases_of_yesterday() -> None:
+    """Its time of the last decrease is that of the switch as long as it takes."""
+    table = Table()
+    table.lower(9)
+    table.now_ms = MIDNIGHT_MS
+    answer = table.update(BillingMode="PAY_PER_REQUEST")
+    assert answer["ProvisionedThroughput"]["LastDecreaseDateTime"] == MIDNIGHT_MS / 1000
+    assert counted(table) == 0
+    table.finish()
+    assert counted(table) == 0
 
 
 def test_raising_is_never_limited() -> None:
