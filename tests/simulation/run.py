@@ -85,7 +85,7 @@ def _live_through(cluster: Cluster, faults: Faults) -> None:
         world.after(world.random.uniform(600.0, FAULTS_END_MS - 4000.0), splits.begin)
     world.run_until(FAULTS_END_MS)
     faults.mend()
-    splits.calm, splits.away_until_ms = True, 0.0
+    splits.settle()
     before = [client.acknowledged for client in cluster.clients]
     # Late appends and duplicates may land long after the last fault: some histories wait for all of them.
     patient = world.random.random() < 0.25

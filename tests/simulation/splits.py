@@ -43,6 +43,11 @@ class Splits:
         self._publish()
         self.world.after(LOOK_MS, self._look, parent)
 
+    def settle(self) -> None:
+        """The faults are over. Metadata that a node missed is told again: the real topic is a log."""
+        self.calm, self.away_until_ms = True, 0.0
+        self._publish()
+
     def _publish(self) -> None:
         for name in self.cluster.nodes:
             self.cluster.send(name, "metadata")

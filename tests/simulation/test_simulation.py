@@ -27,6 +27,7 @@ def test_a_seed_is_a_name() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # the rarest takes 30 s of one core, and minutes on a machine that does other things
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_brain_is_caught(name: str) -> None:
     with active(name):

@@ -76,6 +76,8 @@ def run(database: Database, refuse: bool = False) -> MixedLoad:
         mixed = MixedLoad(server.sockets[0].getsockname()[1], CLIENTS, LISTS)
         await mixed.fill()
         await mixed.run(SECONDS)
+        while refuse and not mixed.errors:
+            await mixed.run(SECONDS)
         await mixed.read_back()
         mixed.close()
         server.close()

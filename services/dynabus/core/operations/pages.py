@@ -8,7 +8,7 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.P
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
@@ -18,7 +18,7 @@ from dynabus.core.expressions import parse_condition, parse_projection
 from dynabus.core.keys import encode_key
 from dynabus.core.local_indexes import note_of, noted, stored_bounds
 from dynabus.core.messages import ReplyPart, ReplyStatus, RequestPart
-from dynabus.core.operations.calls import Call, Calls, Code, Reply, Request
+from dynabus.core.operations.calls import Call, Calls, Code, Context, Reply, Request
 from dynabus.core.operations.items import bound, settled
 from dynabus.core.operations.page_requests import Detail
 from dynabus.core.operations.targets import Target
@@ -26,9 +26,6 @@ from dynabus.core.replication.store import Outcome, Read, Reader
 from dynabus.core.rows import Row, decode_row
 from dynabus.core.topics import MESSAGE_LIMIT_BYTES
 from dynabus.core.values import Item
-
-if TYPE_CHECKING:
-    from dynabus.core.cluster_view import ClusterView
 
 PAGE_BYTES = 1024 * 1024
 """The item that crosses it still belongs to the page."""
@@ -84,7 +81,7 @@ class Page:
 
 
 def gather(
-    view: ClusterView,
+    context: Context,
     target: Target,
     request: Request,
     detail: Detail,
@@ -100,7 +97,7 @@ def gather(
     lower, upper = after(lower, upper, start, forward)
     page = Page(target.index is not None)
     while upper is None or lower < upper:
-        table = view.now(target.table)
+        table = context.view.now(target.table)
         partition = table.partition_of(lower) if forward else table.partition_below(upper)
         first = max(lower, partition["lower"])
         ends = [bound for bound in (upper, partition["upper"]) if bound is not None]

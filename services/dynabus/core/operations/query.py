@@ -105,7 +105,7 @@ def route(body: Request, context: Context) -> Steps:
         _check_start(start, first, of, condition)
     _check_read(asked, of)
     detail = page_detail(request, asked.found, of, asked.checked.read, request.get("ScanIndexForward", True))
-    page = yield from gather(context.view, of, request, detail, *wanted, first)
+    page = yield from gather(context, of, request, detail, *wanted, first)
     return page_answer(page, of, request)
 
 

@@ -99,7 +99,7 @@ def route(body: Request, context: Context) -> Steps:
         )
     refuse_nested_keys(table, checked.nested_in_projection, checked.nested_in_filter)
     detail = page_detail(request, found, of, checked.read, forward=True)
-    page = yield from gather(context.view, of, request, detail, lower, upper, first)
+    page = yield from gather(context, of, request, detail, lower, upper, first)
     return page_answer(page, of, request)
 
 
