@@ -92,6 +92,12 @@ def _add_admin(commands: Commands) -> None:
     )
     split.add_argument("--no-wait", action="store_true", help="return once it is decided")
     _add_data(split)
+    scrub = orders.add_parser(
+        "scrub", help="read replicas as a whole now and say what was found; damaged ones are rebuilt"
+    )
+    scrub.add_argument("table", nargs="?", metavar="TABLE", help="default: all")
+    scrub.add_argument("partition", nargs="?", type=_number, metavar="PARTITION", help="its id (default: all)")
+    _add_data(scrub)
 
 
 def _number(text: str) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,25 +32,28 @@ AGAIN_S = 0.5
 
 def ask(cluster: Cluster, operation: str, body: dict[str, Any]) -> dict[str, Any]:
     """The answer's JSON. Raises Problem: refused, or nobody answers."""
+    with connected(cluster) as (consumer, producer, topics):
+        return _converse(consumer, producer, topics.control().name, operation, body)
+
+
+@contextmanager
+def connected(cluster: Cluster) -> Iterator[tuple[Consumer, Producer, Topics]]:
+    """A consumer of what is answered to commands from now on, and a producer. Raises Problem: no Kafka."""
     extra = read_kafka_config(Path(cluster.kafka_config)) if cluster.kafka_config else {}
-    kafka = KafkaSettings(cluster.kafka_bootstrap, cluster.namespace, ASKER, extra)
+    kafka, topics = KafkaSettings(cluster.kafka_bootstrap, cluster.namespace, ASKER, extra), Topics(cluster.namespace)
+    replies = topics.replies(ASKER)
     try:
-        return _ask(kafka, Topics(cluster.namespace), operation, body)
+        reach_kafka(kafka).ensure([replies])
+        consumer = Consumer(kafka.loop_consumer(), logger=kafka_logger())
+        producer = Producer(kafka.request_producer(), logger=kafka_logger())
+        try:
+            found = consumer.get_watermark_offsets(TopicPartition(replies.name, 0), timeout=AGAIN_S * 10)
+            consumer.assign([TopicPartition(replies.name, 0, OFFSET_END if found is None else found[1])])
+            yield consumer, producer, topics
+        finally:
+            consumer.close()
     except (KafkaException, TopicError) as error:
         raise Problem(f"Kafka at {cluster.kafka_bootstrap} does not answer ({error}): is the cluster up?") from error
-
-
-def _ask(kafka: KafkaSettings, topics: Topics, operation: str, body: dict[str, Any]) -> dict[str, Any]:
-    replies = topics.replies(ASKER)
-    reach_kafka(kafka).ensure([replies])
-    consumer = Consumer(kafka.loop_consumer(), logger=kafka_logger())
-    producer = Producer(kafka.request_producer(), logger=kafka_logger())
-    try:
-        found = consumer.get_watermark_offsets(TopicPartition(replies.name, 0), timeout=AGAIN_S * 10)
-        consumer.assign([TopicPartition(replies.name, 0, OFFSET_END if found is None else found[1])])
-        return _converse(consumer, producer, topics.control().name, operation, body)
-    finally:
-        consumer.close()
 
 
 def _converse(

@@ -17,6 +17,7 @@ from dynabus.adapters.codec import UndecodableMessage, decode
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.ids import Writer
 from dynabus.core.replication.records import Record, decode_record
+from dynabus.core.replication.unresolved import Sender
 from dynabus.core.topics import Topics
 from dynabus.storage_node.assignments import Assignments
 from dynabus.storage_node.heartbeats import hear
@@ -46,11 +47,12 @@ class Intake:
         operations: Operations,
         outbox: Outbox,
         hurry: Callable[[], None],
+        scrub: Callable[[Hosted, Sender], None],
     ) -> None:
         self.touched: dict[Hosted, None] = {}
         self.dirty: dict[Hosted, None] = {}
         """Replicas that applied records since their last commit, longest first."""
-        self.inbox = Inbox(operations, self._find, outbox.respond, Orders(outbox.split_point))
+        self.inbox = Inbox(operations, self._find, outbox.respond, Orders(outbox.split_point), scrub)
         self.mistakes = Mistakes()
         self.view = ClusterView()
         self.heard_itself = False

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, cast
 import orjson
 import pytest
 from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME
-from tests.unit.storage_node.replicas import PARTITION, leading
+from tests.unit.storage_node.replicas import ME, PARTITION, leading
 
 from dynabus.adapters.codec import UndecodableMessage, encode
 from dynabus.core.errors import validation_error
@@ -18,6 +18,7 @@ from dynabus.core.replication.unresolved import Sender
 from dynabus.storage_node.inbox import Inbox
 from dynabus.storage_node.orders import Orders
 from dynabus.storage_node.readers import Arrival
+from dynabus.storage_node.scrubbing import Scrubs
 
 PUT, GET, REFUSED = 1, 2, 3
 
@@ -62,7 +63,10 @@ class Desk:
         self.answers: list[tuple[Sender, Outcome]] = []
         self.points: list[SplitPoint] = []
         orders = Orders(self.points.append)
-        self.inbox = Inbox(cast("Any", Operations), self._find, lambda *answer: self.answers.append(answer), orders)
+        self.scrubs = Scrubs(ME.node, 0, 1.0, lambda *answer: self.answers.append(answer))
+        self.inbox = Inbox(
+            cast("Any", Operations), self._find, lambda *answer: self.answers.append(answer), orders, self.scrubs.ask
+        )
 
     def _find(self, log: str, partition: int) -> Any:
         return self.replica if (log, partition) == PARTITION else None
