@@ -22,7 +22,9 @@ from dynabus.adapters.codec import decode, encode
 from dynabus.adapters.lmdb import LmdbStore
 from dynabus.adapters.log_codec import AvroBodies
 from dynabus.core.cluster_view import ClusterView
+from dynabus.core.contents import Contents
 from dynabus.core.ids import Incarnation, LogId, NodeName, PartitionId, RequestId, Writer
+from dynabus.core.local_indexes import LocalIndexes
 from dynabus.core.operations.calls import Call, Context
 from dynabus.core.operations.registry import reads, routes, writes
 from dynabus.core.replication.fold import fold
@@ -38,6 +40,7 @@ from dynabus.core.replication.records import (
     next_chain,
 )
 from dynabus.core.replication.request_ids import apply_mutation, encode_request_id, outcome_digest, recall
+from dynabus.core.replication.store import Follow, no_more
 from dynabus.core.rows import encode_row
 from dynabus.request_router.asker import request_part
 
@@ -71,6 +74,7 @@ def table() -> Context:
         "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
     }
     partition = {"number": 0, "generation": 0, "lower": b"", "upper": None, "members": list(MEMBERS)}
+    partition |= {"state": "active", "lineage": []}
     message = {"id": TABLE_ID, "name": workload.TABLE, "version": 1, "status": "ACTIVE", "partitions": [partition]}
     view.take("table_metadata", {**message, "description": orjson.dumps(description)}, 0.0)
     return Context(view, "us-east-1", "000000000000")
@@ -152,7 +156,9 @@ def put_steps(context: Context, store: LmdbStore) -> Iterator[Step]:
     place = place_before(record.sequence)
     yield "each replica", "fold", lambda: fold(place, record, bodies)
     yield "followers", "decode the body", lambda: bodies.decode(number, body)
-    yield "each replica", "apply: row, request id, purge", _applying(store, mutation)
+    contents = Contents(store, LocalIndexes("pk", ()))
+    yield "each replica", "apply: row, request id, purge", _applying(store, mutation, no_more)
+    yield "each replica", "count: items, bytes, checksum", lambda: contents.follow(call.key, row, row)
 
 
 def place_before(sequence: int) -> Place:
@@ -161,7 +167,7 @@ def place_before(sequence: int) -> Place:
     return Place(origin, 10, 1, group, Reign(1, TermLeader(ME, 5)), sequence, CHAIN_START, WALL_MS)
 
 
-def _applying(store: LmdbStore, mutation: Mutation) -> Callable[[], object]:
+def _applying(store: LmdbStore, mutation: Mutation, follow: Follow) -> Callable[[], object]:
     numbers = count()
 
     def apply() -> None:
@@ -169,7 +175,7 @@ def _applying(store: LmdbStore, mutation: Mutation) -> Callable[[], object]:
         request = encode_request_id(RequestId(Incarnation(1), number, 0))
         # Ids expire as they do in a long run: one comes, one goes.
         fresh = mutation._replace(key=b"%08d" % (number * 7919 % workload.KEYS), request=request, expires_ms=number)
-        apply_mutation(store, fresh, number, number - 1000)
+        apply_mutation(store, fresh, number, number - 1000, follow)
 
     return apply
 

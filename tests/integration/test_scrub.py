@@ -20,6 +20,9 @@ PAGE_BYTES = 4096
 LEAF = 0x02
 """LMDB's flag of a leaf page, in the two bytes behind page number and padding."""
 
+DAMAGED_ROW = b'{"pk":{"S":"still-007"}'
+"""The begin of an item that nobody changes, as it is stored."""
+
 Flip = Callable[[Path], None]
 
 
@@ -33,7 +36,7 @@ def flip_a_row(data: Path) -> None:
     """One bit in the value of each copy of a row: LMDB leaves old pages in the file, and one of them is in use."""
     content = bytearray(data.read_bytes())
     found = -1
-    while (found := content.find(b'{"pk":{"S":"still-007"}', found + 1)) >= 0:
+    while (found := content.find(DAMAGED_ROW, found + 1)) >= 0:
         content[found + 40] ^= 1
     write(data, content)
 
@@ -130,3 +133,48 @@ def put_still_items(cluster: RunningCluster, table: str) -> None:
     db: Any = client(cluster.port)
     for number in range(200):
         db.put_item(TableName=table, Item={"pk": {"S": f"still-{number:03d}"}, "pad": {"S": "still" * 20}})
+
+
+def test_a_leader_that_reads_a_damaged_row_is_replaced_and_repaired(cluster: RunningCluster) -> None:
+    """Bytes change under a running leader. Its clients get their items all the same, from the next one."""
+    table = "read"
+    cluster.create_table(table)
+    put_still_items(cluster, table)
+    node = cluster.leader(table)[0]
+    (found,) = (each for each in cluster.status()["tables"] if each["name"] == table)
+    folder, db = cluster.data / node / found["id"], client(cluster.port, total_max_attempts=1, mode="standard")
+    # What was put must be in the file before it can be damaged there.
+    wait_until("the row on disk", lambda: DAMAGED_ROW in (folder / "0" / "data.mdb").read_bytes())
+    with Load(cluster.port, table) as load:
+        load.wait_for_acks(100)
+        read_until_damage(db, table, folder)
+        wait_until("all is well", lambda: healthy(cluster, table), 60)
+        load.wait_for_acks(100)
+    print(load.check())
+    assert not load.recorded.errors
+    log = (cluster.data / f"{node}.log").read_text()
+    assert "replica damaged" in log
+    assert "replica repaired" in log
+
+
+def read_until_damage(db: Any, table: str, folder: Path) -> None:
+    """Each read is answered, and with the right item, whatever becomes of the page that it is in."""
+    key, data = {"pk": {"S": "still-007"}}, folder / "0" / "data.mdb"
+
+    def read() -> list[Path]:
+        if data.exists():
+            overwrite_rows(data)
+        for consistent in (True, False):
+            item = db.get_item(TableName=table, Key=key, ConsistentRead=consistent)["Item"]
+            assert item["pad"]["S"] == "still" * 20
+        return list(folder.glob("0.damaged-*"))
+
+    wait_until("the damaged store aside", read, 60)
+
+
+def overwrite_rows(data: Path) -> None:
+    """One byte of each copy of a row in the file that a running node has mapped."""
+    with data.open("r+b") as file:
+        content, found = file.read(), -1
+        while (found := content.find(DAMAGED_ROW, found + 1)) >= 0:
+            os.pwrite(file.fileno(), b"X", found + 40)
