@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import struct
@@ -79,12 +80,27 @@ def healthy(cluster: RunningCluster, table: str) -> bool:
 
 
 def scrub(cluster: RunningCluster, table: str) -> list[str]:
-    """What it prints; 1 is its exit code where something was found."""
+    """What it prints where all is well."""
     return cluster.command("admin", "scrub", table).splitlines()
+
+
+def scrub_whatever_it_finds(cluster: RunningCluster, table: str) -> list[str]:
+    """Its exit code is 1 where something was found."""
+    try:
+        return scrub(cluster, table)
+    except AssertionError as error:
+        return str(error).splitlines()
 
 
 def checksums(lines: list[str]) -> set[str]:
     return {line.partition("checksum ")[2].partition(";")[0] for line in lines}
+
+
+def told(cluster: RunningCluster, node: str, folder: Path, number: str) -> list[str]:
+    """What the node wrote about the repair of a partition, once each."""
+    lines = (cluster.data / f"{node}.log").read_text().splitlines()
+    events = [json.loads(line) for line in lines if f"{folder.name}/{number}" in line]
+    return [each["event"] for each in events if "rebuilt" in each["event"] or "repaired" in each["event"]]
 
 
 def damage(cluster: RunningCluster, table: str, node: str, flip: Flip) -> Path:
@@ -108,10 +124,7 @@ def test_what_was_flipped_on_disk_is_repaired_under_load(cluster: RunningCluster
         folder = damage(cluster, table, node, flip)
         load.wait_for_acks(50)
         # A damaged page may be read by the load before anybody asks.
-        try:
-            said = scrub(cluster, table)
-        except AssertionError as error:
-            said = str(error).splitlines()
+        said = scrub_whatever_it_finds(cluster, table)
         wait_until("the damaged store aside", lambda: list(folder.glob("0.damaged-*")), 60)
         wait_until("all is well", lambda: healthy(cluster, table), 60)
         load.wait_for_acks(100)
@@ -124,8 +137,7 @@ def test_what_was_flipped_on_disk_is_repaired_under_load(cluster: RunningCluster
     assert all("whole" in line for line in whole)
     assert len(checksums(whole)) == 1
     assert len(list(folder.glob("0.damaged-*"))) == 1
-    log = (cluster.data / f"{node}.log").read_text()
-    assert "replica repaired" in log
+    assert told(cluster, node, folder, "0") == ["replica is rebuilt from its log", "replica repaired"]
 
 
 def put_still_items(cluster: RunningCluster, table: str) -> None:
@@ -152,9 +164,7 @@ def test_a_leader_that_reads_a_damaged_row_is_replaced_and_repaired(cluster: Run
         load.wait_for_acks(100)
     print(load.check())
     assert not load.recorded.errors
-    log = (cluster.data / f"{node}.log").read_text()
-    assert "replica damaged" in log
-    assert "replica repaired" in log
+    assert told(cluster, node, folder, "0") == ["replica is rebuilt from its log", "replica repaired"]
 
 
 def read_until_damage(db: Any, table: str, folder: Path) -> None:
@@ -178,3 +188,34 @@ def overwrite_rows(data: Path) -> None:
         content, found = file.read(), -1
         while (found := content.find(DAMAGED_ROW, found + 1)) >= 0:
             os.pwrite(file.fileno(), b"X", found + 40)
+
+
+def test_a_damaged_child_of_a_split_replays_its_lineage(cluster: RunningCluster) -> None:
+    table = "child"
+    cluster.create_table(table)
+    put_still_items(cluster, table)
+    with Load(cluster.port, table) as load:
+        load.wait_for_acks(100)
+        cluster.command("admin", "split", table, "0")
+        load.wait_for_acks(100)
+        (found,) = (each for each in cluster.status()["tables"] if each["name"] == table)
+        node_down(cluster, "node-2")
+        stores = (cluster.data / "node-2" / found["id"]).glob("[12]")
+        (store,) = (each for each in stores if DAMAGED_ROW in (each / "data.mdb").read_bytes())
+        flip_a_row(store / "data.mdb")
+        cluster.up()
+        said = scrub_whatever_it_finds(cluster, table)
+        wait_until("the damaged store aside", lambda: list(store.parent.glob(f"{store.name}.damaged-*")), 60)
+        wait_until("all is well", lambda: all_healthy(cluster, table), 60)
+        load.wait_for_acks(100)
+    print(load.check(), *said, sep="\n")
+    assert not load.recorded.errors
+    assert all("whole" in line for line in scrub(cluster, table))
+    log = told(cluster, "node-2", store.parent, store.name)
+    assert log == ["replica is rebuilt from its log", "replica repaired"]
+
+
+def all_healthy(cluster: RunningCluster, table: str) -> bool:
+    (found,) = (each for each in cluster.status()["tables"] if each["name"] == table)
+    replicas = [replica for each in found["partitions"] for replica in each["replicas"]]
+    return all(each["state"] == "active" and "alarm" not in each for each in replicas)

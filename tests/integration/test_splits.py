@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.integration.cluster import DYNABUS, RunningCluster, client, kill, running, wait_until
-from tests.integration.load import Load
+from tests.integration.load import Clients, Load
 
 pytestmark = pytest.mark.broker
 
@@ -44,9 +45,61 @@ def whole(cluster: RunningCluster, table: str) -> bool:
     return quiet and all(replica["state"] == "active" for replica in replicas)
 
 
+STILL = [f"still-{number:03d}" for number in range(60)]
+"""Items that nobody changes: every Scan must see each of them once, however often the table is split under it."""
+
+BATCH = 25
+"""The most that one BatchWriteItem takes: its parts belong to ever more partitions."""
+
+
+class Batches(Clients):
+    """One client that writes batches, one that scans in small pages."""
+
+    def __init__(self, port: int, table: str) -> None:
+        super().__init__(port, table)
+        self.acked = self.tried = self.scans = 0
+        self.wrong: list[str] = []
+        self._threads = [threading.Thread(target=work, daemon=True) for work in (self._write, self._scan)]
+
+    def put(self, keys: list[str], version: int) -> None:
+        """All of them, in batches; whatever is unprocessed is wrong, since nothing is throttled here."""
+        db = client(self._port)
+        for first in range(0, len(keys), BATCH):
+            items = [{"pk": {"S": key}, "v": {"N": str(version)}} for key in keys[first : first + BATCH]]
+            puts = [{"PutRequest": {"Item": item}} for item in items]
+            answer = db.batch_write_item(RequestItems={self._table: puts})
+            if answer["UnprocessedItems"]:
+                self.wrong.append(f"unprocessed: {answer['UnprocessedItems']}")
+
+    def _write(self) -> None:
+        while not self._stop.is_set():
+            self.tried += 1
+            self.put([f"batch-{number}" for number in range(BATCH)], self.tried)
+            self.acked = self.tried
+
+    def _scan(self) -> None:
+        db = client(self._port)
+        while not self._stop.is_set():
+            seen = [key for key in scan(db, self._table, Limit=7) if key in STILL]
+            self.scans += 1
+            if sorted(seen) != STILL:
+                self.wrong.append(f"a scan saw {len(seen)}, {len(set(seen))} of them different")
+
+    def check(self) -> None:
+        """After the block: each item of the batch has the last version."""
+        db = client(self._port)
+        assert not self.wrong
+        assert self.acked == self.tried > 0
+        for number in range(BATCH):
+            item = db.get_item(TableName=self._table, Key={"pk": {"S": f"batch-{number}"}}, ConsistentRead=True)
+            assert int(item["Item"]["v"]["N"]) == self.acked
+
+
 def test_five_splits_in_a_row_under_load(cluster: RunningCluster) -> None:
     cluster.create_table("five")
-    with Load(cluster.port, "five") as load:
+    batches = Batches(cluster.port, "five")
+    batches.put(STILL, 1)
+    with Load(cluster.port, "five") as load, batches:
         load.wait_for_acks(100)
         since = time.monotonic()
         for _ in range(5):
@@ -59,7 +112,9 @@ def test_five_splits_in_a_row_under_load(cluster: RunningCluster) -> None:
     assert gap_s < PAUSE_S
     assert len(numbers(cluster, "five")) == 6
     found = scan(client(cluster.port), "five")
-    assert len(found) == len(set(found)) == len(load.recorded.acked) + 1
+    assert len(found) == len(set(found)) == len(load.recorded.acked) + 1 + len(STILL) + BATCH
+    batches.check()
+    print(f"{batches.acked} batches, {batches.scans} scans")
     wait_until("all replicas", lambda: whole(cluster, "five"))
 
 
@@ -120,6 +175,49 @@ def query(db: Any, limit: int, **more: Any) -> dict[str, Any]:
 
 def sorts(page: Any) -> list[str]:
     return [item["sk"]["S"] for item in page["Items"]]
+
+
+def test_a_table_with_an_index_is_split_between_collections(cluster: RunningCluster) -> None:
+    db = client(cluster.port)
+    attributes = [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "at")]
+    hashed = {"AttributeName": "pk", "KeyType": "HASH"}
+    keys = {name: [hashed, {"AttributeName": name, "KeyType": "RANGE"}] for name in ("sk", "at")}
+    index = {"IndexName": "by-at", "KeySchema": keys["at"], "Projection": {"ProjectionType": "ALL"}}
+    db.create_table(
+        TableName="indexed",
+        AttributeDefinitions=attributes,
+        KeySchema=keys["sk"],
+        LocalSecondaryIndexes=[index],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    wait_until("a leader", lambda: cluster.partition("indexed").get("leader"))
+    names = [f"pk-{number}" for number in range(6)]
+    for pk in names:
+        for number in range(10):
+            item = {"pk": pk, "sk": f"{number}", "at": f"{9 - number}"}
+            db.put_item(TableName="indexed", Item={name: {"S": text} for name, text in item.items()})
+    inside = '{"pk": {"S": "pk-1"}, "sk": {"S": "5"}}'
+    with pytest.raises(AssertionError, match="not split there"):
+        split(cluster, "indexed", 0, "--at", inside)
+    split(cluster, "indexed", 0)
+    assert len(numbers(cluster, "indexed")) == 2
+    for pk in names:
+        found = db.query(
+            TableName="indexed",
+            IndexName="by-at",
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
+            ConsistentRead=True,
+        )
+        assert [item["sk"]["S"] for item in found["Items"]] == [f"{9 - number}" for number in range(10)]
+    scanned = db.scan(TableName="indexed", IndexName="by-at", ConsistentRead=True)
+    assert scanned["Count"] == 60
+
+    def sizes() -> tuple[int, int]:
+        described = db.describe_table(TableName="indexed")["Table"]
+        return described["ItemCount"], described["LocalSecondaryIndexes"][0]["ItemCount"]
+
+    wait_until("the counts", lambda: sizes() == (60, 60))
 
 
 # -- refusals -----------------------------------------------------------------------------------------------------
@@ -199,6 +297,22 @@ def test_the_leader_dies_during_a_split(cluster: RunningCluster, step: str) -> N
     wait_until("all replicas", lambda: whole(cluster, table), 60)
 
 
+def test_a_member_that_is_away_is_not_waited_for(cluster: RunningCluster) -> None:
+    cluster.create_table("away")
+    with Load(cluster.port, "away") as load:
+        load.wait_for_acks(200)
+        leader, _ = cluster.leader("away")
+        away = next(name for name in cluster.pids("storage-node") if name != leader)
+        kill(cluster.pids("storage-node")[away])
+        split(cluster, "away", 0)
+        split(cluster, "away", numbers(cluster, "away")[0])
+        load.wait_for_acks(100)
+        cluster.up()
+        # It was there for no step of either split, and reads the logs of all generations.
+        wait_until("all replicas", lambda: whole(cluster, "away"), 60)
+    print(load.check())
+
+
 def test_a_wiped_node_replays_the_lineage(cluster: RunningCluster) -> None:
     cluster.create_table("wiped")
     with Load(cluster.port, "wiped") as load:
@@ -213,6 +327,18 @@ def test_a_wiped_node_replays_the_lineage(cluster: RunningCluster) -> None:
         load.wait_for_acks(100, 60)
     print(load.check())
     assert not load.recorded.errors
+
+
+def test_what_is_too_large_is_split_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DYNABUS_SPLIT_BYTES", "40000")
+    with running(tmp_path) as own:
+        own.create_table("large")
+        db = client(own.port)
+        for key in STILL:
+            db.put_item(TableName="large", Item={"pk": {"S": key}, "pad": {"S": "x" * 1000}})
+        # 61 KB: two halves of some 30 KB, which are small enough.
+        wait_until("the split", lambda: len(numbers(own, "large")) == 2 and whole(own, "large"), 60)
+        assert sorted(scan(db, "large")) == STILL
 
 
 def test_two_operators_at_once(cluster: RunningCluster) -> None:

@@ -12,6 +12,7 @@ from unittest.mock import patch
 
 from dynabus.core.ids import Incarnation
 from dynabus.core.replication import fold as fold_module
+from dynabus.core.replication import heir as heir_module
 from dynabus.core.replication import replica as replica_module
 from dynabus.core.replication.effects import Leading, Peer, Query, Respond
 from dynabus.core.replication.fold import Verdict
@@ -79,6 +80,7 @@ def resign_ends_nothing() -> Patches:
     real = Replica._deferred_until_ms
     return [
         (replica_module, "fold", fold),
+        (heir_module, "fold", fold),
         (audit, "true_fold", fold),
         (Leader, "resign", _resign_reading_on),
         (Replica, "_look_at_reign", _both(Replica._look_at_reign, look)),
@@ -329,7 +331,7 @@ def chain_restarts_at_claims() -> Patches:
             moved = moved._replace(chain=next_chain(CHAIN_START, record.value))
         return moved, verdict
 
-    return [(replica_module, "fold", fold), (audit, "true_fold", fold)]
+    return [(replica_module, "fold", fold), (heir_module, "fold", fold), (audit, "true_fold", fold)]
 
 
 # -- places and disks (I6) --------------------------------------------------------------------------------------

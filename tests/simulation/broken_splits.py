@@ -45,6 +45,7 @@ def claim_after_a_seal() -> Patches:
     able = property(lambda self: self.alarm is None and not self.stopping and self.leader is None)
     return [
         (replica_module, "fold", fold),
+        (heir_module, "fold", fold),
         (audit, "true_fold", fold),
         (Replica, "read_log", read_log),
         (Replica, "_accepted", accepted),

@@ -9,16 +9,14 @@ import sys
 import time
 from dataclasses import dataclass
 
+import tests.simulation.broken_splits  # noqa: F401  its brains are in BROKEN from here on
 from dynabus.core.replication.effects import Timing
-from tests.simulation import broken_splits
 from tests.simulation.audit import Violation
 from tests.simulation.broken import BROKEN, active
 from tests.simulation.cluster import Cluster
 from tests.simulation.faults import Faults
 from tests.simulation.splits import Splits
 from tests.simulation.world import World
-
-assert broken_splits.__name__, "its brains are in BROKEN from here on"
 
 FAULTS_END_MS = 14_000.0
 EVENTS_LEAST = 550

@@ -24,7 +24,7 @@ from dynabus.core.topics import Topics
 ASKER = "cli"
 """The slot of all commands: each knows its own answers by its incarnation."""
 
-ANSWER_S = 30.0
+ANSWER_S = 60.0
 """The leader may have to look through its rows for the middle, and auto-admin may just be starting."""
 
 AGAIN_S = 0.5

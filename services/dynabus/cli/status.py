@@ -13,6 +13,12 @@ from dynabus.cli.cluster import ADMIN, NODE, ROUTER, Cluster, DataFolder, Proces
 from dynabus.cli.probe import get
 
 ASK_FIRST = (ROUTER, NODE, ADMIN)
+OF_REPLICAS = "REPLICAS (state, sequence, lag)"
+HEADINGS = ("TABLE", "STATUS", "PARTITION", "STATE", "GENERATION", "FROM", "LEADER", "TERM", OF_REPLICAS)
+
+SHOWN_DIGITS = 16
+"""Of a bound, in hexadecimal: the hash, which tells nearly all of them apart."""
+
 LOOPBACK = "127.0.0.1"
 
 
@@ -80,23 +86,31 @@ def _alarms(tables: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def _render_tables(tables: Iterable[dict[str, Any]]) -> list[str]:
-    rows = [("TABLE", "STATUS", "PARTITION", "GENERATION", "LEADER", "TERM", "REPLICAS (state, sequence, lag)")]
+    rows: list[Sequence[str]] = [HEADINGS]
     for table in tables:
-        partitions = table["partitions"] or [{}]
-        rows += [(table["name"], table["status"], *_partition(partition)) for partition in partitions]
+        rows += [(table["name"], table["status"], *_partition(partition)) for partition in _all(table) or [{}]]
     return _aligned(rows) if len(rows) > 1 else ["no tables"]
 
 
-def _partition(partition: dict[str, Any]) -> tuple[str, str, str, str, str]:
+def _all(table: dict[str, Any]) -> list[dict[str, Any]]:
+    """Its partitions, each that is being split with its heirs behind it, then those that are sealed."""
+    found: list[dict[str, Any]] = []
+    for partition in table["partitions"]:
+        found += [partition, *partition.get("heirs", ())]
+    return found + [{**partition, "state": "sealed"} for partition in table.get("sealed", ())]
+
+
+def _partition(partition: dict[str, Any]) -> tuple[str, ...]:
     replicas = "  ".join(
         f"{r['node']} ({r['state']}, {r['sequence']}, {r['lag']})" for r in partition.get("replicas", ())
     )
-    number, generation, leader, term = (
+    number, state, generation, leader, term = (
         str(partition.get(key) if partition.get(key) is not None else "-")
-        for key in ("id", "generation", "leader", "term")
+        for key in ("id", "state", "generation", "leader", "term")
     )
     index = partition.get("index")
-    return (f"{index}/{number}" if index else number), generation, leader, term, replicas
+    lower = (partition.get("range") or [""])[0][:SHOWN_DIGITS] or "-"
+    return (f"{index}/{number}" if index else number), state, generation, lower, leader, term, replicas
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -110,3 +110,10 @@ def encode_totals(totals: list[list[int]], checksum: int, place: bytes) -> bytes
     """As the store keeps them beside this place."""
     told = {"totals": totals, "checksum": checksum}
     return orjson.dumps({**told, "crc": crc32(orjson.dumps(told) + place)})
+
+
+def rows_size(stored: bytes) -> int:
+    """Bytes of all rows, as stored by this version or an older one."""
+    told = orjson.loads(stored)
+    size: int = (told if isinstance(told, list) else told["totals"])[0][1]
+    return size

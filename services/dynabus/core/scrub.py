@@ -101,7 +101,8 @@ class Audit:
 
     def verdict(self, contents: Contents) -> Damage | None:
         """Behind the last key: do the rows come to what the log says?"""
-        wanted = Tally(*contents.totals[0], contents.checksum)
+        items, size = contents.totals[0]
+        wanted = Tally(items, size, contents.checksum)
         return None if self.passed == wanted else Damage(f"the rows are {self.passed}, by the log they are {wanted}")
 
 

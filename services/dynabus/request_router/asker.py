@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dynabus.core.cluster_view import ClusterView
+from dynabus.core.cluster_view import ClusterView, Table
 from dynabus.core.errors import CORAL_AVAILABILITY, ApiError
 from dynabus.core.messages import SEALED, PartitionMetadata, Reply, ReplyPart, ReplyStatus, RequestPart
 from dynabus.core.operations.calls import Call, Code, Control
@@ -182,19 +182,31 @@ class Asker:
         if asking.control is not None:
             self._send(Send(None, asking.counter, budget_ms, [], asking.control))
             return
-        table = self._view.now(asking.calls[0].table)
-        routes = [table.partition_of(call.route) for call in asking.calls]
-        if any(cuts(call, route) for call, route in zip(asking.calls, routes, strict=True)):
-            asking.replies[:] = [STALE] * len(asking.calls)
+        first = asking.calls[0]
+        table = self._view.now(first.table)
+        partition = table.partition_of(first.route)
+        asking.partition = partition["number"]
+        if len(asking.calls) > 1:
+            self._dispatch_together(asking, table, target, now_ms, budget_ms)
+        elif first.within is not None and cuts(first.within, partition):
+            asking.replies[0] = STALE
             self._end(asking)
-            return
-        asking.partition = routes[0]["number"]
+        else:
+            asking.target = target or self._target(first, table.id, partition, asking.tries, now_ms)
+            parts = [request_part(first, table.id, partition)]
+            self._send(Send(asking.target, asking.counter, budget_ms, parts, None))
+
+    def _dispatch_together(
+        self, asking: Asking, table: Table, target: str | None, now_ms: float, budget_ms: int
+    ) -> None:
+        """Calls that went to one partition when they were grouped, and may belong to its children now."""
+        routes = [table.partition_of(call.route) for call in asking.calls]
+        parts = [request_part(call, table.id, route) for call, route in zip(asking.calls, routes, strict=True)]
         by_number = {route["number"]: (call, route) for call, route in zip(asking.calls, routes, strict=True)}
         targets = [self._target(call, table.id, route, asking.tries, now_ms) for call, route in by_number.values()]
         if target is not None and len(targets) == 1:
             targets = [target]
         asking.target = targets[0]
-        parts = [request_part(each, table.id, route) for each, route in zip(asking.calls, routes, strict=True)]
         for node in dict.fromkeys(targets):
             self._send(Send(node, asking.counter, budget_ms, parts, None))
 
@@ -230,11 +242,9 @@ STALE: ReplyPart = {
 """To the operation: what it wanted to read of one partition lies in several now."""
 
 
-def cuts(call: Call, partition: PartitionMetadata) -> bool:
-    """Whether the call reads beyond this partition."""
-    if call.within is None:
-        return False
-    lower, upper = call.within
+def cuts(within: tuple[bytes, bytes | None], partition: PartitionMetadata) -> bool:
+    """Whether the range of a page reaches beyond this partition. Pages travel alone."""
+    lower, upper = within
     ends = partition["upper"]
     return lower < partition["lower"] or (ends is not None and (upper is None or upper > ends))
 

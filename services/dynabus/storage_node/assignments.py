@@ -67,9 +67,11 @@ class Assignments:
         return Change(
             opened=tuple(partition for partition in mine if partition not in had),
             inherited={
-                PartitionId(log, each["number"]): inheritance(log, each)
+                partition: inheritance(log, each)
                 for each in table["partitions"]
                 if each["lineage"]
+                and (partition := PartitionId(log, each["number"])) in mine
+                and partition not in had
             },
             preferred=frozenset(partition for partition, preferred in mine.items() if preferred),
             indexes=local_indexes(orjson.loads(table["description"])) if mine else LocalIndexes("", ()),

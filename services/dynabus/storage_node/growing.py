@@ -50,6 +50,8 @@ class Growing:
     copied: Future[None] | None = None
     facts: Future[LogFacts] | None = None
     retry_at_ms: float = 0.0
+    outside_since_ms: float | None = None
+    """Its place does not lie in the log since then, as far as Kafka tells."""
     store: LmdbStore | None = None
     heir: Heir | None = None
     contents: Contents | None = None

@@ -22,7 +22,8 @@ from dynabus.storage_node.growing import Growing, Stage
 from dynabus.storage_node.lookups import LogFacts, LookupFailed, Lookups
 from dynabus.storage_node.opening import Opening, Premises
 from dynabus.storage_node.readers import Log
-from dynabus.storage_node.seeding import NothingToCopy, seed
+from dynabus.storage_node.seeding import NothingToCopy, seed, unfinished
+from dynabus.storage_node.suspects import CONFIRM_MS
 
 COMMIT_MS = 1000.0
 """As replicas: what a killed process reads again is a second."""
@@ -48,6 +49,11 @@ class Heirs:
     def __bool__(self) -> bool:
         return bool(self._growing)
 
+    @property
+    def busy(self) -> bool:
+        """Some go on; those that failed do not."""
+        return any(growing.stage is not Stage.FAILED for growing in self._growing.values())
+
     def __contains__(self, partition: PartitionId) -> bool:
         return partition in self._growing
 
@@ -58,7 +64,6 @@ class Heirs:
         """A child was assigned to this node."""
         assert opening.to is not None
         self._growing[opening.partition] = Growing(opening, opening.to)
-        self._lookups.acquaint(opening.log.topic, self._logs.consumer)
 
     def drop(self, partition: PartitionId) -> None:
         """The table is gone, or this node left the group."""
@@ -151,6 +156,8 @@ class Heirs:
             growing.copied = self._pool.submit(seed, growing.snapshot, growing.to, indexes, path, sync)
             growing.stage = Stage.SEEDING
         else:
+            # What a copy left that was cut off by the end of a process.
+            self._lookups.remove_folder(unfinished(path))
             growing.stage = Stage.LOCATING
 
     def _collect_copy(self, growing: Growing) -> None:
@@ -177,7 +184,9 @@ class Heirs:
         number = place.origin.partition.number if place is not None else growing.to.lineage[0]
         if growing.facts is None:
             if now_ms >= growing.retry_at_ms:
-                growing.facts = self._lookups.log_facts(Log(growing.opening.log.topic, number))
+                self._lookups.acquaint(growing.opening.log.topic, self._logs.consumer)
+                fresh = growing.outside_since_ms is not None
+                growing.facts = self._lookups.log_facts(Log(growing.opening.log.topic, number), fresh)
             return
         if not growing.facts.done():
             return
@@ -192,11 +201,14 @@ class Heirs:
         identity = facts.identity
         if place is None:
             place = growing.to.root(identity.cluster_id, identity.topic_id)
-        elif not _is_of(place, identity):
-            growing.fail(f"its place is of {place.origin}, the log is of {identity}: restore that log")
+        if not _is_of(place, identity):
+            self._doubt(
+                growing, f"its place is of {place.origin}, the log is of {identity}: restore that log", now_ms
+            )
             return
         if not facts.low <= place.next_offset <= facts.high:
-            growing.fail(f"place {place.next_offset} lies outside of the log, which has {facts.low} to {facts.high}")
+            has = f"which has {facts.low} to {facts.high}"
+            self._doubt(growing, f"place {place.next_offset} lies outside of the log, {has}", now_ms)
             return
         growing.contents = Contents(growing.store, growing.opening.indexes)
         bodies = self._premises.around.bodies
@@ -204,6 +216,14 @@ class Heirs:
         growing.stage, growing.alarm, growing.end_offset = Stage.FOLLOWING, "", facts.high
         growing.committed_offset, growing.committed_ms = place.next_offset, now_ms
         self._read_from(Log(growing.opening.log.topic, growing.heir.ancestor))
+
+    def _doubt(self, growing: Growing, why: str, now_ms: float) -> None:
+        """A Kafka leader that has just changed may not know its own end: asked again before it counts (I9)."""
+        if growing.outside_since_ms is None:
+            growing.outside_since_ms = now_ms
+        growing.alarm, growing.retry_at_ms = why, now_ms + RETRY_MS
+        if now_ms - growing.outside_since_ms >= CONFIRM_MS:
+            self._fail(growing, why)
 
     def _read_from(self, log: Log) -> None:
         """From the place of whoever is furthest behind; the others skip what they have."""

@@ -56,6 +56,9 @@ class Hosting:
 
     def apply(self, change: Change, now_ms: float) -> list[Hosted]:
         """What metadata changed; returns the replicas that were closed, which still have answers to give."""
+        for topic in {self._premises.topics.log_name(partition.log) for partition in change.inherited}:
+            # It may have grown since it was looked at last.
+            self._introduced.pop(topic, None)
         for partition in change.opened:
             topic = self._premises.topics.log_name(partition.log)
             log, preferred = Log(topic, partition.number), partition in change.preferred
@@ -64,7 +67,7 @@ class Hosting:
                 self._opening[partition] = opening
             else:
                 self._heirs.add(opening)
-            if topic not in self._introduced or opening.to is not None:
+            if topic not in self._introduced:
                 self._introduced[topic] = self._lookups.introduce(topic)
         closed = [self._close(partition, "this node left the group", now_ms) for partition in change.left]
         if change.deleted is not None:
@@ -82,6 +85,7 @@ class Hosting:
             opening.store.abandon()
         self._heirs.drop(partition)
         self.repairs.forget(partition)
+        self._assigned.pop(partition, None)
         hosted = self.hosted.pop(partition, None)
         if hosted is None:
             return None
@@ -107,7 +111,7 @@ class Hosting:
     def asking(self) -> bool:
         """An answer is on its way that no message announces."""
         asked = any(opening.facts is not None for opening in self._opening.values()) or self._suspects.asking
-        return asked or bool(self._heirs)
+        return asked or self._heirs.busy
 
     def take_news(self) -> bool:
         """Whether there is something that heartbeats should say at once."""
@@ -275,7 +279,8 @@ class Hosting:
 
     def settle(self, hosted: Hosted) -> None:
         """Who leads may have changed, and with it who should read; or it turned out to be damaged."""
-        if hosted.damage:
+        if hosted.damage and self.hosted.get(hosted.partition) is hosted:
+            # One that was replaced already may still be touched once more.
             self.repairs.add(self._assigned[hosted.partition], hosted.damage, hosted)
         reader = self._readers.reader_of(hosted.log)
         if reader is not None and reader is not By.CATCH_UP and reader is not hosted.best_read_by:

@@ -91,6 +91,8 @@ class Ops:
         replicas = [(hosted.partition, hosted.replica) for hosted in _hosted(node)]
         for name, text, value in _counts(node, _hosted(node)):
             yield CounterMetricFamily(f"dynabus_node_{name}", text, value)
+        preparing = sum(state["state"] in ("preparing", "heir") for state in node.hosting.unopened())
+        yield GaugeMetricFamily("dynabus_node_heirs", "Heirs of partitions that are being split", preparing)
         labels = ("log", "partition")
         lag = GaugeMetricFamily("dynabus_replica_lag", "Records between the place and the log's end", labels=labels)
         term = GaugeMetricFamily("dynabus_replica_term", "Current term", labels=labels)

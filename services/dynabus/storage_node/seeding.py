@@ -38,19 +38,24 @@ class NothingToCopy(Exception):
 
 def seed(snapshot: Snapshot, to: Inheritance, indexes: LocalIndexes, path: Path, sync: bool) -> None:
     """Make the child's folder. Raises NothingToCopy, StoreError."""
-    unfinished = path.with_name(path.name + ".seed")
+    copy = unfinished(path)
     try:
         _check(snapshot, to)
-        discard(unfinished)
-        _copy(snapshot, to, indexes, LmdbStore(unfinished, sync))
+        discard(copy)
+        _copy(snapshot, to, indexes, LmdbStore(copy, sync))
         discard(path)
-        unfinished.rename(path)
+        copy.rename(path)
     except SnapshotClosed as error:
         raise NothingToCopy("the parent's replica was closed") from error
     except OSError as error:
         raise StoreError(f"{path}: {error}") from error
     finally:
         snapshot.close()
+
+
+def unfinished(path: Path) -> Path:
+    """Where a copy is made."""
+    return path.with_name(path.name + ".seed")
 
 
 def _check(snapshot: Snapshot, to: Inheritance) -> None:

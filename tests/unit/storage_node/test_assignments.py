@@ -7,6 +7,7 @@ from typing import Any
 from dynabus.core.ids import LogId, NodeName, PartitionId
 from dynabus.core.local_indexes import LocalIndexes
 from dynabus.core.messages import TableMetadata
+from dynabus.core.replication.heir import Inheritance
 from dynabus.storage_node.assignments import Assignments, Change
 
 ME = NodeName("node-1")
@@ -73,3 +74,17 @@ def test_a_deleted_table_goes_even_if_it_was_never_here() -> None:
     assignments = Assignments(ME)
     assert assignments.learn(table(1, "node-2", status="DELETING")).deleted == LOG
     assert assignments.learn(table(2, "node-1", status="DELETED")).deleted == LOG
+
+
+def test_a_child_that_is_opened_inherits_and_only_then() -> None:
+    assignments = Assignments(ME)
+    assert assignments.learn(table(1, "node-1")).inherited == {}
+    divided = table(2, "node-1")
+    child: Any = {"number": 2, "generation": 2, "lower": b"m", "state": "heir", "lineage": [0]}
+    divided["partitions"].append({**divided["partitions"][0], **child})
+    change = assignments.learn(divided)
+    assert (change.opened, dict(change.inherited)) == ((at(2),), {at(2): Inheritance(at(2), b"m", None, (0,))})
+    later: Any = {**divided, "version": 3}
+    later["partitions"] = [{**each, "state": "active"} for each in divided["partitions"][1:]]
+    change = assignments.learn(later)
+    assert (change.opened, change.left, dict(change.inherited)) == ((), (at(0),), {})

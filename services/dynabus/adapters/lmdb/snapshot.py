@@ -28,7 +28,7 @@ class Snapshot:
 
     def __init__(self, env: Environment, databases: dict[str, _Database]) -> None:
         self._lock, self._databases = Lock(), databases
-        self.closed = False
+        self._closed = False
         try:
             self._txn = env.begin()
             meta = databases["meta"]
@@ -65,11 +65,16 @@ class Snapshot:
             except lmdb.Error as error:
                 raise store_error(error, f"snapshot: {error}") from error
 
+    @property
+    def closed(self) -> bool:
+        """Nothing can be read of it any more."""
+        return self._closed
+
     def close(self) -> None:
         """Let go; may be called by either thread, and twice."""
         with self._lock:
-            if not self.closed:
-                self.closed = True
+            if not self._closed:
+                self._closed = True
                 self._txn.abort()
 
     def _find(self, first: str, deeper: str, key: bytes) -> bytes | None:
@@ -95,5 +100,5 @@ class Snapshot:
             return found
 
     def _check(self) -> None:
-        if self.closed:
+        if self._closed:
             raise SnapshotClosed

@@ -253,7 +253,7 @@ class LmdbStore:
             "meta": self._meta_db,
         }
         made = Snapshot(self._env, databases)
-        self._snapshots = [*(each for each in self._snapshots if not each.closed), made]
+        self._snapshots = [each for each in self._snapshots if not each.closed] + [made]
         return made
 
     def _close_snapshots(self) -> None:

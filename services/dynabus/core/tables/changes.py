@@ -10,9 +10,9 @@
 | OnDemandThroughput          | all                                         |                                       |
 | DeletionProtectionEnabled   | all                                         |                                       |
 
-Raising provisioned throughput splits no partitions yet: that comes with splits, which then are work to be done while
-the table is UPDATING. Sources are DDB-TABLE-n of ack-api-quirks (see `descriptions`) and dynalite's recorded answers
-(updateTable); "ours" where there is none.
+Raising provisioned throughput splits no partitions yet: that will be a rule beside size in auto-admin's `splitter`,
+and work to be done while the table is UPDATING. Sources are DDB-TABLE-n of ack-api-quirks (see `descriptions`) and
+dynalite's recorded answers (updateTable); "ours" where there is none.
 """
 
 from __future__ import annotations

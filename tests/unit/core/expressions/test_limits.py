@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import pytest
@@ -86,9 +86,9 @@ END = 'Syntax error; token: "<EOF>", near: "('
     ],
 )
 def test_strange_texts_are_refused_at_once(text: str, message: str) -> None:
-    begun = perf_counter()
+    begun = process_time()
     assert refusal(text) == message
-    assert perf_counter() - begun < 0.5  # some 10 ms
+    assert process_time() - begun < 0.5  # some 10 ms
 
 
 @pytest.mark.parametrize(
@@ -114,10 +114,10 @@ def test_what_may_be_nested_deeply_is_bound_and_evaluated_on_any_stack(text: str
 
 def test_many_paths_are_checked_in_linear_time() -> None:
     text = ",".join(f"a.b{at}" for at in range(600))
-    begun = perf_counter()
+    begun = process_time()
     for _ in range(10):
         parse_projection(text, Placeholders(None, None))
-    assert perf_counter() - begun < 1  # some 10 ms; pair by pair it took seconds
+    assert process_time() - begun < 1  # some 10 ms; pair by pair it took seconds
 
 
 LONG = "The expression attribute map contains a key that is too long;"
