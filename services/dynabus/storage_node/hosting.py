@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 
 from dynabus.adapters.codec import UndecodableMessage
-from dynabus.adapters.lmdb import LmdbStore, place_put_aside
+from dynabus.adapters.lmdb import LmdbStore
 from dynabus.adapters.log_codec import decode_place
 from dynabus.adapters.logs import logger
 from dynabus.core.contents import Contents
@@ -29,7 +29,7 @@ from dynabus.storage_node.hosted import BROKEN_STORE, DAMAGED, Hosted
 from dynabus.storage_node.lookups import LogFacts, LookupFailed, Lookups
 from dynabus.storage_node.opening import Opening, Premises
 from dynabus.storage_node.readers import By, Log, Readers
-from dynabus.storage_node.repair import Repairs
+from dynabus.storage_node.repair import Repairs, expected_place
 from dynabus.storage_node.suspects import Suspects
 
 RETRY_MS = 500.0
@@ -246,9 +246,7 @@ class Hosting:
         rules = IndexRules(opening.indexes, store, self._premises.collection_bytes)
         hosted = Hosted(partition, opening.log, store, replica, contents, rules, now_ms)
         hosted.note = opening.note
-        expected = place_put_aside(self._premises.folder.replica(partition))
-        if expected is not None and decode_place(expected).next_offset > place.next_offset:
-            hosted.expected = decode_place(expected)
+        hosted.expected = expected_place(self._premises.folder.replica(partition), place)
         if place.origin != origin:
             replica.freeze(f"its place is of {place.origin}, the log is {origin}: restore that log", now_ms)
         elif place.fold_version != FOLD_VERSION:

@@ -17,10 +17,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from dynabus.adapters.log_codec import encode_place
+from dynabus.adapters.codec import UndecodableMessage
+from dynabus.adapters.lmdb import place_put_aside
+from dynabus.adapters.log_codec import decode_place, encode_place
 from dynabus.adapters.logs import logger
 from dynabus.core.ids import PartitionId
+from dynabus.core.replication.place import Place
 from dynabus.storage_node.hosted import Hosted
 from dynabus.storage_node.lookups import LogFacts, LookupFailed, Lookups
 from dynabus.storage_node.opening import Opening, Premises
@@ -180,3 +184,16 @@ def _as_new(repair: Repair) -> Opening:
     old = repair.opening
     note = f"rebuilt from its log: {repair.why}"
     return Opening(old.partition, old.log, old.preferred, old.indexes, old.to, note=note, alarm=note)
+
+
+def expected_place(path: Path, place: Place) -> Place | None:
+    """Where the store that was put aside had come to, if it had read more of this very log."""
+    stored = place_put_aside(path)
+    try:
+        found = None if stored is None else decode_place(stored)
+    except UndecodableMessage as error:
+        logger().warning("the place of a damaged store is unreadable", path=str(path), reason=str(error))
+        return None
+    if found is None or found.origin != place.origin or found.next_offset <= place.next_offset:
+        return None
+    return found

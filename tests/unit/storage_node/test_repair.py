@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 from tests.unit.core.test_contents import NONE
-from tests.unit.storage_node.replicas import LOG, ORIGIN, PARTITION
+from tests.unit.storage_node.replicas import LOG, ORIGIN, PARTITION, read_back
 from tests.unit.storage_node.test_scrubbing import leading, put, row
 
 from dynabus.adapters.kafka.topics import TopicIdentity
@@ -17,12 +17,13 @@ from dynabus.adapters.lmdb import LmdbStore, StoreError, place_put_aside, put_as
 from dynabus.adapters.log_codec import decode_place, encode_place
 from dynabus.core.ids import Incarnation, NodeName
 from dynabus.core.replication.effects import Append, Peer, Timing
+from dynabus.core.replication.place import start_of_log
 from dynabus.core.replication.records import Kind, decode_record
 from dynabus.core.rows import CorruptRow
 from dynabus.storage_node.hosted import Hosted
 from dynabus.storage_node.lookups import LogFacts
 from dynabus.storage_node.opening import Opening
-from dynabus.storage_node.repair import ASK_AGAIN_MS, REPAIRS_MOST, RESIGN_MS, Repairs
+from dynabus.storage_node.repair import ASK_AGAIN_MS, REPAIRS_MOST, RESIGN_MS, Repairs, expected_place
 
 SAME = TopicIdentity(ORIGIN.cluster, ORIGIN.topic)
 
@@ -207,8 +208,6 @@ def test_the_rebuilt_replica_proves_that_it_read_the_same_log(tmp_path: Path) ->
 
 
 def test_another_log_freezes_the_rebuilt_replica(tmp_path: Path) -> None:
-    from tests.unit.storage_node.replicas import read_back
-
     again = replayed(tmp_path, other=True)
     for each in range(10):
         put(again, b"other-%d" % each, row(each))
@@ -217,7 +216,14 @@ def test_another_log_freezes_the_rebuilt_replica(tmp_path: Path) -> None:
     assert again.replica.place.next_offset == 7, "it stops at the very place"
 
 
-def test_places_survive_the_way(tmp_path: Path) -> None:
+def test_the_old_place_is_expected_of_the_same_log_only(tmp_path: Path) -> None:
     ward = Ward(tmp_path / "0", Kafka())
     place = ward.hosted.replica.place
-    assert decode_place(encode_place(place)) == place
+    ward.hosted.store.abandon()
+    assert expected_place(ward.path, start_of_log(ORIGIN)) is None
+    put_aside(ward.path, encode_place(place))
+    assert expected_place(ward.path, start_of_log(ORIGIN)) == place
+    assert expected_place(ward.path, place) is None
+    assert expected_place(ward.path, start_of_log(ORIGIN._replace(topic="a new incarnation"))) is None
+    (ward.aside[0] / "place").write_bytes(b"\xff")
+    assert expected_place(ward.path, start_of_log(ORIGIN)) is None
