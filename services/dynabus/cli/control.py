@@ -14,7 +14,7 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaException, Producer, Topi
 from dynabus.adapters.clock import new_incarnation
 from dynabus.adapters.codec import UndecodableMessage, decode, encode
 from dynabus.adapters.kafka.settings import KafkaSettings, read_kafka_config
-from dynabus.adapters.kafka.topics import TopicError, reach_kafka
+from dynabus.adapters.kafka.topics import TopicAdmin, TopicError, reach_kafka
 from dynabus.adapters.logs import kafka_logger
 from dynabus.cli.cluster import Cluster
 from dynabus.cli.problem import Problem
@@ -28,6 +28,9 @@ ANSWER_S = 60.0
 """The leader may have to look through its rows for the middle, and auto-admin may just be starting."""
 
 AGAIN_S = 0.5
+
+REACH_TRIES = 3
+"""Of a few seconds each; a new client each time, as `reach_kafka` wants it."""
 
 
 def ask(cluster: Cluster, operation: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -43,7 +46,7 @@ def connected(cluster: Cluster) -> Iterator[tuple[Consumer, Producer, Topics]]:
     kafka, topics = KafkaSettings(cluster.kafka_bootstrap, cluster.namespace, ASKER, extra), Topics(cluster.namespace)
     replies = topics.replies(ASKER)
     try:
-        reach_kafka(kafka).ensure([replies])
+        _reached(kafka).ensure([replies])
         consumer = Consumer(kafka.loop_consumer(), logger=kafka_logger())
         producer = Producer(kafka.request_producer(), logger=kafka_logger())
         try:
@@ -54,6 +57,17 @@ def connected(cluster: Cluster) -> Iterator[tuple[Consumer, Producer, Topics]]:
             consumer.close()
     except (KafkaException, TopicError) as error:
         raise Problem(f"Kafka at {cluster.kafka_bootstrap} does not answer ({error}): is the cluster up?") from error
+
+
+def _reached(kafka: KafkaSettings) -> TopicAdmin:
+    """A busy machine may miss one deadline. Raises TopicError."""
+    for _ in range(REACH_TRIES - 1):
+        try:
+            return reach_kafka(kafka)
+        except TopicError as error:
+            if not error.retriable:
+                raise
+    return reach_kafka(kafka)
 
 
 def _converse(
