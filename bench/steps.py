@@ -43,6 +43,7 @@ from dynabus.core.replication.records import (
     next_chain,
 )
 from dynabus.core.replication.request_ids import apply_mutation, encode_request_id, outcome_digest, recall
+from dynabus.core.replication.store import Follow, no_more
 from dynabus.core.rows import encode_row
 from dynabus.request_router.asker import request_part
 
@@ -168,7 +169,7 @@ def put_steps(context: Context, store: LmdbStore) -> Iterator[Step]:
     number, body = bodies.encode(Kind.MUTATION, mutation)
     envelope = Envelope(0, 1, 5, CHAIN_START, WALL_MS, ME, 0, Kind.MUTATION)
     record = decode_record(10, 1, encode_record(envelope, number, body))
-    evaluate, indexes = writes[call.code], context.view.tables[workload.TABLE].indexes
+    evaluate = writes[call.code]
     yield "leader", "decode the request", lambda: decode(message)
     yield "leader", "request id known?", lambda: recall(store, request)
     yield "leader", "cap, evaluate", metered(part, evaluate, row)
@@ -180,7 +181,9 @@ def put_steps(context: Context, store: LmdbStore) -> Iterator[Step]:
     place = place_before(record.sequence)
     yield "each replica", "fold", lambda: fold(place, record, bodies)
     yield "followers", "decode the body", lambda: bodies.decode(number, body)
-    yield "each replica", "apply: row, request id, purge", _applying(store, mutation, indexes)
+    contents = Contents(store, LocalIndexes("pk", ()))
+    yield "each replica", "apply: row, request id, purge", _applying(store, mutation, no_more)
+    yield "each replica", "count: items, bytes, checksum", lambda: contents.follow(call.key, row, row)
 
 
 def place_before(sequence: int) -> Place:
@@ -189,15 +192,15 @@ def place_before(sequence: int) -> Place:
     return Place(origin, 10, 1, group, Reign(1, TermLeader(ME, 5)), sequence, CHAIN_START, WALL_MS)
 
 
-def _applying(store: LmdbStore, mutation: Mutation, indexes: LocalIndexes) -> Callable[[], object]:
-    numbers, contents = count(), Contents(store, indexes)
+def _applying(store: LmdbStore, mutation: Mutation, follow: Follow) -> Callable[[], object]:
+    numbers = count()
 
     def apply() -> None:
         number = next(numbers)
         request = encode_request_id(RequestId(Incarnation(1), number, 0))
         # Ids expire as they do in a long run: one comes, one goes.
         fresh = mutation._replace(key=b"%08d" % (number * 7919 % workload.KEYS), request=request, expires_ms=number)
-        apply_mutation(store, fresh, number, number - 1000, contents.follow)
+        apply_mutation(store, fresh, number, number - 1000, follow)
 
     return apply
 

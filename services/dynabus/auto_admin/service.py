@@ -15,6 +15,7 @@ from dynabus.adapters.memory_store import MemoryStore
 from dynabus.auto_admin.cache import Cache
 from dynabus.auto_admin.control import GENERATION, Control
 from dynabus.auto_admin.decisions import table_key
+from dynabus.auto_admin.differences import Differences
 from dynabus.auto_admin.executor import admin_genesis
 from dynabus.auto_admin.outside import Turn, World
 from dynabus.auto_admin.sealing import Sealing
@@ -56,6 +57,7 @@ class AutoAdmin:
         self._cache = Cache(world.bus, self.replica)
         sealing = Sealing(self.view, world.bus.tell)
         self._splitter = Splitter(self.view, world.bus.tell, world.settings.split_bytes, world.numbers_most)
+        self._differences = Differences(self.view, world.bus.tell)
         self.tables = Tables(self.replica, store, self.view, self._cache, world.steps, sealing)
         self._control = Control(world.settings, self.tables, self.view, world.partitions_most, self._splitter)
         self._own = 0
@@ -141,6 +143,7 @@ class AutoAdmin:
         if self.replica.leader is not None and self.replica.leader.idle:
             self._control.settled()
         self.tables.step(now_ms, lambda name, evaluate: self._decide(name, evaluate, now_ms))
+        self._differences.step(self.tables.all(), now_ms)
         for wish in self._splitter.due(self.tables.all(), now_ms):
             self._decide(wish.name, split(wish, self.tables.load(), self._splitter.numbers_most), now_ms)
 
@@ -238,6 +241,7 @@ class AutoAdmin:
                         "lag": replica.lag,
                         "alarm": replica.alarm or "",
                         "totals": [],
+                        "checked": [],
                     }
                 ],
             }

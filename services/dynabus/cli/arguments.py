@@ -102,6 +102,12 @@ def _add_admin(commands: Commands) -> None:
     throttled = orders.add_parser("throttled", help="requests that were throttled, or would have been")
     throttled.add_argument("--json", action="store_true", help="for programs")
     _add_data(throttled)
+    scrub = orders.add_parser(
+        "scrub", help="read replicas as a whole now and say what was found; damaged ones are rebuilt"
+    )
+    scrub.add_argument("table", nargs="?", metavar="TABLE", help="default: all")
+    scrub.add_argument("partition", nargs="?", type=_number, metavar="PARTITION", help="its id (default: all)")
+    _add_data(scrub)
 
 
 def _number(text: str) -> int:

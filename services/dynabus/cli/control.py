@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaException, Producer, Topi
 from dynabus.adapters.clock import new_incarnation
 from dynabus.adapters.codec import UndecodableMessage, decode, encode
 from dynabus.adapters.kafka.settings import KafkaSettings, read_kafka_config
-from dynabus.adapters.kafka.topics import TopicError, reach_kafka
+from dynabus.adapters.kafka.topics import TopicAdmin, TopicError, reach_kafka
 from dynabus.adapters.logs import kafka_logger
 from dynabus.cli.cluster import Cluster
 from dynabus.cli.problem import Problem
@@ -27,28 +29,45 @@ ANSWER_S = 60.0
 
 AGAIN_S = 0.5
 
+REACH_TRIES = 3
+"""Of a few seconds each; a new client each time, as `reach_kafka` wants it."""
+
 
 def ask(cluster: Cluster, operation: str, body: dict[str, Any]) -> dict[str, Any]:
     """The answer's JSON. Raises Problem: refused, or nobody answers."""
+    with connected(cluster) as (consumer, producer, topics):
+        return _converse(consumer, producer, topics.control().name, operation, body)
+
+
+@contextmanager
+def connected(cluster: Cluster) -> Iterator[tuple[Consumer, Producer, Topics]]:
+    """A consumer of what is answered to commands from now on, and a producer. Raises Problem: no Kafka."""
     extra = read_kafka_config(Path(cluster.kafka_config)) if cluster.kafka_config else {}
-    kafka = KafkaSettings(cluster.kafka_bootstrap, cluster.namespace, ASKER, extra)
+    kafka, topics = KafkaSettings(cluster.kafka_bootstrap, cluster.namespace, ASKER, extra), Topics(cluster.namespace)
+    replies = topics.replies(ASKER)
     try:
-        return _ask(kafka, Topics(cluster.namespace), operation, body)
+        _reached(kafka).ensure([replies])
+        consumer = Consumer(kafka.loop_consumer(), logger=kafka_logger())
+        producer = Producer(kafka.request_producer(), logger=kafka_logger())
+        try:
+            found = consumer.get_watermark_offsets(TopicPartition(replies.name, 0), timeout=AGAIN_S * 10)
+            consumer.assign([TopicPartition(replies.name, 0, OFFSET_END if found is None else found[1])])
+            yield consumer, producer, topics
+        finally:
+            consumer.close()
     except (KafkaException, TopicError) as error:
         raise Problem(f"Kafka at {cluster.kafka_bootstrap} does not answer ({error}): is the cluster up?") from error
 
 
-def _ask(kafka: KafkaSettings, topics: Topics, operation: str, body: dict[str, Any]) -> dict[str, Any]:
-    replies = topics.replies(ASKER)
-    reach_kafka(kafka).ensure([replies])
-    consumer = Consumer(kafka.loop_consumer(), logger=kafka_logger())
-    producer = Producer(kafka.request_producer(), logger=kafka_logger())
-    try:
-        found = consumer.get_watermark_offsets(TopicPartition(replies.name, 0), timeout=AGAIN_S * 10)
-        consumer.assign([TopicPartition(replies.name, 0, OFFSET_END if found is None else found[1])])
-        return _converse(consumer, producer, topics.control().name, operation, body)
-    finally:
-        consumer.close()
+def _reached(kafka: KafkaSettings) -> TopicAdmin:
+    """A busy machine may miss one deadline. Raises TopicError."""
+    for _ in range(REACH_TRIES - 1):
+        try:
+            return reach_kafka(kafka)
+        except TopicError as error:
+            if not error.retriable:
+                raise
+    return reach_kafka(kafka)
 
 
 def _converse(

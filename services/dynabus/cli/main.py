@@ -59,6 +59,10 @@ def _run(options: argparse.Namespace) -> int:
             from dynabus.cli.logs import print_logs
 
             print_logs(_folder(options), options.service, options.follow, options.lines)
+        case "admin" if options.order == "scrub":
+            from dynabus.cli.scrub import scrub
+
+            return scrub(_folder(options), options.table, options.partition, _say)
         case "admin":
             _administer(options)
         case "export" | "import":

@@ -70,7 +70,19 @@ def render(status: dict[str, Any]) -> str:
     rows = [("SERVICE", "NAME", "ZONE", "PID", "STATE")]
     rows += [(p["service"], p["name"], p["zone"], str(p["pid"] or "-"), p["state"]) for p in status["processes"]]
     lines += aligned(rows)
-    return "\n".join([*lines, "", *_render_tables(status["tables"])])
+    return "\n".join([*lines, "", *_render_tables(status["tables"]), *_alarms(status["tables"])])
+
+
+def _alarms(tables: Iterable[dict[str, Any]]) -> list[str]:
+    """What people should know, one line each, while it lasts."""
+    lines = []
+    for table in tables:
+        for partition in table["partitions"]:
+            where = f"ALARM  {table['name']}/{partition['id']}"
+            lines += [f"{where}: {partition['alarm']}"] if partition.get("alarm") else []
+            told = [each for each in partition["replicas"] if each.get("alarm")]
+            lines += [f"{where} on {each['node']}: {each['alarm']}" for each in told]
+    return ["", *lines] if lines else []
 
 
 def _render_tables(tables: Iterable[dict[str, Any]]) -> list[str]:

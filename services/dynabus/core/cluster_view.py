@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from dynabus.core.agreement import Agreement
 from dynabus.core.key_schema import KeySchema, key_schema
 from dynabus.core.local_indexes import LocalIndexes, local_indexes
 from dynabus.core.messages import Heartbeat, LeaderMetadata, PartitionMetadata, ReplicaState, TableMetadata
@@ -99,6 +100,7 @@ class ClusterView:
         self.tables: dict[str, Table] = {}
         """By name; the newest of its name."""
         self.nodes: dict[str, Node] = {}
+        self.agreement = Agreement()
         self._by_id: dict[str, Table] = {}
         self._deleted: dict[str, None] = {}
         self._leaders: dict[tuple[str, int], tuple[int, str]] = {}
@@ -154,6 +156,7 @@ class ClusterView:
         self._deleted[table_id] = None
         if len(self._deleted) > DELETED_MOST:
             del self._deleted[next(iter(self._deleted))]
+        self.agreement.forget(table_id)
         known = self._by_id.pop(table_id, None)
         if known is not None:
             if self.tables.get(known.name) is known:
@@ -176,6 +179,7 @@ class ClusterView:
             message["node"], message["zone"], message["incarnation"], now_ms, message["stopping"], replicas
         )
         for state in message["replicas"]:
+            self.agreement.heard(message["node"], state)
             if state["leading"]:
                 self._led(state["log"], state["partition"], state["term"], message["node"])
 
@@ -251,6 +255,7 @@ class ClusterView:
     def _partition_status(self, table: Table, partition: PartitionMetadata) -> dict[str, Any]:
         term, leader = self._leaders.get((table.id, partition["number"]), (0, None))
         upper = partition["upper"]
+        differs = self.agreement.difference(table.id, partition["number"])
         return {
             "id": partition["number"],
             "generation": partition["generation"],
@@ -262,6 +267,7 @@ class ClusterView:
             "lineage": partition["lineage"],
             "replicas": [self._replica_status(node, table.id, partition["number"]) for node in partition["members"]],
             "heirs": [self._partition_status(table, heir) for heir in table.heirs.get(partition["number"], ())],
+            **({"alarm": str(differs)} if differs is not None else {}),
         }
 
     def _replica_status(self, name: str, log: str, number: int) -> dict[str, Any]:

@@ -22,7 +22,7 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "request": 1,
     "reply": 2,
     "control_request": 3,
-    "heartbeat": 9,
+    "heartbeat": 32,
     "question": 5,
     "answer": 6,
     "table_metadata": 14,
@@ -129,6 +129,7 @@ class ReplicaState(TypedDict):
     lag: int
     alarm: str
     totals: list[int]
+    checked: list[int]
 
 
 class Heartbeat(TypedDict):
@@ -175,7 +176,9 @@ class OrderedChild(TypedDict):
 
 
 class Order(TypedDict):
-    """Auto-admin to a partition's leader. `kind`: "middle" (say where to split) or "seal" (end the log)."""
+    """Auto-admin to a partition's leader. `kind`: "middle" (say where to split) or "seal" (end the log).
+
+    To any member: "rebuild" (its rows differ from others' and its scrub found nothing: let the log tell)."""
 
     log: str
     partition: int

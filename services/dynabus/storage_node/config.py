@@ -86,6 +86,18 @@ class StorageNodeSettings(ServiceSettings):
         default=PARTITION_WRITE_UNITS, ge=1, description="Write units that a partition takes a second."
     )
 
+    scrub_period_s: int = Field(
+        default=86_400,
+        ge=0,
+        description="Seconds between two scrubs of a replica, in which every row is read and compared with its "
+        "checksums, and a damaged replica is rebuilt; the first one is a minute after the start (0: only on demand).",
+    )
+    scrub_mb_per_s: float = Field(
+        default=8.0,
+        gt=0,
+        description="Megabytes a second that scrubs read at most on this node, one replica at a time.",
+    )
+
     def timing(self) -> Timing:
         """The periods of replication."""
         return Timing(

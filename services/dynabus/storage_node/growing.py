@@ -83,7 +83,8 @@ class Growing:
     def commit(self, now_ms: float) -> None:
         """Data and place in one transaction (I6). Raises StoreError."""
         if self.store is not None and self.heir is not None and self.contents is not None:
-            self.store.commit(encode_place(self.heir.place), self.contents.encode())
+            place = encode_place(self.heir.place)
+            self.store.commit(place, self.contents.encode(place))
             self.committed_offset, self.committed_ms = self.heir.place.next_offset, now_ms
 
     def fail(self, why: str) -> None:
@@ -104,11 +105,12 @@ class Growing:
         if self.snapshot is not None:
             self.snapshot.close()
         if self.store is not None and self.heir is not None and self.contents is not None:
-            self.store.close(encode_place(self.heir.place), self.contents.encode())
+            place = encode_place(self.heir.place)
+            self.store.close(place, self.contents.encode(place))
             self.store = None
 
     def state(self) -> ReplicaState:
         """As heartbeats say it: "heir" once it is ready for the seal."""
         name = "failed" if self.stage is Stage.FAILED else "heir" if self.ready else "preparing"
         next_offset = self.heir.place.next_offset if self.heir is not None else 0
-        return said_of(self.opening.partition, name, next_offset, self.lag, self.alarm)
+        return said_of(self.opening.partition, name, next_offset, self.lag, self.alarm or self.opening.note)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 
 from dynabus.adapters.codec import UndecodableMessage
-from dynabus.adapters.lmdb import LmdbStore, StoreError
+from dynabus.adapters.lmdb import LmdbStore
 from dynabus.adapters.log_codec import decode_place
 from dynabus.adapters.logs import logger
 from dynabus.core.contents import Contents
@@ -25,10 +25,11 @@ from dynabus.core.replication.replica import Replica
 from dynabus.storage_node.ancestors import AncestorLogs
 from dynabus.storage_node.assignments import Change
 from dynabus.storage_node.heirs import Heirs
-from dynabus.storage_node.hosted import Hosted
+from dynabus.storage_node.hosted import BROKEN_STORE, DAMAGED, Hosted
 from dynabus.storage_node.lookups import LogFacts, LookupFailed, Lookups
 from dynabus.storage_node.opening import Opening, Premises
 from dynabus.storage_node.readers import By, Log, Readers
+from dynabus.storage_node.repair import Repairs, expected_place
 from dynabus.storage_node.suspects import Suspects
 
 RETRY_MS = 500.0
@@ -45,6 +46,9 @@ class Hosting:
         self._opening: dict[PartitionId, Opening] = {}
         self._introduced: dict[str, Future[None]] = {}
         self._suspects = Suspects(lookups)
+        self.repairs = Repairs(premises, lookups)
+        self._assigned: dict[PartitionId, Opening] = {}
+        """What the replicas of `hosted` were opened with."""
         self._heirs = Heirs(premises, lookups, ancestors, self._source)
         self._sealed: set[Hosted] = set()
 
@@ -80,6 +84,8 @@ class Hosting:
         if opening is not None and opening.store is not None:
             opening.store.abandon()
         self._heirs.drop(partition)
+        self.repairs.forget(partition)
+        self._assigned.pop(partition, None)
         hosted = self.hosted.pop(partition, None)
         if hosted is None:
             return None
@@ -99,7 +105,7 @@ class Hosting:
     @property
     def unsettled(self) -> bool:
         """Something is being opened or suspected: `step` has work."""
-        return bool(self._opening or self._suspects or self._heirs or self._sealed)
+        return bool(self._opening or self._suspects or self._heirs or self._sealed or self.repairs)
 
     @property
     def asking(self) -> bool:
@@ -118,6 +124,8 @@ class Hosting:
         for opening in self._heirs.step(now_ms):
             self._opening[opening.partition] = opening
         self._look_at_children()
+        if self.repairs:
+            changed += self._repair(now_ms)
         if self._opening:
             changed += self._open_those_known(now_ms)
         if self._readers.catching_up:
@@ -127,6 +135,23 @@ class Hosting:
                 changed.append(hosted)
                 if hosted.replica.alarm is None:
                     self._catch_up(hosted)
+        return changed
+
+    def _repair(self, now_ms: float) -> list[Hosted]:
+        """Those whose stores were moved aside are opened as if new; the others may have resigned."""
+        changed = list(self.repairs.hosted())
+        for opening in self.repairs.step(now_ms):
+            hosted = self.hosted.pop(opening.partition, None)
+            self._opening.pop(opening.partition, None)
+            if hosted is not None:
+                self._sealed.discard(hosted)
+                self._suspects.forget(hosted)
+                self._readers.leave(hosted.log)
+                del self.by_log[hosted.log]
+            if opening.to is None:
+                self._opening[opening.partition] = opening
+            else:
+                self._heirs.add(opening)
         return changed
 
     def suspect(self, hosted: Hosted, now_ms: float) -> None:
@@ -192,11 +217,15 @@ class Hosting:
         except LookupFailed as error:
             opening.facts, opening.retry_at_ms, opening.alarm = None, now_ms + RETRY_MS, str(error)
             return None
-        except (StoreError, UndecodableMessage) as error:
+        except (*BROKEN_STORE, UndecodableMessage) as error:
             opening.facts, opening.alarm, opening.failed = None, str(error), True
+            if isinstance(error, DAMAGED):
+                opening.store = None
+                self.repairs.add(opening, str(error), None)
             logger().error("replica failed", partition=str(opening.partition), reason=str(error))
             return None
         del self._opening[opening.partition]
+        self._assigned[opening.partition] = opening
         self.hosted[opening.partition] = self.by_log[hosted.log] = hosted
         logger().info("replica opened", partition=str(opening.partition), next_offset=hosted.committed_offset)
         return hosted
@@ -206,16 +235,18 @@ class Hosting:
         self._premises.files.check(len(self.hosted) + 1)
         store = opening.store or self._premises.open_store(partition)
         origin = Origin(facts.identity.cluster_id, facts.identity.topic_id, partition)
-        stored = store.place()
         try:
+            stored = store.place()
             place = start_of_log(origin) if stored is None else decode_place(stored)
-        except UndecodableMessage:
+            contents = Contents(store, opening.indexes)
+        except (*BROKEN_STORE, UndecodableMessage):
             store.abandon()
             raise
-        contents = Contents(store, opening.indexes)
         replica = Replica(self._premises.around, store, place, now_ms, contents.follow)
         rules = IndexRules(opening.indexes, store, self._premises.collection_bytes)
-        hosted = Hosted(partition, opening.log, store, replica, contents, rules)
+        hosted = Hosted(partition, opening.log, store, replica, contents, rules, now_ms)
+        hosted.note = opening.note
+        hosted.expected = expected_place(self._premises.folder.replica(partition), place)
         if place.origin != origin:
             replica.freeze(f"its place is of {place.origin}, the log is {origin}: restore that log", now_ms)
         elif place.fold_version != FOLD_VERSION:
@@ -245,7 +276,10 @@ class Hosting:
                 self._move(hosted)
 
     def settle(self, hosted: Hosted) -> None:
-        """Who leads may have changed, and with it who should read."""
+        """Who leads may have changed, and with it who should read; or it turned out to be damaged."""
+        if hosted.damage and self.hosted.get(hosted.partition) is hosted:
+            # One that was replaced already may still be touched once more.
+            self.repairs.add(self._assigned[hosted.partition], hosted.damage, hosted)
         reader = self._readers.reader_of(hosted.log)
         if reader is not None and reader is not By.CATCH_UP and reader is not hosted.best_read_by:
             self._move(hosted)

@@ -17,6 +17,7 @@ from dynabus.adapters.codec import UndecodableMessage, decode
 from dynabus.core.errors import ApiError, unknown_operation
 from dynabus.core.ids import Incarnation, NodeName, RequestId
 from dynabus.core.messages import Answer, Question, ReplyStatus, Request, RequestPart
+from dynabus.core.operations.calls import Code
 from dynabus.core.replication.effects import Query, Write
 from dynabus.core.replication.request_ids import encode_request_id
 from dynabus.core.replication.store import Evaluate, Outcome, Read
@@ -45,10 +46,17 @@ class Inbox:
     """Decodes and hands over. Counters: `requests` (parts), `expired` and `strays` (parts for nobody here)."""
 
     def __init__(
-        self, operations: Operations, find: Find, respond: Respond, orders: Orders, admission: NodeAdmission
+        self,
+        operations: Operations,
+        find: Find,
+        respond: Respond,
+        orders: Orders,
+        admission: NodeAdmission,
+        scrub: Callable[[Hosted, Sender], None],
     ) -> None:
         self._writes, self._reads = operations.writes, operations.reads
         self._find, self._respond, self.orders, self._admission = find, respond, orders, admission
+        self._scrub = scrub
         self._clock = BrokerClock()
         self.requests = self.expired = self.strays = 0
 
@@ -107,6 +115,8 @@ class Inbox:
         elif (read := self._reads.get(code)) is not None:
             reading = self._admission.reading(hosted, read(part), part, now_ms)
             hosted.query(Query(sender, part["generation"], part["consistent"], reading), now_ms)
+        elif code == Code.SCRUB:
+            self._scrub(hosted, sender)
         else:
             raise unknown_operation()
 

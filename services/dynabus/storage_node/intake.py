@@ -16,6 +16,7 @@ from dynabus.adapters.clock import unix_ms
 from dynabus.adapters.codec import UndecodableMessage, decode
 from dynabus.core.ids import Writer
 from dynabus.core.replication.records import Record, decode_record
+from dynabus.core.replication.unresolved import Sender
 from dynabus.core.topics import Topics
 from dynabus.storage_node.admission import NodeAdmission
 from dynabus.storage_node.assignments import Assignments
@@ -47,11 +48,13 @@ class Intake:
         outbox: Outbox,
         hurry: Callable[[], None],
         admission: NodeAdmission,
+        scrub: Callable[[Hosted, Sender], None],
     ) -> None:
         self.touched: dict[Hosted, None] = {}
         self.dirty: dict[Hosted, None] = {}
         """Replicas that applied records since their last commit, longest first."""
-        self.inbox = Inbox(operations, self._find, outbox.respond, Orders(outbox.split_point), admission)
+        orders = Orders(outbox.split_point)
+        self.inbox = Inbox(operations, self._find, outbox.respond, orders, admission, scrub)
         self.mistakes = Mistakes()
         self.view = admission.view
         self.heard_itself = False

@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from dynabus.adapters.kafka.log_producer import LogProducer
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError, TopicIdentity
+from dynabus.adapters.lmdb import put_aside
 from dynabus.storage_node.readers import Log, Readers
 
 TIMEOUT_S = 2.0
@@ -62,6 +63,10 @@ class Lookups:
     def remove_folder(self, path: Path) -> None:
         """Deleting gigabytes takes long."""
         self._pool.submit(shutil.rmtree, path, ignore_errors=True)
+
+    def put_aside(self, path: Path, place: bytes | None) -> Future[None]:
+        """Move a damaged store out of the way. Raises OSError in the future."""
+        return self._pool.submit(put_aside, path, place)
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import orjson
 
 from dynabus.adapters.lmdb import Snapshot
+from dynabus.core.contents import rows_size
 from dynabus.core.keys import encode_partition_key
 from dynabus.core.keys.cuts import BOUND_BYTES_MOST, middle_of_hashes, separator
 from dynabus.core.local_indexes import LocalIndexes
@@ -52,8 +53,7 @@ def middle(snapshot: Snapshot, bounds: Range, indexes: LocalIndexes) -> bytes:
 def _whole(snapshot: Snapshot, bounds: Range) -> int:
     """Bytes of all rows: as they were counted, or counted now where nobody has."""
     if snapshot.totals:
-        counted: int = orjson.loads(snapshot.totals)[0][1]
-        return counted
+        return rows_size(snapshot.totals)
     return sum(row_size(row) for _, row in _rows(snapshot, bounds))
 
 

@@ -36,6 +36,8 @@ class Opening:
     retry_at_ms: float = 0.0
     alarm: str = ""
     failed: bool = False
+    note: str = ""
+    """Why it is built anew; its alarm until it is caught up."""
 
     def state(self) -> ReplicaState:
         """As heartbeats say it."""
@@ -57,6 +59,7 @@ def said_of(partition: PartitionId, state: str, next_offset: int, lag: int, alar
         "lag": lag,
         "alarm": alarm,
         "totals": [],
+        "checked": [],
     }
 
 

@@ -112,11 +112,26 @@ class Ops:
             alarm.add_metric(of, float(replica.alarm is not None))
         yield from (lag, term, leads, alarm)
         yield from families(node.admission, _hosted(node))
+        yield _scrub_ages(_hosted(node))
 
 
 def _hosted(node: StorageNode) -> list[Hosted]:
     """A copy made in one step: the loop goes on changing the original."""
     return list(node.hosting.hosted.values())
+
+
+def _scrub_ages(replicas: list[Hosted]) -> Metric:
+    """Of replicas that this process has scrubbed or opened."""
+    ages = GaugeMetricFamily(
+        "dynabus_replica_scrub_age_seconds",
+        "Since it was last read as a whole, or since it was opened if it was not yet",
+        labels=("log", "partition"),
+    )
+    now_ms = monotonic_ms()
+    for hosted in replicas:
+        since_ms = hosted.opened_ms if hosted.scrubbed_ms is None else hosted.scrubbed_ms
+        ages.add_metric((hosted.partition.log, str(hosted.partition.number)), (now_ms - since_ms) / 1000)
+    return ages
 
 
 def _counts(node: StorageNode, replicas: list[Hosted]) -> list[tuple[str, str, int]]:
@@ -137,5 +152,10 @@ def _counts(node: StorageNode, replicas: list[Hosted]) -> list[tuple[str, str, i
         ("sent", "Replies, heartbeats and other messages sent", outbox.producer.sent),
         ("dropped", "The same, given up", outbox.producer.dropped),
         ("producer_replacements", "Times that the log producer failed", node.replacements),
+        ("scrubbed_pairs", "Rows, index entries and request ids that scrubs read", node.scrubs.pairs),
+        ("scrubbed_bytes", "Bytes that scrubs read", node.scrubs.size),
+        ("scrubs", "Replicas that were read as a whole", node.scrubs.passes),
+        ("scrubs_with_damage", "Scrubs that found damage", node.scrubs.damage),
+        ("repairs", "Damaged stores that were moved aside", node.hosting.repairs.done),
         ("message_producer_replacements", "Times that the other producer could not send", outbox.producer.replaced),
     ]

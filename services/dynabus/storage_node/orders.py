@@ -1,4 +1,4 @@
-"""What auto-admin orders of a partition's leader: say where to split, seal."""
+"""What auto-admin orders: of a partition's leader to say where to split or to seal, of a member to build it anew."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dynabus.core.messages import Order, SplitPoint
 from dynabus.core.replication.records import Child
 from dynabus.storage_node.hosted import Hosted
 from dynabus.storage_node.middle import NoMiddle, middle
+from dynabus.storage_node.scrubbing import usable
 
 Tell = Callable[[SplitPoint], None]
 
@@ -27,7 +28,10 @@ class Orders:
         return bool(self._looking)
 
     def obey(self, order: Order, hosted: Hosted, now_ms: float) -> None:
-        """Only a leader of the generation that is meant does; an order that comes twice is obeyed once."""
+        """Only a leader of the generation that is meant seals or says where to cut; twice ordered is obeyed once."""
+        if order["kind"] == "rebuild":
+            _rebuild(order, hosted)
+            return
         leader = hosted.replica.leader
         if leader is None or not leader.serving or leader.seat.generation != order["generation"]:
             return
@@ -59,3 +63,10 @@ class Orders:
             except (NoMiddle, StoreError, SnapshotClosed) as error:
                 why = str(error) or "the replica was closed"
             self._tell({"log": log, "partition": partition, "generation": generation, "at": at, "why": why})
+
+
+def _rebuild(order: Order, hosted: Hosted) -> None:
+    """Its scrub found nothing, and yet it holds something else than others: let the log tell."""
+    group = hosted.replica.place.group
+    if group is not None and group.generation == order["generation"] and usable(hosted):
+        hosted.damaged("other rows than another replica at the same offset")

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import orjson
-
 from dynabus.adapters.lmdb import LmdbStore, Snapshot, SnapshotClosed, StoreError, discard
 from dynabus.adapters.log_codec import decode_place
+from dynabus.core.checksum import MASK, change
+from dynabus.core.contents import encode_totals
 from dynabus.core.local_indexes import LocalIndexes, stored_bounds
 from dynabus.core.replication.heir import Inheritance
 from dynabus.core.rows import row_size
@@ -66,11 +66,12 @@ def _check(snapshot: Snapshot, to: Inheritance) -> None:
 
 def _copy(snapshot: Snapshot, to: Inheritance, indexes: LocalIndexes, store: LmdbStore) -> None:
     try:
-        totals = [[0, 0] for _ in range(1 + len(indexes.all))]
+        totals, checksum = [[0, 0] for _ in range(1 + len(indexes.all))], 0
         for key, row in _resting(_chunks(snapshot.rows, (to.lower, to.upper)), store):
             store.put(key, row)
             totals[0][0] += 1
             totals[0][1] += row_size(row)
+            checksum += change(key, None, row)
         for number in range(len(totals)):
             # Under 0 lie the sizes of item collections, which are no entries.
             for key, row in _resting(_chunks(snapshot.entries, stored_bounds(number, to.lower, to.upper)), store):
@@ -83,7 +84,8 @@ def _copy(snapshot: Snapshot, to: Inheritance, indexes: LocalIndexes, store: Lmd
     except BaseException:
         store.abandon()
         raise
-    store.close(snapshot.place or b"", orjson.dumps(totals))
+    place = snapshot.place or b""
+    store.close(place, encode_totals(totals, checksum & MASK, place))
 
 
 def _chunks(read: Read, bounds: Range) -> Iterator[list[tuple[bytes, bytes]]]:

@@ -37,6 +37,7 @@ from dynabus.storage_node.inbox import Operations
 from dynabus.storage_node.intake import Intake
 from dynabus.storage_node.outbox import Outbox
 from dynabus.storage_node.readers import Readers
+from dynabus.storage_node.scrubbing import Scrubs
 
 TICK_ALL_MS = 100.0
 """Replicas of which nothing is due soon: elections are counted in seconds, and 10 wake-ups a second cost little."""
@@ -52,6 +53,9 @@ BEAT_LEAST_MS = 50.0
 
 COMMITS_PER_TURN = 4
 """A commit takes 1 ms or more: those that are due together are spread over turns."""
+
+COMPARE_MS = 2000.0
+"""Between two looks at whether other replicas said another checksum; heartbeats come every 1.5 s."""
 
 HAND_OVER_MS = 1000.0
 """How long a planned stop waits until its resigns are read back."""
@@ -82,6 +86,8 @@ class StorageNode:
     def __init__(self, parts: Parts) -> None:
         self.hosting, self.outbox = parts.hosting, parts.outbox
         self.admission = node_admission(parts.settings, parts.me, parts.outbox.grant)
+        period_s, mb_per_s = parts.settings.scrub_period_s, parts.settings.scrub_mb_per_s
+        self.scrubs = Scrubs(parts.me.node, period_s, mb_per_s, parts.outbox.respond)
         self.intake = Intake(
             parts.me,
             parts.topics,
@@ -90,6 +96,7 @@ class StorageNode:
             parts.outbox,
             parts.readers.hurry,
             self.admission,
+            self.scrubs.ask,
         )
         self.stopping = False
         self.turns = self.messages = self.commits = self.replacements = 0
@@ -102,6 +109,7 @@ class StorageNode:
         self._beat_asked = False
         self._beaten_ms = self._beat_due_ms = 0.0
         self._all_due_ms = self._restless_due_ms = 0.0
+        self._compare_due_ms = 0.0
 
     # -- life -------------------------------------------------------------------------------------------------
 
@@ -133,6 +141,7 @@ class StorageNode:
         deadline_ms = now_ms + HAND_OVER_MS
         while self._leads() and now_of_clock() < deadline_ms:
             self.turn()
+        self.scrubs.close()
         self.hosting.close()
         self.outbox.flush()
 
@@ -180,6 +189,7 @@ class StorageNode:
         if now_ms >= self._all_due_ms:
             self._all_due_ms = now_ms + TICK_ALL_MS
             self.hosting.look_at_ends()
+            self._scrub(now_ms)
             touched.update(dict.fromkeys(self.hosting.hosted.values()))
         if now_ms >= self._restless_due_ms:
             self._restless_due_ms = now_ms + TICK_RESTLESS_MS
@@ -192,10 +202,20 @@ class StorageNode:
             else:
                 self._restless.discard(hosted)
 
+    def _scrub(self, now_ms: float) -> None:
+        replicas = self.hosting.hosted.values()
+        self.scrubs.step(replicas, now_ms)
+        if now_ms >= self._compare_due_ms:
+            self._compare_due_ms = now_ms + COMPARE_MS
+            for hosted in replicas:
+                self.scrubs.compare(hosted, self.intake.view.agreement.difference(*hosted.partition))
+
     def _commit(self, now_ms: float) -> None:
         settings, dirty = self._settings, self.intake.dirty
         for hosted in list(islice(dirty, COMMITS_PER_TURN)):
-            if hosted.due_to_commit(now_ms, settings.commit_interval_ms, settings.commit_records):
+            if hosted.dirty_since_ms is None:
+                del dirty[hosted]  # a scrub committed it
+            elif hosted.due_to_commit(now_ms, settings.commit_interval_ms, settings.commit_records):
                 del dirty[hosted]
                 hosted.commit(now_ms)
                 self.commits += 1

@@ -247,6 +247,7 @@ def _replica(log: str, number: int, leading: bool) -> ReplicaState:
         "lag": 0,
         "alarm": "",
         "totals": [],
+        "checked": [],
     }
 
 

@@ -56,6 +56,7 @@ def heartbeat(node: str, incarnation: int = 1, **replica: Any) -> dict[str, Any]
         "lag": 0,
         "alarm": "",
         "totals": [],
+        "checked": [],
     }
     return {
         "node": node,

@@ -35,6 +35,7 @@ def state(**members: Any) -> Any:
         "lag": 0,
         "alarm": "",
         "totals": [],
+        "checked": [],
         **members,
     }
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, cast
 import orjson
 import pytest
 from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME
-from tests.unit.storage_node.replicas import PARTITION, leading
+from tests.unit.storage_node.replicas import ME, PARTITION, leading
 
 from dynabus.adapters.codec import UndecodableMessage, encode
 from dynabus.core.admission import Mode
@@ -21,6 +21,7 @@ from dynabus.storage_node.admission import NodeAdmission
 from dynabus.storage_node.inbox import Inbox
 from dynabus.storage_node.orders import Orders
 from dynabus.storage_node.readers import Arrival
+from dynabus.storage_node.scrubbing import Scrubs
 
 PUT, GET, REFUSED = 1, 2, 3
 
@@ -68,9 +69,9 @@ class Desk:
         self.admission = NodeAdmission(
             Mode.ON, (3000, 1000), NodeName("node-1"), lambda *lease: self.leases.append(lease)
         )
-        self.inbox = Inbox(
-            cast("Any", Operations), self._find, self._answer, Orders(self.points.append), self.admission
-        )
+        self.scrubs = Scrubs(ME.node, 0, 1.0, self._answer)
+        orders = Orders(self.points.append)
+        self.inbox = Inbox(cast("Any", Operations), self._find, self._answer, orders, self.admission, self.scrubs.ask)
 
     def _answer(self, sender: Sender, outcome: Outcome) -> None:
         self.answers.append((sender, outcome))

@@ -69,7 +69,8 @@ def test_a_follower_obeys_nothing() -> None:
 def test_the_middle_is_told_when_it_is_found(tmp_path: Path) -> None:
     told: list[SplitPoint] = []
     hosted = leading(LmdbStore(tmp_path / "0"))
-    hosted.store.commit(encode_place(hosted.replica.place), hosted.contents.encode())
+    place = encode_place(hosted.replica.place)
+    hosted.store.commit(place, hosted.contents.encode(place))
     orders = Orders(told.append)
     orders.obey(order(hosted, "middle"), hosted, 10_000.0)
     orders.obey(order(hosted, "middle"), hosted, 10_000.0)
@@ -77,3 +78,15 @@ def test_the_middle_is_told_when_it_is_found(tmp_path: Path) -> None:
     while orders and time.monotonic() < deadline:
         orders.step()
     assert [(point["partition"], point["generation"], point["at"]) for point in told] == [(0, 1, b"\x80" + bytes(7))]
+
+
+def test_an_order_to_rebuild_makes_a_member_damaged_whoever_leads() -> None:
+    """Only of the generation that is meant, and once."""
+    hosted, orders = leading(), Orders(lambda _point: None)
+    orders.obey(order(hosted, "rebuild", 2), hosted, 5.0)
+    assert hosted.damage == ""
+    orders.obey(order(hosted, "rebuild"), hosted, 5.0)
+    assert "other rows than another replica" in hosted.damage
+    hosted.damage = "known"
+    orders.obey(order(hosted, "rebuild"), hosted, 5.0)
+    assert hosted.damage == "known"

@@ -6,9 +6,20 @@ request ids and the place up to which the log was folded change in the same tran
 knows what state a data directory was left in.
 """
 
-from dynabus.adapters.lmdb.directory import discard
-from dynabus.adapters.lmdb.errors import StoreError, StoreLostError, StoreVersionError
+from dynabus.adapters.lmdb.directory import discard, place_put_aside, put_aside
+from dynabus.adapters.lmdb.errors import StoreDamagedError, StoreError, StoreLostError, StoreVersionError
 from dynabus.adapters.lmdb.snapshot import Snapshot, SnapshotClosed
 from dynabus.adapters.lmdb.store import LmdbStore
 
-__all__ = ["LmdbStore", "Snapshot", "SnapshotClosed", "StoreError", "StoreLostError", "StoreVersionError", "discard"]
+__all__ = [
+    "LmdbStore",
+    "Snapshot",
+    "SnapshotClosed",
+    "StoreDamagedError",
+    "StoreError",
+    "StoreLostError",
+    "StoreVersionError",
+    "discard",
+    "place_put_aside",
+    "put_aside",
+]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import orjson
@@ -27,6 +28,8 @@ DIRTY, SYNCED, CLEAN = "dirty", "synced", "clean"
 
 _STATE = "state"
 _DATA = "data.mdb"
+_DAMAGED = ".damaged-"
+_PLACE = "place"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -63,17 +66,53 @@ def mark(path: Path, state: str, boot: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path / _STATE)
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    _sync(path)
 
 
 def discard(path: Path) -> None:
     """Remove a replica's directory. Stopped half way it is refused as lost, and can be discarded again."""
     if path.exists():
         shutil.rmtree(path)
+
+
+def put_aside(path: Path, place: bytes | None) -> None:
+    """Rename a damaged store to `<folder>.damaged-<time>` for inspection; an older one of it goes.
+
+    `place`: up to where it had folded its log, if that is known, written into it first. The rename is the one step
+    that counts: stopped before it the store is where it was, after it there is none.
+    """
+    for old in _put_aside(path):
+        shutil.rmtree(old)
+    if not path.exists():
+        return
+    if place is not None:
+        with (path / _PLACE).open("wb") as file:
+            file.write(place)
+            file.flush()
+            os.fsync(file.fileno())
+    path.rename(path.with_name(f"{path.name}{_DAMAGED}{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"))
+    _sync(path.parent)
+
+
+def place_put_aside(path: Path) -> bytes | None:
+    """The place of the store that was put aside from here, if there is one and its place was known."""
+    for old in _put_aside(path):
+        file = old / _PLACE
+        if file.exists():
+            return file.read_bytes()
+    return None
+
+
+def _put_aside(path: Path) -> list[Path]:
+    return sorted(path.parent.glob(f"{path.name}{_DAMAGED}*"))
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _left_behind(path: Path) -> dict[str, object]:

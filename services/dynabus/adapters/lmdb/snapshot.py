@@ -13,7 +13,7 @@ from threading import Lock
 import lmdb
 from lmdb import Environment, _Database
 
-from dynabus.adapters.lmdb.errors import StoreError
+from dynabus.adapters.lmdb.errors import store_error
 from dynabus.adapters.lmdb.layers import LayeredRows
 
 Pairs = list[tuple[bytes, bytes]]
@@ -35,7 +35,7 @@ class Snapshot:
             self.place: bytes | None = self._txn.get(b"place", None, meta)
             self.totals: bytes | None = self._txn.get(b"totals", None, meta)
         except lmdb.Error as error:
-            raise StoreError(f"snapshot: {error}") from error
+            raise store_error(error, f"snapshot: {error}") from error
 
     def rows(self, lower: bytes, upper: bytes | None, most: int) -> Pairs:
         """Up to `most` rows with lower <= key < upper, in key order."""
@@ -44,6 +44,14 @@ class Snapshot:
     def entries(self, lower: bytes, upper: bytes | None, most: int) -> Pairs:
         """The same in the second key space."""
         return self._layered("entries", "entries_overflow", lower, upper, most)
+
+    def get(self, key: bytes) -> bytes | None:
+        """The row of a key, or None."""
+        return self._find("rows", "overflow", key)
+
+    def get_entry(self, key: bytes) -> bytes | None:
+        """The same in the second key space."""
+        return self._find("entries", "entries_overflow", key)
 
     def requests(self, after: bytes, most: int) -> Pairs:
         """Up to `most` request ids behind `after`, with their outcomes."""
@@ -55,7 +63,7 @@ class Snapshot:
                         return []
                     return list(islice(cursor.iternext(), most))
             except lmdb.Error as error:
-                raise StoreError(f"snapshot: {error}") from error
+                raise store_error(error, f"snapshot: {error}") from error
 
     @property
     def closed(self) -> bool:
@@ -69,6 +77,14 @@ class Snapshot:
                 self._closed = True
                 self._txn.abort()
 
+    def _find(self, first: str, deeper: str, key: bytes) -> bytes | None:
+        with self._lock:
+            self._check()
+            try:
+                return LayeredRows(self._txn, self._databases[first], self._databases[deeper]).get(key)
+            except lmdb.Error as error:
+                raise store_error(error, f"snapshot: {error}") from error
+
     def _layered(self, first: str, deeper: str, lower: bytes, upper: bytes | None, most: int) -> Pairs:
         with self._lock:
             self._check()
@@ -80,7 +96,7 @@ class Snapshot:
                         break
                     found.append((key, value))
             except lmdb.Error as error:
-                raise StoreError(f"snapshot: {error}") from error
+                raise store_error(error, f"snapshot: {error}") from error
             return found
 
     def _check(self) -> None:

@@ -31,7 +31,7 @@ from typing import NoReturn
 import lmdb
 
 from dynabus.adapters.lmdb import directory
-from dynabus.adapters.lmdb.errors import StoreError
+from dynabus.adapters.lmdb.errors import store_error
 from dynabus.adapters.lmdb.layers import LayeredRows
 from dynabus.adapters.lmdb.snapshot import Snapshot
 from dynabus.adapters.volume import with_remedy
@@ -72,7 +72,7 @@ class LmdbStore:
                 directory.mark(path, state, self._boot)
             self._begin()
         except (lmdb.Error, OSError) as error:
-            raise StoreError(f"{path}: {with_remedy(error, path)}") from error
+            raise store_error(error, f"{path}: {with_remedy(error, path)}") from error
 
     def _open(self, sync: bool) -> None:
         self._env = lmdb.open(
@@ -283,4 +283,4 @@ class LmdbStore:
         """LMDB's transaction is not usable after an error; drop it, so that nothing half done is committed."""
         with suppress(lmdb.Error):
             self._txn.abort()
-        raise StoreError(f"{self._path}: {with_remedy(error, self._path)}") from error
+        raise store_error(error, f"{self._path}: {with_remedy(error, self._path)}") from error

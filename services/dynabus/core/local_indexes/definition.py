@@ -40,6 +40,10 @@ class LocalIndex(NamedTuple):
             + encode_sort_key(item[self.sort_key])
         )
 
+    def row_key(self, item: Item) -> bytes:
+        """The table's own key of the item that an entry belongs to; every entry has it."""
+        return encode_partition_key(item[self.schema.hash]) + encode_sort_key(item[self.sort_key])
+
     def covers(self, names: set[str]) -> bool:
         """Whether entries have all of these attributes."""
         return self.projected is None or names <= self.projected

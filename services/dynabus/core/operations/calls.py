@@ -21,6 +21,8 @@ class Code(IntEnum):
     UPDATE = 3
     DELETE = 4
     PAGE = 5
+    SCRUB = 6
+    """Of operators, not of routers: read the whole replica and compare it with its checksums."""
 
 
 class Call(NamedTuple):

@@ -164,9 +164,8 @@ class Replica:
 
     def _carried_deferral(self, before: Place) -> float | None:
         """The directly preceding term was led by this very run: its own remaining deferral, none added (I4)."""
-        leader = self.leader
-        if leader is not None and leader.seat.term == before.reign.term:
-            return leader.seat.deferred_until_ms
+        if self.leader is not None and self.leader.seat.term == before.reign.term:
+            return self.leader.seat.deferred_until_ms
         return None
 
     def _fresh(self) -> bool:
@@ -175,8 +174,7 @@ class Replica:
 
     def _retire(self, now_ms: float) -> None:
         """The term is over. Accepted writes are still acknowledged; whoever waits for anything else asks again."""
-        leader = self.leader
-        if leader is not None:
+        if (leader := self.leader) is not None:
             leader.serving = False
             leader.answers(now_ms)
             self._redirect(leader.waiting())
@@ -229,9 +227,8 @@ class Replica:
         return True
 
     def _redirect(self, senders: Iterable[Sender]) -> None:
-        if self.place.sealed:
-            outcome = Outcome(ReplyStatus.STALE_ROUTE, SEALED)
-        else:
+        outcome = Outcome(ReplyStatus.STALE_ROUTE, SEALED)
+        if not self.place.sealed:
             outcome = Outcome(ReplyStatus.NOT_LEADER, self.place.leader_hint(self._around.me).encode())
         self._effects.extend(Respond(sender, outcome) for sender in senders)
 
@@ -306,13 +303,16 @@ class Replica:
 
     def seal(self, generation: int, children: tuple[Child, ...], now_ms: float) -> None:
         """Auto-admin decided a split and the heirs are ready: end the log, if this is the leader (I7)."""
-        leader = self.leader
-        if leader is not None and leader.seat.generation == generation:
-            leader.seal(children, now_ms)
+        if self.leader is not None and self.leader.seat.generation == generation:
+            self.leader.seal(children, now_ms)
 
     def stop(self, now_ms: float) -> None:
-        """A planned stop: resign, naming the most advanced other replica as successor."""
+        """A planned stop."""
         self.stopping = True
+        self.step_down(now_ms)
+
+    def step_down(self, now_ms: float) -> None:
+        """Resign, naming the most advanced other replica as successor."""
         if self.leader is not None and self.leader.serving:
             since_ms = now_ms - 2 * self._around.timing.election.heartbeat_ms
             self.leader.resign(self.neighbours.successor(since_ms), now_ms)
@@ -345,6 +345,6 @@ class Replica:
     def leading(self, now_ms: float) -> Leading:
         """What the node's heartbeat says of this replica."""
         leader = self.leader
-        if leader is None or not leader.serving:
-            return Leading(False, False, self.place.reign.term)
-        return Leading(True, leader.appending(now_ms), leader.seat.term)
+        if leader is not None and leader.serving:
+            return Leading(True, leader.appending(now_ms), leader.seat.term)
+        return Leading(False, False, self.place.reign.term)

@@ -49,7 +49,7 @@ def apply_mutation(store: Store, mutation: Mutation, sequence: int, log_time_ms:
         store.delete(mutation.key)
     else:
         store.put(mutation.key, mutation.new)
-    follow(mutation.old, mutation.new)
+    follow(mutation.key, mutation.old, mutation.new)
     if mutation.request:
         remember(store, mutation, sequence, log_time_ms)
 
@@ -69,6 +69,11 @@ def _purge(store: Store, prefix: bytes, log_time_ms: int, most: int) -> None:
         if first is None or _VALUE.unpack_from(first[1])[0] >= log_time_ms:
             return
         store.forget(first[0])
+
+
+def is_outcome(request_id: bytes, value: bytes) -> bool:
+    """Whether these bytes have the form of a remembered outcome; they carry no checksum of their own."""
+    return len(request_id) == _ID.size and len(value) >= _VALUE.size
 
 
 def recall(store: Store, request_id: bytes) -> Outcome | None:

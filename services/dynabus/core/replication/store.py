@@ -98,11 +98,11 @@ class Decision:
 Evaluate = Callable[[bytes | None, int], Decision]
 """(previous row, timestamp in ms) -> decision; pure, and may be called twice."""
 
-Follow = Callable[[bytes | None, bytes | None], None]
-"""(old row, new row) of a mutation that was just applied: what is derived from the rows changes with them."""
+Follow = Callable[[bytes, bytes | None, bytes | None], None]
+"""(key, old row, new row) of a mutation that was just applied: what is derived from the rows changes with them."""
 
 
-def no_more(_old: bytes | None, _new: bytes | None) -> None:
+def no_more(_key: bytes, _old: bytes | None, _new: bytes | None) -> None:
     """A `Follow` where nothing is derived from the rows."""
 
 

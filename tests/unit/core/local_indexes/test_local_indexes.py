@@ -318,7 +318,7 @@ def test_entries_and_sizes_are_a_function_of_the_rows(cluster: Cluster) -> None:
         derived = Contents(fresh, indexes)
         for key_bytes, row in store.scan(b"", None):
             fresh.put(key_bytes, row)
-            derived.follow(None, row)
+            derived.follow(key_bytes, None, row)
         assert list(store.scan_entries(b"", None)) == list(fresh.scan_entries(b"", None))
         assert cluster.contents[place].totals == derived.totals == Contents(fresh, indexes).totals
     emptied = {"pk": {"S": "pk 1"}}

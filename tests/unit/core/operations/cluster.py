@@ -122,7 +122,7 @@ class Cluster:
         elif decision.write:
             store.delete(part["key"])
         if decision.write:
-            self.contents[part["log"], part["partition"]].follow(old, decision.row)
+            self.contents[part["log"], part["partition"]].follow(part["key"], old, decision.row)
         return decision.outcome
 
     # -- auto-admin ---------------------------------------------------------------------------------------------
