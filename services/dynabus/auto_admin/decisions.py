@@ -53,6 +53,8 @@ class TableState:
     revision: int = 0
     ancestors: list[dict[str, Any]] = field(default_factory=list)
     """Partitions that were split: their ranges, generations and children (`splits`)."""
+    changed_ms: int = 0
+    """Unix time of the last split or move that began or ended, or of the table's begin or end."""
 
     @property
     def unfinished(self) -> bool:
@@ -71,6 +73,7 @@ class TableState:
                 "preferred": each["preferred"],
                 "state": each.get("state", "active"),
                 "lineage": each.get("lineage", []),
+                "joining": [node for node in [each.get("move", {}).get("get")] if node],
             }
             for each in self.partitions
         ]
@@ -97,6 +100,7 @@ def written(state: TableState) -> bytes:
             "pending": state.pending,
             "revision": state.revision,
             "ancestors": state.ancestors,
+            "changed_ms": state.changed_ms,
         }
     )
 
@@ -136,7 +140,8 @@ def create(
             for number, ((lower, upper), placement) in enumerate(zip(bounds, placements, strict=True))
         ]
         tags, pending = dict(request.get("Tags", {})), pending_of_new(request, wall_ms)
-        return _decide(TableState(own_id, name, "CREATING", description, partitions, tags, pending))
+        made = TableState(own_id, name, "CREATING", description, partitions, tags, pending, changed_ms=wall_ms)
+        return _decide(made)
 
     return evaluate
 
@@ -168,13 +173,13 @@ def _pending(state: TableState | None) -> dict[str, Any]:
 def delete(name: str, limit: ApiError | None = None) -> Evaluate:
     """DeleteTable: only an ACTIVE table without protection. `limit`: as in `update`."""
 
-    def evaluate(old: bytes | None, _: int) -> Decision:
+    def evaluate(old: bytes | None, wall_ms: int) -> Decision:
         state = read_row(old) if old is not None else None
         refusal = refuse_deletion(name, state.description if state is not None else None) or limit
         if refusal is not None or state is None:
             assert refusal is not None
             return refuse(refusal)
-        return _decide(next_revision(replace(state, status="DELETING", pending={})))
+        return _decide(next_revision(replace(state, status="DELETING", pending={}, changed_ms=wall_ms)))
 
     return evaluate
 

@@ -60,9 +60,7 @@ def _run(options: argparse.Namespace) -> int:
 
             print_logs(_folder(options), options.service, options.follow, options.lines)
         case "admin":
-            from dynabus.cli.split import split
-
-            split(_folder(options), options.table, options.partition, options.at, not options.no_wait, _say)
+            _administer(options)
         case "export" | "import":
             from dynabus.cli.migration.commands import run
 
@@ -76,6 +74,26 @@ def _run(options: argparse.Namespace) -> int:
 
             print(version_line())
     return 0
+
+
+def _administer(options: argparse.Namespace) -> None:
+    from dynabus.cli import placement
+    from dynabus.cli.split import split
+
+    folder = _folder(options)
+    match options.order:
+        case "split":
+            split(folder, options.table, options.partition, options.at, not options.no_wait, _say)
+        case "drain":
+            placement.drain(folder, options.node, not options.no_wait, _say)
+        case "undrain":
+            placement.undrain(folder, options.node, _say)
+        case "remove":
+            placement.remove(folder, options.node, _say)
+        case "plan":
+            placement.print_plan(folder)
+        case _:
+            placement.print_events(folder, options.count)
 
 
 def _up(options: argparse.Namespace) -> int:

@@ -63,7 +63,7 @@ def render(status: dict[str, Any]) -> str:
     lines = [f"endpoint  {status['endpoint']}", f"kafka     {kafka['source']}  {kafka['bootstrap']}  {pid}", ""]
     rows = [("SERVICE", "NAME", "ZONE", "PID", "STATE")]
     rows += [(p["service"], p["name"], p["zone"], str(p["pid"] or "-"), p["state"]) for p in status["processes"]]
-    lines += _aligned(rows)
+    lines += aligned(rows)
     return "\n".join([*lines, "", *_render_tables(status["tables"])])
 
 
@@ -72,7 +72,7 @@ def _render_tables(tables: Iterable[dict[str, Any]]) -> list[str]:
     for table in tables:
         partitions = table["partitions"] or [{}]
         rows += [(table["name"], table["status"], *_partition(partition)) for partition in partitions]
-    return _aligned(rows) if len(rows) > 1 else ["no tables"]
+    return aligned(rows) if len(rows) > 1 else ["no tables"]
 
 
 def _partition(partition: dict[str, Any]) -> tuple[str, str, str, str, str]:
@@ -87,7 +87,8 @@ def _partition(partition: dict[str, Any]) -> tuple[str, str, str, str, str]:
     return (f"{index}/{number}" if index else number), generation, leader, term, replicas
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns of equal width."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 

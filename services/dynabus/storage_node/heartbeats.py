@@ -33,6 +33,7 @@ def replica_state(hosted: Hosted, now_ms: float) -> ReplicaState:
         "lag": replica.lag,
         "alarm": replica.alarm or "",
         "totals": [number for pair in hosted.contents.totals for number in pair],
+        "plan": place.group.plan if place.group is not None else 0,
     }
 
 
@@ -79,7 +80,7 @@ def hear(me: Writer, heartbeat: Heartbeat, hosting: Hosting, now_ms: float) -> I
 
 
 def _able(state: ReplicaState, stopping: bool) -> bool:
-    """`active` is said only by a replica that is caught up."""
+    """`active` is said only by a member that is caught up."""
     return state["state"] == "active" and not stopping
 
 

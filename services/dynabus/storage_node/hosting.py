@@ -47,6 +47,8 @@ class Hosting:
         self._suspects = Suspects(lookups)
         self._heirs = Heirs(premises, lookups, ancestors, self._source)
         self._sealed: set[Hosted] = set()
+        for path in premises.folder.left_aside():
+            lookups.remove_folder(path)
 
     # -- assignments ------------------------------------------------------------------------------------------
 
@@ -63,6 +65,8 @@ class Hosting:
             if topic not in self._introduced or opening.to is not None:
                 self._introduced[topic] = self._lookups.introduce(topic)
         closed = [self._close(partition, "this node left the group", now_ms) for partition in change.left]
+        for partition in change.elsewhere:
+            self._remove(partition)
         if change.deleted is not None:
             known = (*self.hosted, *self._opening, *self._heirs)
             here = [PartitionId(LogId(log), number) for log, number in known]
@@ -90,6 +94,13 @@ class Hosting:
             self._lookups.remove_folder(self._premises.folder.replica(partition))
         logger().info("replica closed", partition=str(partition), reason=why)
         return hosted
+
+    def _remove(self, partition: PartitionId) -> None:
+        """Other nodes have the partition, and the log has it all: should it come back, it replays."""
+        aside = self._premises.folder.set_aside(partition)
+        if aside is not None:
+            logger().info("replica removed", partition=str(partition))
+            self._lookups.remove_folder(aside)
 
     # -- every turn -------------------------------------------------------------------------------------------
 

@@ -57,6 +57,7 @@ def said_of(partition: PartitionId, state: str, next_offset: int, lag: int, alar
         "lag": lag,
         "alarm": alarm,
         "totals": [],
+        "plan": 0,
     }
 
 

@@ -27,6 +27,7 @@ def table(version: int, *members: str, status: str = "ACTIVE", preferred: str = 
         "preferred": preferred,
         "state": "active",
         "lineage": [],
+        "joining": [],
     }
     made: Any = {
         "id": LOG,
@@ -50,7 +51,8 @@ def test_members_open_and_the_preferred_claims() -> None:
 
 
 def test_strangers_open_nothing() -> None:
-    assert Assignments(ME).learn(table(1, "node-2")) == Change()
+    change = Assignments(ME).learn(table(1, "node-2"))
+    assert change == Change(elsewhere=(at(0), at(1)))
 
 
 def test_only_newer_versions_count() -> None:

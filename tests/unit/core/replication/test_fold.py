@@ -179,7 +179,7 @@ def test_seal_ends_the_log_for_claims_too(led: Reader) -> None:
 
 def test_configure_changes_who_may_claim(led: Reader) -> None:
     members = (B.node, C.node, D.node)
-    assert led.read(led.record(Kind.CONFIGURE, Configure(members), A)) == Verdict.ACCEPTED
+    assert led.read(led.record(Kind.CONFIGURE, Configure(members, 1), A)) == Verdict.ACCEPTED
     assert led.claim(A) == Verdict.VOID
     assert led.claim(D) == Verdict.ACCEPTED
 
