@@ -55,6 +55,20 @@ def test_strangers_open_nothing() -> None:
     assert change == Change(elsewhere=(at(0), at(1)))
 
 
+def test_a_joining_node_opens_and_claims_nothing() -> None:
+    joins = table(1, "node-2")
+    joins["partitions"][1]["joining"] = [ME]
+    assignments = Assignments(ME)
+    change = assignments.learn(joins)
+    assert (change.opened, change.preferred, change.elsewhere) == ((at(1),), frozenset(), (at(0),))
+    joined = table(2, "node-2")
+    joined["partitions"][1]["members"] = ["node-2", ME]
+    change = assignments.learn(joined)
+    assert (change.opened, change.left) == ((), ())
+    change = assignments.learn(table(3, "node-2"))
+    assert (change.left, change.elsewhere) == ((at(1),), (at(0), at(1)))
+
+
 def test_only_newer_versions_count() -> None:
     assignments = Assignments(ME)
     assignments.learn(table(5, "node-1"))
