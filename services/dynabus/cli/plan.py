@@ -86,12 +86,14 @@ def _kept_source(known: Cluster, wish: Wish, asked: KafkaSource) -> KafkaSource:
 def _refuse_changes(known: Cluster, wish: Wish) -> None:
     if wish.namespace not in (None, known.namespace):
         raise Problem(f"this cluster's namespace is {known.namespace}: leave --namespace away")
-    for flag, wanted, have in (
-        ("--nodes", wish.nodes, len(known.of(NODE))),
-        ("--routers", wish.routers, len(known.of(ROUTER))),
+    for flag, wanted, have, how in (
+        ("--nodes", wish.nodes, len(known.of(NODE)), ": `dynabus admin drain NODE` and `remove NODE` do"),
+        ("--routers", wish.routers, len(known.of(ROUTER)), ""),
     ):
         if wanted is not None and wanted < have:
-            raise Problem(f"this cluster was started with {flag} {have}; `up` adds processes, it takes none away")
+            raise Problem(
+                f"this cluster was started with {flag} {have}; `up` adds processes, it takes none away{how}"
+            )
 
 
 def _change_address(known: Cluster, wish: Wish) -> None:
