@@ -33,7 +33,7 @@ class Journal:
 
     def newest(self, count: int) -> list[dict[str, Any]]:
         """The last ones, oldest first."""
-        return [*self._events][-count:]
+        return [*self._events][-count:] if count > 0 else []
 
 
 def _read(row: bytes | None) -> dict[str, Any]:

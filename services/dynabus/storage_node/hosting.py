@@ -47,6 +47,8 @@ class Hosting:
         self._suspects = Suspects(lookups)
         self._heirs = Heirs(premises, lookups, ancestors, self._source)
         self._sealed: set[Hosted] = set()
+        self._replayed = False
+        """Since `take_news`, a replica that joins its group has come to the end of its log."""
         for path in premises.folder.left_aside():
             lookups.remove_folder(path)
 
@@ -117,7 +119,8 @@ class Hosting:
 
     def take_news(self) -> bool:
         """Whether there is something that heartbeats should say at once."""
-        news, self._heirs.more_ready = self._heirs.more_ready, False
+        news = self._heirs.more_ready or self._replayed
+        self._heirs.more_ready = self._replayed = False
         return news
 
     def step(self, now_ms: float) -> list[Hosted]:
@@ -251,6 +254,8 @@ class Hosting:
             # A child's log may not have begun yet; here its genesis is read at once.
             if hosted.replica.place.next_offset >= end and hosted.replica.place.group is not None:
                 self._move(hosted)
+                # Auto-admin waits for one that joins; a period of heartbeats would be most of its time.
+                self._replayed = self._replayed or hosted.state == "joining"
 
     def settle(self, hosted: Hosted) -> None:
         """Who leads may have changed, and with it who should read."""
