@@ -53,6 +53,7 @@ class Control:
         self._partitions_most = partitions_most
         self._first_node_ms: float | None = None
         self._planned: dict[bytes, list[Placement]] = {}
+        self._is_settled = True
 
     def heard_node(self, now_ms: float) -> None:
         """A storage node lives: from the first one on, others are waited for."""
@@ -63,6 +64,7 @@ class Control:
     def settled(self) -> None:
         """No decision is under way: all that was planned is in the rows, or refused."""
         self._planned.clear()
+        self._is_settled = True
 
     def write(self, request: ControlRequest, now_ms: float) -> Write | None:
         """None: not a request, or too few nodes are heard and the router will ask again."""
@@ -101,7 +103,11 @@ class Control:
             return self._split(name, body, now_ms)
         return _tags(operation, body)
 
-    def _of_node(self, operation: str, name: str, now_ms: float) -> Evaluate:
+    def _of_node(self, operation: str, name: str, now_ms: float) -> Evaluate | None:
+        """None while another of these is under way: two drains must not both count on the other's node."""
+        if not self._is_settled:
+            return None
+        self._is_settled = False
         if operation == "DrainNode":
             return nodes.drain(name, self._rounds.refuse_drain(name, now_ms))
         if operation == "UndrainNode":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 from tests.unit.auto_admin.test_service import REQUEST, Life
 from tests.unit.auto_admin.test_splits import NAME, table
@@ -220,6 +221,24 @@ def test_drain_and_remove_say_why_not() -> None:
     wait(life, 3)
     assert held(life, "node-1") == 0
     assert "was removed" in life.ask("DrainNode", NodeName="node-1")["message"]
+
+
+def test_two_drains_in_one_moment_do_not_count_on_each_other() -> None:
+    life = Life()
+    life.nodes.names = {**life.nodes.names, "node-4": "a"}
+    life.create()
+    wait(life, 2)
+    answers: dict[int, Any] = {}
+    common = {"asker": "cli", "incarnation": 9, "budget_ms": 15_000, "operation": "DrainNode"}
+    for _ in range(10):
+        for counter, node in ((901, "node-1"), (902, "node-4")):
+            body = orjson.dumps({"NodeName": node})
+            if counter not in answers:
+                life.kafka.messages.append(("control_request", {**common, "counter": counter, "body": body}))
+        wait(life, 0.5)
+        answers = {counter: found[0] for counter in (901, 902) if (found := life.replies(counter))}
+    assert answers[901]["State"] == "draining"
+    assert "zone a has no other node" in answers[902]["message"]
 
 
 def test_undrain_stops_what_has_not_begun() -> None:
