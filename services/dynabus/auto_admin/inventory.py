@@ -50,12 +50,19 @@ class Inventory:
 
     def _machine(self, row: NodeState, now_ms: float) -> Machine:
         node = self._view.nodes.get(row.name)
-        heard_ms = self._hearing_since_ms if node is None else max(node.heard_ms, self._hearing_since_ms)
         barred = ""
         if node is not None and node.zone != row.zone:
             barred = f"it says that it is in zone {node.zone} now, and was in zone {row.zone}: give it its zone back"
         alive, draining = self._view.alive(row.name, now_ms), row.state == nodes.DRAINING
-        return Machine(row.name, row.zone, alive, 0.0 if alive else now_ms - heard_ms, draining, barred)
+        silent_ms = 0.0 if alive else self._silent_ms(row.name, now_ms)
+        return Machine(row.name, row.zone, alive, silent_ms, draining, barred)
+
+    def _silent_ms(self, name: str, now_ms: float) -> float:
+        """Nothing while nobody is heard at all."""
+        if now_ms - self._heard_ms > NODE_SILENT_MS:
+            return 0.0
+        node = self._view.nodes.get(name)
+        return now_ms - max(self._hearing_since_ms, node.heard_ms if node is not None else 0.0)
 
     def groups(self, states: Mapping[str, TableState]) -> list[Group]:
         """The replication groups of all tables."""

@@ -146,6 +146,9 @@ def test_kafka_that_stood_still_makes_nobody_silent() -> None:
     before = members(life)
     life.nodes.deaf = set(life.nodes.names)
     wait(life, 30)
+    problems = life.active()[0]._rounds.plan(life.kafka.now_ms).problems
+    assert len(problems) == 4
+    assert all("is silent for 0 s" in problem for problem in problems), problems
     life.nodes.deaf = {"node-1"}
     wait(life, 5)
     assert members(life) == before
