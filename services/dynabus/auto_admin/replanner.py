@@ -113,9 +113,10 @@ class Replanner:
         return self._plan
 
     def refuse_drain(self, node: str) -> list[str]:
-        """Why the node could not be emptied: groups whose replica nobody else can take."""
-        here = [group for group in self._groups if node in group.members]
-        return [self._no_candidate(group, node) for group in here if self._candidate(group, node) is None]
+        """Why the node could not be emptied, or another that is being drained into it could not any more."""
+        leaving = {name for name, machine in self._machines.items() if machine.draining} | {node}
+        replicas = [(group, each) for group in self._groups for each in group.members if each in leaving]
+        return [self._no_candidate(group, each) for group, each in replicas if self._candidate(group, each) is None]
 
     # -- which replicas --------------------------------------------------------------------------------------
 

@@ -144,6 +144,14 @@ def test_a_drain_without_a_place_to_go_is_refused() -> None:
         assert all("has no other node" in reason for reason in reasons)
 
 
+def test_a_drain_that_takes_the_place_of_another_is_refused() -> None:
+    """The spare node is empty yet, and the first drain needs it."""
+    nodes = {**machines(4), "node-1": machine(1, draining=True), "node-4": machine(4, draining=True)}
+    assert len(Replanner(nodes.values(), groups(3), POLICY).refuse_drain("node-4")) == 3
+    nodes["node-4"] = machine(4)
+    assert Replanner(nodes.values(), groups(3), POLICY).refuse_drain("node-1") == []
+
+
 def test_no_move_leaves_a_group_without_a_majority() -> None:
     nodes = machines(4)
     nodes["node-1"] = machine(1, draining=True)
