@@ -163,6 +163,7 @@ class AutoAdmin:
                     "preferred": members[0],
                     "state": "active",
                     "lineage": [],
+                    "joining": [],
                 }
                 for partition in range(partitions)
             ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dynabus.core.replication.fold import Verdict
 from dynabus.core.replication.fold import fold as true_fold
 from dynabus.core.replication.place import Origin, Place, start_of_log
-from dynabus.core.replication.records import Bodies, Kind, Mutation, Record
+from dynabus.core.replication.records import Bodies, Configure, Genesis, Kind, Mutation, Record
 
 ABSENT = 0
 """Operation number that stands for "no row"."""
@@ -35,6 +35,8 @@ class Auditor:
         self.versions: dict[bytes, list[int]] = {} if parent is None else parent.versions
         """Over all partitions: a key has one history, whichever partition it was in."""
         self.index: dict[tuple[bytes, int], int] = {} if parent is None else parent.index
+        self._members: tuple[str, ...] = ()
+        self._plan = 0
         self.accepted = 0
         self.voids = 0
         self.terms = 0
@@ -52,6 +54,7 @@ class Auditor:
         if verdict not in (Verdict.ACCEPTED, Verdict.VOID):
             raise Violation(f"the log diverges from itself at offset {record.offset}: {verdict.name}")
         if verdict == Verdict.ACCEPTED:
+            self._check_members(record)
             self.accepted += 1
             self.terms += record.kind == Kind.CLAIM
             if record.kind == Kind.MUTATION:
@@ -60,6 +63,19 @@ class Auditor:
             self.voids += 1
         self.digests.append(self.digest)
         self.places.append(self.place)
+
+    def _check_members(self, record: Record) -> None:
+        """Counted apart from `fold`: genesis names the members, then the configure with the highest plan so far."""
+        if record.kind == Kind.CLAIM and record.writer.node not in self._members:
+            raise Violation(f"{record.writer.node} won a term of a group that it does not belong to")
+        if record.kind in (Kind.GENESIS, Kind.CONFIGURE):
+            body = self._bodies.decode(record.schema_number, record.body)
+            if isinstance(body, Genesis) or (isinstance(body, Configure) and body.plan > self._plan):
+                self._members = body.members
+                self._plan = body.plan if isinstance(body, Configure) else 0
+        group = self.place.group
+        if group is None or (group.members, group.plan) != (self._members, self._plan):
+            raise Violation(f"the group is not that of plan {self._plan}")
 
     def of_child(self, lower: bytes, upper: bytes | None) -> None:
         """The range of a child, whose rows are its parent's when that is sealed."""
@@ -114,6 +130,8 @@ class Auditor:
         truth = self.places[place.next_offset]
         if place.chain != truth.chain or place.reign != truth.reign or place.next_sequence != truth.next_sequence:
             raise Violation(f"{name} folded another history up to offset {place.next_offset}")
+        if place.group != truth.group:
+            raise Violation(f"{name} has other members than the log at offset {place.next_offset}")
         if digest != self.digests[place.next_offset]:
             raise Violation(f"{name} holds other rows at offset {place.next_offset}")
 

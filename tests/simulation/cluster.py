@@ -1,4 +1,4 @@
-"""Three nodes, one log, a few routers, and the network between them."""
+"""Three nodes, or four, one log, a few routers, and the network between them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,17 @@ CLIENTS = 4
 class Cluster:
     """One replication group and everything around it."""
 
-    def __init__(self, world: World, timing: Timing, pause_ms: float) -> None:
+    def __init__(self, world: World, timing: Timing, pause_ms: float, spare: bool = False) -> None:
         self.world = world
         self.keys = KEYS
         names = [NodeName(f"node-{zone}") for zone in "abc"]
         self.log = Log(world, tuple(names), Form.NEW)
         self.logs = {0: self.log}
-        self.partitions = {0: Partition(0, 1, b"", None, (), names[0], hint=names[0], old_hint=names[0])}
+        first = Partition(0, 1, b"", None, (), names[0], tuple(names), hint=names[0], old_hint=names[0])
+        self.partitions = {0: first}
         self.nodes = {name: Node(self, name, timing) for name in names}
+        if spare:
+            self.nodes[NodeName("node-d")] = Node(self, NodeName("node-d"), timing)
         self.linear = Linearizability(self.log.auditor)
         self.clients = [Client(self, number + 1, pause_ms) for number in range(CLIENTS)]
         self.lossy = False
@@ -65,7 +68,7 @@ class Cluster:
         """A split is decided: the children's logs are there, empty."""
         for child in children:
             self.partitions[child.number] = child
-            log = Log(self.world, tuple(self.nodes), Form.CHILD, child.number, self.logs[parent.number])
+            log = Log(self.world, parent.members, Form.CHILD, child.number, self.logs[parent.number])
             log.auditor.of_child(child.lower, child.upper)
             self.logs[child.number] = log
 
@@ -162,7 +165,7 @@ class Cluster:
         self.lossy = True
         self.log.lose_tail(count)
         for node in self.nodes.values():
-            if node.up:
+            if node.up and 0 in node.parts:
                 self._check_alike(node.parts[0], node)
 
     def _check_alike(self, part: Part, node: Node) -> None:

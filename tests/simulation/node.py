@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dynabus.core.ids import Incarnation, NodeName, Writer
+from dynabus.core.messages import ReplyStatus
 from dynabus.core.replication import replica as brain
 from dynabus.core.replication.effects import Append, Ask, Beat, Effect, Leading, Respond, Surroundings, Tell, Timing
+from dynabus.core.replication.records import Kind, decode_record
+from tests.simulation.audit import Violation
 from tests.simulation.disk import Disk
 from tests.simulation.kafka import BODIES, LogProducer
 from tests.simulation.part import Part
@@ -47,6 +50,8 @@ class Node:
         self._turn_at_ms: float | None = None
         self._views: dict[int, View] = {}
         self._around: Surroundings
+        self._strangers: set[int] = set()
+        """Partitions of which it was no member when this turn began."""
         self._commit_ms = self.world.random.choice([100.0, 500.0, 1000.0])
 
     def clock_ms(self) -> float:
@@ -109,14 +114,14 @@ class Node:
         self._wake(self.fetch_ms)
 
     def _learn(self) -> None:
-        """Metadata: open what is new, close what was split."""
+        """Metadata: open what is new, close what was split or is on other nodes now."""
         for number, partition in [*self.cluster.partitions.items()]:
             if number not in self._views:
                 view = self._views[number] = View()
                 log = self.cluster.logs[number]
                 view.visible, view.fetched_ms = len(log.records), self.world.now_ms
                 log.watchers.append(lambda number=number: self._log_grew(number))  # type: ignore[misc]
-            if partition.closed:
+            if partition.closed or not partition.is_on(self.name):
                 if number in self.parts:
                     self.parts.pop(number).producer.purge()
             elif number not in self.parts:
@@ -198,6 +203,7 @@ class Node:
             self._wake(0.0)
             return
         now_ms = self.clock_ms()
+        self._strangers = {number for number, part in self.parts.items() if part.is_stranger}
         if self.world.now_ms >= self.deaf_until_ms and not self.cluster.log.troubles.stalled:
             if self.world.now_ms >= self.log_deaf_until_ms:
                 for part in self.parts.values():
@@ -237,6 +243,7 @@ class Node:
     def _flush(self) -> None:
         pending = [(part, part.replica.take_effects()) for part in self.parts.values() if part.replica is not None]
         effects = [(part, effect) for part, some in pending for effect in some]
+        self._check_strangers(effects)
         if not effects:
             return
         if self.world.random.random() < self.stall_chance:
@@ -246,6 +253,22 @@ class Node:
             self.world.after(stall_ms, self._perform, effects, self.incarnation)
         else:
             self._perform(effects, self.incarnation)
+
+    def _check_strangers(self, effects: list[tuple[Part, Effect]]) -> None:
+        """Who is no member, as far as it has read, neither claims nor answers.
+
+        A leader that reads all at once that its writes were accepted, that it was succeeded and that it has left the
+        group still acknowledges those writes: it was a member when the turn began.
+        """
+        for part, effect in effects:
+            if not part.is_stranger:
+                continue
+            number = part.partition.number
+            if isinstance(effect, Append) and decode_record(0, 0, effect.value).kind == Kind.CLAIM:
+                raise Violation(f"{self.name} claims {number} and is no member")
+            settled = isinstance(effect, Respond) and effect.outcome.status in (ReplyStatus.OK, ReplyStatus.ERROR)
+            if settled and number in self._strangers:
+                raise Violation(f"{self.name} answers for {number} and is no member")
 
     def _perform(self, effects: list[tuple[Part, Effect]], run: int) -> None:
         if not self.up or run != self.incarnation:

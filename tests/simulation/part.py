@@ -96,6 +96,11 @@ class Part:
     def _ancestors(self, heir: Heir) -> list[Record]:
         return self.node.cluster.logs[heir.ancestor].records
 
+    @property
+    def is_stranger(self) -> bool:
+        """A replica that is no member, as far as it has read."""
+        return self.replica is not None and not self.replica.place.admits(self.node.name)
+
     def follows(self) -> bool:
         """As its heartbeat would say: an heir of the parent's log that is caught up, or more."""
         heir = self.heir
@@ -132,6 +137,8 @@ class Part:
         elif kind == "seal":
             generation, children = fields
             replica.seal(generation, children, now_ms)
+        elif kind == "regroup":
+            replica.regroup(fields[0], now_ms)
         else:
             nonce, hears_leader, better = fields
             replica.answer(nonce, hears_leader, better, now_ms)

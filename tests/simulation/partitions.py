@@ -21,6 +21,11 @@ class Partition:
     upper: bytes | None
     lineage: tuple[int, ...]
     preferred: NodeName
+    members: tuple[NodeName, ...]
+    target: tuple[NodeName, ...] = ()
+    """The members that it shall have, while they are being changed."""
+    joining: NodeName | None = None
+    plan: int = 0
     children: list[int] = field(default_factory=list)
     closed: bool = False
     sealed: bool = False
@@ -28,6 +33,14 @@ class Partition:
     hint: str = ""
     old_hint: str = ""
     hint_term: int = 0
+
+    @property
+    def moving(self) -> bool:
+        return bool(self.target)
+
+    def is_on(self, node: NodeName) -> bool:
+        """The node has a replica of it."""
+        return node in self.members or node == self.joining
 
     def holds(self, key: bytes) -> bool:
         return self.lower <= key and (self.upper is None or key < self.upper)
@@ -44,7 +57,7 @@ class Partition:
     def split(self, at: bytes, first: int, preferred: tuple[NodeName, NodeName]) -> list[Partition]:
         """The decision."""
         line = (*self.lineage, self.number)
-        lower = Partition(first, self.generation + 1, self.lower, at, line, preferred[0])
-        upper = Partition(first + 1, self.generation + 1, at, self.upper, line, preferred[1])
+        lower = Partition(first, self.generation + 1, self.lower, at, line, preferred[0], self.members)
+        upper = Partition(first + 1, self.generation + 1, at, self.upper, line, preferred[1], self.members)
         self.children = [lower.number, upper.number]
         return [lower, upper]

@@ -5,18 +5,22 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import random
 import sys
 import time
 from dataclasses import dataclass
 
-import tests.simulation.broken_splits  # noqa: F401  its brains are in BROKEN from here on
 from dynabus.core.replication.effects import Timing
+from tests.simulation import broken_moves, broken_splits
 from tests.simulation.audit import Violation
 from tests.simulation.broken import BROKEN, active
 from tests.simulation.cluster import Cluster
 from tests.simulation.faults import Faults
+from tests.simulation.moves import DICE_SALT, Moves
 from tests.simulation.splits import Splits
 from tests.simulation.world import World
+
+assert broken_splits.__name__ + broken_moves.__name__, "their brains are in BROKEN from here on"
 
 FAULTS_END_MS = 14_000.0
 EVENTS_LEAST = 550
@@ -39,6 +43,7 @@ class History:
     voids: int
     lossy: bool
     splits: int
+    moves: int
     trace: list[str]
 
 
@@ -52,10 +57,13 @@ def simulate(seed: int, trace: bool = False) -> History:
     if dice.random() < 0.05:
         # As auto-admin runs its log: no leases, no deferral, barriers for whatever has no record.
         timing = Timing.without_leases()
-    cluster = Cluster(world, timing, pause_ms=dice.choice([110.0, 180.0, 300.0]))
+    own = random.Random(seed ^ DICE_SALT)
+    moving = own.random() < 0.4
+    cluster = Cluster(world, timing, dice.choice([110.0, 180.0, 300.0]), spare=moving)
+    moves = Moves(cluster, own, count=4 if moving else 0)
     violation = None
     try:
-        _live_through(cluster, Faults(cluster))
+        _live_through(cluster, Faults(cluster), moves)
     except Violation as found:
         violation = f"{found} (at {world.now_ms:.0f} ms)"
     auditors = [log.auditor for log in cluster.logs.values()]
@@ -70,11 +78,12 @@ def simulate(seed: int, trace: bool = False) -> History:
         sum(auditor.voids for auditor in auditors),
         cluster.lossy,
         sum(partition.closed for partition in cluster.partitions.values()),
+        moves.finished,
         world.trace or [],
     )
 
 
-def _live_through(cluster: Cluster, faults: Faults) -> None:
+def _live_through(cluster: Cluster, faults: Faults, moves: Moves) -> None:
     world = cluster.world
     cluster.begin()
     splits = Splits(cluster, count=2)
@@ -83,9 +92,11 @@ def _live_through(cluster: Cluster, faults: Faults) -> None:
         world.after(world.random.uniform(3000.0, FAULTS_END_MS), faults._throw, faults.lose_tail)
     elif world.random.random() < 0.6:
         world.after(world.random.uniform(600.0, FAULTS_END_MS - 4000.0), splits.begin)
+    moves.plan(600.0, FAULTS_END_MS - 6000.0)
     world.run_until(FAULTS_END_MS)
     faults.mend()
     splits.settle()
+    moves.calm = True
     before = [client.acknowledged for client in cluster.clients]
     # Late appends and duplicates may land long after the last fault: some histories wait for all of them.
     patient = world.random.random() < 0.25
@@ -104,13 +115,16 @@ def _trouble(cluster: Cluster, before: list[int]) -> str | None:
     for number, partition in cluster.partitions.items():
         if partition.children and not partition.closed:
             return f"partition {number} is still being split"
+        if partition.moving:
+            return f"partition {number} is still being moved"
         if not partition.closed and not cluster.led(number):
             return f"partition {number} has no leader"
     if all(client.acknowledged == count for client, count in zip(cluster.clients, before, strict=True)):
         return "nothing acknowledged"
     for node in cluster.nodes.values():
         for number, partition in cluster.partitions.items():
-            if node.up and not partition.closed and not node.has_caught_up(number):
+            wanted = node.up and not partition.closed and node.name in partition.members
+            if wanted and not node.has_caught_up(number):
                 return f"{node.name} has not caught up with partition {number}"
     return None
 
@@ -164,6 +178,7 @@ def _many(seeds: range) -> int:
         "voids": 0,
         "lossy": 0,
         "splits": 0,
+        "moves": 0,
     }
     fewest_events, fewest_faults, failed = 10**9, 10**9, 0
     with multiprocessing.Pool(os.cpu_count()) as pool:
@@ -182,7 +197,8 @@ def _many(seeds: range) -> int:
         f"({totals['events'] / took:.0f}/s), "
         f"{totals['faults']} faults, at least {fewest_events} events and {fewest_faults} faults each; "
         f"{totals['acknowledged']} answers checked, {totals['unknown']} unknown, {totals['terms']} terms, "
-        f"{totals['voids']} void records, {totals['lossy']} with a lost tail, {totals['splits']} splits; {took:.0f} s"
+        f"{totals['voids']} void records, {totals['lossy']} with a lost tail, {totals['splits']} splits, "
+        f"{totals['moves']} moves; {took:.0f} s"
     )
     return 1 if failed else 0
 

@@ -33,10 +33,13 @@ class Splits:
         """Decide, and go on looking."""
         if self.left == 0 or self.calm:
             return
-        self.left -= 1
         parent = self.cluster.partitions[number]
+        if parent.moving:
+            self.world.after(LOOK_MS, self.begin, number)
+            return
+        self.left -= 1
         at = AT[len(parent.lineage)]
-        names = list(self.cluster.nodes)
+        names = parent.members
         preferred = self.world.random.choice(names), self.world.random.choice(names)
         self.cluster.decide(parent, parent.split(at, len(self.cluster.partitions), preferred))
         self.world.note(f"split {number} into {parent.children}")
@@ -104,5 +107,6 @@ class Splits:
 
     def _ready(self, parent: Partition) -> bool:
         """Every living member follows closely, and those are a majority."""
-        states = [node.follows(parent) for node in self.cluster.nodes.values() if node.up]
-        return all(states) and 2 * len(states) > len(self.cluster.nodes)
+        members = [self.cluster.nodes[name] for name in parent.members]
+        states = [node.follows(parent) for node in members if node.up]
+        return all(states) and 2 * len(states) > len(members)

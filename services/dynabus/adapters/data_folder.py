@@ -4,6 +4,7 @@ DATA/FORMAT                  version of this layout
 DATA/lock                    locked by the process that runs here (I2)
 DATA/incarnation             of the newest run
 DATA/<log>/<partition>/      one replica (`adapters.lmdb`)
+DATA/<log>/<partition>.left.<number>/   a replica that left this node and is being removed
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dynabus.adapters.volume import with_remedy
 from dynabus.core.ids import Incarnation, PartitionId
 
 FORMAT_VERSION = 1
+_ASIDE = ".left."
 
 
 class DataFolderError(Exception):
@@ -74,6 +76,19 @@ class DataFolder:
     def replica(self, partition: PartitionId) -> Path:
         """Where a replica's store lives."""
         return self.path / partition.log / str(partition.number)
+
+    def set_aside(self, partition: PartitionId) -> Path | None:
+        """Rename a replica's folder, so that a new one can be made at once; None where there is none."""
+        path = self.replica(partition)
+        if not path.exists():
+            return None
+        aside = path.with_name(f"{path.name}{_ASIDE}{new_incarnation()}")
+        path.rename(aside)
+        return aside
+
+    def left_aside(self) -> list[Path]:
+        """What earlier runs renamed and did not come to remove."""
+        return sorted(self.path.glob(f"*/*{_ASIDE}*"))
 
     def close(self) -> None:
         """Let another process have the folder."""

@@ -60,7 +60,7 @@ def _from_message(kind: Kind, message: dict[str, Any]) -> Body:
         members = tuple(map(NodeName, message["members"]))
         return Genesis(Form[message["form"]], message["lower"], message["upper"], members, message["term"])
     if kind is Kind.CONFIGURE:
-        return Configure(tuple(map(NodeName, message["members"])))
+        return Configure(tuple(map(NodeName, message["members"])), message["plan"])
     if kind is Kind.RESIGN:
         return Resign(message["clean"], NodeName(message["successor"]) if message["successor"] else None)
     if kind is Kind.SEAL:
@@ -103,18 +103,19 @@ def encode_place(place: Place) -> bytes:
             "sealed": place.sealed,
             "children": [child._asdict() for child in place.children or ()],
             "log_time_ms": place.log_time_ms,
+            "plan": group.plan if group else 0,
         },
     )
 
 
 def decode_place(value: bytes) -> Place:
     """The place of `encode_place`; raises UndecodableMessage where it is damaged."""
-    raw = decode_body("place", value)
+    raw = _read_place(value)
     leader = raw["leader"]
     group = None
     if raw["begun"]:
         members = tuple(map(NodeName, raw["members"]))
-        group = Group(raw["generation"], raw["lower"], raw["upper"], members, Form[raw["form"]])
+        group = Group(raw["generation"], raw["lower"], raw["upper"], members, Form[raw["form"]], raw["plan"])
     return Place(
         origin=Origin(raw["cluster"], raw["topic"], PartitionId(LogId(raw["log"]), raw["partition"])),
         next_offset=raw["next_offset"],
@@ -137,3 +138,12 @@ def decode_place(value: bytes) -> Place:
         children=tuple(Child(**child) for child in raw["children"]) if raw["sealed"] else None,
         fold_version=raw["fold_version"],
     )
+
+
+def _read_place(value: bytes) -> dict[str, Any]:
+    """An older place ends where the plan would stand, which no value of today does."""
+    try:
+        raw: dict[str, Any] = decode_body("place", value)
+    except UndecodableMessage:
+        raw = {**decode_body("place_40", value), "plan": 0}
+    return raw

@@ -26,4 +26,15 @@ class AutoAdminSettings(ServiceSettings):
         ge=1,
         description="A partition with more bytes than this, index entries included, is split (DynamoDB: 10 GB).",
     )
+    repair_after_ms: int = Field(
+        default=60_000,
+        ge=1000,
+        description="A node that is silent for longer is replaced in all its groups (milliseconds).",
+    )
+    moves_most: int = Field(
+        default=4, ge=0, le=1000, description="Groups whose members change at the same time; 0: none is ever changed."
+    )
+    double_up: bool = Field(
+        default=False, description="Put two replicas of a group into one zone rather than leave it one short."
+    )
     heartbeat_ms: int = Field(default=1500, ge=50, description="Period of heartbeats (milliseconds).")

@@ -7,10 +7,13 @@ from typing import Any
 import orjson
 
 from dynabus.adapters.logs import logger
-from dynabus.auto_admin import decisions, splits
+from dynabus.auto_admin import decisions, nodes, splits
 from dynabus.auto_admin.config import AutoAdminSettings
 from dynabus.auto_admin.decisions import table_key
-from dynabus.auto_admin.planner import Candidate, Load, Placement, plan
+from dynabus.auto_admin.journal import Journal
+from dynabus.auto_admin.nodes import node_key
+from dynabus.auto_admin.planner import Load, Placement, plan
+from dynabus.auto_admin.rounds import Rounds
 from dynabus.auto_admin.splitter import Splitter
 from dynabus.auto_admin.tables import Tables
 from dynabus.core.cluster_view import ClusterView
@@ -20,10 +23,13 @@ from dynabus.core.key_schema import key_schema
 from dynabus.core.messages import ControlRequest
 from dynabus.core.replication.effects import Write
 from dynabus.core.replication.request_ids import encode_request_id
-from dynabus.core.replication.store import Evaluate
+from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.replication.unresolved import Sender
 from dynabus.core.tables.changes import Update
 from dynabus.core.tables.descriptions import partition_count
+
+NODE_OPERATIONS = frozenset({"DrainNode", "UndrainNode", "RemoveNode"})
+TOLD = frozenset({"DescribePlan", "ListEvents"})
 
 GENERATION = 1
 """Of the admin log, which is never split."""
@@ -39,52 +45,80 @@ class Control:
         view: ClusterView,
         partitions_most: int,
         splitter: Splitter,
+        rounds: Rounds,
+        journal: Journal,
     ) -> None:
         self._settings, self._tables, self._view = settings, tables, view
-        self._splitter = splitter
+        self._splitter, self._rounds, self._journal = splitter, rounds, journal
         self._partitions_most = partitions_most
         self._first_node_ms: float | None = None
         self._planned: dict[bytes, list[Placement]] = {}
+        self._is_settled = True
 
     def heard_node(self, now_ms: float) -> None:
         """A storage node lives: from the first one on, others are waited for."""
+        self._rounds.inventory.heard(now_ms)
         if self._first_node_ms is None:
             self._first_node_ms = now_ms
 
     def settled(self) -> None:
         """No decision is under way: all that was planned is in the rows, or refused."""
         self._planned.clear()
+        self._is_settled = True
 
     def write(self, request: ControlRequest, now_ms: float) -> Write | None:
         """None: not a request, or too few nodes are heard and the router will ask again."""
         sender = Sender(request["asker"], request["incarnation"], request["counter"], 0)
         request_id = encode_request_id(RequestId(Incarnation(sender.incarnation), sender.counter, 0))
         try:
-            name, evaluate = self._read(request["operation"], orjson.loads(request["body"]), request_id, now_ms)
+            key, evaluate = self._read(request["operation"], orjson.loads(request["body"]), request_id, now_ms)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             logger().warning("control request skipped", asker=sender.asker, reason=repr(error))
             return None
         if evaluate is None:
             return None
-        return Write(sender, request_id, GENERATION, table_key(name), evaluate, request["budget_ms"])
+        return Write(sender, request_id, GENERATION, key, evaluate, request["budget_ms"])
 
-    def _read(self, operation: str, body: Any, request_id: bytes, now_ms: float) -> tuple[str, Evaluate | None]:
-        """The table's name and what is to be decided, None for not yet.
+    def _read(self, operation: str, body: Any, request_id: bytes, now_ms: float) -> tuple[bytes, Evaluate | None]:
+        """The row's key and what is to be decided, None for not yet.
 
         Routers have checked the request. Raises KeyError and the like for what no router would have sent: it would
         stop this process, and every successor, as often as it is sent again.
         """
+        if operation in NODE_OPERATIONS:
+            return node_key(body["NodeName"]), self._of_node(operation, body["NodeName"], now_ms)
+        if operation in TOLD:
+            return node_key(""), self._told(operation, body, now_ms)
         name = body["TableName"]
-        table_key(name)
+        return table_key(name), self._of_table(operation, name, body, request_id, now_ms)
+
+    def _of_table(self, operation: str, name: str, body: Any, request_id: bytes, now_ms: float) -> Evaluate | None:
         if operation == "CreateTable":
-            return name, self._create(body, request_id, now_ms)
+            return self._create(body, request_id, now_ms)
         if operation == "UpdateTable":
-            return name, decisions.update(Update.of(body), self._tables.refuse_more())
+            return decisions.update(Update.of(body), self._tables.refuse_more())
         if operation == "DeleteTable":
-            return name, decisions.delete(name, self._tables.refuse_more())
+            return decisions.delete(name, self._tables.refuse_more())
         if operation == "SplitPartition":
-            return name, self._split(name, body, now_ms)
-        return name, _tags(operation, body)
+            return self._split(name, body, now_ms)
+        return _tags(operation, body)
+
+    def _of_node(self, operation: str, name: str, now_ms: float) -> Evaluate | None:
+        """None while another of these is under way: two drains must not both count on the other's node."""
+        if not self._is_settled:
+            return None
+        self._is_settled = False
+        if operation == "DrainNode":
+            return nodes.drain(name, self._rounds.refuse_drain(name, now_ms))
+        if operation == "UndrainNode":
+            return nodes.undrain(name)
+        return nodes.remove(name, self._rounds.replicas(name))
+
+    def _told(self, operation: str, body: Any, now_ms: float) -> Evaluate:
+        """A decision that changes nothing, so that only who is still active answers."""
+        plan = operation == "DescribePlan"
+        answer = self._rounds.describe(now_ms) if plan else {"Events": self._journal.newest(int(body["Count"]))}
+        return lambda _old, _wall_ms: Decision(False, None, Outcome(body=orjson.dumps(answer)))
 
     def _split(self, name: str, body: Any, now_ms: float) -> Evaluate | None:
         """None while the leader looks for the middle of the partition."""
@@ -113,14 +147,13 @@ class Control:
 
     def _place(self, request: dict[str, Any], request_id: bytes, now_ms: float) -> list[Placement]:
         """Where the new table's replicas go; empty while too few nodes are heard."""
-        known = self._view.nodes.values()
-        nodes = [Candidate(node.name, node.zone) for node in known if self._view.alive(node.name, now_ms)]
+        takers = [each for each in self._rounds.candidates(now_ms) if self._view.alive(each.name, now_ms)]
         waited_ms = now_ms - (self._first_node_ms or now_ms)
-        if not nodes or (len(nodes) < self._settings.replicas and waited_ms < self._settings.placement_wait_ms):
+        if not takers or (len(takers) < self._settings.replicas and waited_ms < self._settings.placement_wait_ms):
             return []
         count = partition_count(request, self._settings.initial_partitions, self._partitions_most)
         self._planned.pop(request_id, None)
-        placements = self._planned[request_id] = plan(count, nodes, self._load(), self._settings.replicas)
+        placements = self._planned[request_id] = plan(count, takers, self._load(), self._settings.replicas)
         return placements
 
     def _load(self) -> Load:

@@ -54,6 +54,8 @@ class TableState:
     revision: int = 0
     ancestors: list[dict[str, Any]] = field(default_factory=list)
     """Partitions that were split: their ranges, generations and children (`splits`)."""
+    changed_ms: int = 0
+    """Unix time of the last split or move that began or ended, or of the table's begin or end."""
 
     @property
     def unfinished(self) -> bool:
@@ -72,6 +74,7 @@ class TableState:
                 "preferred": each["preferred"],
                 "state": each.get("state", "active"),
                 "lineage": each.get("lineage", []),
+                "joining": [node for node in [each.get("move", {}).get("get")] if node],
             }
             for each in self.partitions
         ]
@@ -98,6 +101,7 @@ def written(state: TableState) -> bytes:
             "pending": state.pending,
             "revision": state.revision,
             "ancestors": state.ancestors,
+            "changed_ms": state.changed_ms,
         }
     )
 
@@ -137,7 +141,8 @@ def create(
             for number, ((lower, upper), placement) in enumerate(zip(bounds, placements, strict=True))
         ]
         tags, pending = dict(request.get("Tags", {})), pending_of_new(request, wall_ms)
-        return _decide(TableState(own_id, name, "CREATING", description, partitions, tags, pending))
+        made = TableState(own_id, name, "CREATING", description, partitions, tags, pending, changed_ms=wall_ms)
+        return _decide(made)
 
     return evaluate
 
@@ -175,8 +180,14 @@ def delete(name: str, limit: ApiError | None = None) -> Evaluate:
         if refusal is not None or state is None:
             assert refusal is not None
             return refuse(refusal)
-        description = as_of(state.description, wall_ms / 1000)
-        return _decide(next_revision(replace(state, status="DELETING", description=description, pending={})))
+        after = replace(
+            state,
+            status="DELETING",
+            description=as_of(state.description, wall_ms / 1000),
+            pending={},
+            changed_ms=wall_ms,
+        )
+        return _decide(next_revision(after))
 
     return evaluate
 

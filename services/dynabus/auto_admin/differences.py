@@ -85,6 +85,8 @@ class Differences:
             "generation": difference.generation,
             "kind": "rebuild",
             "children": [],
+            "plan": 0,
+            "members": [],
         }
         self._tell(node, order)
 

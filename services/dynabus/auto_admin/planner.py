@@ -60,3 +60,21 @@ def _members(nodes: Sequence[Candidate], load: Load, replicas: int) -> list[str]
         free = [node for node in nodes if node not in chosen]
         chosen.append(min(free, key=lambda node: (used[node.zone], load.replicas[node.name], node.name)))
     return [node.name for node in chosen]
+
+
+class Move(NamedTuple):
+    """Of one group: `get` and `lose` are nodes or empty. `plan` is the partition's before the move."""
+
+    table: str
+    number: int
+    plan: int
+    get: str
+    lose: str
+    preferred: str
+    why: str
+
+
+def changed(members: Sequence[str], get: str, lose: str) -> list[str]:
+    """The members after a move: `get` in the place of `lose`, or behind all."""
+    kept = [get if each == lose and get else each for each in members if each != lose or get]
+    return kept if not get or get in kept else [*kept, get]

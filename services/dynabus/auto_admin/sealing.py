@@ -63,5 +63,14 @@ class Sealing:
         generation = parent["generation"]
         log, number = place
         self._tell(
-            led[1], {"log": log, "partition": number, "generation": generation, "kind": "seal", "children": children}
+            led[1],
+            {
+                "log": log,
+                "partition": number,
+                "generation": generation,
+                "kind": "seal",
+                "children": children,
+                "plan": 0,
+                "members": [],
+            },
         )

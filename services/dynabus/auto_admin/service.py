@@ -17,7 +17,11 @@ from dynabus.auto_admin.control import GENERATION, Control
 from dynabus.auto_admin.decisions import table_key
 from dynabus.auto_admin.differences import Differences
 from dynabus.auto_admin.executor import admin_genesis
+from dynabus.auto_admin.inventory import Inventory, policy_of
+from dynabus.auto_admin.journal import Journal
+from dynabus.auto_admin.moving import Moving
 from dynabus.auto_admin.outside import Turn, World
+from dynabus.auto_admin.rounds import Rounds
 from dynabus.auto_admin.sealing import Sealing
 from dynabus.auto_admin.splits import split
 from dynabus.auto_admin.splitter import Splitter
@@ -52,14 +56,20 @@ class AutoAdmin:
         self._world, self._bus, self._now_ms = world, world.bus, world.now_ms
         now_ms, store = world.now_ms(), MemoryStore()
         self.view = ClusterView()
-        self.replica = Replica(world.around, store, start_of_log(world.origin), now_ms)
+        journal = Journal()
+        self.replica = Replica(world.around, store, start_of_log(world.origin), now_ms, journal.follow)
         self.replica.prefer(now_ms)
         self._cache = Cache(world.bus, self.replica)
         sealing = Sealing(self.view, world.bus.tell)
         self._splitter = Splitter(self.view, world.bus.tell, world.settings.split_bytes, world.numbers_most)
         self._differences = Differences(self.view, world.bus.tell)
-        self.tables = Tables(self.replica, store, self.view, self._cache, world.steps, sealing)
-        self._control = Control(world.settings, self.tables, self.view, world.partitions_most, self._splitter)
+        moving = Moving(self.view, world.bus.tell, world.settings.repair_after_ms)
+        self.tables = Tables(self.replica, store, self.view, self._cache, world.steps, sealing, moving)
+        inventory, policy = Inventory(self.view, store), policy_of(world.settings)
+        self._rounds = Rounds(inventory, self.tables, moving, policy)
+        self._control = Control(
+            world.settings, self.tables, self.view, world.partitions_most, self._splitter, self._rounds, journal
+        )
         self._own = 0
         self._genesis_sent = self._alarmed = False
         self._active_term: int | None = None
@@ -142,10 +152,13 @@ class AutoAdmin:
             return
         if self.replica.leader is not None and self.replica.leader.idle:
             self._control.settled()
-        self.tables.step(now_ms, lambda name, evaluate: self._decide(name, evaluate, now_ms))
+        self.tables.step(now_ms, lambda name, evaluate: self._decide(table_key(name), evaluate, now_ms))
         self._differences.step(self.tables.all(), now_ms)
         for wish in self._splitter.due(self.tables.all(), now_ms):
-            self._decide(wish.name, split(wish, self.tables.load(), self._splitter.numbers_most), now_ms)
+            evaluate = split(wish, self.tables.load(), self._splitter.numbers_most)
+            self._decide(table_key(wish.name), evaluate, now_ms)
+        if self.replica.leader is not None and self.replica.leader.idle:
+            self._rounds.look(now_ms, lambda key, evaluate: self._decide(key, evaluate, now_ms))
 
     # -- messages ---------------------------------------------------------------------------------------------
 
@@ -174,12 +187,12 @@ class AutoAdmin:
             peer = Peer(incarnation, state["next_offset"], now_ms, not heartbeat["stopping"])
             self.replica.hear(node, incarnation, said, peer, now_ms)
 
-    def _decide(self, name: str, evaluate: Evaluate, now_ms: float) -> None:
+    def _decide(self, key: bytes, evaluate: Evaluate, now_ms: float) -> None:
         """A decision of our own."""
         self._own += 1
         request_id = encode_request_id(RequestId(self.me.incarnation, self._own, 0))
         sender = Sender("", self.me.incarnation, self._own, 0)
-        write = Write(sender, request_id, GENERATION, table_key(name), evaluate, OWN_BUDGET_MS)
+        write = Write(sender, request_id, GENERATION, key, evaluate, OWN_BUDGET_MS)
         self.replica.write(write, now_ms, self._world.wall_ms())
 
     # -- out --------------------------------------------------------------------------------------------------
@@ -242,6 +255,7 @@ class AutoAdmin:
                         "alarm": replica.alarm or "",
                         "totals": [],
                         "checked": [],
+                        "plan": 0,
                     }
                 ],
             }

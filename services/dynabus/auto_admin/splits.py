@@ -83,6 +83,8 @@ def find(state: TableState | None, name: str, number: int, numbers_most: int) ->
     if found is None:
         active = [each["number"] for each in state.partitions if state_of(each) != HEIR]
         raise resource_not_found(f"Table {name} has no partition {number}: it has {_named(active)}")
+    if "move" in found:
+        raise resource_in_use(f"Replicas of partition {number} are being moved: wait until that is done")
     if state_of(found) == SPLITTING:
         raise resource_in_use(f"Partition {number} is being split already, into {_named(found['children'])}: wait")
     if state_of(found) == HEIR:
@@ -118,7 +120,7 @@ def _named(numbers: Sequence[int]) -> str:
 def split(wish: Wish, load: Load, numbers_most: int) -> Evaluate:
     """The decision to split; `load` is how preferred replicas lie, for the children's."""
 
-    def evaluate(old: bytes | None, _: int) -> Decision:
+    def evaluate(old: bytes | None, wall_ms: int) -> Decision:
         state = read_row(old) if old is not None else None
         try:
             parent = find(state, wish.name, wish.number, numbers_most)
@@ -132,7 +134,7 @@ def split(wish: Wish, load: Load, numbers_most: int) -> Evaluate:
         children = _children(parent, highest(state) + 1, wish.at, load)
         marked = {**parent, "state": SPLITTING, "children": [each["number"] for each in children], "why": wish.why}
         kept = [each for each in state.partitions if each["number"] != wish.number]
-        after = next_revision(replace(state, partitions=[*kept, marked, *children]))
+        after = next_revision(replace(state, partitions=[*kept, marked, *children], changed_ms=wall_ms))
         return Decision(True, written(after), Outcome(body=_answer(wish, children), count=1))
 
     return evaluate
@@ -168,7 +170,7 @@ def _answer(wish: Wish, children: Sequence[Partition]) -> bytes:
 def finish(own_id: str, numbers: Sequence[int]) -> Evaluate:
     """The children of these partitions serve: they take their parents' places."""
 
-    def evaluate(old: bytes | None, _: int) -> Decision:
+    def evaluate(old: bytes | None, wall_ms: int) -> Decision:
         state = read_row(old) if old is not None else None
         done = [] if state is None else [each for each in splitting(state) if each["number"] in numbers]
         if state is None or state.id != own_id or state.status == "DELETING" or not done:
@@ -180,7 +182,8 @@ def finish(own_id: str, numbers: Sequence[int]) -> Evaluate:
             for each in state.partitions
             if each not in done
         ]
-        after = next_revision(replace(state, partitions=partitions, ancestors=[*state.ancestors, *closed]))
+        ancestors = [*state.ancestors, *closed]
+        after = next_revision(replace(state, partitions=partitions, ancestors=ancestors, changed_ms=wall_ms))
         return Decision(True, written(after), Outcome(ReplyStatus.OK))
 
     return evaluate

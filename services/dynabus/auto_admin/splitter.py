@@ -118,5 +118,14 @@ class Splitter:
         log, number = place
         generation = parent["generation"]
         self._tell(
-            led[1], {"log": log, "partition": number, "generation": generation, "kind": "middle", "children": []}
+            led[1],
+            {
+                "log": log,
+                "partition": number,
+                "generation": generation,
+                "kind": "middle",
+                "children": [],
+                "plan": 0,
+                "members": [],
+            },
         )

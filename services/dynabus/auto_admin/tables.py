@@ -7,9 +7,10 @@ from concurrent.futures import Future
 from typing import NamedTuple
 
 from dynabus.adapters.logs import logger
-from dynabus.auto_admin import decisions, splits
+from dynabus.auto_admin import decisions, moves, splits
 from dynabus.auto_admin.cache import Cache
 from dynabus.auto_admin.decisions import TableState, read_row
+from dynabus.auto_admin.moving import Moving
 from dynabus.auto_admin.outside import StepFailed, Steps
 from dynabus.auto_admin.planner import Load, Placement
 from dynabus.auto_admin.sealing import Sealing
@@ -41,10 +42,17 @@ class Tables:
     """Knows what was done since this process became the active one; `forget` when it no longer is."""
 
     def __init__(
-        self, replica: Replica, store: Reader, view: ClusterView, cache: Cache, steps: Steps, sealing: Sealing
+        self,
+        replica: Replica,
+        store: Reader,
+        view: ClusterView,
+        cache: Cache,
+        steps: Steps,
+        sealing: Sealing,
+        moving: Moving,
     ) -> None:
         self._replica, self._store, self._view = replica, store, view
-        self._cache, self._steps, self._sealing = cache, steps, sealing
+        self._cache, self._steps, self._sealing, self._moving = cache, steps, sealing, moving
         self._progress: dict[str, Progress] = {}
         self._jobs: list[_Job] = []
         self._states: dict[str, TableState] = {}
@@ -85,7 +93,7 @@ class Tables:
         load = Load()
         for state in self.all().values():
             for each in state.partitions:
-                load.add(Placement(tuple(each["members"]), each["preferred"]))
+                load.add(Placement(tuple(moves.target(each)), each.get("move", each)["preferred"]))
         return load
 
     def forget(self) -> None:
@@ -94,6 +102,7 @@ class Tables:
             job.future.cancel()
         self._jobs.clear()
         self._progress.clear()
+        self._moving.forget()
 
     def step(self, now_ms: float, decide: Decide) -> None:
         """Take the next step of each table that has one."""
@@ -106,15 +115,25 @@ class Tables:
             progress = self._progress.setdefault(state.id, Progress())
             if progress.revision != state.revision or self._cache.is_overwritten(state.id):
                 progress.revision, progress.published = state.revision, None
-            divided = splits.splitting(state)
-            if progress.published == state.status == "ACTIVE" and not state.unfinished and not divided:
+            divided, moved = splits.splitting(state), moves.moving(state)
+            settled = progress.published == state.status == "ACTIVE" and not state.unfinished
+            if settled and not divided and not moved:
                 continue
             led, held = self._led(state), self._held(state, progress, now_ms)
             division = self._division(state, now_ms) if divided else None
+            ended = self._move(state, progress, now_ms) if moved else None
             step = next_step(
-                state.status, progress, led=led, held=held, unfinished=state.unfinished, division=division
+                state.status,
+                progress,
+                led=led,
+                held=held,
+                unfinished=state.unfinished,
+                division=division,
+                moved=ended is not None,
             )
-            if step is not None and now_ms >= progress.not_before_ms:
+            if step is Step.SETTLE and ended is not None:
+                self._decide_once(state, progress, ended, decide)
+            elif step is not None and now_ms >= progress.not_before_ms:
                 self._do(step, state, progress, now_ms, decide)
         self._cache.clean(states)
 
@@ -136,10 +155,23 @@ class Tables:
             future = take[step](state)
             self._jobs.append(_Job(state, step, future, progress))
             logger().info(step.value, table=state.name, id=state.id)
-        elif progress.decided != state.revision:
-            # Once per term: the decision is accepted, or this term ends and the next active one starts over.
+        else:
+            self._decide_once(state, progress, self._decision(step, state), decide)
+
+    def _decide_once(self, state: TableState, progress: Progress, evaluate: Evaluate, decide: Decide) -> None:
+        """Once per term: the decision is accepted, or this term ends and the next active one starts over."""
+        if progress.decided != state.revision:
             progress.decided = state.revision
-            decide(state.name, self._decision(step, state))
+            decide(state.name, evaluate)
+
+    def _move(self, state: TableState, progress: Progress, now_ms: float) -> Evaluate | None:
+        """What ends one of its moves; until then, orders, once the nodes were told."""
+        if state.status not in moves.MOVABLE or progress.published != state.status:
+            return None
+        ended = self._moving.decision(state, now_ms)
+        if ended is None:
+            self._moving.order(state, now_ms)
+        return ended
 
     def _decision(self, step: Step, state: TableState) -> Evaluate:
         if step is Step.FINISH:

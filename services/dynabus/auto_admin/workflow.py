@@ -15,6 +15,10 @@
 |          | not published by us                       | PUBLISH: its members prepare heirs                |
 |          | heirs ready, children have no leaders     | SEAL: the order to its leader                     |
 |          | children have leaders                     | INHERIT: the next decision, they take its place   |
+| ACTIVE, UPDATING, a group changes its members: before FINISH                                              |
+|          | not published by us                       | PUBLISH: the new node replays the log             |
+|          | published; orders go to the leader        | (nothing)                                         |
+|          | a replica has folded the plan, or the joining node is gone | SETTLE: finish or undo           |
 | DELETING | not published by us                       | PUBLISH: nodes close their replicas               |
 | DELETING | published, no node holds a replica of it  | DESTROY: the topic                                |
 | DELETING | destroyed                                 | RETRACT: published once more, as DELETED          |
@@ -42,6 +46,7 @@ class Step(Enum):
     GROW = "grow"
     SEAL = "seal"
     INHERIT = "inherit"
+    SETTLE = "settle"
 
 
 ANNOUNCED = "ANNOUNCED"
@@ -98,10 +103,12 @@ def next_step(
     held: bool,
     unfinished: bool = False,
     division: Division | None = None,
+    moved: bool = False,
 ) -> Step | None:
     """`led`: every partition has a leader. `held`: some living node still has a replica of it.
 
     `unfinished`: the row has something that is still to be done. `division`: partitions are being split.
+    `moved`: one of its groups has the members that were decided, or cannot have them.
     """
     if progress.busy:
         return None
@@ -116,6 +123,8 @@ def next_step(
         return Step.PUBLISH
     if divided is not None and divided.begun:
         return Step.INHERIT
+    if moved:
+        return Step.SETTLE
     if status == "CREATING":
         return Step.FINISH if led else None
     if status == "DELETING":

@@ -108,6 +108,24 @@ def _add_admin(commands: Commands) -> None:
     scrub.add_argument("table", nargs="?", metavar="TABLE", help="default: all")
     scrub.add_argument("partition", nargs="?", type=_number, metavar="PARTITION", help="its id (default: all)")
     _add_data(scrub)
+    _add_placement(orders)
+
+
+def _add_placement(orders: Commands) -> None:
+    for name, text in (
+        ("drain", "move all replicas away from a node, and wait until it has none"),
+        ("undrain", "let a node have replicas again"),
+        ("remove", "forget a drained node for good, and stop it"),
+    ):
+        order = orders.add_parser(name, help=text)
+        order.add_argument("node", metavar="NODE", help="its name, as status shows it")
+        _add_data(order)
+        if name == "drain":
+            order.add_argument("--no-wait", action="store_true", help="return once it is decided")
+    _add_data(orders.add_parser("plan", help="what auto-admin would do now, and why"))
+    events = orders.add_parser("events", help="what auto-admin did, the newest last")
+    events.add_argument("-n", "--count", type=_count, default=50, metavar="N", help="how many (default: 50)")
+    _add_data(events)
 
 
 def _number(text: str) -> int:

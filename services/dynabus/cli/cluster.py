@@ -81,6 +81,8 @@ class Cluster:
     throttling: str = "on"
     kafka: Process = field(default_factory=lambda: Process(KAFKA, KAFKA, ""))
     processes: list[Process] = field(default_factory=list)
+    retired: list[str] = field(default_factory=list)
+    """Names of nodes that were removed: never given again."""
 
     @property
     def endpoint(self) -> str:

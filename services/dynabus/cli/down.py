@@ -32,6 +32,11 @@ def stop_cluster(folder: DataFolder, cluster: Cluster, say: Say) -> None:
     _stop(folder, cluster, [cluster.kafka], KAFKA_TIMEOUT_S, say)
 
 
+def stop_process(folder: DataFolder, cluster: Cluster, process: Process, say: Say) -> None:
+    """Stop one service."""
+    _stop(folder, cluster, [process], SERVICE_TIMEOUT_S, say)
+
+
 def _stop(folder: DataFolder, cluster: Cluster, stage: list[Process], timeout_s: float, say: Say) -> None:
     alive = [process for process in stage if process.is_alive]
     killed = end_all({process.pid: process.born for process in alive}, timeout_s)

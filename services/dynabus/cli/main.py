@@ -81,15 +81,26 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _administer(options: argparse.Namespace) -> None:
+    from dynabus.cli import placement
+    from dynabus.cli.split import split
+    from dynabus.cli.throttled import print_throttled
+
+    folder = _folder(options)
     match options.order:
         case "split":
-            from dynabus.cli.split import split
-
-            split(_folder(options), options.table, options.partition, options.at, not options.no_wait, _say)
+            split(folder, options.table, options.partition, options.at, not options.no_wait, _say)
+        case "drain":
+            placement.drain(folder, options.node, not options.no_wait, _say)
+        case "undrain":
+            placement.undrain(folder, options.node, _say)
+        case "remove":
+            placement.remove(folder, options.node, _say)
+        case "plan":
+            placement.print_plan(folder)
         case "throttled":
-            from dynabus.cli.throttled import print_throttled
-
-            print_throttled(_folder(options), options.json)
+            print_throttled(folder, options.json)
+        case _:
+            placement.print_events(folder, options.count)
 
 
 def _up(options: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from dynabus.adapters.kafka.source import KafkaSource, SourceError, SourceKind, parse_source
@@ -87,12 +88,14 @@ def _kept_source(known: Cluster, wish: Wish, asked: KafkaSource) -> KafkaSource:
 def _refuse_changes(known: Cluster, wish: Wish) -> None:
     if wish.namespace not in (None, known.namespace):
         raise Problem(f"this cluster's namespace is {known.namespace}: leave --namespace away")
-    for flag, wanted, have in (
-        ("--nodes", wish.nodes, len(known.of(NODE))),
-        ("--routers", wish.routers, len(known.of(ROUTER))),
+    for flag, wanted, have, how in (
+        ("--nodes", wish.nodes, len(known.of(NODE)), ": `dynabus admin drain NODE` and `remove NODE` do"),
+        ("--routers", wish.routers, len(known.of(ROUTER)), ""),
     ):
         if wanted is not None and wanted < have:
-            raise Problem(f"this cluster was started with {flag} {have}; `up` adds processes, it takes none away")
+            raise Problem(
+                f"this cluster was started with {flag} {have}; `up` adds processes, it takes none away{how}"
+            )
 
 
 def _change_address(known: Cluster, wish: Wish) -> None:
@@ -120,11 +123,17 @@ def _add_processes(known: Cluster, wish: Wish) -> None:
     _add(known, ROUTER, "router", wish.routers or len(known.of(ROUTER)) or DEFAULT_ROUTERS)
 
 
-def _add(known: Cluster, service: str, noun: str, count: int) -> None:
-    """Let there be `count` processes of a service, over the zones in turn."""
-    for index in range(len(known.of(service)), count):
-        taken = {process.ops_port for process in known.processes} | {known.port + number for number in range(count)}
+def _add(known: Cluster, service: str, noun: str, wanted: int) -> None:
+    """Let there be `wanted` processes of a service, over the zones in turn."""
+    while (index := len(known.of(service))) < wanted:
+        taken = {process.ops_port for process in known.processes} | {known.port + number for number in range(wanted)}
         ops_port = choose_ports(1, taken=taken)[0]
         port = known.port + index if service == ROUTER else 0
-        zone = ZONES[index % len(ZONES)]
-        known.processes.append(Process(service, f"{noun}-{index + 1}", zone, ops_port, port))
+        zone = min(ZONES, key=[process.zone for process in known.of(service)].count)
+        known.processes.append(Process(service, _free_name(known, noun), zone, ops_port, port))
+
+
+def _free_name(known: Cluster, noun: str) -> str:
+    """The next number; one that was removed is not given again."""
+    taken = {*(process.name for process in known.processes), *known.retired}
+    return next(name for number in count(1) if (name := f"{noun}-{number}") not in taken)

@@ -265,10 +265,18 @@ class ClusterView:
             "term": term,
             "state": partition["state"],
             "lineage": partition["lineage"],
-            "replicas": [self._replica_status(node, table.id, partition["number"]) for node in partition["members"]],
+            "replicas": [
+                *(self._replica_status(node, table.id, partition["number"]) for node in partition["members"]),
+                *(self._joining_status(node, table.id, partition["number"]) for node in partition["joining"]),
+            ],
             "heirs": [self._partition_status(table, heir) for heir in table.heirs.get(partition["number"], ())],
             **({"alarm": str(differs)} if differs is not None else {}),
         }
+
+    def _joining_status(self, name: str, log: str, number: int) -> dict[str, Any]:
+        """Of a node that is no member yet, whatever it is at just now."""
+        status = self._replica_status(name, log, number)
+        return status if status["state"] in ("failed", "frozen", "unknown") else {**status, "state": "joining"}
 
     def _replica_status(self, name: str, log: str, number: int) -> dict[str, Any]:
         node = self.nodes.get(name)

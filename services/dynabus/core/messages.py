@@ -22,25 +22,28 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "request": 1,
     "reply": 2,
     "control_request": 3,
-    "heartbeat": 32,
+    "heartbeat": 33,
     "question": 5,
     "answer": 6,
-    "table_metadata": 14,
-    "order": 15,
+    "table_metadata": 19,
+    "order": 18,
     "split_point": 16,
     "leader_metadata": 8,
     "genesis": 20,
     "claim": 21,
     "resign": 22,
-    "configure": 23,
+    "configure": 27,
     "mutation": 24,
     "barrier": 25,
     "seal": 26,
     "lease_request": 30,
     "lease": 31,
-    "place": 40,
+    "place": 41,
+    "place_40": 40,
 }
-"""Numbers are never re-used; a changed schema gets a new number, and readers learn it before writers use it."""
+"""Numbers are never re-used; a changed schema gets a new number, and readers learn it before writers use it.
+
+`place_40` is what disks may still hold from before plans."""
 
 
 class ReplyStatus(IntEnum):
@@ -130,6 +133,7 @@ class ReplicaState(TypedDict):
     alarm: str
     totals: list[int]
     checked: list[int]
+    plan: int
 
 
 class Heartbeat(TypedDict):
@@ -176,15 +180,21 @@ class OrderedChild(TypedDict):
 
 
 class Order(TypedDict):
-    """Auto-admin to a partition's leader. `kind`: "middle" (say where to split) or "seal" (end the log).
+    """Auto-admin to a partition's leader.
 
-    To any member: "rebuild" (its rows differ from others' and its scrub found nothing: let the log tell)."""
+    `kind`: "middle" (say where to split), "seal" (end the log), "configure" (`members` shall be the members) or
+    "transfer" (hand leadership to one of `members`). `plan`: of the partition's row; a node refuses older ones.
+
+    To any member: "rebuild" (its rows differ from others' and its scrub found nothing: let the log tell).
+    """
 
     log: str
     partition: int
     generation: int
     kind: str
     children: list[OrderedChild]
+    plan: int
+    members: list[str]
 
 
 class SplitPoint(TypedDict):
@@ -201,7 +211,7 @@ class PartitionMetadata(TypedDict):
     """One partition of a table: `lower` inclusive, `upper` exclusive (None: unbounded), both encoded keys.
 
     `state`: active, splitting (still active, its heirs are being prepared) or heir (of the last of `lineage`, which
-    has the numbers of its ancestors, the root first).
+    has the numbers of its ancestors, the root first). `joining`: nodes that replay the log and are no members yet.
     """
 
     number: int
@@ -212,6 +222,7 @@ class PartitionMetadata(TypedDict):
     preferred: str
     state: str
     lineage: list[int]
+    joining: list[str]
 
 
 class TableMetadata(TypedDict):

@@ -27,7 +27,9 @@ class Change(NamedTuple):
     preferred: frozenset[PartitionId] = frozenset()
     """Those of `opened` that claim first."""
     left: tuple[PartitionId, ...] = ()
-    """Still a table, but this node is no member any more: stop serving, keep what is on disk."""
+    """Still a table, but this node is no member any more: stop serving."""
+    elsewhere: tuple[PartitionId, ...] = ()
+    """Partitions that are on other nodes only: what is here of them is of no use to anybody."""
     inherited: Mapping[PartitionId, Inheritance] = MappingProxyType({})
     """Those of `opened` that are children of a split, however long ago."""
     indexes: LocalIndexes = LocalIndexes("", ())
@@ -61,7 +63,7 @@ class Assignments:
         mine = {
             PartitionId(log, each["number"]): each["preferred"] == self._node
             for each in table["partitions"]
-            if self._node in each["members"]
+            if self._node in each["members"] or self._node in each["joining"]
         }
         self._mine[log] = frozenset(mine)
         return Change(
@@ -76,4 +78,9 @@ class Assignments:
             preferred=frozenset(partition for partition, preferred in mine.items() if preferred),
             indexes=local_indexes(orjson.loads(table["description"])) if mine else LocalIndexes("", ()),
             left=tuple(sorted(had.difference(mine))),
+            elsewhere=tuple(
+                partition
+                for each in table["partitions"]
+                if (partition := PartitionId(log, each["number"])) not in mine
+            ),
         )

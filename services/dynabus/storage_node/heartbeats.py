@@ -35,6 +35,7 @@ def replica_state(hosted: Hosted, now_ms: float) -> ReplicaState:
         "totals": [number for pair in hosted.contents.totals for number in pair],
         # A store that failed may have stopped between a place and its rows.
         "checked": [] if hosted.failed else hosted.statements.say(place.next_offset, hosted.contents.checksum),
+        "plan": place.group.plan if place.group is not None else 0,
     }
 
 
@@ -81,7 +82,7 @@ def hear(me: Writer, heartbeat: Heartbeat, hosting: Hosting, now_ms: float) -> I
 
 
 def _able(state: ReplicaState, stopping: bool) -> bool:
-    """`active` is said only by a replica that is caught up."""
+    """`active` is said only by a member that is caught up."""
     return state["state"] == "active" and not stopping
 
 

@@ -105,13 +105,16 @@ class Hosted:
 
     @property
     def state(self) -> str:
-        """As heartbeats say it: opening, active, sealed, frozen, failed."""
+        """As heartbeats say it: opening, joining, active, sealed, frozen, failed."""
         if self.failed:
             return "failed"
         if self.replica.alarm is not None:
             return "frozen"
         if self.replica.place.sealed:
             return "sealed"
+        place = self.replica.place
+        if place.group is not None and not place.admits(self.replica.around.me.node):
+            return "joining"
         return "active" if self.replica.caught_up else "opening"
 
     @property

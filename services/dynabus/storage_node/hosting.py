@@ -51,6 +51,10 @@ class Hosting:
         """What the replicas of `hosted` were opened with."""
         self._heirs = Heirs(premises, lookups, ancestors, self._source)
         self._sealed: set[Hosted] = set()
+        self._replayed = False
+        """Since `take_news`, a replica that joins its group has come to the end of its log."""
+        for path in premises.folder.left_aside():
+            lookups.remove_folder(path)
 
     # -- assignments ------------------------------------------------------------------------------------------
 
@@ -70,6 +74,8 @@ class Hosting:
             if topic not in self._introduced:
                 self._introduced[topic] = self._lookups.introduce(topic)
         closed = [self._close(partition, "this node left the group", now_ms) for partition in change.left]
+        for partition in change.elsewhere:
+            self._remove(partition)
         if change.deleted is not None:
             known = (*self.hosted, *self._opening, *self._heirs)
             here = [PartitionId(LogId(log), number) for log, number in known]
@@ -100,6 +106,13 @@ class Hosting:
         logger().info("replica closed", partition=str(partition), reason=why)
         return hosted
 
+    def _remove(self, partition: PartitionId) -> None:
+        """Other nodes have the partition, and the log has it all: should it come back, it replays."""
+        aside = self._premises.folder.set_aside(partition)
+        if aside is not None:
+            logger().info("replica removed", partition=str(partition))
+            self._lookups.remove_folder(aside)
+
     # -- every turn -------------------------------------------------------------------------------------------
 
     @property
@@ -115,7 +128,8 @@ class Hosting:
 
     def take_news(self) -> bool:
         """Whether there is something that heartbeats should say at once."""
-        news, self._heirs.more_ready = self._heirs.more_ready, False
+        news = self._heirs.more_ready or self._replayed
+        self._heirs.more_ready = self._replayed = False
         return news
 
     def step(self, now_ms: float) -> list[Hosted]:
@@ -274,6 +288,8 @@ class Hosting:
             # A child's log may not have begun yet; here its genesis is read at once.
             if hosted.replica.place.next_offset >= end and hosted.replica.place.group is not None:
                 self._move(hosted)
+                # Auto-admin waits for one that joins; a period of heartbeats would be most of its time.
+                self._replayed = self._replayed or hosted.state == "joining"
 
     def settle(self, hosted: Hosted) -> None:
         """Who leads may have changed, and with it who should read; or it turned out to be damaged."""

@@ -60,6 +60,7 @@ def said_of(partition: PartitionId, state: str, next_offset: int, lag: int, alar
         "alarm": alarm,
         "totals": [],
         "checked": [],
+        "plan": 0,
     }
 
 

@@ -1,4 +1,5 @@
-"""What auto-admin orders: of a partition's leader to say where to split or to seal, of a member to build it anew."""
+"""What auto-admin orders of a partition's leader: say where to split, seal, take other members, hand over; and of a
+member: be built anew."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from dynabus.adapters.lmdb import SnapshotClosed, StoreError
 from dynabus.adapters.logs import logger
+from dynabus.core.ids import NodeName
 from dynabus.core.messages import Order, SplitPoint
+from dynabus.core.replication.membership import Wanted
 from dynabus.core.replication.records import Child
 from dynabus.storage_node.hosted import Hosted
 from dynabus.storage_node.middle import NoMiddle, middle
@@ -40,6 +43,14 @@ class Orders:
             hosted.replica.seal(order["generation"], tuple(Child(**each) for each in order["children"]), now_ms)
         elif order["kind"] == "middle":
             self._look(order, hosted)
+        elif order["kind"] in ("configure", "transfer"):
+            self._members(order, hosted, now_ms)
+
+    def _members(self, order: Order, hosted: Hosted, now_ms: float) -> None:
+        nodes = tuple(map(NodeName, order["members"]))
+        wanted = Wanted(order["kind"] == "configure", order["generation"], order["plan"], nodes)
+        logger().info("ordered to " + order["kind"], partition=str(hosted.partition), plan=wanted.plan, nodes=nodes)
+        hosted.replica.regroup(wanted, now_ms)
 
     def _look(self, order: Order, hosted: Hosted) -> None:
         key = (order["log"], order["partition"], order["generation"])

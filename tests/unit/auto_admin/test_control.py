@@ -25,6 +25,8 @@ def without(member: str) -> dict[str, Any]:
         {},
         {"TableName": 5},
         {"TableName": None},
+        {"NodeName": 5},
+        {"NodeName": None, "Count": "many"},
         without("AttributeDefinitions"),
         without("KeySchema"),
         without("BillingMode"),
@@ -34,7 +36,7 @@ def without(member: str) -> dict[str, Any]:
         {**REQUEST, "BillingMode": "PROVISIONED", "ProvisionedThroughput": {"ReadCapacityUnits": "many"}},
     ],
 )
-@pytest.mark.parametrize("operation", ["CreateTable", "DeleteTable", "DropTable"])
+@pytest.mark.parametrize("operation", ["CreateTable", "DeleteTable", "DropTable", "DrainNode", "ListEvents"])
 def test_what_is_no_request_is_skipped(body: Any, operation: str) -> None:
     life = Life()
     life.until("nodes heard", lambda: life.active() and len(life.active()[0].view.nodes) == 3)

@@ -172,7 +172,13 @@ class Nodes:
         self.deaf: set[str] = set()
         """Nodes that are not heard."""
         self.failed: set[str] = set()
-        """Nodes whose heirs have failed."""
+        """Nodes whose heirs, or joining replicas, have failed."""
+        self.groups: dict[tuple[str, int], tuple[int, list[str]]] = {}
+        """(plan, members) of the last configure that counted, by log and partition."""
+        self.leaders: dict[tuple[str, int], str] = {}
+        """Where it is not the preferred member."""
+        self.lag = 0
+        """Of replicas that join."""
         self.sizes: dict[int, int] = {}
         """Bytes by partition."""
         self.middle: bytes | None = b"\x40" * 8
@@ -191,7 +197,11 @@ class Nodes:
 
     def _obey(self, order: Any) -> None:
         place = order["log"], order["partition"]
-        if order["kind"] == "middle":
+        if order["kind"] == "configure":
+            self._configure(place, order)
+        elif order["kind"] == "transfer":
+            self.leaders[place] = order["members"][0]
+        elif order["kind"] == "middle":
             point = {**order, "at": self.middle, "why": "" if self.middle else "one item collection"}
             self._kafka.messages.append(("split_point", point))
         elif place not in self.sealed:
@@ -199,13 +209,30 @@ class Nodes:
             assert all(number in self._kafka.logs[order["log"]] for number in children), "sealed before GROW"
             self.sealed.add(place)
 
+    def _configure(self, place: tuple[str, int], order: Any) -> None:
+        """As a leader does: one that is to leave hands over and waits for the next order."""
+        assert self.lag <= 256, "a member that has not replayed"
+        leader = self._leader(place)
+        if leader not in order["members"]:
+            self.leaders[place] = next(node for node in order["members"] if node not in self.deaf)
+        elif order["plan"] > self.groups.get(place, (0, []))[0]:
+            self.groups[place] = order["plan"], order["members"]
+
+    def _leader(self, place: tuple[str, int]) -> str:
+        if place in self.leaders and self.leaders[place] not in self.deaf:
+            return self.leaders[place]
+        each = next(each for each in self._tables[place[0]]["partitions"] if each["number"] == place[1])
+        members = self.groups.get(place, (0, each["members"]))[1]
+        living = [node for node in (each["preferred"], *members) if node in members and node not in self.deaf]
+        return living[0] if living else ""
+
     def _heartbeat(self, name: str, zone: str) -> Any:
         replicas = [
             self._replica(table, each, name)
             for table in self._tables.values()
             for each in table["partitions"]
             if table["status"] in ("CREATING", "ACTIVE", "UPDATING")
-            and name in each["members"]
+            and (name in each["members"] or name in each["joining"])
             and (each["state"] == "heir" or each["lineage"] or self._begun(table["id"], each))
         ]
         return {
@@ -220,7 +247,11 @@ class Nodes:
     def _replica(self, table: Any, each: Any, name: str) -> ReplicaState:
         """An heir leads once its parent is sealed."""
         waits = each["state"] == "heir" and (table["id"], each["lineage"][-1]) not in self.sealed
-        said = _replica(table["id"], each["number"], each["preferred"] == name and not waits)
+        place = table["id"], each["number"]
+        said = _replica(*place, self._leader(place) == name and not waits)
+        said["plan"], members = self.groups.get(place, (0, each["members"]))
+        if name not in members:
+            said["state"], said["lag"] = ("failed" if name in self.failed else "joining"), self.lag
         said["totals"] = [1, self.sizes.get(each["number"], 0)]
         if waits:
             said["state"] = "failed" if name in self.failed else "heir"
@@ -248,6 +279,7 @@ def _replica(log: str, number: int, leading: bool) -> ReplicaState:
         "alarm": "",
         "totals": [],
         "checked": [],
+        "plan": 0,
     }
 
 

@@ -29,6 +29,7 @@ def table(version: int, status: str = "ACTIVE", log: str = LOG, name: str = "tab
             "preferred": "node-1",
             "state": "active",
             "lineage": [],
+            "joining": [],
         }
         for number, (lower, upper) in enumerate(bounds)
     ]
@@ -209,7 +210,15 @@ def dividing(version: int) -> Any:
     parent = next(each for each in message["partitions"] if each["number"] == 0)
     parent["state"] = "splitting"
     for number, lower, upper in ((3, b"\x80", b"\xa0"), (4, b"\xa0", None)):
-        heir = {"number": number, "generation": 2, "lower": lower, "upper": upper, "state": "heir", "lineage": [0]}
+        heir = {
+            "number": number,
+            "generation": 2,
+            "lower": lower,
+            "upper": upper,
+            "state": "heir",
+            "lineage": [0],
+            "joining": [],
+        }
         message["partitions"].append({**parent, **heir})
     return message
 

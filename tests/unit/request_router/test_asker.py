@@ -44,6 +44,7 @@ def view_message() -> Any:
         "preferred": NODES[0],
         "state": "active",
         "lineage": [],
+        "joining": [],
     }
     return {
         "id": LOG,
@@ -281,7 +282,15 @@ def divide(found: ClusterView) -> None:
     (parent,) = message["partitions"]
     parent["state"], message["version"] = "splitting", 2
     for number, lower, upper in ((1, b"", b"m"), (2, b"m", None)):
-        heir = {"number": number, "generation": 2, "lower": lower, "upper": upper, "state": "heir", "lineage": [0]}
+        heir = {
+            "number": number,
+            "generation": 2,
+            "lower": lower,
+            "upper": upper,
+            "state": "heir",
+            "lineage": [0],
+            "joining": [],
+        }
         message["partitions"].append({**parent, **heir, "preferred": NODES[number]})
     found.take("table_metadata", message, 0.0)
 

@@ -28,6 +28,7 @@ def table(version: int, *members: str, status: str = "ACTIVE", preferred: str = 
         "preferred": preferred,
         "state": "active",
         "lineage": [],
+        "joining": [],
     }
     made: Any = {
         "id": LOG,
@@ -51,7 +52,22 @@ def test_members_open_and_the_preferred_claims() -> None:
 
 
 def test_strangers_open_nothing() -> None:
-    assert Assignments(ME).learn(table(1, "node-2")) == Change()
+    change = Assignments(ME).learn(table(1, "node-2"))
+    assert change == Change(elsewhere=(at(0), at(1)))
+
+
+def test_a_joining_node_opens_and_claims_nothing() -> None:
+    joins = table(1, "node-2")
+    joins["partitions"][1]["joining"] = [ME]
+    assignments = Assignments(ME)
+    change = assignments.learn(joins)
+    assert (change.opened, change.preferred, change.elsewhere) == ((at(1),), frozenset(), (at(0),))
+    joined = table(2, "node-2")
+    joined["partitions"][1]["members"] = ["node-2", ME]
+    change = assignments.learn(joined)
+    assert (change.opened, change.left) == ((), ())
+    change = assignments.learn(table(3, "node-2"))
+    assert (change.left, change.elsewhere) == ((at(1),), (at(0), at(1)))
 
 
 def test_only_newer_versions_count() -> None:

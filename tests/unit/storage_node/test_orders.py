@@ -26,7 +26,15 @@ CHILDREN: list[Any] = [
 def order(hosted: Hosted, kind: str, generation: int = 1) -> Order:
     children = CHILDREN if kind == "seal" else []
     log, number = hosted.partition
-    return {"log": log, "partition": number, "generation": generation, "kind": kind, "children": children}
+    return {
+        "log": log,
+        "partition": number,
+        "generation": generation,
+        "kind": kind,
+        "children": children,
+        "plan": 0,
+        "members": [],
+    }
 
 
 def appended(hosted: Hosted) -> list[int]:

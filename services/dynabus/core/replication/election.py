@@ -37,6 +37,11 @@ class ElectionTiming:
     claim_timeout_most_ms: float = 24_000.0
 
     @property
+    def recent_ms(self) -> float:
+        """Whoever was heard within this time may be trusted with leadership."""
+        return self.heartbeat_ms * 2
+
+    @property
     def silence_ms(self) -> float:
         return self.heartbeat_ms * self.missed
 

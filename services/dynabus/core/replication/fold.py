@@ -19,6 +19,9 @@
 | led                     | next sequence, another previous checksum               | diverged |
 | led                     | next sequence, same previous checksum                  | accepted |
 
+A `configure` that is accepted changes the members only if its plan is newer than the group's: plans are numbered by
+the admin log, so whatever order they come in, the newest that was ever appended is the one that counts.
+
 Diverged means: the log that this reader folded is not the log that it reads now, because Kafka lost its tail or the
 topic was made anew; the reader stops (I9). A record that would be accepted but whose version or kind this code does
 not know is *unreadable*: the reader stops too, rather than guess.
@@ -75,10 +78,7 @@ def _judge_claim(reign: Reign, group: Group, record: Record) -> Verdict:
         return Verdict.VOID
     if record.term > reign.term + 1:
         return Verdict.DIVERGED
-    # No members means that anyone may claim: the admin log, whose writers are no replication group.
-    if group.members and record.writer.node not in group.members:
-        return Verdict.VOID
-    return Verdict.ACCEPTED
+    return Verdict.ACCEPTED if group.has(record.writer.node) else Verdict.VOID
 
 
 def _judge_led(place: Place, record: Record) -> Verdict:
@@ -125,9 +125,14 @@ def _accept(place: Place, record: Record, bodies: Bodies) -> tuple[Place, Verdic
         return moved._replace(reign=reign), Verdict.ACCEPTED
     if isinstance(body, Configure):
         assert place.group is not None
-        return moved._replace(group=place.group._replace(members=body.members)), Verdict.ACCEPTED
+        return moved._replace(group=_configured(place.group, body)), Verdict.ACCEPTED
     assert isinstance(body, Seal)
     return moved._replace(children=body.children), Verdict.ACCEPTED
+
+
+def _configured(group: Group, body: Configure) -> Group:
+    """An older plan comes of an order that lay about: it belongs to the chain, and changes nothing."""
+    return group._replace(members=body.members, plan=body.plan) if body.plan > group.plan else group
 
 
 def _advanced(place: Place, record: Record) -> Place:

@@ -22,6 +22,7 @@ from dynabus.core.replication.records import (
     Bodies,
     Body,
     Child,
+    Configure,
     Empty,
     Envelope,
     Kind,
@@ -66,6 +67,7 @@ class Leader:
         self._store, self._bodies, self._timing, self._effects = store, bodies, timing, effects
         self._chain = seat.chain
         self._next_sequence = 1
+        self._plan = 0
         self._lease = Lease(timing.lease, seat.term)
         self._lease.renew(seat.claim_sent_ms)
         self._held: deque[Held] = deque()
@@ -162,6 +164,15 @@ class Leader:
     def appending(self, now_ms: float) -> bool:
         """What heartbeats say: appends succeed."""
         return self.serving and self._silent_ms(now_ms) <= self._timing.suspect_append_ms
+
+    def configure(self, plan: int, members: tuple[NodeName, ...], now_ms: float) -> None:
+        """Append the new members, this leader among them; once per plan and term, and never an older plan.
+
+        It may still defer: who may claim says nothing about who may read, so no lease begins or ends with this.
+        """
+        if self.serving and plan > self._plan:
+            self._plan = plan
+            self._append(Kind.CONFIGURE, Configure(members, plan), now_ms)
 
     # -- endings ----------------------------------------------------------------------------------------------
 

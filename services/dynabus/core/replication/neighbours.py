@@ -6,6 +6,8 @@ an accepted claim counts as one. A leader whose node is heard in a newer incarna
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from dynabus.core.ids import Incarnation, NodeName
 from dynabus.core.replication.effects import Leading, Peer
 from dynabus.core.replication.election import Election
@@ -47,12 +49,12 @@ class Neighbours:
         alive = self._election.hears_leader(now_ms) and self._healthy_term >= term and not reign.resigned
         return alive and not self._is_newer_run(reign, asker, incarnation)
 
-    def successor(self, heard_since_ms: float) -> NodeName | None:
-        """The most advanced other replica that is able to claim."""
+    def successor(self, heard_since_ms: float, among: Collection[NodeName] = ()) -> NodeName | None:
+        """The most advanced other replica of these nodes (none given: of all) that is able to claim."""
         ready = [
             (peer.next_offset, node)
             for node, peer in self.peers.items()
-            if peer.able and peer.heard_ms > heard_since_ms
+            if peer.able and peer.heard_ms > heard_since_ms and (not among or node in among)
         ]
         return max(ready)[1] if ready else None
 

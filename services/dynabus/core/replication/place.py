@@ -35,13 +35,21 @@ class Origin(NamedTuple):
 
 
 class Group(NamedTuple):
-    """What genesis and `configure` said: the replication group and its range of encoded keys."""
+    """What genesis and `configure` said: the replication group and its range of encoded keys.
+
+    `plan`: of the last `configure` that counted; 0 where genesis alone has named the members.
+    """
 
     generation: int
     lower: bytes
     upper: bytes | None
     members: tuple[NodeName, ...]
     form: Form
+    plan: int = 0
+
+    def has(self, node: NodeName) -> bool:
+        """A member. A group without members is the admin log's, which any auto-admin may lead."""
+        return not self.members or node in self.members
 
 
 class TermLeader(NamedTuple):
@@ -78,6 +86,15 @@ class Place(NamedTuple):
     @property
     def sealed(self) -> bool:
         return self.children is not None
+
+    @property
+    def is_fresh(self) -> bool:
+        """No term came before the first one of this log (I7)."""
+        return self.group is not None and self.group.form in (Form.NEW, Form.CHILD)
+
+    def admits(self, node: NodeName) -> bool:
+        """The node is a member, as the log says and nothing else (I2): it may claim, and answer."""
+        return self.group is not None and self.group.has(node)
 
     def leader_hint(self, me: Writer) -> str:
         """Who `me` would ask instead of itself: the named successor, or another leader; empty if nobody is known."""

@@ -79,9 +79,10 @@ class Genesis(NamedTuple):
 
 
 class Configure(NamedTuple):
-    """The members of the replication group from here on."""
+    """The members of the replication group from here on, if `plan` is newer than the group's."""
 
     members: tuple[NodeName, ...]
+    plan: int
 
 
 class Resign(NamedTuple):

@@ -6,6 +6,7 @@ Times are milliseconds of a clock that counts suspend; `now_ms` is read after th
 
 Invariants:
 * It leads only after it read back its own claim, known by nonce and incarnation, with all before it applied (I2).
+* Only members claim and answer: what replays the log to join the group, or has left it, does neither (I2).
 * Rows change only when `fold` accepted a mutation, and never otherwise (I1, I5).
 * Diverged or unreadable: it stops for good and says why (I9). It never starts again by itself.
 """
@@ -33,9 +34,10 @@ from dynabus.core.replication.effects import (
 from dynabus.core.replication.election import Election, Stage, Step
 from dynabus.core.replication.fold import Verdict, fold
 from dynabus.core.replication.leader import Leader, Seat
+from dynabus.core.replication.membership import Wanted, obey
 from dynabus.core.replication.neighbours import Neighbours
 from dynabus.core.replication.place import Place, encode_claim
-from dynabus.core.replication.records import Child, Form, Kind, Mutation, Record
+from dynabus.core.replication.records import Child, Kind, Mutation, Record
 from dynabus.core.replication.request_ids import apply_mutation
 from dynabus.core.replication.store import Follow, Outcome, Store, no_more
 from dynabus.core.replication.unresolved import Sender
@@ -92,7 +94,7 @@ class Replica:
 
     def _accepted(self, before: Place, record: Record, now_ms: float) -> None:
         mine = record.writer == self._around.me
-        if not mine and not (record.kind == Kind.GENESIS and self._fresh()):
+        if not mine and not (record.kind == Kind.GENESIS and self.place.is_fresh):
             self._foreign_ms = now_ms
         if record.kind == Kind.CLAIM:
             self._claim_accepted(before, record, now_ms)
@@ -105,13 +107,13 @@ class Replica:
                 self._look_at_reign(now_ms)
             if record.kind in (Kind.RESIGN, Kind.SEAL):
                 self._retire(now_ms)
+            if record.kind in (Kind.RESIGN, Kind.SEAL, Kind.CONFIGURE):
                 self._effects.append(Beat())
 
     def _own(self, record: Record, now_ms: float) -> Mutation | None:
         leader = self.leader
-        if leader is None or leader.seat.term != record.term:
-            return None
-        return leader.accepted(record, now_ms)
+        current = leader is not None and leader.seat.term == record.term
+        return leader.accepted(record, now_ms) if leader is not None and current else None
 
     def _apply(self, before: Place, record: Record, mutation: Mutation | None, now_ms: float) -> None:
         body = mutation or self._around.bodies.decode(record.schema_number, record.body)
@@ -121,8 +123,6 @@ class Replica:
             self.freeze(f"mutation at offset {record.offset} is of a newer version; upgrade this node", now_ms)
             return
         apply_mutation(self.store, body, record.sequence, self.place.log_time_ms, self._follow)
-
-    # -- terms ------------------------------------------------------------------------------------------------
 
     def _claim_accepted(self, before: Place, record: Record, now_ms: float) -> None:
         won = self._won(record)
@@ -140,8 +140,7 @@ class Replica:
 
     def _won(self, record: Record) -> bool:
         """Our own claim of this very attempt: known by incarnation and nonce, never by the node's name (I2)."""
-        election = self.election
-        mine = record.writer == self._around.me
+        election, mine = self.election, record.writer == self._around.me
         return mine and election.stage is Stage.CLAIMING and record.nonce == election.nonce
 
     def _lead(
@@ -156,21 +155,15 @@ class Replica:
         self.leader = Leader(seat, self.store, self._around.bodies, self._around.timing, self._effects)
 
     def _deferred_until_ms(self, before: Place, term: int, carried: float | None) -> float:
-        if (term == 1 and self._fresh()) or (before.reign.resigned and before.reign.clean):
+        if (term == 1 and self.place.is_fresh) or (before.reign.resigned and before.reign.clean):
             return float("-inf")
-        if carried is not None:
-            return carried
-        return self._foreign_ms + self._around.timing.lease.deferral_ms
+        return self._foreign_ms + self._around.timing.lease.deferral_ms if carried is None else carried
 
     def _carried_deferral(self, before: Place) -> float | None:
         """The directly preceding term was led by this very run: its own remaining deferral, none added (I4)."""
         if self.leader is not None and self.leader.seat.term == before.reign.term:
             return self.leader.seat.deferred_until_ms
         return None
-
-    def _fresh(self) -> bool:
-        group = self.place.group
-        return group is not None and group.form in (Form.NEW, Form.CHILD)
 
     def _retire(self, now_ms: float) -> None:
         """The term is over. Accepted writes are still acknowledged; whoever waits for anything else asks again."""
@@ -209,10 +202,12 @@ class Replica:
             self.leader.write(request, now_ms, wall_ms)
 
     def query(self, request: Query, now_ms: float) -> None:
-        """Strong reads of the leader, eventually consistent ones of any replica that has begun."""
+        """Strong reads of the leader, eventually consistent ones of any member."""
         if self._refused(request.sender, request.generation):
             return
-        if not request.consistent:
+        if not self.place.admits(self._around.me.node):
+            self._redirect([request.sender])
+        elif not request.consistent:
             self._effects.append(Respond(request.sender, request.read(self.store)))
         elif self.leader is None or not self.leader.serving:
             self._redirect([request.sender])
@@ -231,8 +226,6 @@ class Replica:
         if not self.place.sealed:
             outcome = Outcome(ReplyStatus.NOT_LEADER, self.place.leader_hint(self._around.me).encode())
         self._effects.extend(Respond(sender, outcome) for sender in senders)
-
-    # -- other nodes ------------------------------------------------------------------------------------------
 
     def hear(self, node: NodeName, incarnation: Incarnation, said: Leading, peer: Peer, now_ms: float) -> None:
         """A node's heartbeat, the own one included."""
@@ -306,6 +299,12 @@ class Replica:
         if self.leader is not None and self.leader.seat.generation == generation:
             self.leader.seal(children, now_ms)
 
+    def regroup(self, wanted: Wanted, now_ms: float) -> None:
+        """Auto-admin wants other members, or another leader."""
+        if self.leader is not None and self.place.group is not None:
+            since_ms = now_ms - self._around.timing.election.recent_ms
+            obey(wanted, self.leader, self.place.group, self.neighbours, since_ms, now_ms)
+
     def stop(self, now_ms: float) -> None:
         """A planned stop."""
         self.stopping = True
@@ -314,10 +313,8 @@ class Replica:
     def step_down(self, now_ms: float) -> None:
         """Resign, naming the most advanced other replica as successor."""
         if self.leader is not None and self.leader.serving:
-            since_ms = now_ms - 2 * self._around.timing.election.heartbeat_ms
-            self.leader.resign(self.neighbours.successor(since_ms), now_ms)
-
-    # -- what others see --------------------------------------------------------------------------------------
+            since_ms, group = now_ms - self._around.timing.election.recent_ms, self.place.group
+            self.leader.resign(self.neighbours.successor(since_ms, group.members if group else ()), now_ms)
 
     @property
     def caught_up(self) -> bool:
@@ -337,10 +334,14 @@ class Replica:
 
     @property
     def _able(self) -> bool:
-        group = self.place.group
-        member = group is not None and (not group.members or self._around.me.node in group.members)
         leading = self.leader is not None and self.leader.serving
-        return member and not self.stopping and self.alarm is None and not self.place.sealed and not leading
+        return (
+            self.place.admits(self._around.me.node)
+            and not self.stopping
+            and self.alarm is None
+            and not self.place.sealed
+            and not leading
+        )
 
     def leading(self, now_ms: float) -> Leading:
         """What the node's heartbeat says of this replica."""

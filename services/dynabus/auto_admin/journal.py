@@ -1,0 +1,77 @@
+"""What auto-admin did, told from its log: each accepted change of a row becomes a line or none.
+
+Every auto-admin reads the whole admin log at its start, so whoever is active knows the history; nothing else is kept.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+EVENTS_MOST = 1000
+"""The newest; a move makes two of them."""
+
+
+class Journal:
+    """`follow` is told of each mutation of the admin log, in order."""
+
+    def __init__(self) -> None:
+        self._events: deque[dict[str, Any]] = deque(maxlen=EVENTS_MOST)
+        self._changed_ms = 0
+
+    def follow(self, _key: bytes, old: bytes | None, new: bytes | None) -> None:
+        """A `core.replication.store.Follow`."""
+        before, after = _read(old), _read(new)
+        # A row that is removed, or that only tables' own operations change, tells no time: it is later than the last.
+        self._changed_ms = max(self._changed_ms, int(after.get("changed_ms", 0)))
+        tell = _of_table if "partitions" in (after or before) else _of_node
+        for event in tell(before, after):
+            self._events.append({"changed_ms": self._changed_ms, "event": event})
+
+    def newest(self, count: int) -> list[dict[str, Any]]:
+        """The last ones, oldest first."""
+        return [*self._events][-count:] if count > 0 else []
+
+
+def _read(row: bytes | None) -> dict[str, Any]:
+    found: dict[str, Any] = orjson.loads(row) if row else {}
+    return found
+
+
+def _of_node(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    if not before and after:
+        yield f"node {after['name']} in zone {after['zone']} was heard for the first time"
+    elif after and before["state"] != after["state"]:
+        yield f"node {after['name']}: {before['state']} -> {after['state']}"
+
+
+def _of_table(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    name = (after or before)["name"]
+    if before.get("status") != after.get("status"):
+        yield f"table {name}: {before.get('status', 'new')} -> {after.get('status', 'removed')}"
+    had = {each["number"]: each for each in before.get("partitions", ())}
+    for partition in after.get("partitions", ()):
+        yield from _of_partition(f"{name}/{partition['number']}", had.get(partition["number"], {}), partition)
+    for closed in after.get("ancestors", ())[len(before.get("ancestors", ())) :]:
+        yield f"{name}/{closed['number']} was split into {closed['children'][0]} and {closed['children'][1]}"
+
+
+def _of_partition(name: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    was, now = before.get("move"), after.get("move")
+    if now != was and now is not None:
+        yield f"{name}: {_words(now)}, because {now['why']} (plan {after['plan']})"
+    elif now != was:
+        yield f"{name}: done, its members are {', '.join(after['members'])} (plan {after['plan']})"
+    if before and before.get("state") != after.get("state") and after.get("state") == "splitting":
+        yield f"{name} is being split, because {after['why']}"
+
+
+def _words(move: dict[str, Any]) -> str:
+    if move["get"] and move["lose"]:
+        return f"{move['lose']} is replaced by {move['get']}"
+    if move["get"]:
+        return f"{move['get']} joins"
+    return f"{move['lose']} leaves" if move["lose"] else "stays as it was"

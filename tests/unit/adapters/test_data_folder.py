@@ -1,0 +1,25 @@
+"""A replica that leaves a node: out of the way at once, and gone for certain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dynabus.adapters.data_folder import DataFolder
+from dynabus.core.ids import LogId, PartitionId
+
+HERE = PartitionId(LogId("a" * 32), 3)
+
+
+def test_what_is_set_aside_makes_room_and_is_found_again(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path / "node")
+    assert folder.set_aside(HERE) is None
+    folder.replica(HERE).mkdir(parents=True)
+    (folder.replica(HERE) / "data.mdb").write_bytes(b"old")
+    aside = folder.set_aside(HERE)
+    assert aside is not None
+    assert not folder.replica(HERE).exists()
+    folder.replica(HERE).mkdir()
+    assert folder.left_aside() == [aside]
+    assert (aside / "data.mdb").read_bytes() == b"old"
+    assert folder.set_aside(HERE) != aside
+    folder.close()
