@@ -335,13 +335,8 @@ class Replica:
     @property
     def _able(self) -> bool:
         leading = self.leader is not None and self.leader.serving
-        return (
-            self.place.admits(self._around.me.node)
-            and not self.stopping
-            and self.alarm is None
-            and not self.place.sealed
-            and not leading
-        )
+        may_claim = not self.stopping and self.alarm is None and not self.place.sealed and not leading
+        return may_claim and self.place.admits(self._around.me.node)
 
     def leading(self, now_ms: float) -> Leading:
         """What the node's heartbeat says of this replica."""
