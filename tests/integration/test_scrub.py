@@ -92,6 +92,18 @@ def scrub_whatever_it_finds(cluster: RunningCluster, table: str) -> list[str]:
         return str(error).splitlines()
 
 
+def scrub_until_aside(cluster: RunningCluster, table: str, store: Path) -> list[str]:
+    """All that was said. Again and again: a replica that is still being opened cannot be read yet."""
+    said: list[str] = []
+
+    def is_aside() -> bool:
+        said.extend(scrub_whatever_it_finds(cluster, table))
+        return bool(list(store.parent.glob(f"{store.name}.damaged-*")))
+
+    wait_until("the damaged store aside", is_aside, 60)
+    return said
+
+
 def checksums(lines: list[str]) -> set[str]:
     return {line.partition("checksum ")[2].partition(";")[0] for line in lines}
 
@@ -124,8 +136,7 @@ def test_what_was_flipped_on_disk_is_repaired_under_load(cluster: RunningCluster
         folder = damage(cluster, table, node, flip)
         load.wait_for_acks(50)
         # A damaged page may be read by the load before anybody asks.
-        said = scrub_whatever_it_finds(cluster, table)
-        wait_until("the damaged store aside", lambda: list(folder.glob("0.damaged-*")), 60)
+        said = scrub_until_aside(cluster, table, folder / "0")
         wait_until("all is well", lambda: healthy(cluster, table), 60)
         load.wait_for_acks(100)
     print(load.check(), *said, sep="\n")
@@ -204,8 +215,7 @@ def test_a_damaged_child_of_a_split_replays_its_lineage(cluster: RunningCluster)
         (store,) = (each for each in stores if DAMAGED_ROW in (each / "data.mdb").read_bytes())
         flip_a_row(store / "data.mdb")
         cluster.up()
-        said = scrub_whatever_it_finds(cluster, table)
-        wait_until("the damaged store aside", lambda: list(store.parent.glob(f"{store.name}.damaged-*")), 60)
+        said = scrub_until_aside(cluster, table, store)
         wait_until("all is well", lambda: all_healthy(cluster, table), 60)
         load.wait_for_acks(100)
     print(load.check(), *said, sep="\n")

@@ -109,7 +109,7 @@ def _answer(value: bytes | None, incarnation: int) -> tuple[int, dict[str, Any]]
         return None
     part = message["parts"][0]
     if part["status"] != ReplyStatus.OK:
-        return message["counter"], {"found": ["no replica there any more"]}
+        return message["counter"], {"found": ["no replica there, or one that is still being opened"]}
     return message["counter"], orjson.loads(part["body"])
 
 

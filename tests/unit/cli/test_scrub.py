@@ -57,7 +57,7 @@ def test_only_our_own_answers_count() -> None:
     assert _answer(None, 5) is None
     assert _answer(reply(4, 0, b"{}"), 5) is None
     assert _answer(reply(5, 0, orjson.dumps({"found": []})), 5) == (9, {"found": []})
-    assert _answer(reply(5, 3, b""), 5) == (9, {"found": ["no replica there any more"]})
+    assert _answer(reply(5, 3, b""), 5) == (9, {"found": ["no replica there, or one that is still being opened"]})
 
 
 @pytest.mark.parametrize(
