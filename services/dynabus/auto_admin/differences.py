@@ -16,15 +16,15 @@ active: an order that comes twice rebuilds twice, which costs time only.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from dynabus.adapters.logs import logger
 from dynabus.auto_admin.decisions import TableState
+from dynabus.auto_admin.orders import Tell, order
 from dynabus.core.agreement import Difference
 from dynabus.core.cluster_view import ClusterView
-from dynabus.core.messages import Order
 
 LOOK_MS = 2000.0
 """Between two looks; heartbeats come every 1.5 s."""
@@ -48,7 +48,7 @@ class _Case:
 class Differences:
     """Of all partitions."""
 
-    def __init__(self, view: ClusterView, tell: Callable[[str, Order], None]) -> None:
+    def __init__(self, view: ClusterView, tell: Tell) -> None:
         self._view, self._tell = view, tell
         self._cases: dict[Where, _Case] = {}
         self._due_ms = 0.0
@@ -79,16 +79,7 @@ class Differences:
         case.ordered_ms = now_ms
         case.rebuilt.add(node)
         logger().warning("order to rebuild", table=state.name, partition=difference.partition, node=node)
-        order: Order = {
-            "log": difference.log,
-            "partition": difference.partition,
-            "generation": difference.generation,
-            "kind": "rebuild",
-            "children": [],
-            "plan": 0,
-            "members": [],
-        }
-        self._tell(node, order)
+        self._tell(node, order("rebuild", difference.log, difference.partition, difference.generation))
 
     def _next(self, partition: Mapping[str, Any], difference: Difference, case: _Case, now_ms: float) -> str | None:
         """Whose turn it is; None while somebody of the group is missing, or nobody is left."""
@@ -98,7 +89,7 @@ class Differences:
         led = self._view.leader(log, number)
         left = [node for node in difference.sums if node not in case.rebuilt and node in partition["members"]]
 
-        def order(node: str) -> tuple[bool, int, str]:
+        def turn(node: str) -> tuple[bool, int, str]:
             return led is not None and led[1] == node, sums.count(difference.sums[node]), node
 
-        return min(left, key=order, default=None)
+        return min(left, key=turn, default=None)

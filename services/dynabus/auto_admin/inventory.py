@@ -84,8 +84,7 @@ class Inventory:
         )
 
     def _is_able(self, node: str, log: str, number: int) -> bool:
-        known = self._view.nodes.get(node)
-        said = known.replicas.get((log, number)) if known is not None else None
+        said = self._view.said(node, log, number)
         return said is not None and said["state"] == "active" and 0 <= said["lag"] <= CLOSE_RECORDS
 
 

@@ -13,14 +13,14 @@ The leader may be the one that is to leave: it hands over, and its successor get
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from dynabus.adapters.logs import logger
 from dynabus.auto_admin import moves
 from dynabus.auto_admin.decisions import TableState
+from dynabus.auto_admin.orders import LeaderOrders, Tell
 from dynabus.core.cluster_view import ClusterView
-from dynabus.core.messages import Order, ReplicaState
 from dynabus.core.replication.store import Evaluate
 
 ORDER_MS = 500.0
@@ -31,11 +31,11 @@ CLOSE_RECORDS = 256
 
 
 class Moving:
-    """Orders, and remembers when it did and since when a joining node is not heard."""
+    """Orders, and remembers since when a joining node is not heard."""
 
-    def __init__(self, view: ClusterView, tell: Callable[[str, Order], None], patience_ms: float) -> None:
-        self._view, self._tell, self._patience_ms = view, tell, patience_ms
-        self._ordered_ms: dict[tuple[str, int], float] = {}
+    def __init__(self, view: ClusterView, tell: Tell, patience_ms: float) -> None:
+        self._view, self._patience_ms = view, patience_ms
+        self._orders = LeaderOrders(view, tell, ORDER_MS)
         self._missed_ms: dict[tuple[str, int], float] = {}
 
     def forget(self) -> None:
@@ -66,37 +66,20 @@ class Moving:
         self, state: TableState, partition: Mapping[str, Any], kind: str, nodes: list[str], now_ms: float
     ) -> None:
         """An order about members to a partition's leader, at most every half second."""
-        place = (state.id, partition["number"])
-        led = self._view.leader(*place)
-        if led is None or now_ms < self._ordered_ms.get(place, float("-inf")) + ORDER_MS:
-            return
-        self._ordered_ms[place] = now_ms
-        logger().info(f"order to {kind}", table=state.name, partition=place[1], node=led[1], nodes=nodes)
-        plan, generation = moves.plan_of(partition), partition["generation"]
-        order: Order = {
-            "log": state.id,
-            "partition": place[1],
-            "generation": generation,
-            "kind": kind,
-            "children": [],
-            "plan": plan,
-            "members": nodes,
-        }
-        self._tell(led[1], order)
+        plan, number = moves.plan_of(partition), partition["number"]
+        node = self._orders.send(kind, state.id, partition, now_ms, plan=plan, members=nodes)
+        if node is not None:
+            logger().info(f"order to {kind}", table=state.name, partition=number, node=node, nodes=nodes)
 
     # -- what heartbeats say ----------------------------------------------------------------------------------
 
-    def _said(self, log: str, number: int, node: str) -> ReplicaState | None:
-        known = self._view.nodes.get(node)
-        return known.replicas.get((log, number)) if known is not None else None
-
     def _folded(self, log: str, number: int) -> int:
         """The newest plan that any replica has folded: readers agree, so one is enough."""
-        said = [node.replicas.get((log, number)) for node in self._view.nodes.values()]
+        said = [self._view.said(node, log, number) for node in self._view.nodes]
         return max((each["plan"] for each in said if each is not None), default=0)
 
     def _ready(self, log: str, number: int, node: str, now_ms: float) -> bool:
-        said = self._said(log, number, node)
+        said = self._view.said(node, log, number)
         close = said is not None and 0 <= said["lag"] <= CLOSE_RECORDS and said["state"] == "joining"
         return close and self._view.alive(node, now_ms)
 
@@ -104,7 +87,7 @@ class Moving:
         """Why a joining node is not waited for any more; empty while it is."""
         place = (state.id, partition["number"])
         for node in moves.joining(partition):
-            said = self._said(*place, node)
+            said = self._view.said(node, *place)
             if said is not None and said["state"] in ("failed", "frozen"):
                 return f"{node} cannot replay it: {said['alarm']}"
             if self._view.alive(node, now_ms):

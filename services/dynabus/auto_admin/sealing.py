@@ -6,14 +6,14 @@ partition has stopped, and a member that is dead, or whose heir failed, holds no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from dynabus.adapters.logs import logger
 from dynabus.auto_admin import splits
 from dynabus.auto_admin.decisions import TableState
+from dynabus.auto_admin.orders import LeaderOrders, Tell
 from dynabus.core.cluster_view import ClusterView
-from dynabus.core.messages import Order
 
 ORDER_MS = 500.0
 """Between two orders: the leader may still defer, or have changed."""
@@ -23,11 +23,10 @@ READY = frozenset({"heir", "opening", "active"})
 
 
 class Sealing:
-    """Orders, and remembers when it did."""
+    """Looks at heartbeats, and orders."""
 
-    def __init__(self, view: ClusterView, tell: Callable[[str, Order], None]) -> None:
-        self._view, self._tell = view, tell
-        self._ordered_ms: dict[tuple[str, int], float] = {}
+    def __init__(self, view: ClusterView, tell: Tell) -> None:
+        self._view, self._orders = view, LeaderOrders(view, tell, ORDER_MS)
 
     def begun(self, state: TableState, parent: Mapping[str, Any]) -> bool:
         """All its children have leaders."""
@@ -43,34 +42,15 @@ class Sealing:
         """Of one member: dead, failed, waiting or ready."""
         if not self._view.alive(node, now_ms):
             return "dead"
-        replicas = self._view.nodes[node].replicas
-        states = {
-            replicas[state.id, number]["state"] if (state.id, number) in replicas else "" for number in children
-        }
+        said = [self._view.said(node, state.id, number) for number in children]
+        states = {"" if each is None else each["state"] for each in said}
         if "failed" in states:
             return "failed"
         return "ready" if states <= READY else "waiting"
 
     def order(self, state: TableState, parent: Mapping[str, Any], now_ms: float) -> None:
         """To the leader, again and again until the children are heard."""
-        place = (state.id, parent["number"])
-        led = self._view.leader(*place)
-        if led is None or now_ms < self._ordered_ms.get(place, float("-inf")) + ORDER_MS:
-            return
-        self._ordered_ms[place] = now_ms
-        logger().info("order to seal", table=state.name, partition=parent["number"], node=led[1])
         children = [splits.ordered(heir) for heir in splits.heirs_of(state, parent)]
-        generation = parent["generation"]
-        log, number = place
-        self._tell(
-            led[1],
-            {
-                "log": log,
-                "partition": number,
-                "generation": generation,
-                "kind": "seal",
-                "children": children,
-                "plan": 0,
-                "members": [],
-            },
-        )
+        node = self._orders.send("seal", state.id, parent, now_ms, children=children)
+        if node is not None:
+            logger().info("order to seal", table=state.name, partition=parent["number"], node=node)

@@ -6,16 +6,17 @@ looks in a thread, and answers on the control topic. Meanwhile a request is not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from dynabus.adapters.logs import logger
 from dynabus.auto_admin import splits
 from dynabus.auto_admin.decisions import TableState
+from dynabus.auto_admin.orders import LeaderOrders, Tell
 from dynabus.auto_admin.splits import ACTIVE, Wish, state_of
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import ApiError, validation_error
-from dynabus.core.messages import Order, SplitPoint
+from dynabus.core.messages import SplitPoint
 
 ASK_AGAIN_MS = 1000.0
 """A leader that has changed meanwhile did not get the question."""
@@ -41,14 +42,14 @@ class Splitter:
     def __init__(
         self,
         view: ClusterView,
-        tell: Callable[[str, Order], None],
+        tell: Tell,
         split_bytes: int,
         numbers_most: int,
     ) -> None:
         self.numbers_most = numbers_most
-        self._view, self._tell, self._split_bytes = view, tell, split_bytes
+        self._view, self._split_bytes = view, split_bytes
+        self._orders = LeaderOrders(view, tell, ASK_AGAIN_MS)
         self._points: dict[Place, _Point] = {}
-        self._asked_ms: dict[Place, float] = {}
         self._rules_due_ms = 0.0
 
     def told(self, point: SplitPoint, now_ms: float) -> None:
@@ -94,8 +95,7 @@ class Splitter:
     def _size(self, table_id: str, number: int) -> int:
         """Bytes of rows and entries, as the leader said last."""
         led = self._view.leader(table_id, number)
-        node = self._view.nodes.get(led[1]) if led is not None else None
-        said = node.replicas.get((table_id, number)) if node is not None else None
+        said = self._view.said(led[1], table_id, number) if led is not None else None
         return sum(said["totals"][1::2]) if said is not None else 0
 
     def _middle(self, state: TableState, parent: Mapping[str, Any], now_ms: float) -> bytes | None:
@@ -107,25 +107,5 @@ class Splitter:
             if known.point["at"] is None:
                 raise validation_error(f"Partition {parent['number']} cannot be split: {known.point['why']}")
             return known.point["at"]
-        self._ask(place, parent, now_ms)
+        self._orders.send("middle", state.id, parent, now_ms)
         return None
-
-    def _ask(self, place: Place, parent: Mapping[str, Any], now_ms: float) -> None:
-        led = self._view.leader(*place)
-        if led is None or now_ms < self._asked_ms.get(place, float("-inf")) + ASK_AGAIN_MS:
-            return
-        self._asked_ms[place] = now_ms
-        log, number = place
-        generation = parent["generation"]
-        self._tell(
-            led[1],
-            {
-                "log": log,
-                "partition": number,
-                "generation": generation,
-                "kind": "middle",
-                "children": [],
-                "plan": 0,
-                "members": [],
-            },
-        )

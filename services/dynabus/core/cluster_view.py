@@ -219,8 +219,7 @@ class ClusterView:
         sums = [0] * (2 + 2 * len(table.indexes.all))
         for partition in table.partitions:
             led = self.leader(table.id, partition["number"])
-            node = self.nodes.get(led[1]) if led is not None else None
-            state = node.replicas.get((table.id, partition["number"])) if node is not None else None
+            state = self.said(led[1], table.id, partition["number"]) if led is not None else None
             for place, number in enumerate(state["totals"] if state is not None else ()):
                 sums[place] += number
         return sums
@@ -232,11 +231,16 @@ class ClusterView:
         known = self.nodes.get(node)
         return known is not None and not known.stopping and now_ms - known.heard_ms < NODE_SILENT_MS
 
+    def said(self, node: str, log: str, partition: int) -> ReplicaState | None:
+        """What a node said last of its replica of a partition; None where it never said that it has one."""
+        known = self.nodes.get(node)
+        return known.replicas.get((log, partition)) if known is not None else None
+
     def serves(self, node: str, log: str, partition: int, now_ms: float) -> bool:
         """Alive, with a replica of this partition that is open and follows its log."""
         if not self.alive(node, now_ms):
             return False
-        state = self.nodes[node].replicas.get((log, partition))
+        state = self.said(node, log, partition)
         return state is not None and state["state"] == "active"
 
     def status(self) -> list[dict[str, Any]]:
