@@ -89,20 +89,19 @@ def _converse(
         while time.monotonic() < again_s:
             message = consumer.poll(0.05)
             if message is not None and message.error() is None:
-                part = _answer(message.value(), incarnation)
-                if part is not None:
-                    return _judged(part)
+                reply = own_reply(message.value(), incarnation)
+                if reply is not None:
+                    return _judged(reply["parts"][0])
     raise Problem(f"no answer within {ANSWER_S:.0f} s: is auto-admin running, and has the partition a leader?")
 
 
-def _answer(value: bytes | None, incarnation: int) -> Any | None:
-    """Our answer's only part, or None for somebody else's."""
+def own_reply(value: bytes | None, incarnation: int) -> Any | None:
+    """A reply to this command, or None for somebody else's and for what is none."""
     try:
         kind, message = decode(value)
     except UndecodableMessage:
         return None
-    ours = kind == "reply" and message["incarnation"] == incarnation
-    return message["parts"][0] if ours else None
+    return message if kind == "reply" and message["incarnation"] == incarnation else None
 
 
 def _judged(part: Any) -> dict[str, Any]:

@@ -14,9 +14,9 @@ import orjson
 from confluent_kafka import Consumer, Producer
 
 from dynabus.adapters.clock import new_incarnation
-from dynabus.adapters.codec import UndecodableMessage, decode, encode
+from dynabus.adapters.codec import encode
 from dynabus.cli.cluster import DataFolder
-from dynabus.cli.control import ASKER, connected
+from dynabus.cli.control import ASKER, connected, own_reply
 from dynabus.cli.problem import Problem
 from dynabus.cli.status import report
 from dynabus.core.ids import NodeName
@@ -101,11 +101,8 @@ def _request(incarnation: int, counter: int, target: Target) -> Request:
 
 def _answer(value: bytes | None, incarnation: int) -> tuple[int, dict[str, Any]] | None:
     """(counter, report) if it is an answer to us."""
-    try:
-        kind, message = decode(value)
-    except UndecodableMessage:
-        return None
-    if kind != "reply" or message["incarnation"] != incarnation:
+    message = own_reply(value, incarnation)
+    if message is None:
         return None
     part = message["parts"][0]
     if part["status"] != ReplyStatus.OK:

@@ -6,21 +6,13 @@ from collections.abc import Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from dynabus.adapters.admission_metrics import KINDS, throttled_requests
 from dynabus.core.admission.admission import Admission
-
-KINDS = ("read", "write")
 
 
 def families(admission: Admission) -> Iterator[Metric]:
     """Labels are bounded by tables that were used. Units are capacity units. Called in any thread."""
-    throttled = CounterMetricFamily(
-        "dynabus_throttled_requests",
-        "Requests that were refused for a table's throughput, or would have been (report)",
-        labels=("table", "reason"),
-    )
-    for (table, reason), count in list(admission.throttled.counts.items()):
-        throttled.add_metric((table, reason), count)
-    yield throttled
+    yield throttled_requests("dynabus_throttled_requests", "table's throughput", admission.throttled)
     labels = ("table", "kind")
     consumed = CounterMetricFamily("dynabus_consumed_units", "Capacity units used through this router", labels=labels)
     capacity = GaugeMetricFamily("dynabus_table_units", "Capacity units of the table, a second", labels=labels)

@@ -6,22 +6,14 @@ from collections.abc import Iterable, Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from dynabus.adapters.admission_metrics import KINDS, throttled_requests
 from dynabus.storage_node.admission import NodeAdmission
 from dynabus.storage_node.hosted import Hosted
-
-KINDS = ("read", "write")
 
 
 def families(admission: NodeAdmission, replicas: Iterable[Hosted]) -> Iterator[Metric]:
     """Labels are bounded by the node's replicas and tables. Units are capacity units."""
-    throttled = CounterMetricFamily(
-        "dynabus_partition_throttled_requests",
-        "Requests that were refused for a partition's cap, or would have been (report)",
-        labels=("table", "reason"),
-    )
-    for (table, reason), count in list(admission.throttled.counts.items()):
-        throttled.add_metric((table, reason), count)
-    yield throttled
+    yield throttled_requests("dynabus_partition_throttled_requests", "partition's cap", admission.throttled)
     yield from _partitions(replicas)
     yield from _tables(admission)
 

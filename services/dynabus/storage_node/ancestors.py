@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger
 from dynabus.core.replication.records import Record, decode_record
-from dynabus.storage_node.readers import Log
+from dynabus.storage_node.readers import OUT_OF_RANGE, Log
 
 DRAIN_MOST = 256
 """Records per turn: some milliseconds of folding for two heirs, so long requests wait at most."""
-
-OUT_OF_RANGE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
 
 
 class AncestorLogs:

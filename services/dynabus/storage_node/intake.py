@@ -27,10 +27,7 @@ from dynabus.storage_node.inbox import Inbox, Operations
 from dynabus.storage_node.mistakes import Mistakes
 from dynabus.storage_node.orders import Orders
 from dynabus.storage_node.outbox import Outbox
-from dynabus.storage_node.readers import Arrival
-
-OUT_OF_RANGE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
-"""A log does not have the offset at which it was to be read (I9)."""
+from dynabus.storage_node.readers import OUT_OF_RANGE, Arrival
 
 UNUSABLE = (UndecodableMessage, ValueError, KeyError, TypeError)
 """Of a message outside of replication logs: damaged, or decodable but without what belongs in it."""

@@ -17,14 +17,13 @@ from dynabus.core.keys import encode_partition_key
 from dynabus.core.keys.cuts import BOUND_BYTES_MOST, middle_of_hashes, separator
 from dynabus.core.local_indexes import LocalIndexes
 from dynabus.core.rows import decode_row, row_size
+from dynabus.storage_node.seeding import Range, chunks
 
 SCAN_ROWS = 1000
 """A millisecond or two of reading; five million rows of 1 KB, half of a large partition, take some twenty seconds."""
 
 REST_S = 0.002
 """After each: the loop comes first."""
-
-Range = tuple[bytes, bytes | None]
 
 
 class NoMiddle(Exception):
@@ -82,8 +81,6 @@ def _bound(before: bytes, key: bytes, row: bytes, indexes: LocalIndexes) -> byte
 
 
 def _rows(snapshot: Snapshot, bounds: Range) -> Iterator[tuple[bytes, bytes]]:
-    lower, upper = bounds
-    while chunk := snapshot.rows(lower, upper, SCAN_ROWS):
+    for chunk in chunks(snapshot.rows, bounds, SCAN_ROWS):
         yield from chunk
-        lower = chunk[-1][0] + b"\0"
         time.sleep(REST_S)

@@ -48,6 +48,9 @@ FOLLOWED: Properties = {
 
 QUERY_TIMEOUT_S = 5.0
 
+OUT_OF_RANGE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
+"""A log does not have the offset at which it was to be read (I9)."""
+
 
 class Arrival(Protocol):
     """A message that a consumer delivered, or its report of an error about a topic partition."""

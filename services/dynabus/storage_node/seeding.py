@@ -67,14 +67,16 @@ def _check(snapshot: Snapshot, to: Inheritance) -> None:
 def _copy(snapshot: Snapshot, to: Inheritance, indexes: LocalIndexes, store: LmdbStore) -> None:
     try:
         totals, checksum = [[0, 0] for _ in range(1 + len(indexes.all))], 0
-        for key, row in _resting(_chunks(snapshot.rows, (to.lower, to.upper)), store):
+        for key, row in _resting(chunks(snapshot.rows, (to.lower, to.upper), CHUNK_ROWS), store):
             store.put(key, row)
             totals[0][0] += 1
             totals[0][1] += row_size(row)
             checksum += change(key, None, row)
         for number in range(len(totals)):
             # Under 0 lie the sizes of item collections, which are no entries.
-            for key, row in _resting(_chunks(snapshot.entries, stored_bounds(number, to.lower, to.upper)), store):
+            for key, row in _resting(
+                chunks(snapshot.entries, stored_bounds(number, to.lower, to.upper), CHUNK_ROWS), store
+            ):
                 store.put_entry(key, row)
                 if number:
                     totals[number][0] += 1
@@ -88,9 +90,10 @@ def _copy(snapshot: Snapshot, to: Inheritance, indexes: LocalIndexes, store: Lmd
     store.close(place, encode_totals(totals, checksum & MASK, place))
 
 
-def _chunks(read: Read, bounds: Range) -> Iterator[list[tuple[bytes, bytes]]]:
+def chunks(read: Read, bounds: Range, most: int) -> Iterator[list[tuple[bytes, bytes]]]:
+    """All pairs of a range, in key order, so many at a time."""
     lower, upper = bounds
-    while chunk := read(lower, upper, CHUNK_ROWS):
+    while chunk := read(lower, upper, most):
         yield chunk
         lower = chunk[-1][0] + b"\0"
 
@@ -102,8 +105,8 @@ def _request_chunks(snapshot: Snapshot) -> Iterator[list[tuple[bytes, bytes]]]:
         after = chunk[-1][0]
 
 
-def _resting(chunks: Iterator[list[tuple[bytes, bytes]]], store: LmdbStore) -> Iterator[tuple[bytes, bytes]]:
-    for count, chunk in enumerate(chunks, 1):
+def _resting(copied: Iterator[list[tuple[bytes, bytes]]], store: LmdbStore) -> Iterator[tuple[bytes, bytes]]:
+    for count, chunk in enumerate(copied, 1):
         yield from chunk
         time.sleep(REST_S)
         if count % COMMIT_CHUNKS == 0:

@@ -125,11 +125,16 @@ def wait(life: Life, seconds: float) -> None:
         life.turn()
 
 
-def test_a_node_that_is_silent_for_long_is_replaced() -> None:
+def with_a_spare_node() -> Life:
     life = Life(repair_after_ms=8000)
     life.nodes.names = {**life.nodes.names, "node-4": "a"}
     life.create()
     wait(life, 2)
+    return life
+
+
+def test_a_node_that_is_silent_for_long_is_replaced() -> None:
+    life = with_a_spare_node()
     before = members(life)
     life.nodes.deaf = {"node-1"}
     wait(life, 7)
@@ -140,10 +145,7 @@ def test_a_node_that_is_silent_for_long_is_replaced() -> None:
 
 
 def test_kafka_that_stood_still_makes_nobody_silent() -> None:
-    life = Life(repair_after_ms=8000)
-    life.nodes.names = {**life.nodes.names, "node-4": "a"}
-    life.create()
-    wait(life, 2)
+    life = with_a_spare_node()
     before = members(life)
     life.nodes.deaf = set(life.nodes.names)
     wait(life, 30)

@@ -9,7 +9,7 @@ import pytest
 
 from dynabus.adapters.codec import encode
 from dynabus.cli.arguments import parser
-from dynabus.cli.control import _answer, _judged
+from dynabus.cli.control import _judged, own_reply
 from dynabus.cli.problem import Problem
 from dynabus.cli.split import _key, progress
 from dynabus.cli.status import render
@@ -57,10 +57,12 @@ def test_status_shows_heirs_and_what_is_sealed() -> None:
 def test_answers_of_others_are_not_ours() -> None:
     part = {"index": 0, "status": 0, "body": b"{}", "size": 0, "count": 0, "scanned": 0, "last": b""}
     value = encode("reply", {"incarnation": 7, "counter": 1, "node": "admin-1", "parts": [part]})
-    assert _answer(value, 7) == part
-    assert _answer(value, 8) is None
-    assert _answer(b"damaged", 7) is None
-    assert _answer(None, 7) is None
+    reply = own_reply(value, 7)
+    assert reply is not None
+    assert reply["parts"] == [part]
+    assert own_reply(value, 8) is None
+    assert own_reply(b"damaged", 7) is None
+    assert own_reply(None, 7) is None
 
 
 def test_a_refusal_is_a_problem_in_its_own_words() -> None:
