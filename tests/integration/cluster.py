@@ -98,11 +98,10 @@ class RunningCluster:
         }
 
     def partition(self, table: str, number: int = 0) -> dict[str, Any]:
+        """As status shows it; empty while it is not there: a new table is announced before it has partitions."""
         tables = [each for each in self.status()["tables"] if each["name"] == table]
-        if not tables:
-            return {}
-        found: dict[str, Any] = next(each for each in tables[0]["partitions"] if each["id"] == number)
-        return found
+        partitions = tables[0]["partitions"] if tables else []
+        return next((each for each in partitions if each["id"] == number), {})
 
     def leader(self, table: str) -> tuple[str, int]:
         """(node, term) of the table's first partition, once there is one."""
