@@ -17,9 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.integration.cluster import free_port
-
 from bench.wire import HOST, RefusedError, call
+from dynabus.adapters.ports import choose_ports
 
 INSTALL_S = 600
 START_S = 60
@@ -95,7 +94,7 @@ def install(name: str) -> str:
 @contextmanager
 def serving(name: str) -> Iterator[int]:
     """Its port, while it runs. Raises UnavailableError where it does not start."""
-    peer, port = PEERS[name], free_port()
+    peer, port = PEERS[name], choose_ports(1)[0]
     with tempfile.TemporaryDirectory(prefix="dynabus-bench-") as folder:
         names = {"cache": str(cache_folder()), "port": str(port), "folder": f"{folder}/data"}
         command = [word.format(**names) for word in peer.command]

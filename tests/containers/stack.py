@@ -15,7 +15,8 @@ import docker  # type: ignore[import-untyped]
 from docker.models.containers import Container  # type: ignore[import-untyped]
 from testcontainers.compose import DockerCompose
 
-from tests.integration.cluster import client, free_port, wait_until
+from dynabus.adapters.ports import choose_ports
+from tests.integration.cluster import client, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE_S = 10
@@ -35,8 +36,7 @@ class Stack:
 
     def __init__(self, folder: Path, *env_files: str) -> None:
         self.project = f"dynabus-test-{uuid.uuid4().hex[:8]}"
-        self.port = free_port()
-        self.kafka_ports = [free_port() for _ in range(3)]
+        self.port, *self.kafka_ports = choose_ports(4)
         own = folder / "stack.env"
         own.write_text(self._variables())
         # The image is built from the checkout as it is: cached, unless the code has changed.

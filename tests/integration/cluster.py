@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,15 +16,13 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from dynabus.adapters.ports import choose_neighbours
+
 DYNABUS = str(Path(sys.executable).parent / "dynabus")
 SECONDS_TO_SERVE = 90
 """`up` may download Kafka's jars in the first test of a new machine; it prints what it does."""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+MOST_ROUTERS = 4
+"""That a test's cluster has; they serve on neighbouring ports."""
 
 
 def wait_until(what: str, condition: Callable[[], Any], timeout_s: float = 30.0) -> Any:
@@ -55,11 +52,11 @@ def client(port: int, **retries: Any) -> Any:
 
 
 class RunningCluster:
-    """One cluster in its own data directory on its own port."""
+    """One cluster in its own data directory on ports of its own."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.data = folder / "data"
-        self.port = free_port()
+        self.port = choose_neighbours(MOST_ROUTERS)
         self.arguments = arguments
 
     def command(self, *arguments: str, timeout_s: float = SECONDS_TO_SERVE) -> str:

@@ -40,6 +40,15 @@ def choose_ports(count: int, taken: Collection[int] = ()) -> list[int]:
     raise OSError(f"no {count} free ports between {FIRST_PORT} and {LAST_PORT} on {LOOPBACK}")
 
 
+def choose_neighbours(count: int) -> int:
+    """The first of so many free ports in a row, as several routers take them. Raises OSError where there are none."""
+    for _ in range(ATTEMPTS):
+        first = random.randint(FIRST_PORT, LAST_PORT - count + 1)
+        if all(is_free(port) for port in range(first, first + count)):
+            return first
+    raise OSError(f"no {count} free ports in a row between {FIRST_PORT} and {LAST_PORT} on {LOOPBACK}")
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches an address."""
     try:

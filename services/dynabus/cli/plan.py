@@ -118,15 +118,17 @@ def _change_throttling(known: Cluster, wish: Wish) -> None:
 
 
 def _add_processes(known: Cluster, wish: Wish) -> None:
-    _add(known, ADMIN, "admin", 1)
-    _add(known, NODE, "node", wish.nodes or len(known.of(NODE)) or DEFAULT_NODES)
-    _add(known, ROUTER, "router", wish.routers or len(known.of(ROUTER)) or DEFAULT_ROUTERS)
+    routers = wish.routers or len(known.of(ROUTER)) or DEFAULT_ROUTERS
+    served = range(known.port, known.port + routers)
+    _add(known, ADMIN, "admin", 1, served)
+    _add(known, NODE, "node", wish.nodes or len(known.of(NODE)) or DEFAULT_NODES, served)
+    _add(known, ROUTER, "router", routers, served)
 
 
-def _add(known: Cluster, service: str, noun: str, wanted: int) -> None:
-    """Let there be `wanted` processes of a service, over the zones in turn."""
+def _add(known: Cluster, service: str, noun: str, wanted: int, served: range) -> None:
+    """Let there be `wanted` processes of a service, over the zones in turn; `served`: the routers' own ports."""
     while (index := len(known.of(service))) < wanted:
-        taken = {process.ops_port for process in known.processes} | {known.port + number for number in range(wanted)}
+        taken = {process.ops_port for process in known.processes} | set(served)
         ops_port = choose_ports(1, taken=taken)[0]
         port = known.port + index if service == ROUTER else 0
         zone = min(ZONES, key=[process.zone for process in known.of(service)].count)

@@ -97,7 +97,7 @@ class Start:
         home = self.folder.home(process.name)
         home.mkdir(exist_ok=True)
         if not is_free(process.ops_port):
-            taken = {other.ops_port for other in self.cluster.processes}
+            taken = {port for other in self.cluster.processes for port in (other.ops_port, other.port)}
             process.ops_port = choose_ports(1, taken)[0]
         command = [*self.command(process.service), "--name", process.name]
         child = spawn(command, self._environment(process), self.folder.log(process.name))

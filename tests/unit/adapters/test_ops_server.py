@@ -13,10 +13,10 @@ import pytest
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
-from dynabus.adapters import clock
+from dynabus.adapters import clock, ports
 from dynabus.adapters.logs import bind_request, configure_logs, kafka_logger, logger
 from dynabus.adapters.ops_server import Checks, OpsServer
-from dynabus.adapters.ports import FIRST_PORT, LAST_PORT, choose_ports, is_free
+from dynabus.adapters.ports import FIRST_PORT, LAST_PORT, choose_neighbours, choose_ports, is_free
 from dynabus.cli.probe import get
 
 
@@ -129,11 +129,25 @@ def test_clocks_agree_on_their_units() -> None:
 
 
 def test_chosen_ports_are_free_and_outside_the_range_of_outgoing_connections() -> None:
-    ports = choose_ports(5)
-    assert len(set(ports)) == 5
-    assert all(FIRST_PORT <= port <= LAST_PORT and is_free(port) for port in ports)
+    chosen = choose_ports(5)
+    assert len(set(chosen)) == 5
+    assert all(FIRST_PORT <= port <= LAST_PORT and is_free(port) for port in chosen)
     with socket.socket() as other:
-        other.bind(("127.0.0.1", ports[0]))
+        other.bind(("127.0.0.1", chosen[0]))
         other.listen()
-        assert not is_free(ports[0])
-    assert not set(choose_ports(3, taken=ports)) & set(ports)
+        assert not is_free(chosen[0])
+    assert not set(choose_ports(3, taken=chosen)) & set(chosen)
+
+
+def test_neighbours_are_all_free() -> None:
+    first = choose_neighbours(4)
+    assert first >= FIRST_PORT
+    assert first + 3 <= LAST_PORT
+    assert all(is_free(port) for port in range(first, first + 4))
+
+
+def test_where_no_ports_in_a_row_are_free_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports, "is_free", lambda port: port % 2 == 0)
+    choose_neighbours(1)
+    with pytest.raises(OSError, match="no 2 free ports in a row"):
+        choose_neighbours(2)
