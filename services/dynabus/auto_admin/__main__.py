@@ -82,7 +82,9 @@ def _serve(settings: AutoAdminSettings) -> int:
         life.admin = admin
         logger().info("started", incarnation=me.incarnation, ops_port=server.port)
         admin.stopping = life.stopped
-        watch = CutOffWatch(settings.kafka_settings(), lambda: admin.messages, lambda: end_process(PROGRAM))
+        watch = CutOffWatch(
+            settings.kafka_settings(), lambda: admin.messages, lambda: admin.turns, lambda: end_process(PROGRAM)
+        )
         watch.start()
         admin.run()
         watch.stop()

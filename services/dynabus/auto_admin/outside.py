@@ -50,6 +50,9 @@ class Bus(Protocol):
     def beat(self, heartbeat: Heartbeat) -> None:
         """To everybody."""
 
+    def want_heartbeats(self, asker: str) -> None:
+        """Let every storage node name all its replicas."""
+
     def serve(self) -> str | None:
         """Once per turn: hear about deliveries. Why appends to the admin log failed, if they did."""
 

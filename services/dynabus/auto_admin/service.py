@@ -52,7 +52,8 @@ class AutoAdmin:
     """One auto-admin, active or standby."""
 
     def __init__(self, world: World) -> None:
-        self.me, self.stopping, self.messages = world.me, False, 0
+        self.me, self.stopping = world.me, False
+        self.messages = self.turns = 0
         self._world, self._bus, self._now_ms = world, world.bus, world.now_ms
         now_ms, store = world.now_ms(), MemoryStore()
         self.view = ClusterView()
@@ -111,6 +112,7 @@ class AutoAdmin:
         busy = self.tables.busy or self.replica.restless
         turn = self._bus.poll(BUSY_POLL_S if busy else IDLE_POLL_S)
         now_ms = self._now_ms()
+        self.turns += 1
         self.messages += len(turn.records) + len(turn.messages)
         self._read_log(turn, now_ms)
         for kind, message in turn.messages:
@@ -168,8 +170,10 @@ class AutoAdmin:
         elif kind == "heartbeat":
             self.view.take(kind, message, now_ms)
             self._control.heard_node(now_ms)
+            if self.view.wants_heartbeats(now_ms):
+                self._bus.want_heartbeats(self.me.node)
             if self.active_term is not None:
-                self._cache.publish_leaders(message, self.tables.all())
+                self._cache.publish_leaders(self.view.nodes[message["node"]], self.tables.all())
         elif kind == "table_metadata":
             self._cache.saw(message)
         elif kind == "split_point":
@@ -240,6 +244,8 @@ class AutoAdmin:
                 "zone": settings.zone,
                 "incarnation": self.me.incarnation,
                 "stopping": self.stopping,
+                "number": 0,
+                "whole": True,
                 "replicas": [
                     {
                         "log": ADMIN_LOG,

@@ -22,7 +22,8 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "request": 1,
     "reply": 2,
     "control_request": 3,
-    "heartbeat": 33,
+    "heartbeat": 80,
+    "heartbeats_wanted": 81,
     "question": 5,
     "answer": 6,
     "table_metadata": 19,
@@ -137,14 +138,22 @@ class ReplicaState(TypedDict):
 
 
 class Heartbeat(TypedDict):
-    """One per node per heartbeat period, and one at once after an accepted claim or resign."""
+    """One per node per heartbeat period, and one at once after an accepted claim or resign (`core.heartbeats`)."""
 
     node: str
     service: str
     zone: str
     incarnation: int
     stopping: bool
+    number: int
+    whole: bool
     replicas: list[ReplicaState]
+
+
+class HeartbeatsWanted(TypedDict):
+    """Somebody began to listen, or missed a heartbeat: every storage node names all its replicas in its next one."""
+
+    asker: str
 
 
 class Question(TypedDict):

@@ -80,7 +80,9 @@ KINDS: Mapping[str, TopicKind] = {
             },
         ),
         TopicKind("control", "control", 1, "-", "`control_request`, `split_point`", "10 minutes", dict(_SHORT)),
-        TopicKind("heartbeats", "heartbeats", 1, "node", "`heartbeat`", "10 minutes", dict(_SHORT)),
+        TopicKind(
+            "heartbeats", "heartbeats", 1, "node", "`heartbeat`, `heartbeats_wanted`", "10 minutes", dict(_SHORT)
+        ),
         TopicKind(
             "requests",
             "requests.<node>",

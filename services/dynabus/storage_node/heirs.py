@@ -184,7 +184,7 @@ class Heirs:
         number = place.origin.partition.number if place is not None else growing.to.lineage[0]
         if growing.facts is None:
             if now_ms >= growing.retry_at_ms:
-                self._lookups.acquaint(growing.opening.log.topic, self._logs.consumer)
+                self._logs.introduce(growing.opening.log.topic)
                 fresh = growing.outside_since_ms is not None
                 growing.facts = self._lookups.log_facts(Log(growing.opening.log.topic, number), fresh)
             return

@@ -9,7 +9,7 @@ A place of another log, or outside of the log, is never read on from and never r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 
 from dynabus.adapters.codec import UndecodableMessage
@@ -44,7 +44,6 @@ class Hosting:
         self.by_log: dict[tuple[str, int], Hosted] = {}
         self._premises, self._readers, self._lookups = premises, readers, lookups
         self._opening: dict[PartitionId, Opening] = {}
-        self._introduced: dict[str, Future[None]] = {}
         self._suspects = Suspects(lookups)
         self.repairs = Repairs(premises, lookups)
         self._assigned: dict[PartitionId, Opening] = {}
@@ -60,9 +59,7 @@ class Hosting:
 
     def apply(self, change: Change, now_ms: float) -> list[Hosted]:
         """What metadata changed; returns the replicas that were closed, which still have answers to give."""
-        for topic in {self._premises.topics.log_name(partition.log) for partition in change.inherited}:
-            # It may have grown since it was looked at last.
-            self._introduced.pop(topic, None)
+        self._acquaint(change)
         for partition in change.opened:
             topic = self._premises.topics.log_name(partition.log)
             log, preferred = Log(topic, partition.number), partition in change.preferred
@@ -71,8 +68,6 @@ class Hosting:
                 self._opening[partition] = opening
             else:
                 self._heirs.add(opening)
-            if topic not in self._introduced:
-                self._introduced[topic] = self._lookups.introduce(topic)
         closed = [self._close(partition, "this node left the group", now_ms) for partition in change.left]
         for partition in change.elsewhere:
             self._remove(partition)
@@ -81,9 +76,16 @@ class Hosting:
             here = [PartitionId(LogId(log), number) for log, number in known]
             mine = [partition for partition in here if partition.log == change.deleted]
             closed += [self._close(partition, "the table was deleted", now_ms) for partition in mine]
-            self._introduced.pop(self._premises.topics.log_name(change.deleted), None)
+            self._readers.forget(self._premises.topics.log_name(change.deleted))
             self._lookups.remove_folder(self._premises.folder.path / change.deleted)
         return [hosted for hosted in closed if hosted is not None]
+
+    def _acquaint(self, change: Change) -> None:
+        """Let those who read and write logs know the topics; a child's may have grown since they looked last."""
+        grown = {self._premises.topics.log_name(partition.log) for partition in change.inherited}
+        for topic in {self._premises.topics.log_name(partition.log) for partition in change.opened} | grown:
+            self._readers.introduce(topic, grown=topic in grown)
+            self._lookups.acquaint(topic)
 
     def _close(self, partition: PartitionId, why: str, now_ms: float) -> Hosted | None:
         opening = self._opening.pop(partition, None)
@@ -196,9 +198,9 @@ class Hosting:
         opening = self._opening.get(parent)
         return (opening is not None and not opening.failed) or parent in self._heirs
 
-    def look_at_ends(self) -> None:
-        """Tell all replicas where their logs end, as far as fetches told."""
-        for hosted in self.by_log.values():
+    def look_at_ends(self, replicas: Iterable[Hosted]) -> None:
+        """Tell these replicas where their logs end, as far as fetches told."""
+        for hosted in replicas:
             end = self._readers.end_offset(hosted.log)
             if end >= 0:
                 hosted.replica.end_offset = max(end, hosted.replica.place.next_offset)
@@ -301,7 +303,7 @@ class Hosting:
             self._move(hosted)
 
     def _move(self, hosted: Hosted) -> None:
-        if self._introduced[hosted.log.topic].done():
+        if self._readers.knows(hosted.log.topic):
             self._readers.read(hosted.best_read_by, [(hosted.log, hosted.replica.place.next_offset)])
 
     def close(self) -> None:

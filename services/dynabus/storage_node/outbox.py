@@ -97,6 +97,10 @@ class Outbox:
         """Tell everybody."""
         self.producer.send_one(self._topics.heartbeats().name, encode("heartbeat", heartbeat), self._node)
 
+    def want_heartbeats(self) -> None:
+        """Let every node name all its replicas."""
+        self.producer.send_one(self._topics.heartbeats().name, encode("heartbeats_wanted", {"asker": self._node}))
+
     def serve(self) -> None:
         """Hear about failures; once per turn."""
         self.producer.serve()

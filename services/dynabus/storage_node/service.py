@@ -25,6 +25,7 @@ from queue import SimpleQueue
 from dynabus.adapters.clock import monotonic_ns
 from dynabus.adapters.kafka.log_producer import LogProducer
 from dynabus.adapters.logs import logger
+from dynabus.core.heartbeats import Saying
 from dynabus.core.ids import Writer
 from dynabus.core.replication.effects import Append, Beat, Effect, Respond
 from dynabus.core.topics import Topics
@@ -39,8 +40,11 @@ from dynabus.storage_node.outbox import Outbox
 from dynabus.storage_node.readers import Readers
 from dynabus.storage_node.scrubbing import Scrubs
 
-TICK_ALL_MS = 100.0
-"""Replicas of which nothing is due soon: elections are counted in seconds, and 10 wake-ups a second cost little."""
+LOOK_MS = 100.0
+"""Between two looks at which replicas are due: how exact elections are."""
+
+SWEEP_MS = 1000.0
+"""Between two ticks of a replica of which nothing is heard or due: what may wait a second happens then."""
 
 TICK_RESTLESS_MS = 20.0
 """Replicas in an election, or with answers that wait for a lease or the end of a deferral."""
@@ -108,7 +112,8 @@ class StorageNode:
         self._restless: set[Hosted] = set()
         self._beat_asked = False
         self._beaten_ms = self._beat_due_ms = 0.0
-        self._all_due_ms = self._restless_due_ms = 0.0
+        self._look_due_ms = self._sweep_due_ms = self._restless_due_ms = 0.0
+        self._saying = Saying()
         self._compare_due_ms = 0.0
 
     # -- life -------------------------------------------------------------------------------------------------
@@ -173,7 +178,7 @@ class StorageNode:
     def _wait_s(self) -> float:
         """Until something is due by time alone."""
         now_ms = now_of_clock()
-        due_ms = min(self._all_due_ms, self._beat_due_ms)
+        due_ms = min(self._look_due_ms, self._beat_due_ms)
         if self._restless:
             due_ms = min(due_ms, self._restless_due_ms)
         if self._beat_asked:
@@ -184,13 +189,14 @@ class StorageNode:
         return max(0, ceil(due_ms - now_ms)) / 1000
 
     def _tick(self, now_ms: float) -> None:
-        """Everybody now and then, the restless often, the touched at once."""
+        """Everybody now and then, those that are due soon after, the restless often, the touched at once."""
         touched = self.intake.touched
-        if now_ms >= self._all_due_ms:
-            self._all_due_ms = now_ms + TICK_ALL_MS
-            self.hosting.look_at_ends()
+        if now_ms >= self._look_due_ms:
+            self._look_due_ms = now_ms + LOOK_MS
+            due = self._due(now_ms)
+            self.hosting.look_at_ends(due)
             self._scrub(now_ms)
-            touched.update(dict.fromkeys(self.hosting.hosted.values()))
+            touched.update(dict.fromkeys(due))
         if now_ms >= self._restless_due_ms:
             self._restless_due_ms = now_ms + TICK_RESTLESS_MS
             touched.update(dict.fromkeys(self._restless))
@@ -201,6 +207,13 @@ class StorageNode:
                 self._restless.add(hosted)
             else:
                 self._restless.discard(hosted)
+
+    def _due(self, now_ms: float) -> list[Hosted]:
+        replicas = self.hosting.hosted.values()
+        if now_ms >= self._sweep_due_ms:
+            self._sweep_due_ms = now_ms + SWEEP_MS
+            return [*replicas]
+        return [hosted for hosted in replicas if hosted.replica.is_due(now_ms)]
 
     def _scrub(self, now_ms: float) -> None:
         replicas = self.hosting.hosted.values()
@@ -256,6 +269,11 @@ class StorageNode:
         if self._log.failed is not None:
             self._send_again(now_ms)
         self.outbox.send_replies()
+        if self.intake.heartbeats_wanted:
+            self.intake.heartbeats_wanted = False
+            self._saying.ask()
+        if self._saying.due(now_ms):
+            self._beat_asked = True
         if now_ms >= self._beat_due_ms or (self._beat_asked and now_ms >= self._beaten_ms + BEAT_LEAST_MS):
             self._beat(now_ms)
         self.outbox.serve()
@@ -274,4 +292,6 @@ class StorageNode:
         if now_ms >= self._beat_due_ms:
             self._beat_due_ms = now_ms + self._settings.heartbeat_ms
         self._beat_asked, self._beaten_ms = False, now_ms
-        self.outbox.beat(compose(self._me, self._settings.zone, self.hosting, self.stopping, now_ms))
+        self.outbox.beat(compose(self._me, self._settings.zone, self.hosting, self.stopping, self._saying, now_ms))
+        if self.intake.view.wants_heartbeats(now_ms):
+            self.outbox.want_heartbeats()

@@ -67,7 +67,7 @@ class Start:
         self._persist("is the name free", lambda: self._check_name(kafka, me, folder))
         readers = Readers(kafka)
         log = LogProducer(kafka.log_producer())
-        lookups = Lookups(admin, readers, log)
+        lookups = Lookups(admin, log)
         dice = random.SystemRandom()
         around = Surroundings(
             me,
@@ -89,6 +89,7 @@ class Start:
                 self._operations,
             )
         )
+        self._persist("learning of all topics", readers.learn_topics)
         self._persist("reading metadata", lambda: self._read_metadata(kafka, readers, node))
         for topic in (self._topics.requests(me.node), self._topics.heartbeats()):
             self._persist(f"waiting for topic {topic.name}", lambda name=topic.name: readers.start_at_end(name))  # type: ignore[misc]

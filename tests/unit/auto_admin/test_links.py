@@ -59,7 +59,16 @@ def poll_until(links: Links, condition: Callable[[Turn], Any]) -> Turn:
 
 
 def heartbeat(node: str) -> Any:
-    return {"node": node, "service": "auto-admin", "zone": "a", "incarnation": 1, "stopping": False, "replicas": []}
+    return {
+        "node": node,
+        "service": "auto-admin",
+        "zone": "a",
+        "incarnation": 1,
+        "stopping": False,
+        "number": 0,
+        "whole": True,
+        "replicas": [],
+    }
 
 
 def test_all_that_is_sent_is_read_where_everybody_reads(links: Links) -> None:

@@ -104,6 +104,10 @@ class FakeBus:
         self._kafka.orders.append((node, order))
         self._kafka.effect()
 
+    def want_heartbeats(self, asker: str) -> None:
+        """Heartbeats here always name all replicas."""
+        raise AssertionError(f"{asker} missed a heartbeat")
+
     def beat(self, heartbeat: Heartbeat) -> None:
         self._kafka.messages.append(("heartbeat", heartbeat))
 
@@ -241,6 +245,8 @@ class Nodes:
             "zone": zone,
             "incarnation": 1,
             "stopping": False,
+            "number": 0,
+            "whole": True,
             "replicas": replicas,
         }
 

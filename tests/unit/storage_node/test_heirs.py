@@ -37,12 +37,13 @@ A, X = encode_row(b"{}", 1, 1), encode_row(b"{}", 2, 1)
 class Ancestors:
     """Logs in memory, read as `AncestorLogs` reads Kafka's."""
 
-    consumer: Any = None
-
     def __init__(self, logs: dict[int, Log]) -> None:
         self.logs = logs
         self.at: dict[Where, int] = {}
         self.lost: set[Where] = set()
+
+    def introduce(self, topic: str) -> None:
+        pass
 
     def read(self, log: Where, offset: int) -> None:
         self.at[log] = offset
@@ -71,7 +72,7 @@ class Facts:
         self.topic_id = "topic"
         self.fresh = False
 
-    def acquaint(self, topic: str, consumer: Any) -> None:
+    def acquaint(self, topic: str) -> None:
         pass
 
     def remove_folder(self, path: Path) -> None:

@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, NewPartitions, NewTopic
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, NewPartitions, NewTopic, OffsetSpec
 
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topic_rules import (
@@ -38,6 +38,8 @@ REACH_TIMEOUT_S = 3.0
 
 LEADER_TIMEOUT_S = 15.0
 LEADER_POLL_S = 0.01
+
+EARLIEST, LATEST = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
 UNREACHABLE = frozenset(
     {
@@ -162,6 +164,13 @@ class TopicAdmin:
             return TopicIdentity(cluster.cluster_id, name)
         described = self._results(self._client.describe_topics(TopicCollection([name])))
         return TopicIdentity(cluster.cluster_id, str(described[name].topic_id))
+
+    def extent(self, name: str, partition: int) -> tuple[int, int]:
+        """What exists of a topic partition: offsets low <= offset < high."""
+        asked = TopicPartition(name, partition)
+        first = self._client.list_offsets({asked: EARLIEST}, request_timeout=CALL_TIMEOUT_S)
+        end = self._client.list_offsets({asked: LATEST}, request_timeout=CALL_TIMEOUT_S)
+        return self._results(first)[asked].offset, self._results(end)[asked].offset
 
     def _create(self, topics: Sequence[Topic], copies: int) -> None:
         new = [NewTopic(t.name, t.partitions, copies, config=topic_config(t, copies)) for t in topics]

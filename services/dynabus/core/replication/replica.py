@@ -327,6 +327,10 @@ class Replica:
         leader = self.leader
         return self.election.stage is not Stage.WATCHING or (leader is not None and not leader.idle)
 
+    def is_due(self, now_ms: float) -> bool:
+        """Time has come for what was set; such a replica needs a tick soon."""
+        return self.election.is_due(now_ms)
+
     @property
     def lag(self) -> int:
         """Records between the place and the log's end; -1 while the end is unknown."""
