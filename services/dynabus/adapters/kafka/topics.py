@@ -168,6 +168,9 @@ class TopicAdmin:
     def extent(self, name: str, partition: int) -> tuple[int, int]:
         """What exists of a topic partition: offsets low <= offset < high."""
         asked = TopicPartition(name, partition)
+        with _as_topic_error():
+            # The client keeps for minutes how many partitions a topic had, and finds no leader of one that is new.
+            self._client.list_topics(name, timeout=CALL_TIMEOUT_S)
         first = self._client.list_offsets({asked: EARLIEST}, request_timeout=CALL_TIMEOUT_S)
         end = self._client.list_offsets({asked: LATEST}, request_timeout=CALL_TIMEOUT_S)
         return self._results(first)[asked].offset, self._results(end)[asked].offset
