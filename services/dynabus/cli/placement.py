@@ -87,6 +87,7 @@ def render_plan(told: dict[str, Any]) -> str:
         ("under way", [_move(each) for each in told["UnderWay"]]),
         ("next", [_move(each) for each in told["Moves"]]),
         ("leaders", [f"{e['table']}/{e['number']}: {e['from']} -> {e['to']}" for e in told["Transfers"]]),
+        ("splits", [f"{e['table']}/{e['number']} {e['what']}: {e['why']}" for e in told["Splits"]]),
         ("problems", told["Problems"]),
     ):
         if rows:
