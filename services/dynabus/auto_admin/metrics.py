@@ -1,4 +1,4 @@
-"""What an auto-admin tells Prometheus: heat, and splits that its rules have decided."""
+"""What an auto-admin tells Prometheus: heat, and what its rules have decided."""
 
 from __future__ import annotations
 
@@ -27,6 +27,12 @@ class AdminMetrics(Collector):
             splits.add_metric((cause,), count)
         yield splits
         yield self._heat()
+        scalings = CounterMetricFamily(
+            "dynabus_scalings", "Changes of units that target tracking decided", labels=("kind", "direction")
+        )
+        for labels, count in list(self._admin.scaler.changes.items()):
+            scalings.add_metric(labels, count)
+        yield scalings
 
     def _heat(self) -> Metric:
         labels = ("log", "partition", "kind")

@@ -15,6 +15,7 @@ from dynabus.adapters.logs import logger
 from dynabus.adapters.memory_store import MemoryStore
 from dynabus.auto_admin.cache import Cache
 from dynabus.auto_admin.config import heat_rule, partition_policy
+from dynabus.auto_admin.consumption import Consumption
 from dynabus.auto_admin.control import GENERATION, Control
 from dynabus.auto_admin.decisions import table_key
 from dynabus.auto_admin.differences import Differences
@@ -25,6 +26,7 @@ from dynabus.auto_admin.journal import Journal
 from dynabus.auto_admin.moving import Moving
 from dynabus.auto_admin.outside import Turn, World
 from dynabus.auto_admin.rounds import Rounds
+from dynabus.auto_admin.scaler import Scaler
 from dynabus.auto_admin.sealing import Sealing
 from dynabus.auto_admin.splits import split
 from dynabus.auto_admin.splitter import Splitter
@@ -67,6 +69,7 @@ class AutoAdmin:
         self.heat = HeatBook(heat_rule(world.settings))
         self.splits: Counter[str] = Counter()
         """Splits that rules have decided since this process started, by their cause."""
+        self.scaler = Scaler(Consumption(now_ms), world.wall_ms)
         needs = partition_policy(world.settings, world.partitions_most)
         self._splitter = Splitter(
             self.view, world.bus.tell, world.settings.split_bytes, world.numbers_most, self.heat, needs
@@ -78,7 +81,9 @@ class AutoAdmin:
         )
         inventory, policy = Inventory(self.view, store), policy_of(world.settings)
         self._rounds = Rounds(inventory, self.tables, moving, policy)
-        self._control = Control(world.settings, self.tables, self.view, needs, self._splitter, self._rounds, journal)
+        self._control = Control(
+            world.settings, self.tables, self.view, needs, self._splitter, self._rounds, journal, self.scaler
+        )
         self._own = 0
         self._genesis_sent = self._alarmed = False
         self._active_term: int | None = None
@@ -170,6 +175,8 @@ class AutoAdmin:
             self._decide(table_key(wish.name), evaluate, now_ms)
         if self.replica.leader is not None and self.replica.leader.idle:
             self._rounds.look(now_ms, lambda key, evaluate: self._decide(key, evaluate, now_ms))
+            states = self.tables.all()
+            self.scaler.look(states, now_ms, lambda name, evaluate: self._decide(table_key(name), evaluate, now_ms))
 
     # -- messages ---------------------------------------------------------------------------------------------
 
@@ -187,6 +194,7 @@ class AutoAdmin:
             self._splitter.told(message, now_ms)
         elif kind == "heat":
             self.heat.told(message, now_ms)
+            self.scaler.consumption.told(message, now_ms)
         elif kind == "control_request" and self.active_term is not None:
             # Only the active one answers; others stay silent, and the router asks again.
             write = self._control.write(message, now_ms)

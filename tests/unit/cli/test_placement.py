@@ -25,6 +25,7 @@ STILL: dict[str, Any] = {
     "Moves": [],
     "Transfers": [],
     "Splits": [],
+    "Scaling": [],
     "Problems": [],
     "Groups": 2,
 }
