@@ -168,15 +168,20 @@ class AutoAdmin:
             self._control.settled()
         self.tables.step(now_ms, lambda name, evaluate: self._decide(table_key(name), evaluate, now_ms))
         self._differences.step(self.tables.all(), now_ms)
+        if self.replica.leader is not None and self.replica.leader.idle:
+            self._follow_rules(now_ms)
+
+    def _follow_rules(self, now_ms: float) -> None:
+        """What nobody asked for. Only while no decision is under way: each rule sees what was decided before."""
         for wish in self._splitter.due(self.tables.all(), now_ms):
             logger().info("split", table=wish.name, partition=wish.number, why=wish.why)
             self.splits[wish.cause] += 1
             evaluate = split(wish, self.tables.load(), self._splitter.numbers_most)
             self._decide(table_key(wish.name), evaluate, now_ms)
-        if self.replica.leader is not None and self.replica.leader.idle:
-            self._rounds.look(now_ms, lambda key, evaluate: self._decide(key, evaluate, now_ms))
-            states = self.tables.all()
-            self.scaler.look(states, now_ms, lambda name, evaluate: self._decide(table_key(name), evaluate, now_ms))
+        self._rounds.look(now_ms, lambda key, evaluate: self._decide(key, evaluate, now_ms))
+        self.scaler.look(
+            self.tables.all(), now_ms, lambda name, evaluate: self._decide(table_key(name), evaluate, now_ms)
+        )
 
     # -- messages ---------------------------------------------------------------------------------------------
 

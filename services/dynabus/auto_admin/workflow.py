@@ -7,9 +7,9 @@
 | CREATING | built                                     | PUBLISH: nodes open replicas and claim            |
 | CREATING | published, every partition has a leader   | FINISH: the next decision                         |
 | ACTIVE   | not published by us                       | PUBLISH                                           |
-| ACTIVE   | published, something pending              | FINISH                                            |
+| ACTIVE   | published, pending, with partitions for it | FINISH                                           |
 | UPDATING | not published by us                       | PUBLISH: routers serve it as before               |
-| UPDATING | published, its throughput has its partitions | FINISH                                         |
+| UPDATING | published, with partitions for it         | FINISH                                            |
 | any, a partition is being split: before what stands above                                                |
 |          | the topic lacks its children's partitions | GROW                                              |
 |          | not published by us                       | PUBLISH: its members prepare heirs                |

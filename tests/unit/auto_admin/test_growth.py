@@ -113,6 +113,19 @@ def test_warm_throughput_of_a_new_table_makes_them_at_once() -> None:
     assert set(partitions(life)) == {0, 1, 2, 3}
 
 
+def test_on_demand_tables_have_a_setting_and_get_it_when_they_become_one() -> None:
+    life = Life(on_demand_partitions=3)
+    life.create()
+    assert set(partitions(life)) == {0, 1, 2}
+    life = Life(on_demand_partitions=3)
+    life.ask("CreateTable", **PROVISIONED)
+    life.until("active", lambda: life.status() == "ACTIVE" and life.rows() == ["ACTIVE"])
+    assert set(partitions(life)) == {0, 1}
+    life.ask("UpdateTable", TableName=NAME, BillingMode="PAY_PER_REQUEST")
+    life.until("on demand", lambda: described(life)["TableStatus"] == "ACTIVE")
+    assert len(partitions(life)) == 3
+
+
 def test_kafkas_last_number_is_not_waited_for() -> None:
     life = made()
     raise_units(life, 1, 4000)
