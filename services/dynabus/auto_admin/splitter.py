@@ -30,6 +30,9 @@ POINT_KEPT_MS = 10_000.0
 RULES_MS = 1000.0
 """Between two looks at sizes, which heartbeats tell every 1.5 s, and at heat, which is told every 5 s."""
 
+REFUSED_MS = 60_000.0
+"""What cannot be split for its size is looked at again, and told again, after so long; other rules go on."""
+
 Place = tuple[str, int]
 """(table id, partition)."""
 
@@ -56,6 +59,8 @@ class Splitter:
         self._orders = LeaderOrders(view, tell, ASK_AGAIN_MS)
         self._points: dict[Place, _Point] = {}
         self._rules_due_ms = 0.0
+        self._not_before_ms: dict[Place, float] = {}
+        """Partitions that are too large and could not be split."""
 
     def told(self, point: SplitPoint, now_ms: float) -> None:
         """A leader's answer."""
@@ -94,16 +99,18 @@ class Splitter:
                 yield wish
 
     def _by_size(self, state: TableState, partition: Mapping[str, Any], now_ms: float) -> Wish | None:
-        size = self._size(state.id, partition["number"])
-        if size <= self._split_bytes:
+        place = (state.id, partition["number"])
+        size = self._size(*place)
+        if size <= self._split_bytes or now_ms < self._not_before_ms.get(place, float("-inf")):
             return None
         try:
             splits.find(state, state.name, partition["number"], self.numbers_most)
             at = self._middle(state, partition, now_ms)
         except ApiError as error:
             logger().warning("too large, not split", table=state.name, partition=partition["number"], why=str(error))
-            self._rules_due_ms = now_ms + 60 * RULES_MS
+            self._not_before_ms[place] = now_ms + REFUSED_MS
             return None
+        self._not_before_ms.pop(place, None)
         return None if at is None else Wish(state.name, partition["number"], at, f"{size} bytes", "size")
 
     def _by_heat(self, state: TableState, partition: Mapping[str, Any], count: int, now_ms: float) -> Wish | None:

@@ -172,3 +172,12 @@ def test_a_standby_that_takes_over_knows_the_heat() -> None:
     life.until("the standby leads", lambda: life.active())
     assert life.active()[0].heat.places()
     life.until("split", lambda: 2 in partitions(life))
+
+
+def test_a_partition_that_cannot_be_split_for_its_size_holds_up_no_other() -> None:
+    life = Warm(split_bytes=1000)
+    life.create()
+    life.nodes.sizes, life.nodes.middle = {1: 2000}, None
+    life.turns(5)
+    life.hot = (0,)
+    life.until("split", lambda: set(partitions(life)) == {1, 2, 3})

@@ -108,8 +108,10 @@ def cut(sampled: Sequence[bytes], bounds: Range) -> Cut:
 
 def _one_place(keys: Sequence[bytes], bounds: Range) -> str:
     """The usual case of a load that cannot be parted."""
-    counts = Counter(_grouped(key, bounds) for key in keys)
-    share = round(100 * counts.most_common(1)[0][1] / len(keys))
+    ((key, most),) = Counter(_grouped(key, bounds) for key in keys).most_common(1)
+    share = round(100 * most / len(keys))
+    if most <= ONE_SIDE_MOST * len(keys) or len(key) >= KEPT_BYTES:
+        return f"no bound of {BOUND_BYTES_MOST} bytes parts the load: its keys differ behind that, or not at all"
     place = "item collection, which is not cut in a table with local secondary indexes" if bounds.whole else "item"
     return f"{share} % of the load lies on one {place}"
 
