@@ -11,6 +11,8 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from prometheus_client import CollectorRegistry, ProcessCollector
+
 from dynabus.adapters.data_folder import DataFolder, DataFolderError
 from dynabus.adapters.kafka.cut_off import CutOffWatch, end_process
 from dynabus.adapters.kafka.patience import Stopped, persist
@@ -24,6 +26,7 @@ from dynabus.adapters.scheduling import schedule_as_batch
 from dynabus.adapters.settings import load_settings
 from dynabus.auto_admin.config import AutoAdminSettings
 from dynabus.auto_admin.connection import connect
+from dynabus.auto_admin.metrics import AdminMetrics
 from dynabus.auto_admin.service import AutoAdmin
 from dynabus.core.errors import InvariantError
 from dynabus.core.ids import NodeName, Writer
@@ -73,13 +76,16 @@ def _serve(settings: AutoAdminSettings) -> int:
     folder = DataFolder(settings.data)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: life.stop())
-    server = OpsServer(settings.ops_host, settings.ops_port, Checks(readiness=life.readiness))
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    server = OpsServer(settings.ops_host, settings.ops_port, Checks(readiness=life.readiness, registry=registry))
     me = Writer(NodeName(settings.name), folder.next_incarnation())
     try:
         admin = persist(
             settings.kafka_settings(), "waiting for Kafka", lambda: _connect(settings, me), lambda: life.stopped
         )
         life.admin = admin
+        registry.register(AdminMetrics(admin))
         logger().info("started", incarnation=me.incarnation, ops_port=server.port)
         admin.stopping = life.stopped
         watch = CutOffWatch(

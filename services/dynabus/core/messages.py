@@ -39,6 +39,7 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "seal": 26,
     "lease_request": 30,
     "lease": 31,
+    "heat": 60,
     "place": 41,
     "place_40": 40,
 }
@@ -302,3 +303,28 @@ class TokenLease(TypedDict):
     node: str
     duration_ms: int
     shares: list[Grant]
+
+
+class PartitionHeat(TypedDict):
+    """What one replica served since the node's last message, in half units.
+
+    `units`: reads and writes that were served, and that its cap refused. By the leader of a hot partition: `heat` are
+    reads and writes, refused ones too, in thousandths of the partition's cap; `at` is the bound that would halve the
+    load, or `why` says why no split would help.
+    """
+
+    log: str
+    partition: int
+    generation: int
+    units: list[int]
+    heat: list[int]
+    at: bytes | None
+    why: str
+
+
+class NodeHeat(TypedDict):
+    """A node to auto-admin, on the control topic: replicas that served anything within the last period."""
+
+    node: str
+    period_ms: int
+    partitions: list[PartitionHeat]

@@ -79,7 +79,9 @@ KINDS: Mapping[str, TopicKind] = {
                 **_LIMIT,
             },
         ),
-        TopicKind("control", "control", 1, "-", "`control_request`, `split_point`", "10 minutes", dict(_SHORT)),
+        TopicKind(
+            "control", "control", 1, "-", "`control_request`, `split_point`, `heat`", "10 minutes", dict(_SHORT)
+        ),
         TopicKind(
             "heartbeats", "heartbeats", 1, "node", "`heartbeat`, `heartbeats_wanted`", "10 minutes", dict(_SHORT)
         ),

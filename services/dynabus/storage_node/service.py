@@ -25,13 +25,15 @@ from queue import SimpleQueue
 from dynabus.adapters.clock import monotonic_ns
 from dynabus.adapters.kafka.log_producer import LogProducer
 from dynabus.adapters.logs import logger
+from dynabus.core.admission import Mode
 from dynabus.core.heartbeats import Saying
 from dynabus.core.ids import Writer
 from dynabus.core.replication.effects import Append, Beat, Effect, Respond
 from dynabus.core.topics import Topics
-from dynabus.storage_node.admission import node_admission
+from dynabus.storage_node.admission import NodeAdmission, node_admission
 from dynabus.storage_node.config import StorageNodeSettings
 from dynabus.storage_node.heartbeats import compose
+from dynabus.storage_node.heat import HeatTeller
 from dynabus.storage_node.hosted import Hosted
 from dynabus.storage_node.hosting import Hosting
 from dynabus.storage_node.inbox import Operations
@@ -79,6 +81,14 @@ class Parts:
     operations: Operations
 
 
+def _heat_teller(parts: Parts, admission: NodeAdmission) -> HeatTeller:
+    """Only caps that are enforced make a partition hot: where nothing is refused a split would make no room."""
+    settings = parts.settings
+    caps = (settings.partition_read_units, settings.partition_write_units)
+    enforced = caps if settings.throttling is Mode.ON else None
+    return HeatTeller(parts.me.node, enforced, admission.view, parts.outbox.heat)
+
+
 def now_of_clock() -> float:
     """Milliseconds, with fractions, of the clock that counts suspend."""
     return monotonic_ns() / 1e6
@@ -90,6 +100,7 @@ class StorageNode:
     def __init__(self, parts: Parts) -> None:
         self.hosting, self.outbox = parts.hosting, parts.outbox
         self.admission = node_admission(parts.settings, parts.me, parts.outbox.grant)
+        self.heat = _heat_teller(parts, self.admission)
         period_s, mb_per_s = parts.settings.scrub_period_s, parts.settings.scrub_mb_per_s
         self.scrubs = Scrubs(parts.me.node, period_s, mb_per_s, parts.outbox.respond)
         self.intake = Intake(
@@ -196,6 +207,7 @@ class StorageNode:
             due = self._due(now_ms)
             self.hosting.look_at_ends(due)
             self._scrub(now_ms)
+            self.heat.step(self.hosting.hosted.values(), now_ms)
             touched.update(dict.fromkeys(due))
         if now_ms >= self._restless_due_ms:
             self._restless_due_ms = now_ms + TICK_RESTLESS_MS
