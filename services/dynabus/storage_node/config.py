@@ -98,6 +98,19 @@ class StorageNodeSettings(ServiceSettings):
         description="Megabytes a second that scrubs read at most on this node, one replica at a time.",
     )
 
+    clone_mb_per_s: float = Field(
+        default=8.0,
+        ge=0,
+        description="Megabytes a second that this node sends of its replicas to nodes that clone them, and as many "
+        "that it receives (0: as fast as it goes).",
+    )
+    clone_after_records: int = Field(
+        default=100_000,
+        ge=0,
+        description="A replica of which nothing is here is cloned from another node if its log, with those of the "
+        "partitions that it was split from, has more records; else they are replayed.",
+    )
+
     def timing(self) -> Timing:
         """The periods of replication."""
         return Timing(

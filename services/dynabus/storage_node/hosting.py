@@ -3,6 +3,7 @@
 Assigned -> Kafka is asked which log it is and what of it exists -> LMDB is opened -> its place is checked against
 the log -> a brain is made -> `catch_up` reads the log from the place -> at its end it moves to `main`.
 A partition that is the child of another is an heir first (`heirs`), if only until its place was read.
+One of which nothing is here is cloned where its log is long, or was pruned (`clones`).
 
 A place of another log, or outside of the log, is never read on from and never reset: see `suspects` (I9).
 """
@@ -13,21 +14,22 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 
 from dynabus.adapters.codec import UndecodableMessage
-from dynabus.adapters.lmdb import LmdbStore
+from dynabus.adapters.lmdb import LmdbStore, discard
 from dynabus.adapters.log_codec import decode_place
 from dynabus.adapters.logs import logger
 from dynabus.core.contents import Contents
 from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.local_indexes import IndexRules
 from dynabus.core.messages import ReplicaState
-from dynabus.core.replication.place import FOLD_VERSION, Origin, start_of_log
+from dynabus.core.replication.place import FOLD_VERSION, Origin, Place, start_of_log
 from dynabus.core.replication.replica import Replica
 from dynabus.storage_node.ancestors import AncestorLogs
 from dynabus.storage_node.assignments import Change
+from dynabus.storage_node.clones import Clones
 from dynabus.storage_node.heirs import Heirs
 from dynabus.storage_node.hosted import BROKEN_STORE, DAMAGED, Hosted
 from dynabus.storage_node.lookups import LogFacts, LookupFailed, Lookups
-from dynabus.storage_node.opening import Opening, Premises
+from dynabus.storage_node.opening import NothingHere, Opening, Premises
 from dynabus.storage_node.readers import By, Log, Readers
 from dynabus.storage_node.repair import Repairs, expected_place
 from dynabus.storage_node.suspects import Suspects
@@ -39,14 +41,17 @@ RETRY_MS = 500.0
 class Hosting:
     """The replicas of this node, by (log id, partition) in `hosted` and by (topic, topic partition) in `by_log`."""
 
-    def __init__(self, premises: Premises, readers: Readers, lookups: Lookups, ancestors: AncestorLogs) -> None:
+    def __init__(
+        self, premises: Premises, readers: Readers, lookups: Lookups, ancestors: AncestorLogs, clones: Clones
+    ) -> None:
         self.hosted: dict[tuple[str, int], Hosted] = {}
         self.by_log: dict[tuple[str, int], Hosted] = {}
         self._premises, self._readers, self._lookups = premises, readers, lookups
         self._opening: dict[PartitionId, Opening] = {}
         self._introduced: dict[str, Future[None]] = {}
         self._suspects = Suspects(lookups)
-        self.repairs = Repairs(premises, lookups)
+        self.clones = clones
+        self.repairs = Repairs(premises, lookups, clones.source)
         self._assigned: dict[PartitionId, Opening] = {}
         """What the replicas of `hosted` were opened with."""
         self._heirs = Heirs(premises, lookups, ancestors, self._source)
@@ -77,7 +82,7 @@ class Hosting:
         for partition in change.elsewhere:
             self._remove(partition)
         if change.deleted is not None:
-            known = (*self.hosted, *self._opening, *self._heirs)
+            known = (*self.hosted, *self._opening, *self._heirs, *self.clones)
             here = [PartitionId(LogId(log), number) for log, number in known]
             mine = [partition for partition in here if partition.log == change.deleted]
             closed += [self._close(partition, "the table was deleted", now_ms) for partition in mine]
@@ -90,6 +95,7 @@ class Hosting:
         if opening is not None and opening.store is not None:
             opening.store.abandon()
         self._heirs.drop(partition)
+        self.clones.drop(partition)
         self.repairs.forget(partition)
         self._assigned.pop(partition, None)
         hosted = self.hosted.pop(partition, None)
@@ -118,13 +124,14 @@ class Hosting:
     @property
     def unsettled(self) -> bool:
         """Something is being opened or suspected: `step` has work."""
-        return bool(self._opening or self._suspects or self._heirs or self._sealed or self.repairs)
+        waiting = self._opening or self._suspects or self._heirs or self._sealed
+        return bool(waiting or self.repairs or self.clones)
 
     @property
     def asking(self) -> bool:
         """An answer is on its way that no message announces."""
         asked = any(opening.facts is not None for opening in self._opening.values()) or self._suspects.asking
-        return asked or self._heirs.busy
+        return asked or self._heirs.busy or self.clones.busy
 
     def take_news(self) -> bool:
         """Whether there is something that heartbeats should say at once."""
@@ -137,6 +144,10 @@ class Hosting:
         changed: list[Hosted] = []
         for opening in self._heirs.step(now_ms):
             self._opening[opening.partition] = opening
+        for opening in self._heirs.take_orphans():
+            self.clones.add(opening, now_ms)
+        if self.clones:
+            self._take_clones(now_ms)
         self._look_at_children()
         if self.repairs:
             changed += self._repair(now_ms)
@@ -147,9 +158,19 @@ class Hosting:
         if self._suspects:
             for hosted in self._suspects.step(now_ms):
                 changed.append(hosted)
-                if hosted.replica.alarm is None:
+                if hosted.replica.alarm is None and not hosted.damage:
                     self._catch_up(hosted)
         return changed
+
+    def _take_clones(self, now_ms: float) -> None:
+        """Those that are here now, and those that are better replayed."""
+        cloned, replay = self.clones.step(now_ms)
+        for opening in (*cloned, *replay):
+            if opening.to is None or opening.cloned:
+                opening.facts = None
+                self._opening[opening.partition] = opening
+            else:
+                self._heirs.add(opening)
 
     def _repair(self, now_ms: float) -> list[Hosted]:
         """Those whose stores were moved aside are opened as if new; the others may have resigned."""
@@ -194,7 +215,8 @@ class Hosting:
         if hosted is not None and not hosted.failed and hosted.replica.alarm is None:
             return hosted.store
         opening = self._opening.get(parent)
-        return (opening is not None and not opening.failed) or parent in self._heirs
+        to_come = parent in self._heirs or parent in [*self.clones]
+        return (opening is not None and not opening.failed) or to_come
 
     def look_at_ends(self) -> None:
         """Tell all replicas where their logs end, as far as fetches told."""
@@ -210,6 +232,7 @@ class Hosting:
         for opening in list(self._opening.values()):
             yield opening.state()
         yield from self._heirs.states()
+        yield from self.clones.states()
 
     def _open_those_known(self, now_ms: float) -> list[Hosted]:
         opened = []
@@ -230,6 +253,11 @@ class Hosting:
             hosted = self._open(opening, facts, now_ms)
         except LookupFailed as error:
             opening.facts, opening.retry_at_ms, opening.alarm = None, now_ms + RETRY_MS, str(error)
+            return None
+        except NothingHere:
+            del self._opening[opening.partition]
+            opening.store, opening.cloned = None, False
+            self.clones.add(opening, now_ms)
             return None
         except (*BROKEN_STORE, UndecodableMessage) as error:
             opening.facts, opening.alarm, opening.failed = None, str(error), True
@@ -252,6 +280,10 @@ class Hosting:
         try:
             stored = store.place()
             place = start_of_log(origin) if stored is None else decode_place(stored)
+            if self._is_useless(opening, stored is None, place, facts):
+                store.abandon()
+                discard(self._premises.folder.replica(partition))
+                raise NothingHere
             contents = Contents(store, opening.indexes)
         except (*BROKEN_STORE, UndecodableMessage):
             store.abandon()
@@ -276,6 +308,12 @@ class Hosting:
         if opening.preferred and replica.alarm is None:
             replica.prefer(now_ms)
         return hosted
+
+    def _is_useless(self, opening: Opening, empty: bool, place: Place, facts: LogFacts) -> bool:
+        """Nothing was read here yet, of a log that is long or pruned; or it was pruned while this was cloned."""
+        if empty:
+            return not opening.replay and self.clones.wanted(facts)
+        return opening.cloned and place.next_offset < facts.low
 
     def _catch_up(self, hosted: Hosted) -> None:
         self._readers.read(By.CATCH_UP, [(hosted.log, hosted.replica.place.next_offset)])
@@ -309,3 +347,4 @@ class Hosting:
         for hosted in self.hosted.values():
             hosted.close()
         self._heirs.close()
+        self.clones.close()

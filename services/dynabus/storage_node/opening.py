@@ -19,6 +19,10 @@ from dynabus.storage_node.lookups import LogFacts
 from dynabus.storage_node.readers import Log
 
 
+class NothingHere(Exception):
+    """Its folder holds nothing that could be gone on from, and its log alone is not the way to get it."""
+
+
 @dataclass(slots=True)
 class Opening:
     """A replica that is assigned and not here yet. `alarm`: why not; with `failed` it is not tried again.
@@ -38,6 +42,10 @@ class Opening:
     failed: bool = False
     note: str = ""
     """Why it is built anew; its alarm until it is caught up."""
+    cloned: bool = False
+    """What is in its folder was cloned just now."""
+    replay: bool = False
+    """It was decided that its log is replayed, however long that is."""
 
     def state(self) -> ReplicaState:
         """As heartbeats say it."""

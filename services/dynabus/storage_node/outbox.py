@@ -97,6 +97,10 @@ class Outbox:
         """Tell everybody."""
         self.producer.send_one(self._topics.heartbeats().name, encode("heartbeat", heartbeat), self._node)
 
+    def send(self, topic: str, value: bytes) -> None:
+        """One message that is composed elsewhere."""
+        self.producer.send_one(topic, value)
+
     def serve(self) -> None:
         """Hear about failures; once per turn."""
         self.producer.serve()

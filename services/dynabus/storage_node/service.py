@@ -26,9 +26,11 @@ from dynabus.adapters.clock import monotonic_ns
 from dynabus.adapters.kafka.log_producer import LogProducer
 from dynabus.adapters.logs import logger
 from dynabus.core.ids import Writer
+from dynabus.core.messages import CloneRequest
 from dynabus.core.replication.effects import Append, Beat, Effect, Respond
 from dynabus.core.topics import Topics
 from dynabus.storage_node.admission import node_admission
+from dynabus.storage_node.clone_sending import CloneSending
 from dynabus.storage_node.config import StorageNodeSettings
 from dynabus.storage_node.heartbeats import compose
 from dynabus.storage_node.hosted import Hosted
@@ -73,6 +75,7 @@ class Parts:
     log: LogProducer
     outbox: Outbox
     operations: Operations
+    sending: CloneSending
 
 
 def now_of_clock() -> float:
@@ -97,7 +100,10 @@ class StorageNode:
             parts.readers.hurry,
             self.admission,
             self.scrubs.ask,
+            self._clone,
         )
+        self.sending = parts.sending
+        parts.hosting.clones.said = self.intake.view.replicas_of
         self.stopping = False
         self.turns = self.messages = self.commits = self.replacements = 0
         self.turn_ended_ms = now_of_clock()
@@ -142,6 +148,7 @@ class StorageNode:
         while self._leads() and now_of_clock() < deadline_ms:
             self.turn()
         self.scrubs.close()
+        self.sending.close()
         self.hosting.close()
         self.outbox.flush()
 
@@ -219,6 +226,12 @@ class StorageNode:
                 del dirty[hosted]
                 hosted.commit(now_ms)
                 self.commits += 1
+
+    def _clone(self, request: CloneRequest, hosted: Hosted | None, now_ms: float) -> None:
+        """Another node wants a copy of a replica."""
+        why = self.sending.ask(request, hosted, now_ms)
+        if why is not None:
+            self.outbox.send(*self.sending.refusal(request, why))
 
     # -- effects ----------------------------------------------------------------------------------------------
 

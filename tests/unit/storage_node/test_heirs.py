@@ -100,10 +100,11 @@ class Node:
         self.ancestors.at.clear()
         self.heirs = Heirs(premises, cast("Any", self.facts), cast("Any", self.ancestors), lambda _: self.parent)
 
-    def add(self, child: Any = LOWER, lineage: tuple[int, ...] = (0,)) -> Opening:
+    def add(self, child: Any = LOWER, lineage: tuple[int, ...] = (0,), replay: bool = True) -> Opening:
+        """`replay`: it was decided that what is not here is replayed, and not cloned."""
         partition = PartitionId(LOG, child.number)
         to = Inheritance(partition, child.lower, child.upper, lineage)
-        opening = Opening(partition, Where(TOPIC, child.number), False, LocalIndexes("pk", ()), to)
+        opening = Opening(partition, Where(TOPIC, child.number), False, LocalIndexes("pk", ()), to, replay=replay)
         self.heirs.add(opening)
         return opening
 
@@ -159,6 +160,30 @@ def test_without_a_parent_the_log_is_replayed(tmp_path: Path, log: Log) -> None:
     assert decode_place(lower.place() or b"").origin.partition == PartitionId(LOG, 1)
     assert not node.heirs
     assert not node.ancestors.at
+
+
+def test_of_whom_nothing_is_here_is_handed_over(tmp_path: Path, log: Log) -> None:
+    """Whether it is cloned or replayed is decided elsewhere."""
+    node = Node(tmp_path, {0: log})
+    opening = node.add(replay=False)
+    node.steps()
+    assert node.heirs.take_orphans() == [opening]
+    assert not node.heirs
+    assert not (tmp_path / "1").exists()
+    opening.replay = True
+    node.heirs.add(opening)
+    node.steps()
+    assert node.states() == ["heir"]
+    assert node.heirs.take_orphans() == []
+
+
+def test_a_store_that_was_lost_with_the_host_is_handed_over_too(tmp_path: Path, log: Log) -> None:
+    LmdbStore(tmp_path / "1", boot_id="of another boot").abandon()
+    node = Node(tmp_path, {0: log})
+    opening = node.add(replay=False)
+    node.steps()
+    assert node.heirs.take_orphans() == [opening]
+    assert not (tmp_path / "1").exists()
 
 
 def test_with_a_parent_its_last_commit_is_copied(tmp_path: Path, log: Log) -> None:
