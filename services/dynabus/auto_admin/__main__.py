@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
 
 from dynabus.adapters.data_folder import DataFolder, DataFolderError
 from dynabus.adapters.kafka.cut_off import CutOffWatch, end_process
@@ -24,6 +28,7 @@ from dynabus.adapters.scheduling import schedule_as_batch
 from dynabus.adapters.settings import load_settings
 from dynabus.auto_admin.config import AutoAdminSettings
 from dynabus.auto_admin.connection import connect
+from dynabus.auto_admin.pruning_metrics import families
 from dynabus.auto_admin.service import AutoAdmin
 from dynabus.core.errors import InvariantError
 from dynabus.core.ids import NodeName, Writer
@@ -43,6 +48,21 @@ class Life:
         self.stopped = True
         if self.admin is not None:
             self.admin.stopping = True
+
+    def status(self) -> dict[str, Any]:
+        """Readers that hold up the pruning of logs for long."""
+        return {"tables": [], "held": [] if self.admin is None else self.admin.pruning.lines()}
+
+    def registry(self) -> CollectorRegistry:
+        """Prometheus metrics of what `collect` yields."""
+        registry = CollectorRegistry()
+        registry.register(self)
+        return registry
+
+    def collect(self) -> Iterator[Metric]:
+        """Labels are bounded by logs and nodes."""
+        if self.admin is not None:
+            yield from families(self.admin.pruning)
 
     def readiness(self) -> str | None:
         if self.admin is None:
@@ -73,7 +93,11 @@ def _serve(settings: AutoAdminSettings) -> int:
     folder = DataFolder(settings.data)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: life.stop())
-    server = OpsServer(settings.ops_host, settings.ops_port, Checks(readiness=life.readiness))
+    server = OpsServer(
+        settings.ops_host,
+        settings.ops_port,
+        Checks(readiness=life.readiness, status=life.status, registry=life.registry()),
+    )
     me = Writer(NodeName(settings.name), folder.next_incarnation())
     try:
         admin = persist(

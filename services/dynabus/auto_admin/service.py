@@ -21,6 +21,7 @@ from dynabus.auto_admin.inventory import Inventory, policy_of
 from dynabus.auto_admin.journal import Journal
 from dynabus.auto_admin.moving import Moving
 from dynabus.auto_admin.outside import Turn, World
+from dynabus.auto_admin.pruning import Pruning
 from dynabus.auto_admin.rounds import Rounds
 from dynabus.auto_admin.sealing import Sealing
 from dynabus.auto_admin.splits import split
@@ -66,6 +67,8 @@ class AutoAdmin:
         moving = Moving(self.view, world.bus.tell, world.settings.repair_after_ms)
         self.tables = Tables(self.replica, store, self.view, self._cache, world.steps, sealing, moving)
         inventory, policy = Inventory(self.view, store), policy_of(world.settings)
+        settings = world.settings
+        self.pruning = Pruning(self.view, world.steps, settings.prune_every_ms, settings.log_lag_records)
         self._rounds = Rounds(inventory, self.tables, moving, policy)
         self._control = Control(
             world.settings, self.tables, self.view, world.partitions_most, self._splitter, self._rounds, journal
@@ -154,6 +157,7 @@ class AutoAdmin:
             self._control.settled()
         self.tables.step(now_ms, lambda name, evaluate: self._decide(table_key(name), evaluate, now_ms))
         self._differences.step(self.tables.all(), now_ms)
+        self.pruning.step(self.tables.all(), now_ms)
         for wish in self._splitter.due(self.tables.all(), now_ms):
             evaluate = split(wish, self.tables.load(), self._splitter.numbers_most)
             self._decide(table_key(wish.name), evaluate, now_ms)
@@ -172,6 +176,9 @@ class AutoAdmin:
                 self._cache.publish_leaders(message, self.tables.all())
         elif kind == "table_metadata":
             self._cache.saw(message)
+        elif kind == "durable_places":
+            # Standbys too: what they know they can use at once.
+            self.pruning.told(message)
         elif kind == "split_point":
             self._splitter.told(message, now_ms)
         elif kind == "control_request" and self.active_term is not None:

@@ -90,7 +90,15 @@ KINDS: Mapping[str, TopicKind] = {
                 **_LIMIT,
             },
         ),
-        TopicKind("control", "control", 1, "-", "`control_request`, `split_point`", "10 minutes", dict(_SHORT)),
+        TopicKind(
+            "control",
+            "control",
+            1,
+            "-",
+            "`control_request`, `split_point`, `durable_places`",
+            "10 minutes",
+            dict(_SHORT),
+        ),
         TopicKind("heartbeats", "heartbeats", 1, "node", "`heartbeat`", "10 minutes", dict(_SHORT)),
         TopicKind(
             "requests",

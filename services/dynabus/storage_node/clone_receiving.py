@@ -47,8 +47,8 @@ POLL_S = 0.02
 
 DRAIN_MOST = 16
 KAFKA_S = 5.0
-COMMIT_BYTES = 32 << 20
-"""LMDB keeps changed pages in memory until the commit."""
+COMMIT_BYTES = 4 << 20
+"""LMDB keeps changed pages in memory until the commit, which does not wait for the disk here."""
 
 PROOF_S = 60.0
 """For reading the log from the old place to the snapshot's: a node that was away for hours has some to read."""

@@ -17,11 +17,11 @@ from dynabus.adapters.kafka.message_producer import MessageProducer
 from dynabus.adapters.lmdb import Snapshot, SnapshotClosed, StoreError
 from dynabus.adapters.logs import logger
 from dynabus.core.cloning.choice import SOURCES
+from dynabus.core.cloning.messages import CloneManifest, CloneRequest
 from dynabus.core.cloning.pace import Pace
 from dynabus.core.cloning.position import CHUNK_BYTES, CHUNK_PAIRS
 from dynabus.core.cloning.sender import Sender
 from dynabus.core.ids import NodeName
-from dynabus.core.messages import CloneManifest, CloneRequest
 from dynabus.core.topics import Topics
 from dynabus.storage_node.hosted import Hosted
 

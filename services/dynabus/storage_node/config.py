@@ -111,6 +111,16 @@ class StorageNodeSettings(ServiceSettings):
         "partitions that it was split from, has more records; else they are replayed.",
     )
 
+    checkpoint_records: int = Field(
+        default=100_000,
+        ge=1,
+        description="Records that a replica reads until it is copied beside its store again, synced, unless that "
+        "is less than half of its items; logs are pruned behind these copies only (no copies with `sync`).",
+    )
+    checkpoint_mb_per_s: float = Field(
+        default=8.0, ge=0, description="Megabytes a second that such copies are made with (0: as fast as it goes)."
+    )
+
     def timing(self) -> Timing:
         """The periods of replication."""
         return Timing(

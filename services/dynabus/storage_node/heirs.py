@@ -125,15 +125,20 @@ class Heirs:
             if log is None or growing.heir is None:
                 continue
             if log in lost:
-                self._fail(
-                    growing, f"the log of partition {log.number} lacks offset {growing.heir.place.next_offset}"
-                )
+                self._locate_again(growing)
             elif log in arrived:
                 try:
                     growing.heir.read_log(arrived[log])
                 except (StoreError, CorruptRow) as error:
                     self._fail(growing, str(error))
             growing.end_offset = max(growing.end_offset, self._logs.end_offset(log))
+
+    def _locate_again(self, growing: Growing) -> None:
+        """Its place is not in the log any more: pruned, or lost by Kafka. What it has not committed is read again."""
+        logger().warning("heir's place outside of its log", partition=str(growing.opening.partition))
+        growing.abandon()
+        growing.heir = growing.contents = None
+        growing.stage = Stage.LOCATING
 
     def _go_on(self, growing: Growing, now_ms: float) -> None:
         match growing.stage:
@@ -225,7 +230,14 @@ class Heirs:
                 growing, f"its place is of {place.origin}, the log is of {identity}: restore that log", now_ms
             )
             return
-        if not facts.low <= place.next_offset <= facts.high:
+        if place.next_offset < facts.low:
+            # All members of the child have it on disk (I8); so this node is to clone one of them.
+            growing.abandon()
+            discard(self._path(growing))
+            growing.opening.replay = False
+            self._orphan_or_replay(growing)
+            return
+        if place.next_offset > facts.high:
             has = f"which has {facts.low} to {facts.high}"
             self._doubt(growing, f"place {place.next_offset} lies outside of the log, {has}", now_ms)
             return

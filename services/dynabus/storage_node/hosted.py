@@ -41,6 +41,7 @@ class Hosted:
         "contents",
         "damage",
         "dirty_since_ms",
+        "durable_offset",
         "expected",
         "failed",
         "log",
@@ -57,6 +58,7 @@ class Hosted:
         "statements",
         "store",
         "succession",
+        "syncs",
     )
 
     def __init__(
@@ -90,6 +92,10 @@ class Hosted:
         self.scrub_tried_ms: float | None = None
         self.statements = Statements()
         self.committed_offset = replica.place.next_offset
+        self.durable_offset = -1
+        """Everything before it is on disk for certain, whatever becomes of the host (`checkpoints`); -1: nothing."""
+        self.syncs = False
+        """Each commit is."""
         self.dirty_since_ms: float | None = None
         self.restless = True
         self.meter: Metered | None = None
@@ -206,6 +212,8 @@ class Hosted:
             self.quarantine(error, now_ms)
         else:
             self.committed_offset = place.next_offset
+            if self.syncs:
+                self.durable_offset = self.committed_offset
 
     def due_to_commit(self, now_ms: float, interval_ms: float, records: int) -> bool:
         since_ms = self.dirty_since_ms

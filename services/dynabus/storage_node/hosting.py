@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future
+from pathlib import Path
 
 from dynabus.adapters.codec import UndecodableMessage
 from dynabus.adapters.lmdb import LmdbStore, discard
@@ -19,17 +20,16 @@ from dynabus.adapters.log_codec import decode_place
 from dynabus.adapters.logs import logger
 from dynabus.core.contents import Contents
 from dynabus.core.ids import LogId, PartitionId
-from dynabus.core.local_indexes import IndexRules
 from dynabus.core.messages import ReplicaState
-from dynabus.core.replication.place import FOLD_VERSION, Origin, Place, start_of_log
-from dynabus.core.replication.replica import Replica
+from dynabus.core.replication.place import Origin, Place, start_of_log
 from dynabus.storage_node.ancestors import AncestorLogs
 from dynabus.storage_node.assignments import Change
+from dynabus.storage_node.checkpoints import checkpoint_of
 from dynabus.storage_node.clones import Clones
 from dynabus.storage_node.heirs import Heirs
 from dynabus.storage_node.hosted import BROKEN_STORE, DAMAGED, Hosted
 from dynabus.storage_node.lookups import LogFacts, LookupFailed, Lookups
-from dynabus.storage_node.opening import NothingHere, Opening, Premises
+from dynabus.storage_node.opening import NothingHere, Opening, Premises, unusable
 from dynabus.storage_node.readers import By, Log, Readers
 from dynabus.storage_node.repair import Repairs, expected_place
 from dynabus.storage_node.suspects import Suspects
@@ -107,17 +107,22 @@ class Hosting:
         self._readers.leave(hosted.log)
         hosted.retire(why, now_ms)
         if hosted.replica.place.sealed:
-            # Its children serve; whoever still needs what was in it reads its log.
-            self._lookups.remove_folder(self._premises.folder.replica(partition))
+            # Its children serve; whoever still needs what was in it reads its log, or clones them.
+            for path in self._paths(partition):
+                self._lookups.remove_folder(path)
         logger().info("replica closed", partition=str(partition), reason=why)
         return hosted
 
     def _remove(self, partition: PartitionId) -> None:
-        """Other nodes have the partition, and the log has it all: should it come back, it replays."""
+        """Other nodes have the partition: should it come back, it replays or clones."""
+        self._lookups.remove_folder(self._paths(partition)[1])
         aside = self._premises.folder.set_aside(partition)
         if aside is not None:
             logger().info("replica removed", partition=str(partition))
             self._lookups.remove_folder(aside)
+
+    def _paths(self, partition: PartitionId) -> tuple[Path, Path]:
+        return (path := self._premises.folder.replica(partition)), checkpoint_of(path)
 
     # -- every turn -------------------------------------------------------------------------------------------
 
@@ -144,10 +149,7 @@ class Hosting:
         changed: list[Hosted] = []
         for opening in self._heirs.step(now_ms):
             self._opening[opening.partition] = opening
-        for opening in self._heirs.take_orphans():
-            self.clones.add(opening, now_ms)
-        if self.clones:
-            self._take_clones(now_ms)
+        self._take_clones(now_ms)
         self._look_at_children()
         if self.repairs:
             changed += self._repair(now_ms)
@@ -164,6 +166,8 @@ class Hosting:
 
     def _take_clones(self, now_ms: float) -> None:
         """Those that are here now, and those that are better replayed."""
+        for opening in self._heirs.take_orphans():
+            self.clones.add(opening, now_ms)
         cloned, replay = self.clones.step(now_ms)
         for opening in (*cloned, *replay):
             if opening.to is None or opening.cloned:
@@ -288,15 +292,11 @@ class Hosting:
         except (*BROKEN_STORE, UndecodableMessage):
             store.abandon()
             raise
-        replica = Replica(self._premises.around, store, place, now_ms, contents.follow)
-        rules = IndexRules(opening.indexes, store, self._premises.collection_bytes)
-        hosted = Hosted(partition, opening.log, store, replica, contents, rules, now_ms)
-        hosted.note = opening.note
+        hosted = self._premises.host(opening, store, place, contents, now_ms)
+        replica = hosted.replica
         hosted.expected = expected_place(self._premises.folder.replica(partition), place)
-        if place.origin != origin:
-            replica.freeze(f"its place is of {place.origin}, the log is {origin}: restore that log", now_ms)
-        elif place.fold_version != FOLD_VERSION:
-            replica.freeze(f"its place was folded by rules {place.fold_version}, these are {FOLD_VERSION}", now_ms)
+        if (why := unusable(place, origin)) is not None:
+            replica.freeze(why, now_ms)
         elif not facts.low <= place.next_offset <= facts.high:
             self._suspects.add(hosted, now_ms)
         else:

@@ -14,9 +14,10 @@ import orjson
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 
 from dynabus.adapters.codec import UndecodableMessage, decode
+from dynabus.core.cloning.messages import CloneRequest
 from dynabus.core.errors import ApiError, unknown_operation
 from dynabus.core.ids import Incarnation, NodeName, RequestId
-from dynabus.core.messages import Answer, CloneRequest, Question, ReplyStatus, Request, RequestPart
+from dynabus.core.messages import Answer, Question, ReplyStatus, Request, RequestPart
 from dynabus.core.operations.calls import Code
 from dynabus.core.replication.effects import Query, Write
 from dynabus.core.replication.request_ids import encode_request_id

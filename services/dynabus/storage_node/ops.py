@@ -157,6 +157,8 @@ def _counts(node: StorageNode, replicas: list[Hosted]) -> list[tuple[str, str, i
         ("scrubs", "Replicas that were read as a whole", node.scrubs.passes),
         ("scrubs_with_damage", "Scrubs that found damage", node.scrubs.damage),
         ("repairs", "Damaged stores that were moved aside", node.hosting.repairs.done),
+        ("checkpoints", "Synced copies of replicas", node.checkpoints.made),
+        ("checkpoints_failed", "The same, given up", node.checkpoints.failed),
         ("clones", "Replicas that were cloned from other nodes", node.hosting.clones.done),
         ("clones_failed", "Clones that were given up", node.hosting.clones.failed),
         ("clone_bytes_received", "Bytes of clones that were received", node.hosting.clones.receiving.bytes_received),

@@ -10,6 +10,7 @@ from dynabus.adapters.codec import encode
 from dynabus.adapters.kafka.message_producer import MessageProducer
 from dynabus.core.ids import NodeName, PartitionId, Writer
 from dynabus.core.messages import Answer, Heartbeat, Question, ReplyPart, SplitPoint, TokenLease
+from dynabus.core.pruning import DurablePlaces
 from dynabus.core.replication.effects import Ask, Tell
 from dynabus.core.replication.store import Outcome
 from dynabus.core.replication.unresolved import Sender
@@ -88,6 +89,10 @@ class Outbox:
     def split_point(self, point: SplitPoint) -> None:
         """To auto-admin."""
         self.producer.send_one(self._topics.control().name, encode("split_point", point))
+
+    def durable(self, places: DurablePlaces) -> None:
+        """To auto-admin."""
+        self.producer.send_one(self._topics.control().name, encode("durable_places", places))
 
     def grant(self, asker: str, lease: TokenLease) -> None:
         """Answer a router that asked for a share of a table's throughput."""

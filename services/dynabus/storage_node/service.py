@@ -23,15 +23,18 @@ from math import ceil
 from queue import SimpleQueue
 
 from dynabus.adapters.clock import monotonic_ns
+from dynabus.adapters.data_folder import DataFolder
 from dynabus.adapters.kafka.log_producer import LogProducer
 from dynabus.adapters.logs import logger
+from dynabus.core.cloning.messages import CloneRequest
 from dynabus.core.ids import Writer
-from dynabus.core.messages import CloneRequest
 from dynabus.core.replication.effects import Append, Beat, Effect, Respond
 from dynabus.core.topics import Topics
 from dynabus.storage_node.admission import node_admission
+from dynabus.storage_node.checkpoints import Checkpoints
 from dynabus.storage_node.clone_sending import CloneSending
 from dynabus.storage_node.config import StorageNodeSettings
+from dynabus.storage_node.durable import DurableStatements
 from dynabus.storage_node.heartbeats import compose
 from dynabus.storage_node.hosted import Hosted
 from dynabus.storage_node.hosting import Hosting
@@ -76,6 +79,7 @@ class Parts:
     outbox: Outbox
     operations: Operations
     sending: CloneSending
+    folder: DataFolder
 
 
 def now_of_clock() -> float:
@@ -103,6 +107,10 @@ class StorageNode:
             self._clone,
         )
         self.sending = parts.sending
+        settings = parts.settings
+        bytes_per_s = settings.checkpoint_mb_per_s * 1e6
+        self.checkpoints = Checkpoints(parts.folder, settings.checkpoint_records, bytes_per_s, settings.sync)
+        self._durable = DurableStatements(parts.me)
         parts.hosting.clones.said = self.intake.view.replicas_of
         self.stopping = False
         self.turns = self.messages = self.commits = self.replacements = 0
@@ -149,6 +157,7 @@ class StorageNode:
             self.turn()
         self.scrubs.close()
         self.sending.close()
+        self.checkpoints.close()
         self.hosting.close()
         self.outbox.flush()
 
@@ -197,6 +206,7 @@ class StorageNode:
             self._all_due_ms = now_ms + TICK_ALL_MS
             self.hosting.look_at_ends()
             self._scrub(now_ms)
+            self._checkpoint(now_ms)
             touched.update(dict.fromkeys(self.hosting.hosted.values()))
         if now_ms >= self._restless_due_ms:
             self._restless_due_ms = now_ms + TICK_RESTLESS_MS
@@ -216,6 +226,14 @@ class StorageNode:
             self._compare_due_ms = now_ms + COMPARE_MS
             for hosted in replicas:
                 self.scrubs.compare(hosted, self.intake.view.agreement.difference(*hosted.partition))
+
+    def _checkpoint(self, now_ms: float) -> None:
+        """Of replicas that were read on for long, and what they come to."""
+        replicas = self.hosting.hosted.values()
+        self.checkpoints.step(replicas, now_ms)
+        places = self._durable.due(replicas, now_ms)
+        if places is not None:
+            self.outbox.durable(places)
 
     def _commit(self, now_ms: float) -> None:
         settings, dirty = self._settings, self.intake.dirty

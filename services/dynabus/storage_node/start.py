@@ -95,6 +95,7 @@ class Start:
                 CloneSending(
                     lambda: MessageProducer(kafka.request_producer()), self._topics, me.node, self._clone_bytes_per_s
                 ),
+                folder,
             )
         )
         self._persist("reading metadata", lambda: self._read_metadata(kafka, readers, node))

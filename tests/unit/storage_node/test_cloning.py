@@ -194,9 +194,9 @@ def dropping(every: int) -> Hurt:
 def test_lost_and_doubled_messages_cost_time_only(
     tmp_path: Path, source: Hosted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dynabus.core.cloning.receiver.SILENT_MS", 50.0)
+    monkeypatch.setattr("dynabus.core.cloning.receiver.SILENT_MS", 300.0)
     (tmp_path / "clone").mkdir()
-    drop, wanted = dropping(3), job(tmp_path)
+    drop, wanted = dropping(7), job(tmp_path)
     bus = Bus(source, lambda value: drop(value) * 2)
     bus.clone(wanted)
     _, contents, store = installed(wanted.path)

@@ -247,8 +247,10 @@ def test_a_child_that_has_gone_over_is_a_replica_at_once(tmp_path: Path, log: Lo
 
 
 def test_a_log_that_does_not_have_its_place_is_an_alarm(tmp_path: Path, log: Log) -> None:
+    store = LmdbStore(tmp_path / "1")
+    store.commit(encode_place(log.place._replace(next_offset=99)))
+    store.abandon()
     node = Node(tmp_path, {0: log})
-    node.facts.low = 1
     node.add()
     node.steps(now_ms=1.0)
     assert node.states() == ["preparing"]
@@ -289,10 +291,32 @@ def test_another_log_of_the_same_name_is_an_alarm(tmp_path: Path, log: Log) -> N
     assert node.states() == ["failed"]
 
 
-def test_a_pruned_log_is_an_alarm(tmp_path: Path, log: Log) -> None:
+@pytest.mark.parametrize("begun", [False, True])
+def test_where_the_ancestors_log_was_pruned_it_is_handed_over(tmp_path: Path, log: Log, begun: bool) -> None:
+    """Before it was read, or while it is: every member of the child has that on disk, so it is to be cloned."""
+    node = Node(tmp_path, {0: log})
+    opening = node.add()
+    if begun:
+        node.steps()
+        node.ancestors.lost = {Where(TOPIC, 0)}
+    node.facts.low = 1
+    node.steps()
+    assert node.heirs.take_orphans() == [opening]
+    assert not opening.replay
+    assert not (tmp_path / "1").exists()
+
+
+def test_a_log_that_lost_its_end_while_it_was_read_is_an_alarm(tmp_path: Path, log: Log) -> None:
+    """That is lost history, and no clone is taken over it (I9)."""
     node = Node(tmp_path, {0: log})
     node.add()
-    node.steps(2)
-    node.ancestors.lost = {Where(TOPIC, 0)}
     node.steps()
+    node.heirs.step(COMMIT_MS)
+    node.ancestors.lost = {Where(TOPIC, 0)}
+    log.records.clear()
+    node.steps(now_ms=COMMIT_MS)
+    node.ancestors.lost = set()
+    node.steps(now_ms=COMMIT_MS + CONFIRM_MS)
+    node.steps(now_ms=COMMIT_MS + 2 * CONFIRM_MS)
     assert node.states() == ["failed"]
+    assert node.heirs.take_orphans() == []

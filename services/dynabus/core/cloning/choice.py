@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from dynabus.core.messages import CloneManifest, ReplicaState
+from dynabus.core.cloning.messages import CloneManifest
+from dynabus.core.messages import ReplicaState
 from dynabus.core.replication.place import FOLD_VERSION, Origin, Place
 
 PATIENCE_MS = 5000.0

@@ -7,9 +7,9 @@ entries: number and bytes of each index. Request ids: their form and number. Key
 from __future__ import annotations
 
 from dynabus.core.checksum import MASK, change
+from dynabus.core.cloning.messages import CloneManifest
 from dynabus.core.cloning.position import Pair, Section
 from dynabus.core.contents import encode_totals
-from dynabus.core.messages import CloneManifest
 from dynabus.core.replication.request_ids import is_outcome
 from dynabus.core.rows import CorruptRow, decode_row
 

@@ -19,9 +19,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, NamedTuple
 
+from dynabus.core.cloning.messages import CloneChunk, CloneManifest, CloneRequest
 from dynabus.core.cloning.pace import Pace
 from dynabus.core.cloning.position import CHUNK_BYTES, Pair, Position, Section
-from dynabus.core.messages import CloneChunk, CloneManifest, CloneRequest
 
 SILENT_MS = 2000.0
 """Kafka delivers within milliseconds; the source's thread may have to wait for a commit or for another clone."""

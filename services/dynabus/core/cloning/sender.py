@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from dynabus.core.cloning.messages import CloneRequest
 from dynabus.core.cloning.position import Position, Section
-from dynabus.core.messages import CloneRequest
 
 IDLE_MS = 20_000.0
 """A receiver asks again after two seconds; one that is silent for so long has died, and begins anew."""

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from dynabus.core.cloning.messages import CloneManifest, CloneRequest
 from dynabus.core.cloning.pace import Pace
 from dynabus.core.cloning.position import Pair, Position, Section
 from dynabus.core.cloning.receiver import ROUNDS_MOST, SILENT_MS, Receiver, State, Wanted
 from dynabus.core.cloning.sender import IDLE_MS, MOST_MS, Sender
-from dynabus.core.messages import CloneManifest, CloneRequest
 
 WANTED = Wanted("node-2", "a" * 32, 0, 0)
 SNAPSHOT: dict[Section, list[Pair]] = {
