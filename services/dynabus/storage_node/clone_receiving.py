@@ -50,8 +50,8 @@ KAFKA_S = 5.0
 COMMIT_BYTES = 4 << 20
 """LMDB keeps changed pages in memory until the commit, which does not wait for the disk here."""
 
-PROOF_S = 60.0
-"""For reading the log from the old place to the snapshot's: a node that was away for hours has some to read."""
+PROOF_S = 30.0
+"""Without any record of the log between the old place and the snapshot's: Kafka is away."""
 
 
 class CloneFailed(Exception):
@@ -253,11 +253,12 @@ def _folded(reader: Consumer, place: Place, until: int) -> Place | None:
             offset = message.offset() or 0
             if error is not None or not place.next_offset <= offset < until:
                 continue
+            give_up_ms = _now_ms() + PROOF_S * 1000
             place, verdict = fold(place, decode_record(offset, message.leader_epoch() or 0, message.value()), bodies)
             if verdict in (Verdict.DIVERGED, Verdict.UNREADABLE):
                 return None
         if _now_ms() > give_up_ms:
-            raise CloneFailed(f"the log was not read up to offset {until} within {PROOF_S:.0f} s")
+            raise CloneFailed(f"the log was not read up to offset {until} and nothing comes")
     return place
 
 

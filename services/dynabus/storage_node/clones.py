@@ -5,6 +5,7 @@
 | asking    | Kafka told what exists of its log and of its ancestors'   | replay, if that is short; else waiting     |
 | waiting   | another node has a replica that can be cloned            | cloning; one at a time on this node        |
 | waiting   | nobody has, for five seconds, and the logs are whole     | replay                                     |
+| waiting   | the same, they are pruned, its checkpoint is not behind  | that is opened                             |
 | cloning   | it is installed                                          | opened, as any replica that was here       |
 | cloning   | it failed                                                | waiting: another source, if there is one   |
 | cloning   | the source has read another history than was here (I9)   | stopped, with an alarm                     |
@@ -26,6 +27,7 @@ from dynabus.core.cloning.receiver import Wanted
 from dynabus.core.ids import PartitionId
 from dynabus.core.messages import ReplicaState
 from dynabus.core.replication.place import Origin, Place
+from dynabus.storage_node.checkpoints import offset_of, restore
 from dynabus.storage_node.clone_receiving import CloneFailed, CloneReceiving, Job, OtherHistory, log_cloned
 from dynabus.storage_node.lookups import LogFacts, LookupFailed, Lookups
 from dynabus.storage_node.opening import Opening, Premises, said_of
@@ -183,12 +185,23 @@ class Clones:
         if node is not None:
             self._begin(case, node, now_ms)
             return
-        if replay_is_possible(case.extents):
-            if now_ms - case.since_ms >= PATIENCE_MS:
-                case.stage = Stage.REPLAY
+        if now_ms - case.since_ms < PATIENCE_MS:
             return
-        case.alarm = "its log was pruned, and no other replica can be cloned: waiting for one"
-        case.retry_at_ms = now_ms + RETRY_MS
+        if replay_is_possible(case.extents):
+            case.stage = Stage.REPLAY
+        elif self._restored(case):
+            case.stage = Stage.CLONED
+        else:
+            case.alarm = "its log was pruned, and no other replica can be cloned: waiting for one"
+            case.retry_at_ms = now_ms + RETRY_MS
+
+    def _restored(self, case: Case) -> bool:
+        """Its own checkpoint, from which the log leads on: older than a clone, and better than nothing."""
+        path, origin = self._premises.folder.replica(case.opening.partition), case.origin
+        if origin is None or offset_of(path, origin) < case.extents[-1].low or not restore(path):
+            return False
+        logger().warning("replica is restored from its checkpoint", partition=str(case.opening.partition))
+        return True
 
     def _begin(self, case: Case, node: str, now_ms: float) -> None:
         opening, origin = case.opening, case.origin

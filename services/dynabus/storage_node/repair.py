@@ -7,7 +7,9 @@
 | its logs are not whole: other log, end, start      | wait with an alarm; nothing is touched (I9)                  |
 | its logs are whole                                 | stop, move the folder aside, open as if new                  |
 | they were pruned, another node can be cloned       | the same: `clones` finds nothing here, and clones            |
-| they were pruned, nobody can be cloned             | wait with an alarm; nothing is touched                       |
+| they were pruned, nobody can be cloned, it has a   | the same: `clones` opens the checkpoint                      |
+| checkpoint that lies in the log                    |                                                              |
+| they were pruned, neither of the two               | wait with an alarm; nothing is touched                       |
 | was repaired `REPAIRS_MOST` times in this run      | stay failed: the disk is broken, not the data                |
 
 That a log reaches to the replica's place does not prove that it is the log which was folded. So the place is kept
@@ -26,7 +28,8 @@ from dynabus.adapters.lmdb import place_put_aside
 from dynabus.adapters.log_codec import decode_place, encode_place
 from dynabus.adapters.logs import logger
 from dynabus.core.ids import PartitionId
-from dynabus.core.replication.place import Place
+from dynabus.core.replication.place import Origin, Place
+from dynabus.storage_node.checkpoints import offset_of
 from dynabus.storage_node.hosted import Hosted
 from dynabus.storage_node.lookups import LogFacts, LookupFailed, Lookups
 from dynabus.storage_node.opening import Opening, Premises
@@ -151,12 +154,19 @@ class Repairs:
 
     def _refusal(self, repair: Repair, facts: LogFacts, now_ms: float) -> str | None:
         """Why neither the log nor a clone can give back what the replica held."""
-        if facts.low > 0 and self._source(repair.opening.partition, now_ms) is None:
+        if facts.low > 0 and self._source(repair.opening.partition, now_ms) is None and not self._kept(repair, facts):
             return f"the log begins at offset {facts.low}, and no other replica can be cloned"
         own, hosted = repair.logs[0] == repair.opening.log, repair.hosted
         if not own or hosted is None or is_behind(hosted, facts):
             return None
         return outside(hosted, facts)
+
+    def _kept(self, repair: Repair, facts: LogFacts) -> bool:
+        """Its checkpoint, from which the log leads on."""
+        partition = repair.opening.partition
+        origin = Origin(facts.identity.cluster_id, facts.identity.topic_id, partition)
+        own = repair.logs[0] == repair.opening.log
+        return offset_of(self._premises.folder.replica(partition), origin) >= (facts.low if own else 0)
 
     def _move(self, repair: Repair, now_ms: float) -> None:
         hosted, place = repair.hosted, None
