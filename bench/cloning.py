@@ -2,7 +2,8 @@
 
 Source and receiver are two processes, as two nodes are, with the code of nodes; what is not there is everything else
 that a node does. The source's rows are made at once, not by a log. Prints megabytes a second of keys and rows, from
-the first request until the replica has its name, synced.
+the first request until the replica has its name, synced; and what it costs of a processor, which other work on the
+machine does not change much.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, TopicPartition
 
+from bench.processes import cpu_s
 from dynabus.adapters.codec import decode
 from dynabus.adapters.kafka.local import start_local_broker
 from dynabus.adapters.kafka.message_producer import MessageProducer
@@ -90,13 +92,13 @@ def serve(kafka: KafkaSettings, path: Path) -> None:
 
 
 @contextmanager
-def broker(folder: Path) -> Iterator[KafkaSettings]:
-    """A Kafka of its own, with the topics of two nodes."""
+def broker(folder: Path) -> Iterator[tuple[KafkaSettings, int]]:
+    """A Kafka of its own, with the topics of two nodes; and its pid."""
     started = start_local_broker(folder / "kafka", folder / "kafka.log", lambda _: None)
     try:
         kafka = KafkaSettings(started.identity.bootstrap, "bench")
         TopicAdmin(kafka).ensure([TOPICS.requests(SOURCE), TOPICS.clone(RECEIVER)])
-        yield kafka
+        yield kafka, started.pid
     finally:
         os.kill(started.pid, signal.SIGTERM)
         started.process.wait(30)
@@ -126,7 +128,7 @@ def main() -> None:
     parser.add_argument("--row-bytes", type=int, default=1024, help="of each row")
     parser.add_argument("--times", type=int, default=2, help="how often it is cloned")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="dynabus-bench-") as name, broker(Path(name)) as kafka:
+    with tempfile.TemporaryDirectory(prefix="dynabus-bench-") as name, broker(Path(name)) as (kafka, kafka_pid):
         folder = Path(name)
         size = make(folder / "source", int(options.gb * 1e9), options.row_bytes)
         source = multiprocessing.get_context("spawn").Process(
@@ -135,8 +137,13 @@ def main() -> None:
         source.start()
         try:
             for _ in range(options.times):
+                pids = {"source": source.pid or 0, "receiver": os.getpid(), "Kafka": kafka_pid}
+                before = {name: cpu_s(pid) for name, pid in pids.items()}
                 took_s = clone_s(kafka, folder / "clone")
+                spent = {name: cpu_s(pid) - before[name] for name, pid in pids.items()}
+                cpu = ", ".join(f"{name} {1e9 * seconds / size:.1f}" for name, seconds in spent.items())
                 print(f"{size / 1e6:.0f} MB in {took_s:.1f} s: {size / 1e6 / took_s:.1f} MB/s", flush=True)
+                print(f"  ms of CPU for each MB: {cpu}; load of the machine {os.getloadavg()[0]:.0f}", flush=True)
         finally:
             source.kill()
             source.join()

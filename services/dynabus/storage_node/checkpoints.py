@@ -1,8 +1,8 @@
 """What a replica has on disk for certain, whatever becomes of the host (I8).
 
-With `sync` each commit is that. Without it a store is discarded after a crash of the host, so now and then the last
-commit is copied beside it: verified, synced, and then left alone. That copy is the checkpoint; after a crash of the
-host the replica is opened from it and reads the log on. Logs are pruned behind checkpoints only.
+With `sync` each commit but the last is that. Without it a store is discarded after a crash of the host, so now and
+then the last commit is copied beside it: verified, synced, and then left alone. That copy is the checkpoint; after a
+crash of the host the replica is opened from it and reads the log on. Logs are pruned behind checkpoints only.
 
     DATA/<log>/<partition>.checkpoint/        the copy, clean
     DATA/<log>/<partition>.checkpoint/place   up to where it has read, for whoever does not want to open it

@@ -95,7 +95,7 @@ class Hosted:
         self.durable_offset = -1
         """Everything before it is on disk for certain, whatever becomes of the host (`checkpoints`); -1: nothing."""
         self.syncs = False
-        """Each commit is."""
+        """Each commit is, once another one follows."""
         self.dirty_since_ms: float | None = None
         self.restless = True
         self.meter: Metered | None = None
@@ -211,9 +211,10 @@ class Hosted:
         except StoreError as error:
             self.quarantine(error, now_ms)
         else:
-            self.committed_offset = place.next_offset
             if self.syncs:
+                # LMDB writes a commit's own root to disk with the next one: a crash of the host may undo the last.
                 self.durable_offset = self.committed_offset
+            self.committed_offset = place.next_offset
 
     def due_to_commit(self, now_ms: float, interval_ms: float, records: int) -> bool:
         since_ms = self.dirty_since_ms

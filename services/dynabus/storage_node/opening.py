@@ -104,9 +104,7 @@ class Premises:
         rules = IndexRules(opening.indexes, store, self.collection_bytes)
         hosted = Hosted(opening.partition, opening.log, store, replica, contents, rules, now_ms)
         hosted.note, hosted.syncs = opening.note, self.sync
-        # What a store that syncs holds when it is opened is on disk.
-        checkpointed = offset_of(self.folder.replica(opening.partition), place.origin)
-        hosted.durable_offset = place.next_offset if self.sync else checkpointed
+        hosted.durable_offset = offset_of(self.folder.replica(opening.partition), place.origin)
         return hosted
 
     def open_store(self, partition: PartitionId) -> LmdbStore:
