@@ -76,7 +76,7 @@ _LOG = {
 KINDS: Mapping[str, TopicKind] = {
     kind.kind: kind
     for kind in (
-        TopicKind("admin-log", "admin-log", 1, "-", "replication-log record", "pruned behind snapshots", dict(_LOG)),
+        TopicKind("admin-log", "admin-log", 1, "-", "replication-log record", "for ever", dict(_LOG)),
         TopicKind(
             "metadata",
             "metadata",
@@ -119,7 +119,7 @@ KINDS: Mapping[str, TopicKind] = {
             "2 minutes",
             dict(_CLONE),
         ),
-        TopicKind("log", "log.<table id>", None, "-", "replication-log record", "for ever", dict(_LOG)),
+        TopicKind("log", "log.<table id>", None, "-", "replication-log record", "pruned by auto-admin", dict(_LOG)),
     )
 }
 

@@ -53,7 +53,7 @@ class StorageNodeSettings(ServiceSettings):
     sync: bool = Field(
         default=False,
         description="Sync data pages at every commit, so that a replica survives a host crash; without it such a "
-        "replica is rebuilt from its log.",
+        "replica is opened from its checkpoint, cloned or rebuilt from its log.",
     )
     commit_interval_ms: int = Field(
         default=1000,
