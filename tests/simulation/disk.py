@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dynabus.core.replication.heir import Inheritance
 from dynabus.core.replication.place import Place
 
+Commit = tuple[dict[bytes, bytes], dict[bytes, bytes], int, Place]
 _KEPT_COMMITS = 4
 _NO_ENTRIES = "what is derived from rows is a pure function of them: simulated rows have nothing to derive"
 
@@ -20,7 +21,9 @@ class Disk:
         self.requests: dict[bytes, bytes] = {}
         self._ids: list[bytes] = []
         self.digest = 0
-        self.commits: list[tuple[dict[bytes, bytes], dict[bytes, bytes], int, Place]] = []
+        self.commits: list[Commit] = []
+        self.checkpoint: Commit | None = None
+        """A synced copy of some commit, which no crash takes away."""
 
     def get(self, key: bytes) -> bytes | None:
         return self.rows.get(key)
@@ -96,6 +99,9 @@ class Disk:
     def crash(self, back: int) -> Place | None:
         """Fall back to the commit `back` before the newest; None where nothing is left."""
         del self.commits[len(self.commits) - back :]
+        kept = self.checkpoint
+        if kept is not None and (not self.commits or _is_older(self.commits[-1][3], kept[3])):
+            self.commits = [kept]
         if not self.commits:
             self.__init__()  # type: ignore[misc]  # an empty disk
             return None
@@ -103,3 +109,7 @@ class Disk:
         self.rows, self.requests = dict(rows), dict(requests)
         self._ids = sorted(requests)
         return place
+
+
+def _is_older(one: Place, other: Place) -> bool:
+    return one.origin == other.origin and one.next_offset < other.next_offset

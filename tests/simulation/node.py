@@ -10,7 +10,6 @@ from dynabus.core.replication import replica as brain
 from dynabus.core.replication.effects import Append, Ask, Beat, Effect, Leading, Respond, Surroundings, Tell, Timing
 from dynabus.core.replication.records import Kind, decode_record
 from tests.simulation.audit import Violation
-from tests.simulation.disk import Disk
 from tests.simulation.kafka import BODIES, LogProducer
 from tests.simulation.part import Part
 from tests.simulation.partitions import Partition
@@ -131,8 +130,13 @@ class Node:
     def _start(self, part: Part) -> None:
         line = part.partition.lineage
         copied = self.parts.get(line[-1]) if line and self.world.random.random() < 0.7 else None
-        part.start(self._around, copied, self.clock_ms())
+        self._begin_part(part, copied)
         self._new_producer(part)
+
+    def _begin_part(self, part: Part, copied: Part | None) -> None:
+        """What was pruned cannot be replayed: then the parent's replica is waited for, if one is to come here."""
+        parent = self.parts.get(part.partition.lineage[-1]) if part.lacks_history() else None
+        part.start(self._around, parent or copied, self.clock_ms())
 
     def crash(self, commits_lost: int) -> None:
         """kill -9 (0 commits lost), or the host dies and the disks fall back further."""
@@ -145,7 +149,7 @@ class Node:
         """The host dies, and its disks are empty."""
         self.crash(0)
         for part in self.parts.values():
-            part.disk = Disk()
+            part.wipe()
 
     def stop(self) -> None:
         """Planned: resign, wait a little, exit with a commit."""
@@ -214,6 +218,10 @@ class Node:
         for part in self.parts.values():
             if part.replica is not None:
                 part.replica.tick(now_ms)
+            elif part.incoming is not None:
+                part.incoming.step(now_ms)
+            elif part.heir is None:
+                self._begin_part(part, None)
         self._flush()
         self._begin_children(now_ms)
         self.cluster.check(self)

@@ -11,16 +11,17 @@ import time
 from dataclasses import dataclass
 
 from dynabus.core.replication.effects import Timing
-from tests.simulation import broken_moves, broken_splits
+from tests.simulation import broken_clones, broken_moves, broken_splits, pruning
 from tests.simulation.audit import Violation
 from tests.simulation.broken import BROKEN, active
 from tests.simulation.cluster import Cluster
 from tests.simulation.faults import Faults
 from tests.simulation.moves import DICE_SALT, Moves
+from tests.simulation.pruning import Pruning
 from tests.simulation.splits import Splits
 from tests.simulation.world import World
 
-assert broken_splits.__name__ + broken_moves.__name__, "their brains are in BROKEN from here on"
+assert all((broken_splits, broken_moves, broken_clones)), "their brains are in BROKEN from here on"
 
 FAULTS_END_MS = 14_000.0
 EVENTS_LEAST = 550
@@ -44,6 +45,8 @@ class History:
     lossy: bool
     splits: int
     moves: int
+    clones: int
+    pruned: int
     trace: list[str]
 
 
@@ -61,6 +64,7 @@ def simulate(seed: int, trace: bool = False) -> History:
     moving = own.random() < 0.4
     cluster = Cluster(world, timing, dice.choice([110.0, 180.0, 300.0]), spare=moving)
     moves = Moves(cluster, own, count=4 if moving else 0)
+    cluster.pruning = Pruning(cluster, random.Random(seed ^ pruning.DICE_SALT))
     violation = None
     try:
         _live_through(cluster, Faults(cluster), moves)
@@ -79,6 +83,8 @@ def simulate(seed: int, trace: bool = False) -> History:
         cluster.lossy,
         sum(partition.closed for partition in cluster.partitions.values()),
         moves.finished,
+        cluster.pruning.cloned,
+        cluster.pruning.pruned,
         world.trace or [],
     )
 
@@ -93,6 +99,7 @@ def _live_through(cluster: Cluster, faults: Faults, moves: Moves) -> None:
     elif world.random.random() < 0.6:
         world.after(world.random.uniform(600.0, FAULTS_END_MS - 4000.0), splits.begin)
     moves.plan(600.0, FAULTS_END_MS - 6000.0)
+    cluster.pruning.plan(1500.0, FAULTS_END_MS - 2000.0)
     world.run_until(FAULTS_END_MS)
     faults.mend()
     splits.settle()
@@ -179,6 +186,8 @@ def _many(seeds: range) -> int:
         "lossy": 0,
         "splits": 0,
         "moves": 0,
+        "clones": 0,
+        "pruned": 0,
     }
     fewest_events, fewest_faults, failed = 10**9, 10**9, 0
     with multiprocessing.Pool(os.cpu_count()) as pool:
@@ -198,7 +207,7 @@ def _many(seeds: range) -> int:
         f"{totals['faults']} faults, at least {fewest_events} events and {fewest_faults} faults each; "
         f"{totals['acknowledged']} answers checked, {totals['unknown']} unknown, {totals['terms']} terms, "
         f"{totals['voids']} void records, {totals['lossy']} with a lost tail, {totals['splits']} splits, "
-        f"{totals['moves']} moves; {took:.0f} s"
+        f"{totals['moves']} moves, {totals['clones']} clones, {totals['pruned']} records pruned; {took:.0f} s"
     )
     return 1 if failed else 0
 

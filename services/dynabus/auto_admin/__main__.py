@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
@@ -47,6 +48,10 @@ class Life:
         if self.admin is not None:
             self.admin.stopping = True
 
+    def status(self) -> dict[str, Any]:
+        """Readers that hold up the pruning of logs for long."""
+        return {"tables": [], "held": [] if self.admin is None else self.admin.pruning.lines()}
+
     def readiness(self) -> str | None:
         if self.admin is None:
             return "waiting for Kafka"
@@ -78,7 +83,8 @@ def _serve(settings: AutoAdminSettings) -> int:
         signal.signal(number, lambda *_: life.stop())
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
-    server = OpsServer(settings.ops_host, settings.ops_port, Checks(readiness=life.readiness, registry=registry))
+    checks = Checks(readiness=life.readiness, status=life.status, registry=registry)
+    server = OpsServer(settings.ops_host, settings.ops_port, checks)
     me = Writer(NodeName(settings.name), folder.next_incarnation())
     try:
         admin = persist(

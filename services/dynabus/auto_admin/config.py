@@ -64,7 +64,31 @@ class AutoAdminSettings(ServiceSettings):
     double_up: bool = Field(
         default=False, description="Put two replicas of a group into one zone rather than leave it one short."
     )
+    log_retention_s: float = Field(
+        default=3600,
+        ge=0,
+        description="Seconds for which records stay in replication logs though no replica needs them: for other "
+        "readers of Kafka, and for replicas that come back and need not be cloned then.",
+    )
+    log_readers: str = Field(
+        default="",
+        description="Consumer groups, with commas between them, that no log is pruned past: up to what they "
+        "committed; a log for which one has committed nothing is not pruned at all.",
+    )
+    log_lag_records: int = Field(
+        default=1_000_000,
+        ge=0,
+        description="Records that a reader may keep in a log beyond the retention until `dynabus status` names it.",
+    )
+    prune_every_ms: int = Field(
+        default=10_000, ge=100, description="Milliseconds between two looks at what can be pruned."
+    )
     heartbeat_ms: int = Field(default=1500, ge=50, description="Period of heartbeats (milliseconds).")
+
+    @property
+    def readers(self) -> tuple[str, ...]:
+        """The names in `log_readers`."""
+        return tuple(name for each in self.log_readers.split(",") if (name := each.strip()))
 
 
 def heat_rule(settings: AutoAdminSettings) -> HeatRule:

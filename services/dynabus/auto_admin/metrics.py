@@ -1,4 +1,4 @@
-"""What an auto-admin tells Prometheus: heat, and what its rules have decided."""
+"""What an auto-admin tells Prometheus: heat, what its rules have decided, and who holds logs up."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from dynabus.auto_admin.pruning_metrics import families
 from dynabus.auto_admin.service import AutoAdmin
 
 KINDS = ("read", "write")
@@ -19,7 +20,7 @@ class AdminMetrics(Collector):
         self._admin = admin
 
     def collect(self) -> Iterator[Metric]:
-        """Labels are bounded by causes, and by partitions that are hot."""
+        """Labels are bounded by causes, logs and nodes."""
         splits = CounterMetricFamily(
             "dynabus_splits", "Splits that a rule of this auto-admin decided", labels=("cause",)
         )
@@ -33,6 +34,7 @@ class AdminMetrics(Collector):
         for labels, count in list(self._admin.scaler.changes.items()):
             scalings.add_metric(labels, count)
         yield scalings
+        yield from families(self._admin.pruning)
 
     def _heat(self) -> Metric:
         labels = ("log", "partition", "kind")

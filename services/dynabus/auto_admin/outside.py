@@ -60,6 +60,28 @@ class Bus(Protocol):
         """Send what is left, for a second at most."""
 
 
+class PruneWish(NamedTuple):
+    """Delete a log's records before `until`, which `by` still needs; `whole`: all, it is a closed partition's."""
+
+    log: str
+    number: int
+    until: int
+    by: str
+    whole: bool
+
+
+class Pruned(NamedTuple):
+    """What became of it: the log is low <= offset < high now. `by` keeps `held` records longer than they need be."""
+
+    log: str
+    number: int
+    low: int
+    high: int
+    deleted: int
+    by: str
+    held: int
+
+
 class Steps(Protocol):
     """Work that blocks; the futures raise StepFailed."""
 
@@ -71,6 +93,9 @@ class Steps(Protocol):
 
     def destroy(self, state: TableState) -> Future[None]:
         """Delete the table's topic."""
+
+    def prune(self, wishes: list[PruneWish]) -> Future[list[Pruned]]:
+        """Delete what nobody needs of these logs."""
 
 
 class StepFailed(Exception):

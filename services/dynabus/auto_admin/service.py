@@ -25,6 +25,7 @@ from dynabus.auto_admin.inventory import Inventory, policy_of
 from dynabus.auto_admin.journal import Journal
 from dynabus.auto_admin.moving import Moving
 from dynabus.auto_admin.outside import Turn, World
+from dynabus.auto_admin.pruning import Pruning
 from dynabus.auto_admin.rounds import Rounds
 from dynabus.auto_admin.scaler import Scaler
 from dynabus.auto_admin.sealing import Sealing
@@ -81,6 +82,8 @@ class AutoAdmin:
             self.replica, store, self.view, self._cache, world.steps, sealing, moving, self._splitter.short
         )
         inventory, policy = Inventory(self.view, store), policy_of(world.settings)
+        settings = world.settings
+        self.pruning = Pruning(self.view, world.steps, settings.prune_every_ms, settings.log_lag_records)
         self._rounds = Rounds(inventory, self.tables, moving, policy)
         self._control = Control(
             world.settings, self.tables, self.view, needs, self._splitter, self._rounds, journal, self.scaler
@@ -170,6 +173,7 @@ class AutoAdmin:
             self._control.settled()
         self.tables.step(now_ms, lambda name, evaluate: self._decide(table_key(name), evaluate, now_ms))
         self._differences.step(self.tables.all(), now_ms)
+        self.pruning.step(self.tables.all(), now_ms)
         if self.replica.leader is not None and self.replica.leader.idle:
             self._follow_rules(now_ms)
 
@@ -199,6 +203,9 @@ class AutoAdmin:
                 self._cache.publish_leaders(self.view.nodes[message["node"]], self.tables.all())
         elif kind == "table_metadata":
             self._cache.saw(message)
+        elif kind == "durable_places":
+            # Standbys too: what they know they can use at once.
+            self.pruning.told(message)
         elif kind == "split_point":
             self._splitter.told(message, now_ms)
         elif kind == "heat":

@@ -263,6 +263,15 @@ class ClusterView:
         known = self.nodes.get(node)
         return known.replicas.get((log, partition)) if known is not None else None
 
+    def replicas_of(self, log: str, partition: int, now_ms: float) -> list[tuple[str, ReplicaState]]:
+        """What living nodes say of their replicas of a partition."""
+        where = (log, partition)
+        return [
+            (node.name, node.replicas[where])
+            for node in self.nodes.values()
+            if where in node.replicas and self.alive(node.name, now_ms)
+        ]
+
     def serves(self, node: str, log: str, partition: int, now_ms: float) -> bool:
         """Alive, with a replica of this partition that is open and follows its log."""
         if not self.alive(node, now_ms):

@@ -42,6 +42,11 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "heat": 60,
     "place": 41,
     "place_40": 40,
+    "clone_request": 50,
+    "clone_manifest": 51,
+    "clone_chunk": 52,
+    "clone_refusal": 53,
+    "durable_places": 54,
 }
 """Numbers are never re-used; a changed schema gets a new number, and readers learn it before writers use it.
 

@@ -3,6 +3,7 @@
 Assigned -> Kafka is asked which log it is and what of it exists -> LMDB is opened -> its place is checked against
 the log -> a brain is made -> `catch_up` reads the log from the place -> at its end it moves to `main`.
 A partition that is the child of another is an heir first (`heirs`), if only until its place was read.
+One of which nothing is here is cloned where its log is long, or was pruned (`clones`).
 
 A place of another log, or outside of the log, is never read on from and never reset: see `suspects` (I9).
 """
@@ -11,23 +12,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
+from pathlib import Path
 
 from dynabus.adapters.codec import UndecodableMessage
-from dynabus.adapters.lmdb import LmdbStore
+from dynabus.adapters.lmdb import LmdbStore, discard
 from dynabus.adapters.log_codec import decode_place
 from dynabus.adapters.logs import logger
 from dynabus.core.contents import Contents
 from dynabus.core.ids import LogId, PartitionId
-from dynabus.core.local_indexes import IndexRules
 from dynabus.core.messages import ReplicaState
-from dynabus.core.replication.place import FOLD_VERSION, Origin, start_of_log
-from dynabus.core.replication.replica import Replica
+from dynabus.core.replication.place import Origin, Place, start_of_log
 from dynabus.storage_node.ancestors import AncestorLogs
 from dynabus.storage_node.assignments import Change
+from dynabus.storage_node.checkpoints import checkpoint_of
+from dynabus.storage_node.clones import Clones
 from dynabus.storage_node.heirs import Heirs
 from dynabus.storage_node.hosted import BROKEN_STORE, DAMAGED, Hosted
 from dynabus.storage_node.lookups import LogFacts, LookupFailed, Lookups
-from dynabus.storage_node.opening import Opening, Premises
+from dynabus.storage_node.opening import NothingHere, Opening, Premises, unusable
 from dynabus.storage_node.readers import By, Log, Readers
 from dynabus.storage_node.repair import Repairs, expected_place
 from dynabus.storage_node.suspects import Suspects
@@ -39,13 +41,16 @@ RETRY_MS = 500.0
 class Hosting:
     """The replicas of this node, by (log id, partition) in `hosted` and by (topic, topic partition) in `by_log`."""
 
-    def __init__(self, premises: Premises, readers: Readers, lookups: Lookups, ancestors: AncestorLogs) -> None:
+    def __init__(
+        self, premises: Premises, readers: Readers, lookups: Lookups, ancestors: AncestorLogs, clones: Clones
+    ) -> None:
         self.hosted: dict[tuple[str, int], Hosted] = {}
         self.by_log: dict[tuple[str, int], Hosted] = {}
         self._premises, self._readers, self._lookups = premises, readers, lookups
         self._opening: dict[PartitionId, Opening] = {}
         self._suspects = Suspects(lookups)
-        self.repairs = Repairs(premises, lookups)
+        self.clones = clones
+        self.repairs = Repairs(premises, lookups, clones.source)
         self._assigned: dict[PartitionId, Opening] = {}
         """What the replicas of `hosted` were opened with."""
         self._heirs = Heirs(premises, lookups, ancestors, self._source)
@@ -54,8 +59,6 @@ class Hosting:
         """Since `take_news`, a replica that joins its group has come to the end of its log."""
         for path in premises.folder.left_aside():
             lookups.remove_folder(path)
-
-    # -- assignments ------------------------------------------------------------------------------------------
 
     def apply(self, change: Change, now_ms: float) -> list[Hosted]:
         """What metadata changed; returns the replicas that were closed, which still have answers to give."""
@@ -72,7 +75,7 @@ class Hosting:
         for partition in change.elsewhere:
             self._remove(partition)
         if change.deleted is not None:
-            known = (*self.hosted, *self._opening, *self._heirs)
+            known = (*self.hosted, *self._opening, *self._heirs, *self.clones)
             here = [PartitionId(LogId(log), number) for log, number in known]
             mine = [partition for partition in here if partition.log == change.deleted]
             closed += [self._close(partition, "the table was deleted", now_ms) for partition in mine]
@@ -92,6 +95,7 @@ class Hosting:
         if opening is not None and opening.store is not None:
             opening.store.abandon()
         self._heirs.drop(partition)
+        self.clones.drop(partition)
         self.repairs.forget(partition)
         self._assigned.pop(partition, None)
         hosted = self.hosted.pop(partition, None)
@@ -103,30 +107,36 @@ class Hosting:
         self._readers.leave(hosted.log)
         hosted.retire(why, now_ms)
         if hosted.replica.place.sealed:
-            # Its children serve; whoever still needs what was in it reads its log.
-            self._lookups.remove_folder(self._premises.folder.replica(partition))
+            # Its children serve; whoever still needs what was in it reads its log, or clones them.
+            for path in self._paths(partition):
+                self._lookups.remove_folder(path)
         logger().info("replica closed", partition=str(partition), reason=why)
         return hosted
 
     def _remove(self, partition: PartitionId) -> None:
-        """Other nodes have the partition, and the log has it all: should it come back, it replays."""
+        """Other nodes have the partition: should it come back, it replays or clones."""
+        self._lookups.remove_folder(self._paths(partition)[1])
         aside = self._premises.folder.set_aside(partition)
         if aside is not None:
             logger().info("replica removed", partition=str(partition))
             self._lookups.remove_folder(aside)
+
+    def _paths(self, partition: PartitionId) -> tuple[Path, Path]:
+        return (path := self._premises.folder.replica(partition)), checkpoint_of(path)
 
     # -- every turn -------------------------------------------------------------------------------------------
 
     @property
     def unsettled(self) -> bool:
         """Something is being opened or suspected: `step` has work."""
-        return bool(self._opening or self._suspects or self._heirs or self._sealed or self.repairs)
+        waiting = self._opening or self._suspects or self._heirs or self._sealed
+        return bool(waiting or self.repairs or self.clones)
 
     @property
     def asking(self) -> bool:
         """An answer is on its way that no message announces."""
         asked = any(opening.facts is not None for opening in self._opening.values()) or self._suspects.asking
-        return asked or self._heirs.busy
+        return asked or self._heirs.busy or self.clones.busy
 
     def take_news(self) -> bool:
         """Whether there is something that heartbeats should say at once."""
@@ -139,6 +149,7 @@ class Hosting:
         changed: list[Hosted] = []
         for opening in self._heirs.step(now_ms):
             self._opening[opening.partition] = opening
+        self._take_clones(now_ms)
         self._look_at_children()
         if self.repairs:
             changed += self._repair(now_ms)
@@ -149,9 +160,21 @@ class Hosting:
         if self._suspects:
             for hosted in self._suspects.step(now_ms):
                 changed.append(hosted)
-                if hosted.replica.alarm is None:
+                if hosted.replica.alarm is None and not hosted.damage:
                     self._catch_up(hosted)
         return changed
+
+    def _take_clones(self, now_ms: float) -> None:
+        """Those that are here now, and those that are better replayed."""
+        for opening in self._heirs.take_orphans():
+            self.clones.add(opening, now_ms)
+        cloned, replay = self.clones.step(now_ms)
+        for opening in (*cloned, *replay):
+            if opening.to is None or opening.cloned:
+                opening.facts = None
+                self._opening[opening.partition] = opening
+            else:
+                self._heirs.add(opening)
 
     def _repair(self, now_ms: float) -> list[Hosted]:
         """Those whose stores were moved aside are opened as if new; the others may have resigned."""
@@ -196,7 +219,8 @@ class Hosting:
         if hosted is not None and not hosted.failed and hosted.replica.alarm is None:
             return hosted.store
         opening = self._opening.get(parent)
-        return (opening is not None and not opening.failed) or parent in self._heirs
+        to_come = parent in self._heirs or parent in [*self.clones]
+        return (opening is not None and not opening.failed) or to_come
 
     def look_at_ends(self, replicas: Iterable[Hosted]) -> None:
         """Tell these replicas where their logs end, as far as fetches told."""
@@ -205,13 +229,12 @@ class Hosting:
             if end >= 0:
                 hosted.replica.end_offset = max(end, hosted.replica.place.next_offset)
 
-    # -- opening ----------------------------------------------------------------------------------------------
-
     def unopened(self) -> Iterator[ReplicaState]:
         """What heartbeats say of replicas that are not here yet."""
         for opening in list(self._opening.values()):
             yield opening.state()
         yield from self._heirs.states()
+        yield from self.clones.states()
 
     def _open_those_known(self, now_ms: float) -> list[Hosted]:
         opened = []
@@ -232,6 +255,11 @@ class Hosting:
             hosted = self._open(opening, facts, now_ms)
         except LookupFailed as error:
             opening.facts, opening.retry_at_ms, opening.alarm = None, now_ms + RETRY_MS, str(error)
+            return None
+        except NothingHere:
+            del self._opening[opening.partition]
+            opening.store, opening.cloned = None, False
+            self.clones.add(opening, now_ms)
             return None
         except (*BROKEN_STORE, UndecodableMessage) as error:
             opening.facts, opening.alarm, opening.failed = None, str(error), True
@@ -254,19 +282,19 @@ class Hosting:
         try:
             stored = store.place()
             place = start_of_log(origin) if stored is None else decode_place(stored)
+            if self._is_useless(opening, stored is None, place, facts):
+                store.abandon()
+                discard(self._premises.folder.replica(partition))
+                raise NothingHere
             contents = Contents(store, opening.indexes)
         except (*BROKEN_STORE, UndecodableMessage):
             store.abandon()
             raise
-        replica = Replica(self._premises.around, store, place, now_ms, contents.follow)
-        rules = IndexRules(opening.indexes, store, self._premises.collection_bytes)
-        hosted = Hosted(partition, opening.log, store, replica, contents, rules, now_ms)
-        hosted.note = opening.note
+        hosted = self._premises.host(opening, store, place, contents, now_ms)
+        replica = hosted.replica
         hosted.expected = expected_place(self._premises.folder.replica(partition), place)
-        if place.origin != origin:
-            replica.freeze(f"its place is of {place.origin}, the log is {origin}: restore that log", now_ms)
-        elif place.fold_version != FOLD_VERSION:
-            replica.freeze(f"its place was folded by rules {place.fold_version}, these are {FOLD_VERSION}", now_ms)
+        if (why := unusable(place, origin)) is not None:
+            replica.freeze(why, now_ms)
         elif not facts.low <= place.next_offset <= facts.high:
             self._suspects.add(hosted, now_ms)
         else:
@@ -278,6 +306,12 @@ class Hosting:
         if opening.preferred and replica.alarm is None:
             replica.prefer(now_ms)
         return hosted
+
+    def _is_useless(self, opening: Opening, empty: bool, place: Place, facts: LogFacts) -> bool:
+        """Nothing was read here yet, of a log that is long or pruned; or it was pruned while this was cloned."""
+        if empty:
+            return not opening.replay and self.clones.wanted(facts)
+        return opening.cloned and place.next_offset < facts.low
 
     def _catch_up(self, hosted: Hosted) -> None:
         self._readers.read(By.CATCH_UP, [(hosted.log, hosted.replica.place.next_offset)])
@@ -311,3 +345,4 @@ class Hosting:
         for hosted in self.hosted.values():
             hosted.close()
         self._heirs.close()
+        self.clones.close()

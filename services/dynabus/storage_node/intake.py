@@ -23,7 +23,7 @@ from dynabus.storage_node.assignments import Assignments
 from dynabus.storage_node.heartbeats import hear
 from dynabus.storage_node.hosted import Hosted
 from dynabus.storage_node.hosting import Hosting
-from dynabus.storage_node.inbox import Inbox, Operations
+from dynabus.storage_node.inbox import Clone, Inbox, Operations
 from dynabus.storage_node.mistakes import Mistakes
 from dynabus.storage_node.orders import Orders
 from dynabus.storage_node.outbox import Outbox
@@ -46,12 +46,13 @@ class Intake:
         hurry: Callable[[], None],
         admission: NodeAdmission,
         scrub: Callable[[Hosted, Sender], None],
+        clone: Clone,
     ) -> None:
         self.touched: dict[Hosted, None] = {}
         self.dirty: dict[Hosted, None] = {}
         """Replicas that applied records since their last commit, longest first."""
         orders = Orders(outbox.split_point)
-        self.inbox = Inbox(operations, self._find, outbox.respond, orders, admission, scrub)
+        self.inbox = Inbox(operations, self._find, outbox.respond, orders, admission, scrub, clone)
         self.mistakes = Mistakes()
         self.view = admission.view
         self.heard_itself = False

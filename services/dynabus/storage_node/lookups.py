@@ -49,8 +49,9 @@ class Lookups:
         self._pool.submit(self._log.acquaint, topic)
 
     def remove_folder(self, path: Path) -> None:
-        """Deleting gigabytes takes long."""
-        self._pool.submit(shutil.rmtree, path, ignore_errors=True)
+        """Deleting gigabytes takes long. Nothing is done where there is none."""
+        if path.exists():
+            self._pool.submit(shutil.rmtree, path, ignore_errors=True)
 
     def put_aside(self, path: Path, place: bytes | None) -> Future[None]:
         """Move a damaged store out of the way. Raises OSError in the future."""

@@ -23,15 +23,20 @@ from math import ceil
 from queue import SimpleQueue
 
 from dynabus.adapters.clock import monotonic_ns
+from dynabus.adapters.data_folder import DataFolder
 from dynabus.adapters.kafka.log_producer import LogProducer
 from dynabus.adapters.logs import logger
 from dynabus.core.admission import Mode
+from dynabus.core.cloning.messages import CloneRequest
 from dynabus.core.heartbeats import Saying
 from dynabus.core.ids import Writer
 from dynabus.core.replication.effects import Append, Beat, Effect, Respond
 from dynabus.core.topics import Topics
 from dynabus.storage_node.admission import NodeAdmission, node_admission
+from dynabus.storage_node.checkpoints import Checkpoints
+from dynabus.storage_node.clone_sending import CloneSending
 from dynabus.storage_node.config import StorageNodeSettings
+from dynabus.storage_node.durable import DurableStatements
 from dynabus.storage_node.heartbeats import compose
 from dynabus.storage_node.heat import HeatTeller
 from dynabus.storage_node.hosted import Hosted
@@ -79,6 +84,8 @@ class Parts:
     log: LogProducer
     outbox: Outbox
     operations: Operations
+    sending: CloneSending
+    folder: DataFolder
 
 
 def _heat_teller(parts: Parts, admission: NodeAdmission) -> HeatTeller:
@@ -112,7 +119,14 @@ class StorageNode:
             parts.readers.hurry,
             self.admission,
             self.scrubs.ask,
+            self._clone,
         )
+        self.sending = parts.sending
+        settings = parts.settings
+        bytes_per_s = settings.checkpoint_mb_per_s * 1e6
+        self.checkpoints = Checkpoints(parts.folder, settings.checkpoint_records, bytes_per_s, settings.sync)
+        self._durable = DurableStatements(parts.me)
+        parts.hosting.clones.said = self.intake.view.replicas_of
         self.stopping = False
         self.turns = self.messages = self.commits = self.replacements = 0
         self.turn_ended_ms = now_of_clock()
@@ -158,6 +172,8 @@ class StorageNode:
         while self._leads() and now_of_clock() < deadline_ms:
             self.turn()
         self.scrubs.close()
+        self.sending.close()
+        self.checkpoints.close()
         self.hosting.close()
         self.outbox.flush()
 
@@ -208,6 +224,7 @@ class StorageNode:
             self.hosting.look_at_ends(due)
             self._scrub(now_ms)
             self.heat.step(self.hosting.hosted.values(), now_ms)
+            self._checkpoint(now_ms)
             touched.update(dict.fromkeys(due))
         if now_ms >= self._restless_due_ms:
             self._restless_due_ms = now_ms + TICK_RESTLESS_MS
@@ -235,6 +252,14 @@ class StorageNode:
             for hosted in replicas:
                 self.scrubs.compare(hosted, self.intake.view.agreement.difference(*hosted.partition))
 
+    def _checkpoint(self, now_ms: float) -> None:
+        """Of replicas that were read on for long, and what they come to."""
+        replicas = self.hosting.hosted.values()
+        self.checkpoints.step(replicas, now_ms)
+        places = self._durable.due(replicas, now_ms)
+        if places is not None:
+            self.outbox.durable(places)
+
     def _commit(self, now_ms: float) -> None:
         settings, dirty = self._settings, self.intake.dirty
         for hosted in list(islice(dirty, COMMITS_PER_TURN)):
@@ -244,6 +269,12 @@ class StorageNode:
                 del dirty[hosted]
                 hosted.commit(now_ms)
                 self.commits += 1
+
+    def _clone(self, request: CloneRequest, hosted: Hosted | None, now_ms: float) -> None:
+        """Another node wants a copy of a replica."""
+        why = self.sending.ask(request, hosted, now_ms)
+        if why is not None:
+            self.outbox.send(*self.sending.refusal(request, why))
 
     # -- effects ----------------------------------------------------------------------------------------------
 

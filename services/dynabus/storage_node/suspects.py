@@ -1,9 +1,9 @@
 """Replicas whose place seems to lie outside of their log (I9).
 
 Beyond its end: Kafka lost records that were acknowledged, and this replica may be the only one that has them. Before
-its start: what it still needs was pruned. Either way it must not read on from anywhere else. It freezes with an
-alarm once that has been so for ten seconds, by fresh metadata and offsets of the log's leader; a Kafka leader that
-has just changed may not know its own end yet.
+its start: what it still needs was pruned. Either way it must not read on from anywhere else. Once that has been so
+for ten seconds, by fresh metadata and offsets of the log's leader, the first freezes with an alarm, and the second
+is replaced by a clone; a Kafka leader that has just changed may not know its own end yet.
 """
 
 from __future__ import annotations
@@ -79,7 +79,12 @@ class Suspects:
             return True
         if for_ms < CONFIRM_MS:
             return False
-        hosted.replica.freeze(why, now_ms)
+        if is_behind(hosted, facts):
+            # Nothing is lost: what was pruned, all members of its group had on disk (I8). It is cloned.
+            hosted.damage = why
+            logger().warning("replica is behind its log's start", partition=str(hosted.partition), reason=why)
+        else:
+            hosted.replica.freeze(why, now_ms)
         return True
 
 
@@ -96,6 +101,13 @@ def outside(hosted: Hosted, facts: LogFacts) -> str | None:
     if place.next_offset < facts.low:
         return f"place {place.next_offset} lies before the log's start {facts.low}, which was pruned: clone a replica"
     return None
+
+
+def is_behind(hosted: Hosted, facts: LogFacts) -> bool:
+    """Its place lies before the start of the very log that it has read."""
+    origin = hosted.replica.place.origin
+    same = (facts.identity.cluster_id, facts.identity.topic_id) == (origin.cluster, origin.topic)
+    return same and hosted.replica.place.next_offset < facts.low
 
 
 def _next(hosted: Hosted) -> int:

@@ -12,7 +12,7 @@ from dynabus.adapters.log_codec import AvroBodies
 from dynabus.auto_admin.config import AutoAdminSettings
 from dynabus.auto_admin.decisions import TableState
 from dynabus.auto_admin.executor import genesis_of
-from dynabus.auto_admin.outside import Delivered, StepFailed, Turn, World
+from dynabus.auto_admin.outside import Delivered, Pruned, PruneWish, StepFailed, Turn, World
 from dynabus.auto_admin.service import ADMIN_LOG, AutoAdmin
 from dynabus.auto_admin.splits import highest
 from dynabus.core.ids import Incarnation, NodeName, PartitionId, Writer
@@ -145,6 +145,13 @@ class FakeSteps:
             self._kafka.effect()
 
         return self._done(take_away)
+
+    def prune(self, wishes: list[PruneWish]) -> Future[list[Pruned]]:
+        """Nothing is told of any disk in these tests, so nothing may be asked for."""
+        assert all(wish.until == 0 for wish in wishes)
+        future: Future[list[Pruned]] = Future()
+        future.set_result([])
+        return future
 
     def _build(self, state: TableState) -> None:
         logs = self._kafka.logs.setdefault(state.id, {each["number"]: [] for each in state.partitions})

@@ -15,7 +15,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, NewPartitions, NewTopic, OffsetSpec
 
 from dynabus.adapters.kafka.settings import KafkaSettings
@@ -152,6 +158,17 @@ class TopicAdmin:
         elif len(self._metadata().topics[name].partitions) < total:
             self._results(self._client.create_partitions([NewPartitions(name, total)]))
         self._wait_for_leaders([Topic(name, total, {}, "log")], timeout_s)
+
+    def delete_records(self, name: str, partition: int, before: int) -> None:
+        """Delete a topic partition's records before an offset; those that are gone already are no error."""
+        futures = self._client.delete_records([TopicPartition(name, partition, before)])
+        self._results(futures)
+
+    def group_offsets(self, group: str) -> dict[tuple[str, int], int]:
+        """What a consumer group has committed, by topic and topic partition; nothing for one that is not known."""
+        futures = self._client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
+        found = self._results(futures)[group].topic_partitions or []
+        return {(each.topic, each.partition): each.offset for each in found if each.offset >= 0}
 
     def names(self, prefix: str) -> set[str]:
         """Names of the existing topics that begin so."""
