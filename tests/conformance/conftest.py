@@ -18,8 +18,13 @@ Key = tuple[str, str]
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster]:
-    with running(tmp_path_factory.mktemp("conformance")) as started:
-        yield started
+    """Its partitions bear what a whole table may: some tests write megabytes in a second, or in ten, as the machine
+    can. What a partition's cap does is tested in tests/integration and tests/unit/core/admission."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DYNABUS_PARTITION_READ_UNITS", "40000")
+        environment.setenv("DYNABUS_PARTITION_WRITE_UNITS", "40000")
+        with running(tmp_path_factory.mktemp("conformance")) as started:
+            yield started
 
 
 @pytest.fixture(scope="session")
