@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,12 @@ def told(cluster: RunningCluster, node: str, event: str) -> list[dict[str, Any]]
     return [found for line in lines if line.startswith("{") and (found := json.loads(line))["event"] == event]
 
 
+def healed(cluster: RunningCluster, node: str, within_s: float = 60) -> None:
+    """The node has cloned what it lacked, and all replicas are up to date."""
+    wait_until("cloned", lambda: told(cluster, node, "replica cloned"), within_s)
+    wait_until("well", lambda: well(cluster), within_s)
+
+
 def agree(cluster: RunningCluster) -> None:
     """All replicas are whole, by their scrubs, and hold the same."""
     wait_until("at rest", lambda: all(each["lag"] == 0 for each in cluster.partition(TABLE)["replicas"]))
@@ -113,8 +120,7 @@ def test_a_wiped_node_clones_what_was_pruned(cluster: RunningCluster) -> None:
         wipe(cluster, node)
         load.wait_for_acks(50)
         cluster.up()
-        wait_until("cloned", lambda: told(cluster, node, "replica cloned"), 60)
-        wait_until("well", lambda: well(cluster), 60)
+        healed(cluster, node)
         load.wait_for_acks(100)
     print(load.check(), told(cluster, node, "replica cloned"))
     assert not load.recorded.errors
@@ -131,8 +137,7 @@ def test_a_wiped_leader_is_cloned_from_a_follower(cluster: RunningCluster) -> No
         wipe(cluster, node)
         wait_until("another leader", lambda: cluster.leader(TABLE)[0] != node)
         cluster.up()
-        wait_until("cloned", lambda: told(cluster, node, "replica cloned"), 60)
-        wait_until("well", lambda: well(cluster), 60)
+        healed(cluster, node)
         load.wait_for_acks(100)
         source = told(cluster, node, "replica cloned")[0]["source"]
         assert source != cluster.leader(TABLE)[0] or len(told(cluster, node, "clone failed")) > 0
@@ -150,8 +155,7 @@ def test_a_fourth_node_joins_by_a_clone(cluster: RunningCluster) -> None:
         cluster.command("admin", "drain", "node-1")
         nodes = [each["node"] for each in cluster.partition(TABLE)["replicas"]]
         assert sorted(nodes) == ["node-2", "node-3", "node-4"]
-        wait_until("cloned", lambda: told(cluster, "node-4", "replica cloned"), 60)
-        wait_until("well", lambda: well(cluster), 60)
+        healed(cluster, "node-4")
         load.wait_for_acks(100)
     print(load.check(), told(cluster, "node-4", "replica cloned"))
     assert not load.recorded.errors
@@ -169,9 +173,8 @@ def test_flipped_bytes_are_repaired_by_a_clone(cluster: RunningCluster) -> None:
         kill(cluster.pids("storage-node")[node])
         flip(store(cluster, node) / "data.mdb")
         cluster.up()
-        wait_until("repaired", lambda: scrubbed(cluster) and told(cluster, node, "replica cloned"), 60)
-        wait_until("cloned", lambda: told(cluster, node, "replica cloned"), 60)
-        wait_until("well", lambda: well(cluster), 60)
+        wait_until("repaired", lambda: scrubbed_and_cloned(cluster, node), 60)
+        healed(cluster, node)
         load.wait_for_acks(100)
     print(load.check())
     assert not load.recorded.errors
@@ -187,13 +190,11 @@ def flip(data: Path) -> None:
     data.write_bytes(bytes(content))
 
 
-def scrubbed(cluster: RunningCluster) -> bool:
-    """Asked to; a replica that is still being opened, or has found damage, says so with an error."""
-    try:
+def scrubbed_and_cloned(cluster: RunningCluster, node: str) -> list[dict[str, Any]]:
+    """Asks for a scrub; a replica that is still being opened, or has found damage, says so with an error."""
+    with suppress(AssertionError):
         cluster.command("admin", "scrub", TABLE)
-    except AssertionError:
-        return True
-    return True
+    return told(cluster, node, "replica cloned")
 
 
 @pytest.mark.parametrize("victim", ["source", "receiver", "auto-admin"])
@@ -222,8 +223,7 @@ def test_whoever_dies_in_the_middle_of_a_clone(tmp_path: Path, monkeypatch: pyte
             load.wait_for_acks(50)
             starting.wait(60)
             cluster.up()
-            wait_until("cloned", lambda: told(cluster, node, "replica cloned"), 90)
-            wait_until("well", lambda: well(cluster), 90)
+            healed(cluster, node, 90)
             load.wait_for_acks(100)
         print(victim, load.check(), told(cluster, node, "replica cloned"))
         assert told(cluster, node, "replica cloned")

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.integration.cluster import RunningCluster, client, running, wait_until
-from tests.integration.load import Load
+from tests.integration.load import Clients, Load
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(420)]
 
@@ -51,7 +51,7 @@ def make(cluster: RunningCluster, table: str) -> None:
     db.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
 
 
-class Writers:
+class Writers(Clients):
     """Clients that write without a pause: each its own items, or all of them the same one."""
 
     def __init__(self, port: int, table: str, spread: bool) -> None:
@@ -59,30 +59,20 @@ class Writers:
         self.times: list[float] = []
         self.refused = 0
         self.errors: list[str] = []
-        self._stop, self._lock = threading.Event(), threading.Lock()
+        super().__init__(port, table)
+        self._lock = threading.Lock()
         self._threads = [
-            threading.Thread(target=self._write, args=(port, table, number, spread), daemon=True)
-            for number in range(WRITERS)
+            threading.Thread(target=self._write, args=(number, spread), daemon=True) for number in range(WRITERS)
         ]
 
-    def __enter__(self) -> Writers:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(30)
-
-    def _write(self, port: int, table: str, writer: int, spread: bool) -> None:
-        db: Any = client(port, total_max_attempts=1)
+    def _write(self, writer: int, spread: bool) -> None:
+        db: Any = client(self._port, total_max_attempts=1)
         number = 0
         while not self._stop.is_set():
             number += 1
             key = f"{writer}-{number % 500}" if spread else "the-one"
             try:
-                db.put_item(TableName=table, Item={"pk": {"S": key}, "v": {"N": str(number)}})
+                db.put_item(TableName=self._table, Item={"pk": {"S": key}, "v": {"N": str(number)}})
             except ClientError as error:
                 self._refusal(error.response)
             else:

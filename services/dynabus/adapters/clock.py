@@ -23,6 +23,11 @@ def monotonic_ms() -> int:
     return time.clock_gettime_ns(_BOOT_CLOCK) // 1_000_000
 
 
+def exact_ms() -> float:
+    """Milliseconds with their fractions on the same clock."""
+    return monotonic_ns() / 1e6
+
+
 def unix_ms() -> int:
     """Milliseconds since 1970, as people count them; may jump, so no decision rests on it alone."""
     return time.time_ns() // 1_000_000

@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 from functools import partial
 
-from dynabus.adapters.clock import monotonic_ns, unix_ms
+from dynabus.adapters.clock import exact_ms, unix_ms
 from dynabus.adapters.kafka.topics import MOCK_PARTITIONS, TopicAdmin
 from dynabus.adapters.log_codec import AvroBodies
 from dynabus.auto_admin.config import AutoAdminSettings
@@ -43,7 +43,7 @@ def connect(settings: AutoAdminSettings, me: Writer, admin: TopicAdmin) -> AutoA
         origin=Origin(identity.cluster_id, identity.topic_id, PartitionId(ADMIN_LOG, 0)),
         bus=Links(kafka, topics),
         steps=Executor(kafka, topics, me, admin, pruner),
-        now_ms=lambda: monotonic_ns() / 1e6,
+        now_ms=exact_ms,
         wall_ms=unix_ms,
         numbers_most=MOCK_PARTITIONS if admin.cluster().is_mock else NUMBERS_MOST,
         partitions_most=MOCK_PARTITIONS if admin.cluster().is_mock else PARTITIONS_MOST,

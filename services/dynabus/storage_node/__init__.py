@@ -12,6 +12,9 @@ thousand of them.
 * `assignments`  table metadata -> which replicas this node has (pure)
 * `hosting`      opening and closing replicas: LMDB, place, Kafka topic identity; `suspects`: places outside of a log
 * `hosted`       one replica with its store: commits, quarantine
+* `clones`       what this node lacks altogether: replayed, or cloned (`clone_receiving`, `clone_sending`)
+* `checkpoints`  what is on disk for certain; `durable`: auto-admin is told of it, and prunes logs behind it
+* `heat`         what replicas serve, and on which keys, for auto-admin's splits and scaling
 * `lookups`      questions to Kafka that take milliseconds, in threads of their own
 * `outbox`       replies, questions, answers, heartbeats (log records go through `adapters.kafka.log_producer`)
 * `start`        from settings to a node that is ready to turn; `ops`: health, readiness, metrics, status

@@ -23,7 +23,7 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from dynabus.adapters.clock import monotonic_ns
+from dynabus.adapters.clock import exact_ms
 from dynabus.adapters.codec import UndecodableMessage
 from dynabus.adapters.data_folder import DataFolder
 from dynabus.adapters.lmdb import LmdbStore, Snapshot, SnapshotClosed, StoreError, discard, install
@@ -36,6 +36,7 @@ from dynabus.core.cloning.position import CHUNK_BYTES, CHUNK_PAIRS, Position, Se
 from dynabus.core.ids import PartitionId
 from dynabus.core.replication.place import Origin
 from dynabus.core.replication.records import Form
+from dynabus.storage_node.copies import write
 from dynabus.storage_node.hosted import Hosted
 
 COMMIT_BYTES = 32 << 20
@@ -146,12 +147,10 @@ def _written(snapshot: Snapshot, store: LmdbStore, received: Received, pace: Pac
         section, after = position
         pairs, last = snapshot.bounded(section.name.lower(), after, CHUNK_PAIRS, CHUNK_BYTES)
         received.add(section, pairs)
-        put = (store.put, store.put_entry, store.remember)[section]
-        for key, value in pairs:
-            put(key, value)
+        write(store, section, pairs)
         size = sum(len(key) + len(value) for key, value in pairs)
-        pace.spend(size, monotonic_ns() / 1e6)
-        time.sleep(max(REST_S, pace.wait_ms(monotonic_ns() / 1e6) / 1000))
+        pace.spend(size, exact_ms())
+        time.sleep(max(REST_S, pace.wait_ms(exact_ms()) / 1000))
         uncommitted += size
         if uncommitted > COMMIT_BYTES:
             store.commit(b"")

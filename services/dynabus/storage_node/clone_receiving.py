@@ -21,7 +21,7 @@ from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-from dynabus.adapters.clock import monotonic_ns
+from dynabus.adapters.clock import exact_ms
 from dynabus.adapters.codec import UndecodableMessage, decode, encode
 from dynabus.adapters.kafka.message_producer import MessageProducer
 from dynabus.adapters.lmdb import LmdbStore, StoreError, discard, install
@@ -30,13 +30,13 @@ from dynabus.adapters.logs import logger
 from dynabus.core.cloning.choice import Extent, refusal
 from dynabus.core.cloning.contents import NotWhole, Received
 from dynabus.core.cloning.pace import Pace
-from dynabus.core.cloning.position import Pair, Section
 from dynabus.core.cloning.receiver import Receiver, State, Wanted
 from dynabus.core.ids import NodeName
 from dynabus.core.replication.fold import Verdict, fold
 from dynabus.core.replication.place import Origin, Place
 from dynabus.core.replication.records import decode_record
 from dynabus.core.topics import Topics
+from dynabus.storage_node.copies import write
 from dynabus.storage_node.readers import Log
 
 CLONE_BITS = 62
@@ -118,7 +118,7 @@ class CloneReceiving:
     def _run(self, job: Job) -> Place:
         consumer, producer = self._links()
         pace = Pace(self._bytes_per_s)
-        receiver = Receiver(self._dice.getrandbits(CLONE_BITS), job.wanted, pace, self._bytes_per_s, _now_ms())
+        receiver = Receiver(self._dice.getrandbits(CLONE_BITS), job.wanted, pace, self._bytes_per_s, exact_ms())
         copy = unfinished(job.path)
         store: LmdbStore | None = None
         try:
@@ -161,7 +161,7 @@ class CloneReceiving:
         while receiver.state is not State.WHOLE:
             if job.cancelled:
                 raise CloneFailed("it is not wanted any more")
-            request = receiver.request(_now_ms())
+            request = receiver.request(exact_ms())
             if request is not None:
                 producer.send_one(self._requests(job), encode("clone_request", request))
             producer.serve()
@@ -183,14 +183,14 @@ class CloneReceiving:
     def _take(self, job: Job, receiver: Receiver, received: Received, store: LmdbStore, value: bytes) -> int:
         kind, message = decode(value)
         had = receiver.manifest
-        got = receiver.take(kind, message, len(value), _now_ms())
+        got = receiver.take(kind, message, len(value), exact_ms())
         if had is None and receiver.manifest is not None:
             self._judge(job, receiver, decode_place(receiver.manifest["place"]))
         if got is None:
             return 0
         section, pairs = got
         received.add(section, pairs)
-        _write(store, section, pairs)
+        write(store, section, pairs)
         job.received += len(value)
         self.bytes_received += len(value)
         self.chunks += 1
@@ -236,15 +236,9 @@ def _values(consumer: Consumer) -> list[bytes]:
     return [value for message in messages if message.error() is None and (value := message.value()) is not None]
 
 
-def _write(store: LmdbStore, section: Section, pairs: list[Pair]) -> None:
-    put = (store.put, store.put_entry, store.remember)[section]
-    for key, value in pairs:
-        put(key, value)
-
-
 def _folded(reader: Consumer, place: Place, until: int) -> Place | None:
     """The place at that offset; None where the log is another one."""
-    bodies, give_up_ms = AvroBodies(), _now_ms() + PROOF_S * 1000
+    bodies, give_up_ms = AvroBodies(), exact_ms() + PROOF_S * 1000
     while place.next_offset < until:
         for message in reader.consume(DRAIN_MOST, POLL_S):
             error = message.error()
@@ -253,17 +247,13 @@ def _folded(reader: Consumer, place: Place, until: int) -> Place | None:
             offset = message.offset() or 0
             if error is not None or not place.next_offset <= offset < until:
                 continue
-            give_up_ms = _now_ms() + PROOF_S * 1000
+            give_up_ms = exact_ms() + PROOF_S * 1000
             place, verdict = fold(place, decode_record(offset, message.leader_epoch() or 0, message.value()), bodies)
             if verdict in (Verdict.DIVERGED, Verdict.UNREADABLE):
                 return None
-        if _now_ms() > give_up_ms:
+        if exact_ms() > give_up_ms:
             raise CloneFailed(f"the log was not read up to offset {until} and nothing comes")
     return place
-
-
-def _now_ms() -> float:
-    return monotonic_ns() / 1e6
 
 
 def log_cloned(partition: str, job: Job, took_ms: float) -> None:

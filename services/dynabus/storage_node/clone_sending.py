@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import NamedTuple
 
-from dynabus.adapters.clock import monotonic_ns
+from dynabus.adapters.clock import exact_ms
 from dynabus.adapters.codec import encode
 from dynabus.adapters.kafka.message_producer import MessageProducer
 from dynabus.adapters.lmdb import Snapshot, SnapshotClosed, StoreError
@@ -105,8 +105,10 @@ class CloneSending:
     def refusal(self, request: CloneRequest, why: str) -> tuple[str, bytes]:
         """(topic, message) that tells it."""
         logger().info("clone refused", node=request["node"], reason=why)
-        message = encode("clone_refusal", {"clone": request["clone"], "node": self._node, "why": why})
-        return self._topics.clone(NodeName(request["node"])).name, message
+        return self._topics.clone(NodeName(request["node"])).name, self._refusal(request["clone"], why)
+
+    def _refusal(self, clone: int, why: str) -> bytes:
+        return encode("clone_refusal", {"clone": clone, "node": self._node, "why": why})
 
     def _start(self) -> None:
         if self._thread is None:
@@ -136,7 +138,7 @@ class CloneSending:
     def _wait_s(self, streams: dict[int, _Stream]) -> float:
         if not any(each.sender.wants_chunk or each.sender.wants_end for each in streams.values()):
             return IDLE_POLL_S
-        return self._pace.wait_ms(_now_ms()) / 1000
+        return self._pace.wait_ms(exact_ms()) / 1000
 
     def _take(self, streams: dict[int, _Stream], timeout_s: float) -> bool:
         """All that was asked, after waiting for it; False at the end."""
@@ -150,7 +152,7 @@ class CloneSending:
         return False
 
     def _asked_one(self, streams: dict[int, _Stream], asked: _Asked) -> None:
-        request, now_ms = asked.request, _now_ms()
+        request, now_ms = asked.request, exact_ms()
         stream = streams.get(request["clone"])
         if asked.snapshot is not None:
             stream = self._open(request, asked.snapshot, now_ms)
@@ -179,7 +181,7 @@ class CloneSending:
 
     def _go_on(self, producer: MessageProducer, stream: _Stream) -> bool:
         """One chunk at most; False where its snapshot is to be closed."""
-        sender, now_ms = stream.sender, _now_ms()
+        sender, now_ms = stream.sender, exact_ms()
         try:
             if not sender.begun:
                 sender.begun = True
@@ -192,9 +194,7 @@ class CloneSending:
                 producer.send_one(stream.topic, encode("clone_manifest", ending))
         except (SnapshotClosed, StoreError) as error:
             why = str(error) or "its replica was closed"
-            producer.send_one(
-                stream.topic, encode("clone_refusal", {"clone": sender.clone, "node": self._node, "why": why})
-            )
+            producer.send_one(stream.topic, self._refusal(sender.clone, why))
             return False
         return not sender.is_over(now_ms)
 
@@ -218,7 +218,3 @@ class CloneSending:
         self.sent += 1
         self.bytes_sent += len(value)
         sender.sent(keys, last=last)
-
-
-def _now_ms() -> float:
-    return monotonic_ns() / 1e6

@@ -99,10 +99,7 @@ class Clones:
 
     def add(self, opening: Opening, now_ms: float) -> None:
         """Nothing of it is here, and it is not known to be replayed in a moment."""
-        partition, to = opening.partition, opening.to
-        numbers = [*(to.lineage if to is not None else ()), partition.number]
-        case = self._cases[partition] = Case(opening, now_ms)
-        case.left = [Log(opening.log.topic, number) for number in numbers]
+        self._cases[opening.partition] = Case(opening, now_ms, left=_logs(opening))
 
     def drop(self, partition: PartitionId) -> None:
         """It is not wanted here any more."""
@@ -242,10 +239,13 @@ class Clones:
             case.stage = Stage.REPLAY
         else:
             # The log may have been pruned meanwhile.
-            case.stage, case.extents = Stage.ASKING, []
-            to = case.opening.to
-            numbers = [*(to.lineage if to is not None else ()), case.opening.partition.number]
-            case.left = [Log(case.opening.log.topic, number) for number in numbers]
+            case.stage, case.extents, case.left = Stage.ASKING, [], _logs(case.opening)
+
+
+def _logs(opening: Opening) -> list[Log]:
+    """Of its ancestors, the root first, and its own."""
+    lineage = opening.to.lineage if opening.to is not None else ()
+    return [Log(opening.log.topic, number) for number in (*lineage, opening.partition.number)]
 
 
 def _state(case: Case) -> str:

@@ -22,7 +22,7 @@ from itertools import islice
 from math import ceil
 from queue import SimpleQueue
 
-from dynabus.adapters.clock import monotonic_ns
+from dynabus.adapters.clock import exact_ms
 from dynabus.adapters.data_folder import DataFolder
 from dynabus.adapters.kafka.log_producer import LogProducer
 from dynabus.adapters.logs import logger
@@ -96,11 +96,6 @@ def _heat_teller(parts: Parts, admission: NodeAdmission) -> HeatTeller:
     return HeatTeller(parts.me.node, enforced, admission.view, parts.outbox.heat)
 
 
-def now_of_clock() -> float:
-    """Milliseconds, with fractions, of the clock that counts suspend."""
-    return monotonic_ns() / 1e6
-
-
 class StorageNode:
     """One storage node. `run` returns after `stop`, when leadership was handed over and all is committed."""
 
@@ -129,7 +124,7 @@ class StorageNode:
         parts.hosting.clones.said = self.intake.view.replicas_of
         self.stopping = False
         self.turns = self.messages = self.commits = self.replacements = 0
-        self.turn_ended_ms = now_of_clock()
+        self.turn_ended_ms = exact_ms()
         self._settings, self._me = parts.settings, parts.me
         self._readers, self._log = parts.readers, parts.log
         self._stop_asked = False
@@ -159,7 +154,7 @@ class StorageNode:
 
     def _hand_over(self) -> None:
         """Resign everywhere, and go on turning until that is read back or has taken too long."""
-        now_ms = now_of_clock()
+        now_ms = exact_ms()
         self.stopping = True
         logger().info("stopping")
         for hosted in self.hosting.hosted.values():
@@ -169,7 +164,7 @@ class StorageNode:
         self._beat(now_ms)
         self._send(now_ms)
         deadline_ms = now_ms + HAND_OVER_MS
-        while self._leads() and now_of_clock() < deadline_ms:
+        while self._leads() and exact_ms() < deadline_ms:
             self.turn()
         self.scrubs.close()
         self.sending.close()
@@ -185,7 +180,7 @@ class StorageNode:
     def turn(self) -> None:
         """One turn of the loop."""
         arrived, logs = self._readers.poll(self._wait_s())
-        now_ms = now_of_clock()
+        now_ms = exact_ms()
         self.turns += 1
         if arrived or logs:
             self.messages += len(arrived) + len(logs)
@@ -204,7 +199,7 @@ class StorageNode:
 
     def _wait_s(self) -> float:
         """Until something is due by time alone."""
-        now_ms = now_of_clock()
+        now_ms = exact_ms()
         due_ms = min(self._look_due_ms, self._beat_due_ms)
         if self._restless:
             due_ms = min(due_ms, self._restless_due_ms)
@@ -296,7 +291,7 @@ class StorageNode:
         if records:
             self._log.append(*hosted.log, records)
         if hosted.replica.place.sealed:
-            for number, genesis in hosted.begins(now_of_clock()):
+            for number, genesis in hosted.begins(exact_ms()):
                 self._log.append(hosted.log.topic, number, [genesis])
 
     def _perform_rare(self, hosted: Hosted, effect: Effect) -> None:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from confluent_kafka import Consumer
 
-from dynabus.adapters.clock import monotonic_ns
+from dynabus.adapters.clock import exact_ms
 from dynabus.adapters.data_folder import DataFolder
 from dynabus.adapters.kafka.log_producer import LogProducer
 from dynabus.adapters.kafka.message_producer import MessageProducer
@@ -136,7 +136,7 @@ class Start:
         topic = self._topics.metadata().name
         messages, next_offset = newest_of_all(kafka, topic)
         for message in messages:
-            node.intake.learn(message, monotonic_ns() / 1e6)
+            node.intake.learn(message, exact_ms())
         readers.start_at(topic, next_offset)
 
     def _persist(self, stage: str, attempt: Callable[[], T]) -> T:

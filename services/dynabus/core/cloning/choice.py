@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from dynabus.core.cloning.messages import CloneManifest
 from dynabus.core.messages import ReplicaState
 from dynabus.core.replication.place import FOLD_VERSION, Origin, Place
 
@@ -68,8 +67,3 @@ def refusal(place: Place, origin: Origin, log: Extent, at_least: int) -> str | N
     if place.next_offset < log.low:
         return f"the log begins at {log.low}, behind its place {place.next_offset}"
     return None
-
-
-def chunkless(manifest: CloneManifest) -> bool:
-    """It begins a clone, rather than to end it."""
-    return manifest["chunks"] < 0
