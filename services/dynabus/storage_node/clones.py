@@ -3,7 +3,8 @@
 | stage     | ends when                                                | next                                       |
 |-----------|----------------------------------------------------------|--------------------------------------------|
 | asking    | Kafka told what exists of its log and of its ancestors'   | replay, if that is short; else waiting     |
-| waiting   | another node has a replica that can be cloned            | cloning; one at a time on this node        |
+| waiting   | another node has a replica that can be cloned; if that   | cloning; one at a time on this node        |
+|           | is the leader, after five seconds without another one    |                                            |
 | waiting   | nobody has, for five seconds, and the logs are whole     | replay                                     |
 | waiting   | the same, they are pruned, its checkpoint is not behind  | that is opened                             |
 | cloning   | it is installed                                          | opened, as any replica that was here       |
@@ -178,11 +179,14 @@ class Clones:
         if any(other.stage is Stage.CLONING for other in self._cases.values()):
             return
         partition = case.opening.partition
-        node = choose(self._others(partition, now_ms), case.refused)
-        if node is not None:
+        others, patient = self._others(partition, now_ms), now_ms - case.since_ms < PATIENCE_MS
+        node = choose(others, case.refused)
+        # Right after a start the leader may be the only one that was heard.
+        leads = any(name == node and state["leading"] for name, state in others)
+        if node is not None and not (patient and leads):
             self._begin(case, node, now_ms)
             return
-        if now_ms - case.since_ms < PATIENCE_MS:
+        if patient:
             return
         if replay_is_possible(case.extents):
             case.stage = Stage.REPLAY

@@ -126,6 +126,15 @@ def test_a_long_one_is_cloned_from_the_follower(ward: Ward) -> None:
     assert ward.opening.cloned
 
 
+def test_the_leader_is_cloned_only_where_no_follower_is_heard_for_a_while(ward: Ward) -> None:
+    ward.others = {"node-2": said(leading=True)}
+    ward.add()
+    assert ward.run(PATIENCE_MS - STEP_MS) == "waits"
+    assert ward.receiving.jobs == []
+    ward.run(2 * STEP_MS)
+    assert [job.source for job in ward.receiving.jobs] == ["node-2"]
+
+
 def test_a_long_one_is_replayed_where_nobody_is_there_for_a_while(ward: Ward) -> None:
     ward.add()
     assert ward.run(PATIENCE_MS - STEP_MS) == "waits"
