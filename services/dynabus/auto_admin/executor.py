@@ -6,8 +6,9 @@ from __future__ import annotations
 from concurrent.futures import Future
 from functools import partial
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer
 
+from dynabus.adapters.kafka.positions import extent_of
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
@@ -93,10 +94,7 @@ class Executor:
 
 
 def _is_empty(reader: Consumer, topic: str, partition: int) -> bool:
-    found = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=CALL_S)
-    if found is None:
-        raise StepFailed(f"no answer about {topic}")
-    return found[1] == 0
+    return extent_of(reader, topic, partition, CALL_S)[1] == 0
 
 
 def genesis_of(me: Writer, partition: PartitionMetadata) -> bytes:

@@ -6,6 +6,7 @@ import time
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from dynabus.adapters.kafka.positions import extent_of
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
 from dynabus.adapters.logs import kafka_logger
@@ -44,10 +45,7 @@ class LogPruner:
 
     def _prune(self, wish: PruneWish, reader: Consumer, committed: dict[str, dict[tuple[str, int], int]]) -> Pruned:
         topic = self._topics.log_name(LogId(wish.log))
-        found = reader.get_watermark_offsets(TopicPartition(topic, wish.number), timeout=CALL_S)
-        if found is None:
-            raise StepFailed(f"no answer about {topic}")
-        low, high = found
+        low, high = extent_of(reader, topic, wish.number, CALL_S)
         holds = [Hold(RETENTION, self._retained(topic, wish.number, high, reader))]
         if not wish.whole:
             holds.append(Hold(YOUNGEST, max(low, high - RECORDS_LEAST)))

@@ -24,6 +24,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from dynabus.adapters.clock import exact_ms
 from dynabus.adapters.codec import UndecodableMessage, decode, encode
 from dynabus.adapters.kafka.message_producer import MessageProducer
+from dynabus.adapters.kafka.positions import extent_of
 from dynabus.adapters.lmdb import LmdbStore, StoreError, discard, install
 from dynabus.adapters.log_codec import AvroBodies, decode_place
 from dynabus.adapters.logs import logger
@@ -148,11 +149,8 @@ class CloneReceiving:
 
     def _start_reading(self, consumer: Consumer) -> None:
         """From the end, as it is before anything is asked for."""
-        where = TopicPartition(self._topic, 0)
-        found = consumer.get_watermark_offsets(where, timeout=KAFKA_S)
-        if found is None:
-            raise CloneFailed("Kafka does not tell where the clone topic ends")
-        consumer.assign([TopicPartition(self._topic, 0, found[1])])
+        _, end = extent_of(consumer, self._topic, 0, KAFKA_S)
+        consumer.assign([TopicPartition(self._topic, 0, end)])
 
     def _receive(
         self, job: Job, receiver: Receiver, consumer: Consumer, producer: MessageProducer, store: LmdbStore

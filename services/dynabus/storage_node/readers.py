@@ -28,6 +28,7 @@ from typing import Any, NamedTuple, Protocol, cast
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from dynabus.adapters.clock import monotonic_ms
+from dynabus.adapters.kafka.positions import extent_of
 from dynabus.adapters.kafka.settings import KafkaSettings, Properties
 from dynabus.adapters.logs import kafka_logger
 
@@ -167,10 +168,7 @@ class Readers:
 
     def start_at_end(self, topic: str) -> None:
         """Read the topic's only topic partition on `main` from its end. Raises KafkaException while it has none."""
-        found = self.main.get_watermark_offsets(TopicPartition(topic, 0), timeout=QUERY_TIMEOUT_S)
-        if found is None:
-            raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
-        self.start_at(topic, found[1])
+        self.start_at(topic, extent_of(self.main, topic, 0, QUERY_TIMEOUT_S)[1])
 
     def start_at(self, topic: str, offset: int) -> None:
         """Read the topic's only topic partition on `main` from there. Raises KafkaException."""
