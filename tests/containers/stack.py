@@ -8,6 +8,7 @@ import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,17 @@ class Stack:
         assert answer.exit_code == 0, answer.output
         parsed: dict[str, Any] = json.loads(answer.output.partition(b"\r\n\r\n")[2])
         return parsed
+
+    def dynabus(self, *arguments: str, service: str = "storage-node-a") -> tuple[int, str]:
+        """Exit code and output of the command, run where Kafka can be reached: in a service's container."""
+        answer = self.container(service).exec_run(["dynabus", *arguments])
+        return answer.exit_code, answer.output.decode()
+
+    def up(self, profile: str, service: str) -> None:
+        """Start a service of another profile, which from now on is taken down with the others."""
+        self.compose = replace(self.compose, profiles=[*(self.compose.profiles or []), profile])
+        command = [*self.compose.docker_compose_command(), "up", "--detach", "--no-deps", service]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
 
     def partition(self, table: str) -> dict[str, Any]:
         """The table's only partition, as a router sees it; empty while it does not."""
