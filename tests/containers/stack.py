@@ -84,11 +84,17 @@ class Stack:
         return self.engine.networks.get(f"{self.project}_default")
 
     def status(self, service: str = "request-router-a") -> dict[str, Any]:
-        """`/status` of a running service."""
-        answer = self.container(service).exec_run(["bash", "-c", ASK_STATUS])
-        assert answer.exit_code == 0, answer.output
-        parsed: dict[str, Any] = json.loads(answer.output.partition(b"\r\n\r\n")[2])
-        return parsed
+        """`/status` of a running service, which may have no time for it at once."""
+        container = self.container(service)
+
+        def told() -> dict[str, Any] | None:
+            answer = container.exec_run(["bash", "-c", ASK_STATUS])
+            assert answer.exit_code == 0, answer.output
+            head, _, body = answer.output.partition(b"\r\n\r\n")
+            return json.loads(body) if b" 200 " in head.splitlines()[0] else None
+
+        found: dict[str, Any] = wait_until(f"status of {service}", told)
+        return found
 
     def dynabus(self, *arguments: str, service: str = "storage-node-a") -> tuple[int, str]:
         """Exit code and output of the command, run where Kafka can be reached: in a service's container."""
