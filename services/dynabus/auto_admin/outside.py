@@ -66,6 +66,9 @@ class Steps(Protocol):
     def grow(self, state: TableState) -> Future[None]:
         """Let the table's topic have a topic partition for each number, all with leaders."""
 
+    def renew(self, state: TableState) -> Future[None]:
+        """Fence the logs of partitions that are recovered, then begin those of their successors."""
+
     def destroy(self, state: TableState) -> Future[None]:
         """Delete the table's topic."""
 

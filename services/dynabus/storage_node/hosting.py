@@ -27,9 +27,11 @@ from dynabus.storage_node.assignments import Change
 from dynabus.storage_node.heirs import Heirs
 from dynabus.storage_node.hosted import BROKEN_STORE, DAMAGED, Hosted
 from dynabus.storage_node.lookups import LogFacts, LookupFailed, Lookups
+from dynabus.storage_node.losses import Losses
 from dynabus.storage_node.opening import Opening, Premises
 from dynabus.storage_node.readers import By, Log, Readers
 from dynabus.storage_node.repair import Repairs, expected_place
+from dynabus.storage_node.restoring import Restorings
 from dynabus.storage_node.suspects import Suspects
 
 RETRY_MS = 500.0
@@ -47,6 +49,8 @@ class Hosting:
         self._introduced: dict[str, Future[None]] = {}
         self._suspects = Suspects(lookups)
         self.repairs = Repairs(premises, lookups)
+        self._restorings = Restorings(premises, lookups, self.hosted)
+        self._losses = Losses(premises.folder)
         self._assigned: dict[PartitionId, Opening] = {}
         """What the replicas of `hosted` were opened with."""
         self._heirs = Heirs(premises, lookups, ancestors, self._source)
@@ -60,7 +64,7 @@ class Hosting:
 
     def apply(self, change: Change, now_ms: float) -> list[Hosted]:
         """What metadata changed; returns the replicas that were closed, which still have answers to give."""
-        for topic in {self._premises.topics.log_name(partition.log) for partition in change.inherited}:
+        for topic in {self._premises.topics.log_name(partition.log) for partition in change.opened}:
             # It may have grown since it was looked at last.
             self._introduced.pop(topic, None)
         for partition in change.opened:
@@ -76,6 +80,8 @@ class Hosting:
         closed = [self._close(partition, "this node left the group", now_ms) for partition in change.left]
         for partition in change.elsewhere:
             self._remove(partition)
+        for partition in self._losses.learn(change).intersection(self.hosted):
+            self._losses.freeze(self.hosted[partition], now_ms)
         if change.deleted is not None:
             known = (*self.hosted, *self._opening, *self._heirs)
             here = [PartitionId(LogId(log), number) for log, number in known]
@@ -118,13 +124,14 @@ class Hosting:
     @property
     def unsettled(self) -> bool:
         """Something is being opened or suspected: `step` has work."""
-        return bool(self._opening or self._suspects or self._heirs or self._sealed or self.repairs)
+        settling = self._opening or self._suspects or self._heirs or self._sealed or self.repairs
+        return bool(settling or self._restorings)
 
     @property
     def asking(self) -> bool:
         """An answer is on its way that no message announces."""
         asked = any(opening.facts is not None for opening in self._opening.values()) or self._suspects.asking
-        return asked or self._heirs.busy
+        return asked or self._heirs.busy or self._restorings.busy
 
     def take_news(self) -> bool:
         """Whether there is something that heartbeats should say at once."""
@@ -144,10 +151,12 @@ class Hosting:
             changed += self._open_those_known(now_ms)
         if self._readers.catching_up:
             self._move_caught_up()
+        if self._restorings:
+            changed += self._restorings.step(now_ms)
         if self._suspects:
             for hosted in self._suspects.step(now_ms):
                 changed.append(hosted)
-                if hosted.replica.alarm is None:
+                if hosted.replica.alarm is None and not hosted.replica.place.sealed:
                     self._catch_up(hosted)
         return changed
 
@@ -167,6 +176,10 @@ class Hosting:
             else:
                 self._heirs.add(opening)
         return changed
+
+    def _repair_store(self, opening: Opening, why: str, hosted: Hosted | None) -> None:
+        if opening.partition not in self._losses:
+            self.repairs.add(opening, why, hosted)
 
     def suspect(self, hosted: Hosted, now_ms: float) -> None:
         """Kafka says that the place is outside of the log."""
@@ -199,6 +212,7 @@ class Hosting:
     def look_at_ends(self) -> None:
         """Tell all replicas where their logs end, as far as fetches told."""
         for hosted in self.by_log.values():
+            self._restorings.notice(hosted)
             end = self._readers.end_offset(hosted.log)
             if end >= 0:
                 hosted.replica.end_offset = max(end, hosted.replica.place.next_offset)
@@ -235,7 +249,7 @@ class Hosting:
             opening.facts, opening.alarm, opening.failed = None, str(error), True
             if isinstance(error, DAMAGED):
                 opening.store = None
-                self.repairs.add(opening, str(error), None)
+                self._repair_store(opening, str(error), None)
             logger().error("replica failed", partition=str(opening.partition), reason=str(error))
             return None
         del self._opening[opening.partition]
@@ -247,7 +261,7 @@ class Hosting:
     def _open(self, opening: Opening, facts: LogFacts, now_ms: float) -> Hosted:
         partition = opening.partition
         self._premises.files.check(len(self.hosted) + 1)
-        store = opening.store or self._premises.open_store(partition)
+        store = opening.store or self._premises.open_store(partition, kept=partition in self._losses)
         origin = Origin(facts.identity.cluster_id, facts.identity.topic_id, partition)
         try:
             stored = store.place()
@@ -261,8 +275,11 @@ class Hosting:
         hosted = Hosted(partition, opening.log, store, replica, contents, rules, now_ms)
         hosted.note = opening.note
         hosted.expected = expected_place(self._premises.folder.replica(partition), place)
-        if place.origin != origin:
-            replica.freeze(f"its place is of {place.origin}, the log is {origin}: restore that log", now_ms)
+        if self._losses.reopened(hosted, now_ms, fence=place.origin == origin):
+            pass  # what it is alarmed about is written beside it
+        elif place.origin != origin:
+            why = f"its place is of {place.origin}, the log is {origin}: restore that log, or recover"
+            replica.lose(why, now_ms, fence=False)
         elif place.fold_version != FOLD_VERSION:
             replica.freeze(f"its place was folded by rules {place.fold_version}, these are {FOLD_VERSION}", now_ms)
         elif not facts.low <= place.next_offset <= facts.high:
@@ -273,6 +290,7 @@ class Hosting:
                 self._sealed.add(hosted)
             else:
                 self._catch_up(hosted)
+        self._losses.freeze(hosted, now_ms)
         if opening.preferred and replica.alarm is None:
             replica.prefer(now_ms)
         return hosted
@@ -292,10 +310,15 @@ class Hosting:
                 self._replayed = self._replayed or hosted.state == "joining"
 
     def settle(self, hosted: Hosted) -> None:
-        """Who leads may have changed, and with it who should read; or it turned out to be damaged."""
+        """Who leads may have changed, and with it who should read; or it turned out to be damaged, or frozen."""
+        self._losses.keep(hosted)
         if hosted.damage and self.hosted.get(hosted.partition) is hosted:
             # One that was replaced already may still be touched once more.
-            self.repairs.add(self._assigned[hosted.partition], hosted.damage, hosted)
+            self._repair_store(self._assigned[hosted.partition], hosted.damage, hosted)
+        standstill = hosted.replica.standstill
+        if standstill.missed and not standstill and self.by_log.get(hosted.log) is hosted:
+            standstill.missed = False
+            self._catch_up(hosted)
         reader = self._readers.reader_of(hosted.log)
         if reader is not None and reader is not By.CATCH_UP and reader is not hosted.best_read_by:
             self._move(hosted)
@@ -308,4 +331,5 @@ class Hosting:
         """Commit all and leave clean directories."""
         for hosted in self.hosted.values():
             hosted.close()
+        self._restorings.close()
         self._heirs.close()

@@ -14,8 +14,11 @@ from typing import NamedTuple
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from dynabus.adapters.kafka.log_producer import LogProducer
+from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError, TopicIdentity
 from dynabus.adapters.lmdb import put_aside
+from dynabus.adapters.logs import kafka_logger
+from dynabus.core.replication.records import Record, decode_record
 from dynabus.storage_node.readers import Log, Readers
 
 TIMEOUT_S = 2.0
@@ -41,7 +44,8 @@ class LookupFailed(Exception):
 class Lookups:
     """Threads that ask. Consumers are told of each topic, so that they need not find out when it is assigned."""
 
-    def __init__(self, admin: TopicAdmin, readers: Readers, log: LogProducer) -> None:
+    def __init__(self, kafka: KafkaSettings, admin: TopicAdmin, readers: Readers, log: LogProducer) -> None:
+        self._settings = kafka
         self._admin, self._readers, self._log = admin, readers, log
         self._identities: dict[str, TopicIdentity] = {}
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="lookups")
@@ -49,6 +53,10 @@ class Lookups:
     def log_facts(self, log: Log, fresh: bool = False) -> Future[LogFacts]:
         """Raises LookupFailed in the future. `fresh`: trust nothing that was told before."""
         return self._pool.submit(self._log_facts, log, fresh)
+
+    def genesis(self, log: Log) -> Future[Record]:
+        """The first record of a log. Raises LookupFailed in the future."""
+        return self._pool.submit(self._genesis, log)
 
     def introduce(self, topic: str) -> Future[None]:
         """Make the busy consumers know the topic: found out only when it is assigned, that takes a second."""
@@ -84,6 +92,20 @@ class Lookups:
         if found is None:
             raise LookupFailed(f"no answer about {topic} within {TIMEOUT_S} s")
         return LogFacts(identity, *found)
+
+    def _genesis(self, log: Log) -> Record:
+        """By a consumer of its own: it is asked for once in the life of a log that was recovered."""
+        consumer = Consumer(self._settings.log_reader(), logger=kafka_logger())
+        try:
+            consumer.assign([TopicPartition(*log, 0)])
+            message = consumer.poll(TIMEOUT_S)
+        except KafkaException as error:
+            raise LookupFailed(str(error)) from error
+        finally:
+            consumer.close()
+        if message is None or message.error() is not None:
+            raise LookupFailed(f"the first record of {log.topic}/{log.number} was not delivered")
+        return decode_record(message.offset() or 0, -1, message.value())
 
     def _introduce(self, topic: str, *consumers: Consumer) -> None:
         self._log.acquaint(topic)

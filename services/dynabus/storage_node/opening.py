@@ -76,12 +76,17 @@ class Premises:
     collection_bytes: int
     """An item collection of a table with local secondary indexes may not grow beyond it."""
 
-    def open_store(self, partition: PartitionId) -> LmdbStore:
-        """A replica's store; an empty one where the old one cannot be trusted. Raises StoreError."""
+    def open_store(self, partition: PartitionId, *, kept: bool = False) -> LmdbStore:
+        """A replica's store; an empty one where the old one cannot be trusted, unless it is to be kept (I9).
+
+        Raises StoreError.
+        """
         path = self.folder.replica(partition)
         try:
             return LmdbStore(path, self.sync)
         except StoreLostError as error:
+            if kept:
+                raise
             logger().warning("replica is rebuilt from its log", partition=str(partition), reason=str(error))
             discard(path)
             return LmdbStore(path, self.sync)

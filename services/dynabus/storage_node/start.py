@@ -67,7 +67,7 @@ class Start:
         self._persist("is the name free", lambda: self._check_name(kafka, me, folder))
         readers = Readers(kafka)
         log = LogProducer(kafka.log_producer())
-        lookups = Lookups(admin, readers, log)
+        lookups = Lookups(kafka, admin, readers, log)
         dice = random.SystemRandom()
         around = Surroundings(
             me,

@@ -49,7 +49,7 @@ def test_a_leader_says_so() -> None:
 
 def test_an_alarm_is_said() -> None:
     replica = leading()
-    replica.replica.freeze("lost", 2.0)
+    replica.replica.lose("lost", 2.0)
     (said,) = compose(ME, "a", hosting(replica), False, 2.0)["replicas"]
     assert (said["state"], said["alarm"], said["leading"]) == ("frozen", "lost", False)
 
