@@ -42,6 +42,12 @@ def lose_tail(folder: Path, next_offset: int) -> int:
     return batches[-1][2] + 1
 
 
+def end_of(folder: Path) -> int:
+    """The offset that the next record of this log gets, as far as the broker has written."""
+    (segment,) = folder.glob("*.log")
+    return [*_batches(segment.read_bytes())][-1][2] + 1
+
+
 def _batches(data: bytes) -> Iterator[tuple[int, int, int]]:
     """(where it ends in the file, first offset, last offset) of each record batch."""
     at = 0

@@ -7,8 +7,12 @@ from collections.abc import Iterator
 
 from dynabus.core.replication.heir import Inheritance
 from dynabus.core.replication.place import Place
+from dynabus.core.replication.request_ids import NO_KEY
 
 _KEPT_COMMITS = 4
+ANSWER_AT = 21
+"""Of a remembered outcome: behind expiry, status, size and digest."""
+
 _NO_ENTRIES = "what is derived from rows is a pure function of them: simulated rows have nothing to derive"
 
 
@@ -20,6 +24,10 @@ class Disk:
         self.requests: dict[bytes, bytes] = {}
         self._ids: list[bytes] = []
         self.digest = 0
+        self.history: list[tuple[bytes, int, bytes | None]] = []
+        """Applied mutations: key, operation, new row."""
+        self._changed: tuple[bytes, bytes | None] | None = None
+        self._lengths: dict[tuple[bytes, int], int] = {}
         self.commits: list[tuple[dict[bytes, bytes], dict[bytes, bytes], int, Place]] = []
 
     def get(self, key: bytes) -> bytes | None:
@@ -33,11 +41,18 @@ class Disk:
         self.delete(key)
         self.rows[key] = row
         self.digest ^= hash((key, row))
+        self._changed = key, row
 
     def delete(self, key: bytes) -> None:
         old = self.rows.pop(key, None)
         if old is not None:
             self.digest ^= hash((key, old))
+        self._changed = key, None
+
+    @property
+    def checksum(self) -> bytes:
+        """The digest as bytes."""
+        return (self.digest & (1 << 64) - 1).to_bytes(8, "big")
 
     def get_entry(self, key: bytes) -> bytes | None:
         raise NotImplementedError(_NO_ENTRIES)
@@ -55,6 +70,11 @@ class Disk:
         raise NotImplementedError(_NO_ENTRIES)
 
     def remember(self, request_id: bytes, value: bytes) -> None:
+        if self._changed is not None and self._changed[0] != NO_KEY:
+            # The outcome of a write says which operation it was.
+            key, row = self._changed
+            self.history.append((key, int.from_bytes(value[ANSWER_AT:][:8], "big"), row))
+        self._changed = None
         if request_id not in self.requests:
             insort(self._ids, request_id)
         self.requests[request_id] = value
@@ -82,6 +102,7 @@ class Disk:
         """Data and place together (I6)."""
         self.commits.append((dict(self.rows), dict(self.requests), self.digest, place))
         del self.commits[:-_KEPT_COMMITS]
+        self._lengths[place.chain, place.next_offset] = len(self.history)
 
     def inherit(self, parent: Disk, to: Inheritance) -> None:
         """What an heir gets of its parent's last commit: its rows, all request ids, and the place."""
@@ -100,6 +121,7 @@ class Disk:
             self.__init__()  # type: ignore[misc]  # an empty disk
             return None
         rows, requests, self.digest, place = self.commits[-1]
+        del self.history[self._lengths[place.chain, place.next_offset] :]
         self.rows, self.requests = dict(rows), dict(requests)
         self._ids = sorted(requests)
         return place

@@ -8,7 +8,8 @@ from dynabus.core.ids import Incarnation, NodeName, Writer
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.replication import replica as brain
 from dynabus.core.replication.effects import Append, Ask, Beat, Effect, Leading, Respond, Surroundings, Tell, Timing
-from dynabus.core.replication.records import Kind, decode_record
+from dynabus.core.replication.records import Genesis, Kind, decode_record
+from dynabus.core.replication.standstill import is_fence
 from tests.simulation.audit import Violation
 from tests.simulation.disk import Disk
 from tests.simulation.kafka import BODIES, LogProducer
@@ -127,6 +128,8 @@ class Node:
             elif number not in self.parts:
                 part = self.parts[number] = Part(self, partition, self.cluster.logs[number])
                 self._start(part)
+            else:
+                self.parts[number].learn(self.clock_ms())
 
     def _start(self, part: Part) -> None:
         line = part.partition.lineage
@@ -146,6 +149,7 @@ class Node:
         self.crash(0)
         for part in self.parts.values():
             part.disk = Disk()
+            part.loss = ""
 
     def stop(self) -> None:
         """Planned: resign, wait a little, exit with a commit."""
@@ -214,9 +218,19 @@ class Node:
         for part in self.parts.values():
             if part.replica is not None:
                 part.replica.tick(now_ms)
+                if part.replica.place.is_restoring:
+                    self._restore(part, now_ms)
         self._flush()
         self._begin_children(now_ms)
         self.cluster.check(self)
+
+    def _restore(self, part: Part, now_ms: float) -> None:
+        """What the new log's genesis says, which the shell looks up."""
+        first = part.log.records[0]
+        body = BODIES.decode(first.schema_number, first.body)
+        assert isinstance(body, Genesis)
+        assert body.recovered is not None
+        part.restore(self.parts.get(body.recovered.partition), body.recovered, now_ms)
 
     def _take(self, message: tuple[Any, ...], now_ms: float) -> None:
         kind, *rest = message
@@ -264,7 +278,8 @@ class Node:
             if not part.is_stranger:
                 continue
             number = part.partition.number
-            if isinstance(effect, Append) and decode_record(0, 0, effect.value).kind == Kind.CLAIM:
+            record = decode_record(0, 0, effect.value) if isinstance(effect, Append) else None
+            if record is not None and record.kind == Kind.CLAIM and not is_fence(record):
                 raise Violation(f"{self.name} claims {number} and is no member")
             settled = isinstance(effect, Respond) and effect.outcome.status in (ReplyStatus.OK, ReplyStatus.ERROR)
             if settled and number in self._strangers:
@@ -332,8 +347,11 @@ class Node:
             replica = part.replica
             if replica is not None:
                 said: Leading = replica.leading(self.clock_ms())
-                able = replica.caught_up and not replica.stopping and replica.alarm is None
-                self.cluster.beat(number, self.name, self.incarnation, said, replica.place.next_offset, able)
+                stopped = replica.stopping or replica.standstill or replica.alarm is not None
+                able, doubtful = replica.caught_up and not stopped, replica.standstill.beyond
+                lost = (replica.alarm or "") if replica.lost else ""
+                told = said, replica.place.next_offset, able, doubtful, lost
+                self.cluster.beat(number, self.name, self.incarnation, *told)
 
     def _commit_regularly(self, run: int) -> None:
         if self.up and run == self.incarnation:

@@ -28,6 +28,8 @@ class Partition:
     plan: int = 0
     children: list[int] = field(default_factory=list)
     closed: bool = False
+    frozen: bool = False
+    """Its log lost records."""
     sealed: bool = False
     """Routers know that it is; what they believe is only ever right or old."""
     hint: str = ""

@@ -1,8 +1,9 @@
 """`dynabus admin recover`: shows where the replicas of a frozen partition stand, which one a recovery would go on
 from and what would be lost; with `--yes` it does it.
 
-The nodes are asked directly, as by `scrub`. What was shown is what is done: the decision names the very place of the
-chosen replica, and a replica that stands elsewhere by then is not taken.
+The nodes are asked directly, as by `scrub`, and the log is read to see which replicas hold what it has lost. What was
+shown is what is done: the decision names the very place of the chosen replica, and a replica that stands elsewhere by
+then is not taken.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from dynabus.adapters.clock import new_incarnation
 from dynabus.adapters.codec import encode
 from dynabus.cli.cluster import DataFolder
 from dynabus.cli.control import ASKER, ask, connected, own_reply
+from dynabus.cli.log_left import chains_in
 from dynabus.cli.problem import Problem
 from dynabus.cli.status import aligned, report
-from dynabus.core.ids import NodeName
+from dynabus.core.ids import LogId, NodeName, PartitionId
 from dynabus.core.messages import ReplyStatus, Request
 from dynabus.core.operations.calls import Code
 from dynabus.core.topics import Topics
@@ -38,6 +40,9 @@ Place = dict[str, Any]
 
 NAMED = ("term", "next_sequence", "next_offset", "log_time_ms", "chain", "checksum")
 """What a decision says of the chosen replica's place."""
+
+
+HEADINGS = ("NODE", "STATE", "TERM", "SEQUENCE", "OFFSET", "ITEMS", "PLACE", "CHECKSUM", "WHY")
 
 
 class Wanted(NamedTuple):
@@ -61,6 +66,10 @@ def recover(folder: DataFolder, wanted: Wanted, say: Say) -> None:
     nodes = [each["node"] for each in partition["replicas"]]
     with connected(cluster) as (consumer, producer, topics):
         places = _places(consumer, producer, topics, table["id"], partition, nodes)
+        topic, where = topics.log_name(LogId(table["id"])), PartitionId(LogId(table["id"]), wanted.number)
+        _compare(
+            places, chains_in(consumer, topic, where, [bytes.fromhex(each["chain"]) for each in places.values()])
+        )
     chosen = choose(places, wanted.node)
     for line in describe(places, nodes, chosen, f"{wanted.table}/{wanted.number}"):
         say(line)
@@ -113,6 +122,13 @@ def _places(
     return places
 
 
+def _compare(places: dict[str, Place], in_log: set[bytes] | None) -> None:
+    """Note which replicas stand in the log; where it was pruned, what they noticed themselves has to do."""
+    for place in places.values():
+        chain = bytes.fromhex(place["chain"])
+        place["in_log"] = not place["saw_loss"] if in_log is None else chain in in_log
+
+
 def _request(incarnation: int, counter: int, log: str, partition: dict[str, Any]) -> Request:
     part = {"operation": int(Code.PLACE), "log": log, "partition": partition["id"], "consistent": False}
     rest = {"generation": partition["generation"], "key": b"", "value": b"", "size": 0, "detail": b""}
@@ -129,7 +145,7 @@ def _request(incarnation: int, counter: int, log: str, partition: dict[str, Any]
 
 
 def choose(places: dict[str, Place], wanted: str | None) -> str:
-    """The node to go on from: the most advanced of those that saw what is lost. Raises Problem."""
+    """The node to go on from: the most advanced of those that hold what the log has lost. Raises Problem."""
     usable = {node: place for node, place in places.items() if place["state"] != "failed" and place["generation"]}
     if wanted is not None:
         if wanted not in usable:
@@ -137,7 +153,7 @@ def choose(places: dict[str, Place], wanted: str | None) -> str:
         return wanted
     if not usable:
         raise Problem("no replica of it answers with a place to go on from: start its nodes")
-    return max(usable, key=lambda node: (usable[node]["saw_loss"], advance(usable[node]), node))
+    return max(usable, key=lambda node: (not usable[node]["in_log"], advance(usable[node]), node))
 
 
 def advance(place: Place) -> tuple[int, int, int]:
@@ -147,14 +163,15 @@ def advance(place: Place) -> tuple[int, int, int]:
 
 def describe(places: dict[str, Place], nodes: Sequence[str], chosen: str, name: str) -> list[str]:
     """For people: each replica, the choice, and what it costs."""
-    rows: list[Sequence[str]] = [("NODE", "STATE", "TERM", "SEQUENCE", "OFFSET", "ITEMS", "CHECKSUM", "WHY")]
+    rows: list[Sequence[str]] = [HEADINGS]
     for node in nodes:
         place = places.get(node)
         if place is None:
-            rows.append((node, "silent", *"-----", "-"))
+            rows.append((node, "silent", *"-------"))
         else:
             figures = (place["term"], place["next_sequence"] - 1, place["next_offset"], place["items"])
-            rows.append((node, place["state"], *map(str, figures), place["checksum"], place["alarm"]))
+            in_log = "in the log" if place["in_log"] else "has lost records"
+            rows.append((node, place["state"], *map(str, figures), in_log, place["checksum"], place["alarm"]))
     best = places[chosen]
     lines = [*aligned(rows), "", f"{name} would go on from the replica of {chosen}, with its {best['items']} items."]
     for node, place in places.items():
@@ -162,7 +179,8 @@ def describe(places: dict[str, Place], nodes: Sequence[str], chosen: str, name: 
             continue
         if advance(place) > advance(best):
             up_to = f"up to term {place['term']}, sequence {place['next_sequence'] - 1}"
-            why = "written after the loss, before it was found" if best["saw_loss"] and not place["saw_loss"] else ""
+            later = place["in_log"] and not best["in_log"]
+            why = "written after the loss, before it was found" if later else ""
             lines.append(f"LOST: what {node} has beyond it, {up_to}{', ' if why else ''}{why}.")
     if len(lines) == len(rows) + 2:
         lines.append("No other replica that answers has anything that it has not.")

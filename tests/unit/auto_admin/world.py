@@ -192,6 +192,8 @@ class Nodes:
         """(plan, members) of the last configure that counted, by log and partition."""
         self.leaders: dict[tuple[str, int], str] = {}
         """Where it is not the preferred member."""
+        self.frozen: dict[int, str] = {}
+        """By partition: what its replicas say that they have lost."""
         self.lag = 0
         """Of replicas that join."""
         self.sizes: dict[int, int] = {}
@@ -267,6 +269,11 @@ class Nodes:
         said["plan"], members = self.groups.get(place, (0, each["members"]))
         if name not in members:
             said["state"], said["lag"] = ("failed" if name in self.failed else "joining"), self.lag
+        if each["number"] in self.frozen:
+            said["state"], said["alarm"], said["leading"] = "frozen", self.frozen[each["number"]], False
+        if each["state"] == "restoring":
+            assert self._kafka.logs[table["id"]][each["number"]], "published before its log had begun"
+            said["plan"], said["generation"] = 1, each["generation"]
         said["totals"] = [1, self.sizes.get(each["number"], 0)]
         if waits:
             said["state"] = "failed" if name in self.failed else "heir"

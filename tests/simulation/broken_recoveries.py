@@ -1,0 +1,105 @@
+"""Brains that get lost logs, recoveries and repairs wrong, each of which the checks must catch. Beside `broken`'s."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dynabus.core.replication import fold as fold_module
+from dynabus.core.replication import replica as replica_module
+from dynabus.core.replication.effects import Leading, Peer
+from dynabus.core.replication.fold import Verdict
+from dynabus.core.replication.place import Place
+from dynabus.core.replication.records import Bodies, Record
+from dynabus.core.replication.replica import Replica
+from dynabus.core.replication.standstill import is_fence
+from dynabus.core.replication.stopping import Stoppable
+from tests.simulation import part, recoveries
+from tests.simulation.broken import Patches, broken
+from tests.simulation.disk import Disk
+
+
+@broken("I9", "a replica whose place lies beyond the log's end is rebuilt from that log, like a damaged one")
+def repair_over_a_truncated_log() -> Patches:
+    def lose(self: Stoppable, why: str, now_ms: float, **_: Any) -> None:
+        self.alarm = None
+
+    real = part.Part._read_replica
+
+    def read(self: part.Part, replica: Replica, now_ms: float) -> None:
+        if replica.place.next_offset > len(self.log.records):
+            self.disk = Disk()
+            self.start(self._around, None, now_ms)
+            return
+        real(self, replica, now_ms)
+
+    return [(Stoppable, "lose", lose), (part.Part, "_read_replica", read)]
+
+
+@broken("I9", "the operator's choice is the replica that is furthest behind")
+def recovered_from_a_replica_that_is_behind() -> Patches:
+    def choose(places: dict[str, Any], _: str | None) -> str:
+        return min(places, key=lambda node: (places[node]["term"], places[node]["next_sequence"]))
+
+    return [(recoveries, "choose", choose)]
+
+
+@broken("I9", "the most advanced is who has the highest term, whichever history it is of")
+def recovered_from_the_highest_term() -> Patches:
+    def choose(places: dict[str, Any], _: str | None) -> str:
+        return max(places, key=lambda node: (places[node]["term"], places[node]["next_sequence"]))
+
+    return [(recoveries, "choose", choose)]
+
+
+@broken("I9", "nobody fences, and nobody stands still for another: who is consistent with the shorter log goes on")
+def frozen_alone() -> Patches:
+    real = Replica.hear
+
+    def hear(self: Replica, node: Any, incarnation: Any, said: Leading, peer: Peer, now_ms: float) -> None:
+        peer.doubtful, peer.lost = False, ""
+        real(self, node, incarnation, said, peer, now_ms)
+
+    def lose(self: Stoppable, why: str, now_ms: float, *, saw: bool = True, fence: bool = True) -> None:
+        if self.alarm is None and not self.place.sealed and saw:
+            self.lost = self.saw_loss = True
+            self.freeze(why, now_ms)
+
+    return [(Replica, "hear", hear), (Stoppable, "lose", lose)]
+
+
+@broken("I2", "a recovery's log serves before it holds all")
+def served_while_restoring() -> Patches:
+    return [(Place, "is_restoring", property(lambda self: False)), (part.Part, "restore", _restore_all)]
+
+
+def _restore_all(self: part.Part, old: part.Part | None, recovered: Any, now_ms: float) -> None:
+    raise AssertionError("never asked for: nothing says that the log is not whole")
+
+
+@broken("I10", "a recovery forgets the request ids of the chosen replica")
+def recovery_forgets_request_ids() -> Patches:
+    real = part.Part.restore
+
+    def restore(self: part.Part, old: part.Part | None, recovered: Any, now_ms: float) -> None:
+        if old is not None and old.disk.commits:
+            rows, _, digest, place = old.disk.commits[-1]
+            old.disk.commits[-1] = (rows, {}, digest, place)
+        real(self, old, recovered, now_ms)
+
+    return [(part.Part, "restore", restore)]
+
+
+@broken("I7", "a recovery's first leader does not wait for the leases of before")
+def recovery_is_fresh() -> Patches:
+    return [(Place, "is_fresh", property(lambda self: self.group is not None))]
+
+
+@broken("I9", "a fence is void for those who have read less than the one that wrote it")
+def fence_is_void() -> Patches:
+    def fold(place: Place, record: Record, bodies: Bodies) -> tuple[Place, Verdict]:
+        moved, verdict = fold_module.fold(place, record, bodies)
+        if is_fence(record) and verdict == Verdict.DIVERGED:
+            return place._replace(next_offset=record.offset + 1), Verdict.VOID
+        return moved, verdict
+
+    return [(replica_module, "fold", fold)]
