@@ -47,7 +47,7 @@ def found(cluster: RunningCluster) -> dict[str, int]:
     request: dict[str, Any] = {"TableName": "lost", "ConsistentRead": True}
     while True:
         page = db.scan(**request)
-        items |= {item["pk"]["S"]: int(item["v"]["N"]) for item in page["Items"]}
+        items |= {item["pk"]["S"]: int(item["v"]["N"]) for item in page["Items"] if "v" in item}
         if "LastEvaluatedKey" not in page:
             return items
         request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
