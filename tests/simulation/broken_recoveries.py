@@ -67,6 +67,32 @@ def frozen_alone() -> Patches:
     return [(Replica, "hear", hear), (Stoppable, "lose", lose)]
 
 
+@broken("I6", "a damaged replica that is rebuilt goes on from its old place, without what lies before it")
+def rebuilt_without_replay() -> Patches:
+    def rebuild(self: part.Part) -> None:
+        commits = self.disk.commits
+        self.disk = Disk()
+        if commits:
+            self.disk.commit_place(commits[-1][3])
+
+    return [(part.Part, "rebuild", rebuild)]
+
+
+@broken("I2", "a damaged replica that is rebuilt leads on, and answers from what it has replayed so far")
+def rebuilt_leader_goes_on() -> Patches:
+    def start(self: part.Part, around: Any, parent: Any, now_ms: float) -> None:
+        kept, running = self.replica, self.node.up and not self.disk.commits
+        started(self, around, parent, now_ms)
+        leader = kept.leader if kept is not None and running else None
+        if leader is not None and leader.serving and self.replica is not None and leader.seat.me == around.me:
+            leader._store = self.disk
+            leader._effects = self.replica._effects
+            self.replica.leader = leader
+
+    started = part.Part.start
+    return [(part.Part, "start", start)]
+
+
 @broken("I2", "a recovery's log serves before it holds all")
 def served_while_restoring() -> Patches:
     return [(Place, "is_restoring", property(lambda self: False)), (part.Part, "restore", _restore_all)]

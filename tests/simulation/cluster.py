@@ -38,6 +38,8 @@ class Cluster:
         self.clients = [Client(self, number + 1, pause_ms) for number in range(CLIENTS)]
         self.lossy = False
         """Kafka lost acknowledged records: from then on only agreement is promised (I9)."""
+        self.witnesses: dict[NodeName, int] = {}
+        """Nodes whose disks hold what was lost, and up to where: only a broken disk may take it from them."""
         self.recovered = False
         """Its successor serves: all is promised again, of what was recovered."""
         self._digests: dict[bytes, int] = {}
@@ -159,6 +161,8 @@ class Cluster:
                 raise Violation(f"{node.name}'s heir of {part.partition.number} stopped: {part.heir.alarm}")
 
     def _check(self, node: Node, part: Part, replica: Replica) -> None:
+        if part.partition.number == 0 and replica.place.next_offset < self.witnesses.get(node.name, 0):
+            raise Violation(f"{node.name} threw away what it alone had of a log that lost it")
         leader = replica.leader
         if leader is not None and leader.serving and not replica.place.leads(leader.seat.me):
             raise Violation(f"{node.name} leads a term that it did not win")
@@ -174,6 +178,11 @@ class Cluster:
         """Kafka loses acknowledged records: from then on replicas may stop, but never mix two histories."""
         self.lossy = True
         self.log.lose_tail(count)
+        for name, node in self.nodes.items():
+            place = node.committed(0)
+            # Void records are no loss: nobody misses them.
+            if place is not None and self.log.auditor.find(place.chain) is None:
+                self.witnesses[name] = place.next_offset
         for node in self.nodes.values():
             if node.up and 0 in node.parts:
                 self._check_alike(node.parts[0], node)

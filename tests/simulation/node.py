@@ -8,6 +8,7 @@ from dynabus.core.ids import Incarnation, NodeName, Writer
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.replication import replica as brain
 from dynabus.core.replication.effects import Append, Ask, Beat, Effect, Leading, Respond, Surroundings, Tell, Timing
+from dynabus.core.replication.place import Place
 from dynabus.core.replication.records import Genesis, Kind, decode_record
 from dynabus.core.replication.standstill import is_fence
 from tests.simulation.audit import Violation
@@ -87,6 +88,12 @@ class Node:
         part = self.parts.get(number)
         return part is not None and part.has_caught_up()
 
+    def committed(self, number: int) -> Place | None:
+        """What its disk has folded of a log."""
+        part = self.parts.get(number)
+        commits = part.disk.commits if part is not None and part.partition.is_on(self.name) else []
+        return commits[-1][3] if commits else None
+
     def visible(self, number: int) -> int:
         """Records of a log that have been fetched."""
         return self._views[number].visible
@@ -124,6 +131,7 @@ class Node:
                 log.watchers.append(lambda number=number: self._log_grew(number))  # type: ignore[misc]
             if partition.closed or not partition.is_on(self.name):
                 if number in self.parts:
+                    self.cluster.witnesses.pop(self.name, None)
                     self.parts.pop(number).producer.purge()
             elif number not in self.parts:
                 part = self.parts[number] = Part(self, partition, self.cluster.logs[number])
@@ -139,6 +147,8 @@ class Node:
 
     def crash(self, commits_lost: int) -> None:
         """kill -9 (0 commits lost), or the host dies and the disks fall back further."""
+        if commits_lost:
+            self.cluster.witnesses.pop(self.name, None)
         if self.up:
             self.up = False
             for part in self.parts.values():
@@ -147,9 +157,22 @@ class Node:
     def wipe(self) -> None:
         """The host dies, and its disks are empty."""
         self.crash(0)
+        self.cluster.witnesses.pop(self.name, None)
         for part in self.parts.values():
             part.disk = Disk()
             part.loss = ""
+
+    def rebuild(self) -> None:
+        """Its disk returned other bytes than were written: its replicas, and heirs, begin again without the process
+        ending, as a scrub's repair does it. One that is frozen keeps what it has.
+        """
+        for part in self.parts.values():
+            replica = part.replica
+            if self.up and not part.loss and (replica is None or not (replica.alarm or replica.standstill)):
+                self.cluster.witnesses.pop(self.name, None)
+                part.producer.purge()
+                part.rebuild()
+                self._start(part)
 
     def stop(self) -> None:
         """Planned: resign, wait a little, exit with a commit."""

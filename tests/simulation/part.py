@@ -56,6 +56,10 @@ class Part:
         else:
             self.heir = Heir(to, self.disk, place, BODIES, no_more)
 
+    def rebuild(self) -> None:
+        """The store is moved aside; the log tells all anew."""
+        self.disk = Disk()
+
     def _become_replica(self, place: Place, now_ms: float) -> None:
         self.replica, self.heir = brain.Replica(self._around, self.disk, place, now_ms), None
         if self.loss:

@@ -31,6 +31,10 @@ LIVENESS_BOUND_MS = 12_000.0
 asking, a claim, and a deferral of 3.2 s that mostly overlaps."""
 
 
+SCRUB_SALT = 0xD15C
+"""Dice of their own: histories without repairs of damaged replicas are the same as before there were any."""
+
+
 @dataclass
 class History:
     """What one seed came to."""
@@ -62,7 +66,14 @@ def simulate(seed: int, trace: bool = False, lose: bool = False) -> History:
         timing = Timing.without_leases()
     own = random.Random(seed ^ DICE_SALT)
     moving = own.random() < 0.4
+    scrubs = random.Random(seed ^ SCRUB_SALT)
+    if scrubs.random() < 0.1:
+        repairs = sorted(scrubs.uniform(1000.0, FAULTS_END_MS - 1000.0) for _ in range(scrubs.randint(1, 3)))
+    else:
+        repairs = []
     cluster = Cluster(world, timing, dice.choice([110.0, 180.0, 300.0]), spare=moving)
+    for at_ms in repairs:
+        world.after(at_ms, _repair, cluster, scrubs)
     moves = Moves(cluster, own, count=4 if moving else 0)
     violation, recoveries = None, Recoveries(cluster)
     try:
@@ -80,11 +91,17 @@ def simulate(seed: int, trace: bool = False, lose: bool = False) -> History:
         sum(auditor.terms for auditor in auditors),
         sum(auditor.voids for auditor in auditors),
         cluster.lossy,
-        sum(partition.closed for partition in cluster.partitions.values()),
+        sum(each.closed and not each.frozen for each in cluster.partitions.values()),
         moves.finished,
         recoveries.done,
         world.trace or [],
     )
+
+
+def _repair(cluster: Cluster, dice: random.Random) -> None:
+    node = dice.choice([*cluster.nodes.values()])
+    cluster.world.fault(f"repair {node.name}")
+    node.rebuild()
 
 
 def _live_through(cluster: Cluster, faults: Faults, moves: Moves, recoveries: Recoveries, lose: bool) -> None:
