@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from dynabus.core.replication import fold as fold_module
-from dynabus.core.replication import replica as replica_module
 from dynabus.core.replication.effects import Leading, Peer
-from dynabus.core.replication.fold import Verdict
 from dynabus.core.replication.place import Place
-from dynabus.core.replication.records import Bodies, Record
 from dynabus.core.replication.replica import Replica
-from dynabus.core.replication.standstill import is_fence
 from dynabus.core.replication.stopping import Stoppable
 from tests.simulation import part, recoveries
 from tests.simulation.broken import Patches, broken
@@ -78,21 +73,6 @@ def rebuilt_without_replay() -> Patches:
     return [(part.Part, "rebuild", rebuild)]
 
 
-@broken("I2", "a damaged replica that is rebuilt leads on, and answers from what it has replayed so far")
-def rebuilt_leader_goes_on() -> Patches:
-    def start(self: part.Part, around: Any, parent: Any, now_ms: float) -> None:
-        kept, running = self.replica, self.node.up and not self.disk.commits
-        started(self, around, parent, now_ms)
-        leader = kept.leader if kept is not None and running else None
-        if leader is not None and leader.serving and self.replica is not None and leader.seat.me == around.me:
-            leader._store = self.disk
-            leader._effects = self.replica._effects
-            self.replica.leader = leader
-
-    started = part.Part.start
-    return [(part.Part, "start", start)]
-
-
 @broken("I2", "a recovery's log serves before it holds all")
 def served_while_restoring() -> Patches:
     return [(Place, "is_restoring", property(lambda self: False)), (part.Part, "restore", _restore_all)]
@@ -100,32 +80,3 @@ def served_while_restoring() -> Patches:
 
 def _restore_all(self: part.Part, old: part.Part | None, recovered: Any, now_ms: float) -> None:
     raise AssertionError("never asked for: nothing says that the log is not whole")
-
-
-@broken("I10", "a recovery forgets the request ids of the chosen replica")
-def recovery_forgets_request_ids() -> Patches:
-    real = part.Part.restore
-
-    def restore(self: part.Part, old: part.Part | None, recovered: Any, now_ms: float) -> None:
-        if old is not None and old.disk.commits:
-            rows, _, digest, place = old.disk.commits[-1]
-            old.disk.commits[-1] = (rows, {}, digest, place)
-        real(self, old, recovered, now_ms)
-
-    return [(part.Part, "restore", restore)]
-
-
-@broken("I7", "a recovery's first leader does not wait for the leases of before")
-def recovery_is_fresh() -> Patches:
-    return [(Place, "is_fresh", property(lambda self: self.group is not None))]
-
-
-@broken("I9", "a fence is void for those who have read less than the one that wrote it")
-def fence_is_void() -> Patches:
-    def fold(place: Place, record: Record, bodies: Bodies) -> tuple[Place, Verdict]:
-        moved, verdict = fold_module.fold(place, record, bodies)
-        if is_fence(record) and verdict == Verdict.DIVERGED:
-            return place._replace(next_offset=record.offset + 1), Verdict.VOID
-        return moved, verdict
-
-    return [(replica_module, "fold", fold)]
