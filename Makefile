@@ -46,8 +46,10 @@ down: install
 status: install
 	@$(BIN)/dynabus status
 
+# What needs no broker on as many cores as there are; the rest measures and waits, one by one.
 test: install
-	$(BIN)/pytest
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto --dist worksteal -m "not broker and not containers"
+	$(BIN)/pytest -m "broker or containers"
 
 # Types beside tests, and the tests on as many cores as there are: nothing in them is shared.
 check: install

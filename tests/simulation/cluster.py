@@ -14,6 +14,7 @@ from tests.simulation.kafka import Log
 from tests.simulation.node import Node
 from tests.simulation.part import Part
 from tests.simulation.partitions import Partition
+from tests.simulation.pruning import Pruning
 from tests.simulation.world import World
 
 KEYS = (b"k1", b"k2")
@@ -36,6 +37,8 @@ class Cluster:
             self.nodes[NodeName("node-d")] = Node(self, NodeName("node-d"), timing)
         self.linear = Linearizability(self.log.auditor)
         self.clients = [Client(self, number + 1, pause_ms) for number in range(CLIENTS)]
+        self.pruning: Pruning
+        self._channels: dict[tuple[str, str], float] = {}
         self.lossy = False
         """Kafka lost acknowledged records: from then on only agreement is promised (I9)."""
         self.witnesses: dict[NodeName, int] = {}
@@ -96,6 +99,15 @@ class Cluster:
         if troubles.stalled or dice.random() < troubles.message_lost:
             return
         self.world.after(dice.uniform(0.5, 3.0), self.nodes[NodeName(node)].deliver, *message)
+
+    def send_in_order(self, sender: str, to: str, *message: Any) -> None:
+        """Over a topic: nothing overtakes."""
+        troubles, dice = self.log.troubles, self.world.random
+        if troubles.stalled or dice.random() < troubles.message_lost:
+            return
+        at_ms = max(self._channels.get((sender, to), 0.0) + 0.01, self.world.now_ms + dice.uniform(0.5, 3.0))
+        self._channels[sender, to] = at_ms
+        self.world.after(at_ms - self.world.now_ms, self.nodes[NodeName(to)].deliver, *message)
 
     def ask(self, to: Partition, message: Write | Query, tries: int, deadline_ms: float, anybody: bool) -> None:
         """A router's request: to the believed leader, after silence to anybody."""
@@ -184,7 +196,7 @@ class Cluster:
             if place is not None and self.log.auditor.find(place.chain) is None:
                 self.witnesses[name] = place.next_offset
         for node in self.nodes.values():
-            if node.up and 0 in node.parts:
+            if node.up and 0 in node.parts and node.parts[0].replica is not None:
                 self._check_alike(node.parts[0], node)
 
     def succeed(self, successor: Partition) -> None:

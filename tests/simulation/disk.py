@@ -9,6 +9,10 @@ from dynabus.core.replication.heir import Inheritance
 from dynabus.core.replication.place import Place
 from dynabus.core.replication.request_ids import NO_KEY
 
+Commit = tuple[dict[bytes, bytes], dict[bytes, bytes], int, Place]
+History = list[tuple[bytes, int, bytes | None]]
+"""Applied mutations: key, operation, new row."""
+
 _KEPT_COMMITS = 4
 ANSWER_AT = 21
 """Of a remembered outcome: behind expiry, status, size and digest."""
@@ -24,11 +28,13 @@ class Disk:
         self.requests: dict[bytes, bytes] = {}
         self._ids: list[bytes] = []
         self.digest = 0
-        self.history: list[tuple[bytes, int, bytes | None]] = []
-        """Applied mutations: key, operation, new row."""
+        self.history: History = []
         self._changed: tuple[bytes, bytes | None] | None = None
         self._lengths: dict[tuple[bytes, int], int] = {}
-        self.commits: list[tuple[dict[bytes, bytes], dict[bytes, bytes], int, Place]] = []
+        self.commits: list[Commit] = []
+        self.checkpoint: Commit | None = None
+        """A synced copy of some commit, which no crash takes away."""
+        self._checkpoint_history: History = []
 
     def get(self, key: bytes) -> bytes | None:
         return self.rows.get(key)
@@ -104,6 +110,23 @@ class Disk:
         del self.commits[:-_KEPT_COMMITS]
         self._lengths[place.chain, place.next_offset] = len(self.history)
 
+    @property
+    def committed_history(self) -> History:
+        """What the last commit has applied."""
+        place = self.commits[-1][3]
+        return self.history[: self._lengths[place.chain, place.next_offset]]
+
+    def keep(self) -> None:
+        """The last commit is the checkpoint now."""
+        self.checkpoint, self._checkpoint_history = self.commits[-1], self.committed_history
+
+    def replaced(self, history: History) -> Disk:
+        """An empty one beside the same checkpoint; `history`: what will have been applied where it begins."""
+        disk = Disk()
+        disk.checkpoint, disk._checkpoint_history = self.checkpoint, self._checkpoint_history
+        disk.history = [*history]
+        return disk
+
     def inherit(self, parent: Disk, to: Inheritance) -> None:
         """What an heir gets of its parent's last commit: its rows, all request ids, and the place."""
         rows, requests, _, place = parent.commits[-1]
@@ -117,6 +140,10 @@ class Disk:
     def crash(self, back: int) -> Place | None:
         """Fall back to the commit `back` before the newest; None where nothing is left."""
         del self.commits[len(self.commits) - back :]
+        kept = self.checkpoint
+        if kept is not None and (not self.commits or _is_older(self.commits[-1][3], kept[3])):
+            self.commits, self.history, place = [kept], [*self._checkpoint_history], kept[3]
+            self._lengths[place.chain, place.next_offset] = len(self.history)
         if not self.commits:
             self.__init__()  # type: ignore[misc]  # an empty disk
             return None
@@ -125,3 +152,7 @@ class Disk:
         self.rows, self.requests = dict(rows), dict(requests)
         self._ids = sorted(requests)
         return place
+
+
+def _is_older(one: Place, other: Place) -> bool:
+    return one.origin == other.origin and one.next_offset < other.next_offset

@@ -105,6 +105,8 @@ class Log:
         self.troubles: Troubles = troubles or (Troubles() if parent is None else parent.troubles)
         """Of Kafka as a whole."""
         self.records: list[Record] = []
+        self.start = 0
+        """What lies before it was pruned: only the auditor still sees it."""
         self.auditor: Auditor = Auditor(BODIES, origin_of(number), parent=None if parent is None else parent.auditor)
         self.watchers: list[Callable[[], None]] = []
         self._stalled: list[bytes] = []

@@ -12,7 +12,6 @@ from dynabus.core.replication.place import Place
 from dynabus.core.replication.records import Genesis, Kind, decode_record
 from dynabus.core.replication.standstill import is_fence
 from tests.simulation.audit import Violation
-from tests.simulation.disk import Disk
 from tests.simulation.kafka import BODIES, LogProducer
 from tests.simulation.part import Part
 from tests.simulation.partitions import Partition
@@ -142,8 +141,13 @@ class Node:
     def _start(self, part: Part) -> None:
         line = part.partition.lineage
         copied = self.parts.get(line[-1]) if line and self.world.random.random() < 0.7 else None
-        part.start(self._around, copied, self.clock_ms())
+        self._begin_part(part, copied)
         self._new_producer(part)
+
+    def _begin_part(self, part: Part, copied: Part | None) -> None:
+        """What was pruned cannot be replayed: then the parent's replica is waited for, if one is to come here."""
+        parent = self.parts.get(part.partition.lineage[-1]) if part.lacks_history() else None
+        part.start(self._around, parent or copied, self.clock_ms())
 
     def crash(self, commits_lost: int) -> None:
         """kill -9 (0 commits lost), or the host dies and the disks fall back further."""
@@ -159,16 +163,14 @@ class Node:
         self.crash(0)
         self.cluster.witnesses.pop(self.name, None)
         for part in self.parts.values():
-            part.disk = Disk()
-            part.loss = ""
+            part.wipe()
 
     def rebuild(self) -> None:
         """Its disk returned other bytes than were written: its replicas, and heirs, begin again without the process
         ending, as a scrub's repair does it. One that is frozen keeps what it has.
         """
         for part in self.parts.values():
-            replica = part.replica
-            if self.up and not part.loss and (replica is None or not (replica.alarm or replica.standstill)):
+            if self.up and part.is_repairable:
                 self.cluster.witnesses.pop(self.name, None)
                 part.producer.purge()
                 part.rebuild()
@@ -241,8 +243,12 @@ class Node:
         for part in self.parts.values():
             if part.replica is not None:
                 part.replica.tick(now_ms)
-                if part.replica.place.is_restoring:
+                if part.replica is not None and part.replica.place.is_restoring:
                     self._restore(part, now_ms)
+            elif part.incoming is not None:
+                part.incoming.step(now_ms)
+            elif part.heir is None:
+                self._begin_part(part, None)
         self._flush()
         self._begin_children(now_ms)
         self.cluster.check(self)

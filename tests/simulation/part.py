@@ -12,9 +12,12 @@ from dynabus.core.replication.records import Record, Recovered
 from dynabus.core.replication.restoration import RESTORED_PLAN, goes_on_from, restore_requests, restore_rows
 from dynabus.core.replication.store import no_more
 from dynabus.core.replication.succession import Begin, Succession
+from tests.simulation.audit import Violation
+from tests.simulation.clones import Incoming, Outgoing
 from tests.simulation.disk import Disk
 from tests.simulation.kafka import BODIES, Log, LogProducer, origin_of
 from tests.simulation.partitions import Partition
+from tests.simulation.pruning import RECORDS_LEAST
 
 if TYPE_CHECKING:
     from tests.simulation.node import Node
@@ -36,29 +39,87 @@ class Part:
         self._beyond_since_ms: float | None = None
         self.loss = ""
         """What it saw of its log's loss, written beside its disk."""
-        self._restored_to: bytes | None = None
+        self.incoming: Incoming | None = None
+        self.outgoing = Outgoing(self)
+        self._expected: Place | None = None
+        """Up to where the replica had read that was put aside."""
+        self._decided: bool | None = None
+        self.is_blank = True
+        """Nothing of it is on disk for certain, or was said to be and is no more: wiped, or new."""
 
     def start(self, around: Surroundings, parent: Part | None, now_ms: float) -> None:
         """The process begins; an heir is a copy of its parent's last commit, or begins at the root's log."""
         self._around = around
-        self.replica = self.heir = None
+        self.replica = self.heir = self.incoming = None
+        self.outgoing = Outgoing(self)
         self._beyond_since_ms = None
         self.succession = Succession(around.me, BODIES)
         to = self.partition.inheritance
         if not self.disk.commits and to.lineage:
             if parent is not None and parent.disk.commits and parent.disk.commits[-1][3].group is not None:
                 self.disk.inherit(parent.disk, to)
-            else:
+            elif self.lacks_history() and parent is not None:
+                # Its parent is being cloned here; `Node` begins again.
+                return
+            elif not self._must_clone():
                 self.disk.commit_place(start_of_log(origin_of(to.lineage[0])))
+        if not self.disk.commits and self._must_clone():
+            self.incoming = Incoming(self, self._expected)
+            return
         place = self.disk.commits[-1][3] if self.disk.commits else start_of_log(origin_of(to.partition.number))
         if place.origin.partition == to.partition:
             self._become_replica(place, now_ms)
         else:
             self.heir = Heir(to, self.disk, place, BODIES, no_more)
 
+    @property
+    def is_repairable(self) -> bool:
+        """What is frozen, or may have to be, keeps what it has; a clone under way is no replica yet."""
+        replica = self.replica
+        if self.loss or self.partition.frozen or (replica is None and self.heir is None):
+            return False
+        return replica is None or not (replica.alarm or replica.standstill)
+
     def rebuild(self) -> None:
-        """The store is moved aside; the log tells all anew."""
-        self.disk = Disk()
+        """The store is moved aside; log, or clone, tell all anew."""
+        if self.replica is not None:
+            self._expected = self.replica.place
+        self.disk, self._decided = self.disk.replaced([]), None
+
+    def lacks_history(self) -> bool:
+        """Some ancestor's log cannot be replayed any more."""
+        return any(self.node.cluster.logs[number].start > 0 for number in self.partition.lineage)
+
+    def _must_clone(self) -> bool:
+        """Logs of which something is pruned are not replayed; whole ones are now and then cloned all the same."""
+        if self.lacks_history() or self.log.start > 0:
+            return True
+        begun = len(self.log.records) > RECORDS_LEAST
+        if self._decided is None:
+            self._decided = begun and self.node.cluster.pruning.clones()
+        return self._decided
+
+    def replay_instead(self, now_ms: float) -> None:
+        """Nobody could be cloned for long, and the logs are whole."""
+        if not self.lacks_history() and self.log.start == 0:
+            self._decided = False
+            self.start(self._around, None, now_ms)
+
+    def wipe(self) -> None:
+        """The disk is gone, and with it all that was ever said of it."""
+        self.disk, self.is_blank, self._expected, self._decided = Disk(), True, None, None
+        self.loss = ""
+
+    def put_aside(self) -> None:
+        """Its bytes are damaged; the place up to which it had read is known."""
+        self.rebuild()
+        self.start(self._around, None, self.node.clock_ms())
+
+    @property
+    def durable_offset(self) -> int:
+        """What is on disk of its own log, whatever becomes of the host."""
+        kept = self.disk.checkpoint
+        return kept[3].next_offset if kept is not None else -1
 
     def _become_replica(self, place: Place, now_ms: float) -> None:
         self.replica, self.heir = brain.Replica(self._around, self.disk, place, now_ms), None
@@ -80,6 +141,11 @@ class Part:
     def _read_replica(self, replica: brain.Replica, now_ms: float) -> None:
         records = self.log.records
         position = replica.place.next_offset
+        stopped = replica.alarm is not None or replica.place.sealed or replica.standstill.doubted
+        if position < self.log.start:
+            if not stopped:
+                self.put_aside()
+            return
         if position > len(records):
             if self._beyond_since_ms is None:
                 self._beyond_since_ms = now_ms
@@ -140,6 +206,12 @@ class Part:
             return
         records = self._ancestors(heir)
         position = heir.place.next_offset
+        if position < self.node.cluster.logs[heir.ancestor].start:
+            if not self.is_blank and self._expected is None:
+                raise Violation(f"{self.node.name} lacks what was pruned of {heir.ancestor}, its ancestor")
+            self.heir, self.disk = None, self.disk.replaced([])
+            self.start(self._around, None, now_ms)
+            return
         heir.read_log(records[position : min(self.node.visible(heir.ancestor), position + 100)])
         if heir.go_over():
             self.disk.commit_place(heir.place)
@@ -158,7 +230,7 @@ class Part:
         """As its heartbeat would say: an heir of the parent's log that is caught up, or more."""
         heir = self.heir
         if heir is None:
-            return True
+            return self.replica is not None
         on_parent = heir.ancestor == self.partition.lineage[-1]
         return on_parent and heir.place.next_offset + 20 >= len(self._ancestors(heir))
 
@@ -171,6 +243,9 @@ class Part:
     def take(self, kind: str, fields: tuple[Any, ...], now_ms: float, wall_ms: int) -> None:
         """A message about this partition; heirs hear nothing."""
         replica = self.replica
+        if kind in ("clone", "clone_request"):
+            self._take_clone(kind, fields, now_ms)
+            return
         if replica is None:
             return
         if kind == "write":
@@ -198,6 +273,17 @@ class Part:
             nonce, hears_leader, better = fields
             replica.answer(nonce, hears_leader, better, now_ms)
 
+    def _take_clone(self, kind: str, fields: tuple[Any, ...], now_ms: float) -> None:
+        if kind == "clone_request":
+            self.outgoing.ask(fields[0], now_ms)
+        elif self.incoming is not None:
+            kind, message = fields
+            place = self.incoming.take(kind, message, now_ms)
+            if place is not None:
+                self.incoming, self._expected, self._decided = None, None, None
+                self.node.cluster.pruning.cloned += 1
+                self._become_replica(place, now_ms)
+
     def begins(self, now_ms: float) -> list[Begin]:
         """Children of a sealed partition that are to begin."""
         replica = self.replica
@@ -216,6 +302,8 @@ class Part:
             self.disk.commit_place(self.replica.place)
         elif self.heir is not None:
             self.disk.commit_place(self.heir.place)
+        if self.disk.commits:
+            self.node.cluster.pruning.committed(self)
 
     def crash(self, commits_lost: int) -> None:
         """Fall back to the last commit, or to one before it."""
@@ -224,3 +312,4 @@ class Part:
         if not self.disk.commits:
             self.disk = Disk()
             self.loss = ""
+            self._decided = None

@@ -91,9 +91,12 @@ class Recoveries:
     # -- the operator -----------------------------------------------------------------------------------------
 
     def _recover(self, frozen: Partition) -> None:
-        parts = self._parts()
-        waiting = [name for name in frozen.members if name not in parts or parts[name].replica is None]
-        if waiting or not all(part.replica is not None and part.replica.alarm for part in parts.values()):
+        here = self._parts()
+        # Where there is nothing left, and nobody to clone, the operator says that it is done without.
+        parts = {name: part for name, part in here.items() if part.incoming is None}
+        waiting = [name for name in frozen.members if name not in here]
+        stopped = all(part.replica is not None and part.replica.alarm for part in parts.values())
+        if waiting or not parts or not stopped:
             self._publish()
             return
         places = {str(name): part.whereabouts() for name, part in parts.items()}
@@ -105,7 +108,7 @@ class Recoveries:
         told = places[chosen]
         at = (place.reign.term, place.next_sequence, place.next_offset)
         recovered = Recovered(0, 1, chosen, *at, place.chain, bytes.fromhex(told["checksum"]))
-        self._successor = Partition(number, 2, b"", None, (), chosen, (chosen,))
+        self._successor = Partition(number, 2, b"", None, (), chosen, (chosen,), restoring=True)
         self.cluster.partitions[number] = self._successor
         self.cluster.logs[number] = new = Log(self.world, (chosen,), Form.RECOVERY, number, troubles=log.troubles)
         new.auditor.goes_on_from(parts[chosen].disk.history)
@@ -135,7 +138,7 @@ class Recoveries:
         group = part.replica.place.group if part is not None and part.replica is not None else None
         if group is not None and group.plan >= 1 and node.leads(successor.number):
             frozen.closed, frozen.children = True, [successor.number]
-            successor.plan = 1
+            successor.plan, successor.restoring = 1, False
             self.cluster.succeed(successor)
             self.world.note(f"partition {successor.number} takes the place of 0")
             self.done += 1

@@ -12,17 +12,18 @@ from dataclasses import dataclass
 from functools import partial
 
 from dynabus.core.replication.effects import Timing
-from tests.simulation import broken_moves, broken_recoveries, broken_splits
+from tests.simulation import broken_clones, broken_moves, broken_recoveries, broken_splits, pruning
 from tests.simulation.audit import Violation
 from tests.simulation.broken import BROKEN, active
 from tests.simulation.cluster import Cluster
 from tests.simulation.faults import Faults
 from tests.simulation.moves import DICE_SALT, Moves
+from tests.simulation.pruning import Pruning
 from tests.simulation.recoveries import RECOVERED_BOUND_MS, Recoveries
 from tests.simulation.splits import Splits
 from tests.simulation.world import World
 
-assert broken_splits.__name__ + broken_moves.__name__ + broken_recoveries.__name__, "their brains are in BROKEN"
+assert all((broken_splits, broken_moves, broken_clones, broken_recoveries)), "their brains are in BROKEN from here on"
 
 FAULTS_END_MS = 14_000.0
 EVENTS_LEAST = 550
@@ -51,6 +52,8 @@ class History:
     splits: int
     moves: int
     recoveries: int
+    clones: int
+    pruned: int
     trace: list[str]
 
 
@@ -75,6 +78,7 @@ def simulate(seed: int, trace: bool = False, lose: bool = False) -> History:
     for at_ms in repairs:
         world.after(at_ms, _repair, cluster, scrubs)
     moves = Moves(cluster, own, count=4 if moving else 0)
+    cluster.pruning = Pruning(cluster, random.Random(seed ^ pruning.DICE_SALT))
     violation, recoveries = None, Recoveries(cluster)
     try:
         _live_through(cluster, Faults(cluster), moves, recoveries, lose)
@@ -94,6 +98,8 @@ def simulate(seed: int, trace: bool = False, lose: bool = False) -> History:
         sum(each.closed and not each.frozen for each in cluster.partitions.values()),
         moves.finished,
         recoveries.done,
+        cluster.pruning.cloned,
+        cluster.pruning.pruned,
         world.trace or [],
     )
 
@@ -115,6 +121,7 @@ def _live_through(cluster: Cluster, faults: Faults, moves: Moves, recoveries: Re
     elif world.random.random() < 0.6:
         world.after(world.random.uniform(600.0, FAULTS_END_MS - 4000.0), splits.begin)
     moves.plan(600.0, FAULTS_END_MS - 6000.0)
+    cluster.pruning.plan(1500.0, FAULTS_END_MS - 2000.0)
     world.run_until(FAULTS_END_MS)
     faults.mend()
     splits.settle()
@@ -212,6 +219,8 @@ def _many(seeds: range, lose: bool) -> int:
         "splits": 0,
         "moves": 0,
         "recoveries": 0,
+        "clones": 0,
+        "pruned": 0,
     }
     fewest_events, fewest_faults, failed = 10**9, 10**9, 0
     with multiprocessing.Pool(os.cpu_count()) as pool:
@@ -233,7 +242,8 @@ def _many(seeds: range, lose: bool) -> int:
         f"{totals['faults']} faults, at least {fewest_events} events and {fewest_faults} faults each; "
         f"{totals['acknowledged']} answers checked, {totals['unknown']} unknown, {totals['terms']} terms, "
         f"{totals['voids']} void records, {totals['lossy']} with a lost tail, {totals['splits']} splits, "
-        f"{totals['moves']} moves, {totals['recoveries']} recoveries; {took:.0f} s, {len(seeds) / took:.1f} a second"
+        f"{totals['moves']} moves, {totals['recoveries']} recoveries, {totals['clones']} clones, "
+        f"{totals['pruned']} records pruned; {took:.0f} s, {len(seeds) / took:.1f} a second"
     )
     return 1 if failed else 0
 

@@ -10,6 +10,9 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
+from typing import Any
+
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from dynabus.adapters.data_folder import DataFolder, DataFolderError
 from dynabus.adapters.kafka.cut_off import CutOffWatch, end_process
@@ -24,6 +27,7 @@ from dynabus.adapters.scheduling import schedule_as_batch
 from dynabus.adapters.settings import load_settings
 from dynabus.auto_admin.config import AutoAdminSettings
 from dynabus.auto_admin.connection import connect
+from dynabus.auto_admin.metrics import AdminMetrics
 from dynabus.auto_admin.service import AutoAdmin
 from dynabus.core.errors import InvariantError
 from dynabus.core.ids import NodeName, Writer
@@ -43,6 +47,10 @@ class Life:
         self.stopped = True
         if self.admin is not None:
             self.admin.stopping = True
+
+    def status(self) -> dict[str, Any]:
+        """Readers that hold up the pruning of logs for long."""
+        return {"tables": [], "held": [] if self.admin is None else self.admin.pruning.lines()}
 
     def readiness(self) -> str | None:
         if self.admin is None:
@@ -73,7 +81,10 @@ def _serve(settings: AutoAdminSettings) -> int:
     folder = DataFolder(settings.data)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: life.stop())
-    server = OpsServer(settings.ops_host, settings.ops_port, Checks(readiness=life.readiness))
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    checks = Checks(readiness=life.readiness, status=life.status, registry=registry)
+    server = OpsServer(settings.ops_host, settings.ops_port, checks)
     me = Writer(NodeName(settings.name), folder.next_incarnation())
     try:
         admin = persist(
@@ -83,9 +94,12 @@ def _serve(settings: AutoAdminSettings) -> int:
             lambda: life.stopped,
         )
         life.admin = admin
+        registry.register(AdminMetrics(admin))
         logger().info("started", incarnation=me.incarnation, ops_port=server.port)
         admin.stopping = life.stopped
-        watch = CutOffWatch(settings.kafka_settings(), lambda: admin.messages, lambda: end_process(PROGRAM))
+        watch = CutOffWatch(
+            settings.kafka_settings(), lambda: admin.messages, lambda: admin.turns, lambda: end_process(PROGRAM)
+        )
         watch.start()
         admin.run()
         watch.stop()

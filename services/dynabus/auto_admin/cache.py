@@ -16,7 +16,8 @@ import orjson
 from dynabus.auto_admin.decisions import TableState
 from dynabus.auto_admin.outside import Bus, Delivered
 from dynabus.auto_admin.workflow import ANNOUNCED, metadata_version, version_offset
-from dynabus.core.messages import Heartbeat, LeaderMetadata, TableMetadata
+from dynabus.core.cluster_view import Node
+from dynabus.core.messages import LeaderMetadata, TableMetadata
 from dynabus.core.replication.replica import Replica
 
 
@@ -81,11 +82,11 @@ class Cache:
 
     # -- leaders ----------------------------------------------------------------------------------------------
 
-    def publish_leaders(self, heartbeat: Heartbeat, known: Mapping[str, TableState]) -> None:
+    def publish_leaders(self, node: Node, known: Mapping[str, TableState]) -> None:
         """The durable copy of who leads, for whoever starts later. One that is lost comes with the next change."""
-        for said in heartbeat["replicas"]:
+        for said in node.replicas.values():
             state = known.get(said["log"])
-            key, led = (said["log"], said["partition"]), (said["term"], heartbeat["node"])
+            key, led = (said["log"], said["partition"]), (said["term"], node.name)
             if not said["leading"] or state is None or state.status == "DELETING":
                 continue
             if self._leaders.get(key, (-1, "")) < led:
@@ -94,8 +95,8 @@ class Cache:
                     "log": said["log"],
                     "partition": said["partition"],
                     "term": said["term"],
-                    "node": heartbeat["node"],
-                    "incarnation": heartbeat["incarnation"],
+                    "node": node.name,
+                    "incarnation": node.incarnation,
                 }
                 self._bus.metadata(f"leader/{said['log']}/{said['partition']}", "leader_metadata", message, _whatever)
 

@@ -12,6 +12,7 @@ from dynabus.adapters.log_codec import AvroBodies
 from dynabus.auto_admin.config import AutoAdminSettings
 from dynabus.auto_admin.executor import Executor
 from dynabus.auto_admin.links import Links
+from dynabus.auto_admin.log_pruner import LogPruner
 from dynabus.auto_admin.outside import World
 from dynabus.auto_admin.service import ADMIN_LOG, AutoAdmin
 from dynabus.core.ids import PartitionId, Writer
@@ -32,6 +33,7 @@ def connect(settings: AutoAdminSettings, me: Writer, admin: TopicAdmin) -> AutoA
     """Raises TopicError while Kafka does not answer."""
     kafka, topics = settings.kafka_settings(), Topics(settings.namespace)
     identity = admin.identity(topics.admin_log().name)
+    pruner = LogPruner(kafka, topics, admin, settings.log_retention_s, settings.readers)
     dice = random.SystemRandom()
     timing = replace(Timing.without_leases(), election=ElectionTiming(heartbeat_ms=settings.heartbeat_ms))
     world = World(
@@ -40,7 +42,7 @@ def connect(settings: AutoAdminSettings, me: Writer, admin: TopicAdmin) -> AutoA
         around=Surroundings(me, dice.random, partial(dice.getrandbits, 62), AvroBodies(), timing),
         origin=Origin(identity.cluster_id, identity.topic_id, PartitionId(ADMIN_LOG, 0)),
         bus=Links(kafka, topics),
-        steps=Executor(kafka, topics, me, admin),
+        steps=Executor(kafka, topics, me, admin, pruner),
         now_ms=lambda: monotonic_ns() / 1e6,
         wall_ms=unix_ms,
         numbers_most=MOCK_PARTITIONS if admin.cluster().is_mock else NUMBERS_MOST,

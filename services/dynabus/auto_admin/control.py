@@ -7,13 +7,14 @@ from typing import Any
 import orjson
 
 from dynabus.adapters.logs import logger
-from dynabus.auto_admin import decisions, nodes, recoveries, splits
+from dynabus.auto_admin import decisions, nodes, recoveries, scaling, splits
 from dynabus.auto_admin.config import AutoAdminSettings
 from dynabus.auto_admin.decisions import table_key
 from dynabus.auto_admin.journal import Journal
 from dynabus.auto_admin.nodes import node_key
 from dynabus.auto_admin.planner import Load, Placement, plan
-from dynabus.auto_admin.rounds import Rounds
+from dynabus.auto_admin.rounds import SHOWN_MOST, Rounds
+from dynabus.auto_admin.scaler import Scaler
 from dynabus.auto_admin.splitter import Splitter
 from dynabus.auto_admin.tables import Tables
 from dynabus.core.cluster_view import ClusterView
@@ -25,8 +26,9 @@ from dynabus.core.replication.effects import Write
 from dynabus.core.replication.request_ids import encode_request_id
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.replication.unresolved import Sender
+from dynabus.core.tables import auto_scaling
 from dynabus.core.tables.changes import Update
-from dynabus.core.tables.descriptions import partition_count
+from dynabus.core.tables.partition_needs import Policy, of_new
 
 NODE_OPERATIONS = frozenset({"DrainNode", "UndrainNode", "RemoveNode"})
 TOLD = frozenset({"DescribePlan", "ListEvents"})
@@ -43,14 +45,15 @@ class Control:
         settings: AutoAdminSettings,
         tables: Tables,
         view: ClusterView,
-        partitions_most: int,
+        needs: Policy,
         splitter: Splitter,
         rounds: Rounds,
         journal: Journal,
+        scaler: Scaler,
     ) -> None:
         self._settings, self._tables, self._view = settings, tables, view
         self._splitter, self._rounds, self._journal = splitter, rounds, journal
-        self._partitions_most = partitions_most
+        self._needs, self._scaler = needs, scaler
         self._first_node_ms: float | None = None
         self._planned: dict[bytes, list[Placement]] = {}
         self._is_settled = True
@@ -103,6 +106,10 @@ class Control:
             return self._split(name, body, now_ms)
         if operation == "RecoverPartition":
             return self._recover(name, body)
+        if operation == "DescribeTableReplicaAutoScaling":
+            return scaling.describe(name, self._settings.region, self._settings.account)
+        if operation == "UpdateTableReplicaAutoScaling":
+            return self._scale(body)
         return _tags(operation, body)
 
     def _of_node(self, operation: str, name: str, now_ms: float) -> Evaluate | None:
@@ -118,8 +125,15 @@ class Control:
 
     def _told(self, operation: str, body: Any, now_ms: float) -> Evaluate:
         """A decision that changes nothing, so that only who is still active answers."""
-        plan = operation == "DescribePlan"
-        answer = self._rounds.describe(now_ms) if plan else {"Events": self._journal.newest(int(body["Count"]))}
+        if operation == "DescribePlan":
+            states = self._tables.all()
+            answer = {
+                **self._rounds.describe(now_ms),
+                "Splits": self._splitter.describe(states, now_ms)[:SHOWN_MOST],
+                "Scaling": self._scaler.describe(states, now_ms)[:SHOWN_MOST],
+            }
+        else:
+            answer = {"Events": self._journal.newest(int(body["Count"]))}
         return lambda _old, _wall_ms: Decision(False, None, Outcome(body=orjson.dumps(answer)))
 
     def _recover(self, name: str, body: Any) -> Evaluate:
@@ -138,6 +152,11 @@ class Control:
             refusal = error
             return lambda _old, _wall_ms: decisions.refuse(refusal)
         return None if wish is None else splits.split(wish, self._load(), self._splitter.numbers_most)
+
+    def _scale(self, body: Any) -> Evaluate:
+        """Tried once, so that what no router sends fails here and not in each successor."""
+        auto_scaling.try_update(body)
+        return scaling.configure(body, self._settings.region, self._settings.account)
 
     def _create(self, body: Any, request_id: bytes, now_ms: float) -> Evaluate | None:
         if self._tables.is_leaving(body["TableName"]):
@@ -161,7 +180,7 @@ class Control:
         waited_ms = now_ms - (self._first_node_ms or now_ms)
         if not takers or (len(takers) < self._settings.replicas and waited_ms < self._settings.placement_wait_ms):
             return []
-        count = partition_count(request, self._settings.initial_partitions, self._partitions_most)
+        count = of_new(request, self._needs)
         self._planned.pop(request_id, None)
         placements = self._planned[request_id] = plan(count, takers, self._load(), self._settings.replicas)
         return placements

@@ -55,7 +55,9 @@ class TableState:
     ancestors: list[dict[str, Any]] = field(default_factory=list)
     """Partitions that were split: their ranges, generations and children (`splits`)."""
     changed_ms: int = 0
-    """Unix time of the last split or move that began or ended, or of the table's begin or end."""
+    """Unix time of the last split, move or scaling that began or ended, or of the table's begin or end."""
+    scaling: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Auto scaling settings (`core.tables.auto_scaling`); rows of before they existed have none."""
 
     @property
     def unfinished(self) -> bool:
@@ -102,6 +104,7 @@ def written(state: TableState) -> bytes:
             "revision": state.revision,
             "ancestors": state.ancestors,
             "changed_ms": state.changed_ms,
+            **({"scaling": state.scaling} if state.scaling else {}),
         }
     )
 

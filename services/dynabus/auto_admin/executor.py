@@ -16,7 +16,8 @@ from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
 from dynabus.adapters.log_codec import AvroBodies
 from dynabus.adapters.logs import kafka_logger
 from dynabus.auto_admin.decisions import TableState
-from dynabus.auto_admin.outside import StepFailed
+from dynabus.auto_admin.log_pruner import LogPruner
+from dynabus.auto_admin.outside import Pruned, PruneWish, StepFailed
 from dynabus.auto_admin.recoveries import recovered_of, recovering
 from dynabus.auto_admin.splits import highest
 from dynabus.auto_admin.worker import Worker
@@ -33,9 +34,13 @@ CALL_S = 5.0
 class Executor:
     """One thread, one step at a time. Every step may be done twice, by this process and by its successor."""
 
-    def __init__(self, kafka: KafkaSettings, topics: Topics, me: Writer, admin: TopicAdmin) -> None:
-        self._kafka, self._topics, self._me, self._admin = kafka, topics, me, admin
+    def __init__(
+        self, kafka: KafkaSettings, topics: Topics, me: Writer, admin: TopicAdmin, pruner: LogPruner
+    ) -> None:
+        self._kafka, self._topics, self._me, self._admin, self._pruner = kafka, topics, me, admin, pruner
         self._worker = Worker("executor")
+        # Of its own: a new table does not wait until hundreds of logs were looked at.
+        self._pruning = Worker("pruning")
 
     def build(self, state: TableState) -> Future[None]:
         """Create the table's topic, wait for its leaders, write a genesis record into each empty log."""
@@ -52,6 +57,10 @@ class Executor:
     def destroy(self, state: TableState) -> Future[None]:
         """Delete the table's topic."""
         return self._worker.submit(partial(self._destroy, state))
+
+    def prune(self, wishes: list[PruneWish]) -> Future[list[Pruned]]:
+        """Delete what nobody needs of these logs."""
+        return self._pruning.submit(partial(self._pruner.prune, wishes))
 
     def _build(self, state: TableState) -> None:
         topic = self._topics.log(LogId(state.id), len(state.partitions))

@@ -55,6 +55,7 @@ def _of_table(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
     had = {each["number"]: each for each in before.get("partitions", ())}
     for partition in after.get("partitions", ()):
         yield from _of_partition(f"{name}/{partition['number']}", had.get(partition["number"], {}), partition)
+    yield from _of_scaling(name, before.get("scaling", {}), after.get("scaling", {}))
     for closed in after.get("ancestors", ())[len(before.get("ancestors", ())) :]:
         children = closed.get("children", ())
         if len(children) > 1:
@@ -64,6 +65,23 @@ def _of_table(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
             yield f"{name}/{closed['number']} was recovered as {children[0]}, from the replica of {node}"
         else:
             yield f"{name}/{closed['number']} was given up before it served"
+
+
+def _of_scaling(name: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    for kind in sorted({*before, *after}):
+        was, now = before.get(kind, {}), after.get(kind, {})
+        if not now:
+            yield f"table {name}: auto scaling of {kind}s is off"
+            continue
+        if any(was.get(each) != now[each] for each in ("MinimumUnits", "MaximumUnits", "Target")):
+            percent = now["Target"]["TargetValue"]
+            yield f"table {name}: {now['MinimumUnits']} to {now['MaximumUnits']} {kind} units, target {percent:g} %"
+        if (
+            now.get("why") != was.get("why")
+            or now.get("out_s") != was.get("out_s")
+            or now.get("in_s") != was.get("in_s")
+        ):
+            yield f"table {name}: {now['why']}"
 
 
 def _of_partition(name: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:

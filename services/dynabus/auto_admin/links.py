@@ -16,6 +16,7 @@ from confluent_kafka import (
 from dynabus.adapters.codec import UndecodableMessage, decode, encode
 from dynabus.adapters.kafka.log_producer import LogProducer
 from dynabus.adapters.kafka.message_producer import MessageProducer
+from dynabus.adapters.kafka.positions import read_on
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
 from dynabus.auto_admin.outside import Delivered, Turn
@@ -78,7 +79,7 @@ class Links:
             turn.out_of_range = True
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:
             # Requests and heartbeats that were cleaned up meanwhile are of no use; metadata that changes comes again.
-            self._consumer.seek(TopicPartition(message.topic() or "", ONLY_PARTITION, OFFSET_END))
+            read_on(self._consumer, message, OFFSET_END)
 
     def _decode(self, message: Message, others: list[tuple[str, Any]]) -> None:
         value = message.value()
@@ -108,6 +109,10 @@ class Links:
 
     def beat(self, heartbeat: Heartbeat) -> None:
         self._bus.send_one(self._topics.heartbeats().name, encode("heartbeat", heartbeat), heartbeat["node"])
+
+    def want_heartbeats(self, asker: str) -> None:
+        """Let every node name all its replicas."""
+        self._bus.send_one(self._topics.heartbeats().name, encode("heartbeats_wanted", {"asker": asker}))
 
     def serve(self) -> str | None:
         """Once per turn: hear about deliveries. Why appends to the admin log failed, if they did."""

@@ -50,11 +50,40 @@ class Bus(Protocol):
     def beat(self, heartbeat: Heartbeat) -> None:
         """To everybody."""
 
+    def want_heartbeats(self, asker: str) -> None:
+        """Let every storage node name all its replicas."""
+
     def serve(self) -> str | None:
         """Once per turn: hear about deliveries. Why appends to the admin log failed, if they did."""
 
     def close(self) -> None:
         """Send what is left, for a second at most."""
+
+
+class PruneWish(NamedTuple):
+    """Delete a log's records before `until`, which `by` still needs; `whole`: all, it is a closed partition's.
+
+    `known`: up to where some replica has read it, so that a log that ends before has lost records (I9).
+    """
+
+    log: str
+    number: int
+    until: int
+    by: str
+    whole: bool
+    known: int = 0
+
+
+class Pruned(NamedTuple):
+    """What became of it: the log is low <= offset < high now. `by` keeps `held` records longer than they need be."""
+
+    log: str
+    number: int
+    low: int
+    high: int
+    deleted: int
+    by: str
+    held: int
 
 
 class Steps(Protocol):
@@ -71,6 +100,9 @@ class Steps(Protocol):
 
     def destroy(self, state: TableState) -> Future[None]:
         """Delete the table's topic."""
+
+    def prune(self, wishes: list[PruneWish]) -> Future[list[Pruned]]:
+        """Delete what nobody needs of these logs."""
 
 
 class StepFailed(Exception):

@@ -54,6 +54,11 @@ def is_frozen(partition: Mapping[str, Any]) -> bool:
     return "frozen" in partition
 
 
+def was_recovered(ancestor: Mapping[str, Any]) -> bool:
+    """A closed partition whose log lost records, and which a recovery went on from."""
+    return "recovered" in ancestor
+
+
 def recovering(state: TableState) -> list[Partition]:
     """Successors that are being restored."""
     return [each for each in state.partitions if state_of(each) == RESTORING]

@@ -8,21 +8,27 @@ tables: it follows the log and answers nobody.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from dynabus.adapters.logs import logger
 from dynabus.adapters.memory_store import MemoryStore
 from dynabus.auto_admin.cache import Cache
+from dynabus.auto_admin.config import heat_rule, partition_policy
+from dynabus.auto_admin.consumption import Consumption
 from dynabus.auto_admin.control import GENERATION, Control
 from dynabus.auto_admin.decisions import table_key
 from dynabus.auto_admin.differences import Differences
 from dynabus.auto_admin.executor import admin_genesis
 from dynabus.auto_admin.freezing import Freezing
+from dynabus.auto_admin.heat import HeatBook
 from dynabus.auto_admin.inventory import Inventory, policy_of
 from dynabus.auto_admin.journal import Journal
 from dynabus.auto_admin.moving import Moving
 from dynabus.auto_admin.outside import Turn, World
+from dynabus.auto_admin.pruning import Pruning
 from dynabus.auto_admin.rounds import Rounds
+from dynabus.auto_admin.scaler import Scaler
 from dynabus.auto_admin.sealing import Sealing
 from dynabus.auto_admin.splits import split
 from dynabus.auto_admin.splitter import Splitter
@@ -53,7 +59,8 @@ class AutoAdmin:
     """One auto-admin, active or standby."""
 
     def __init__(self, world: World) -> None:
-        self.me, self.stopping, self.messages = world.me, False, 0
+        self.me, self.stopping = world.me, False
+        self.messages = self.turns = 0
         self._world, self._bus, self._now_ms = world, world.bus, world.now_ms
         now_ms, store = world.now_ms(), MemoryStore()
         self.view = ClusterView()
@@ -62,17 +69,34 @@ class AutoAdmin:
         self.replica.prefer(now_ms)
         self._cache = Cache(world.bus, self.replica)
         sealing = Sealing(self.view, world.bus.tell)
-        self._splitter = Splitter(self.view, world.bus.tell, world.settings.split_bytes, world.numbers_most)
+        self.heat = HeatBook(heat_rule(world.settings))
+        self.splits: Counter[str] = Counter()
+        """Splits that rules have decided since this process started, by their cause."""
+        self.scaler = Scaler(Consumption(now_ms), world.wall_ms)
+        needs = partition_policy(world.settings, world.partitions_most)
+        self._splitter = Splitter(
+            self.view, world.bus.tell, world.settings.split_bytes, world.numbers_most, self.heat, needs
+        )
         self._differences = Differences(self.view, world.bus.tell)
         moving = Moving(self.view, world.bus.tell, world.settings.repair_after_ms)
         self._freezing = Freezing(self.view)
         self.tables = Tables(
-            self.replica, store, self.view, self._cache, world.steps, sealing, moving, self._freezing
+            self.replica,
+            store,
+            self.view,
+            self._cache,
+            world.steps,
+            sealing,
+            moving,
+            self._freezing,
+            self._splitter.short,
         )
         inventory, policy = Inventory(self.view, store), policy_of(world.settings)
+        settings = world.settings
+        self.pruning = Pruning(self.view, world.steps, settings.prune_every_ms, settings.log_lag_records)
         self._rounds = Rounds(inventory, self.tables, moving, policy)
         self._control = Control(
-            world.settings, self.tables, self.view, world.partitions_most, self._splitter, self._rounds, journal
+            world.settings, self.tables, self.view, needs, self._splitter, self._rounds, journal, self.scaler
         )
         self._own = 0
         self._genesis_sent = self._alarmed = False
@@ -115,6 +139,7 @@ class AutoAdmin:
         busy = self.tables.busy or self.replica.restless
         turn = self._bus.poll(BUSY_POLL_S if busy else IDLE_POLL_S)
         now_ms = self._now_ms()
+        self.turns += 1
         self.messages += len(turn.records) + len(turn.messages)
         self._read_log(turn, now_ms)
         for kind, message in turn.messages:
@@ -161,11 +186,21 @@ class AutoAdmin:
         for loss in self._freezing.due(self.tables.all(), now_ms):
             self._decide(table_key(loss.state.name), loss.evaluate, now_ms)
         self._differences.step(self.tables.all(), now_ms)
+        self.pruning.step(self.tables.all(), now_ms)
+        if self.replica.leader is not None and self.replica.leader.idle:
+            self._follow_rules(now_ms)
+
+    def _follow_rules(self, now_ms: float) -> None:
+        """What nobody asked for. Only while no decision is under way: each rule sees what was decided before."""
         for wish in self._splitter.due(self.tables.all(), now_ms):
+            logger().info("split", table=wish.name, partition=wish.number, why=wish.why)
+            self.splits[wish.cause] += 1
             evaluate = split(wish, self.tables.load(), self._splitter.numbers_most)
             self._decide(table_key(wish.name), evaluate, now_ms)
-        if self.replica.leader is not None and self.replica.leader.idle:
-            self._rounds.look(now_ms, lambda key, evaluate: self._decide(key, evaluate, now_ms))
+        self._rounds.look(now_ms, lambda key, evaluate: self._decide(key, evaluate, now_ms))
+        self.scaler.look(
+            self.tables.all(), now_ms, lambda name, evaluate: self._decide(table_key(name), evaluate, now_ms)
+        )
 
     # -- messages ---------------------------------------------------------------------------------------------
 
@@ -175,12 +210,20 @@ class AutoAdmin:
         elif kind == "heartbeat":
             self.view.take(kind, message, now_ms)
             self._control.heard_node(now_ms)
+            if self.view.wants_heartbeats(now_ms):
+                self._bus.want_heartbeats(self.me.node)
             if self.active_term is not None:
-                self._cache.publish_leaders(message, self.tables.all())
+                self._cache.publish_leaders(self.view.nodes[message["node"]], self.tables.all())
         elif kind == "table_metadata":
             self._cache.saw(message)
+        elif kind == "durable_places":
+            # Standbys too: what they know they can use at once.
+            self.pruning.told(message)
         elif kind == "split_point":
             self._splitter.told(message, now_ms)
+        elif kind == "heat":
+            self.heat.told(message, now_ms)
+            self.scaler.consumption.told(message, now_ms)
         elif kind == "control_request" and self.active_term is not None:
             # Only the active one answers; others stay silent, and the router asks again.
             write = self._control.write(message, now_ms)
@@ -247,6 +290,8 @@ class AutoAdmin:
                 "zone": settings.zone,
                 "incarnation": self.me.incarnation,
                 "stopping": self.stopping,
+                "number": 0,
+                "whole": True,
                 "replicas": [
                     {
                         "log": ADMIN_LOG,

@@ -26,17 +26,20 @@ from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.values import normalise_item
 
 ACTIVE, SPLITTING, HEIR = "active", "splitting", "heir"
+THROUGHPUT = "throughput"
+"""Cause of a split that a change of the table waits for."""
 
 Partition = dict[str, Any]
 
 
 class Wish(NamedTuple):
-    """A split that somebody asks for. `at` is the encoded bound."""
+    """A split that somebody asks for. `at` is the encoded bound; `cause` one word or two, for counting."""
 
     name: str
     number: int
     at: bytes
     why: str
+    cause: str = "asked for"
 
 
 def state_of(partition: Mapping[str, Any]) -> str:
@@ -73,11 +76,14 @@ def ordered(heir: Mapping[str, Any]) -> OrderedChild:
 # -- what may be split ----------------------------------------------------------------------------------------
 
 
-def find(state: TableState | None, name: str, number: int, numbers_most: int) -> Partition:
-    """The partition, if it can be split at all. Raises ApiError that says what to do."""
+def find(state: TableState | None, name: str, number: int, numbers_most: int, *, updating: bool = False) -> Partition:
+    """The partition, if it can be split at all. Raises ApiError that says what to do.
+
+    `updating`: the split is part of a change of the table.
+    """
     if state is None:
         raise no_such_table(name)
-    if state.status != "ACTIVE":
+    if state.status != "ACTIVE" and not (updating and state.status == "UPDATING"):
         raise resource_in_use(f"Table {name} is {state.status}: only partitions of an ACTIVE table are split; wait")
     found = next((each for each in state.partitions if each["number"] == number), None)
     if found is None:
@@ -125,7 +131,7 @@ def split(wish: Wish, load: Load, numbers_most: int) -> Evaluate:
     def evaluate(old: bytes | None, wall_ms: int) -> Decision:
         state = read_row(old) if old is not None else None
         try:
-            parent = find(state, wish.name, wish.number, numbers_most)
+            parent = find(state, wish.name, wish.number, numbers_most, updating=wish.cause == THROUGHPUT)
             upper = None if parent["upper"] is None else bytes.fromhex(parent["upper"])
             refusal = refuse_bound(wish.at, bytes.fromhex(parent["lower"]), upper)
             if refusal is not None:

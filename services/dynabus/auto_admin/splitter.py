@@ -1,7 +1,8 @@
 """Which partitions are split, and where: asked for, or found by a rule.
 
-A split needs a bound. Who names none, as rules never do, gets the middle of the contents: the leader is asked for it,
-looks in a thread, and answers on the control topic. Meanwhile a request is not answered; its asker asks again.
+A split needs a bound. Who names none gets the middle of the contents: the leader is asked for it, looks in a thread,
+and answers on the control topic. Meanwhile a request is not answered; its asker asks again. The rule of size does the
+same; that of heat takes the middle of the load, which leaders tell unasked.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from dynabus.adapters.logs import logger
-from dynabus.auto_admin import splits
+from dynabus.auto_admin import growth, splits
 from dynabus.auto_admin.decisions import TableState
+from dynabus.auto_admin.heat import HeatBook, Verdict
 from dynabus.auto_admin.orders import LeaderOrders, Tell
-from dynabus.auto_admin.splits import ACTIVE, Wish, state_of
+from dynabus.auto_admin.splits import ACTIVE, SPLITTING, Wish, state_of
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import ApiError, validation_error
 from dynabus.core.messages import SplitPoint
+from dynabus.core.tables.partition_needs import Policy
 
 ASK_AGAIN_MS = 1000.0
 """A leader that has changed meanwhile did not get the question."""
@@ -25,7 +28,10 @@ POINT_KEPT_MS = 10_000.0
 """A middle that is older is asked for again."""
 
 RULES_MS = 1000.0
-"""Between two looks at sizes, which heartbeats tell every 1.5 s."""
+"""Between two looks at sizes, which heartbeats tell every 1.5 s, and at heat, which is told every 5 s."""
+
+REFUSED_MS = 60_000.0
+"""What cannot be split for its size is looked at again, and told again, after so long; other rules go on."""
 
 Place = tuple[str, int]
 """(table id, partition)."""
@@ -45,12 +51,16 @@ class Splitter:
         tell: Tell,
         split_bytes: int,
         numbers_most: int,
+        heat: HeatBook,
+        policy: Policy,
     ) -> None:
-        self.numbers_most = numbers_most
+        self.numbers_most, self.heat, self._policy = numbers_most, heat, policy
         self._view, self._split_bytes = view, split_bytes
         self._orders = LeaderOrders(view, tell, ASK_AGAIN_MS)
         self._points: dict[Place, _Point] = {}
         self._rules_due_ms = 0.0
+        self._not_before_ms: dict[Place, float] = {}
+        """Partitions that are too large and could not be split."""
 
     def told(self, point: SplitPoint, now_ms: float) -> None:
         """A leader's answer."""
@@ -67,30 +77,78 @@ class Splitter:
         return None if at is None else Wish(name, number, at, "asked for")
 
     def due(self, states: Mapping[str, TableState], now_ms: float) -> Iterator[Wish]:
-        """What the rules want split. Sustained heat and provisioned throughput will be further rules beside size."""
+        """What the rules want split: for throughput, by size, by heat."""
         if now_ms < self._rules_due_ms:
             return
         self._rules_due_ms = now_ms + RULES_MS
         for state in states.values():
-            if state.status == "ACTIVE" and not splits.splitting(state):
+            yield from growth.wishes(state, self._policy, self.numbers_most)
+            if state.status == "ACTIVE" and not state.pending and not splits.splitting(state):
                 yield from self._of_table(state, now_ms)
 
+    def short(self, state: TableState) -> bool:
+        """A change of its throughput has to wait for splits."""
+        return growth.short(state, self._policy, self.numbers_most)
+
     def _of_table(self, state: TableState, now_ms: float) -> Iterator[Wish]:
+        count = len(state.partitions)
         for partition in [each for each in state.partitions if state_of(each) == ACTIVE]:
-            size = self._size(state.id, partition["number"])
-            if size <= self._split_bytes:
-                continue
-            try:
-                splits.find(state, state.name, partition["number"], self.numbers_most)
-                at = self._middle(state, partition, now_ms)
-            except ApiError as error:
-                logger().warning(
-                    "too large, not split", table=state.name, partition=partition["number"], why=str(error)
-                )
-                self._rules_due_ms = now_ms + 60 * RULES_MS
-                continue
-            if at is not None:
-                yield Wish(state.name, partition["number"], at, f"{size} bytes")
+            wish = self._by_size(state, partition, now_ms) or self._by_heat(state, partition, count, now_ms)
+            if wish is not None:
+                count += 1
+                yield wish
+
+    def _by_size(self, state: TableState, partition: Mapping[str, Any], now_ms: float) -> Wish | None:
+        place = (state.id, partition["number"])
+        size = self._size(*place)
+        if size <= self._split_bytes or now_ms < self._not_before_ms.get(place, float("-inf")):
+            return None
+        try:
+            splits.find(state, state.name, partition["number"], self.numbers_most)
+            at = self._middle(state, partition, now_ms)
+        except ApiError as error:
+            logger().warning("too large, not split", table=state.name, partition=partition["number"], why=str(error))
+            self._not_before_ms[place] = now_ms + REFUSED_MS
+            return None
+        self._not_before_ms.pop(place, None)
+        return None if at is None else Wish(state.name, partition["number"], at, f"{size} bytes", "size")
+
+    def _by_heat(self, state: TableState, partition: Mapping[str, Any], count: int, now_ms: float) -> Wish | None:
+        verdict = self._verdict(state, partition, count, now_ms)
+        if verdict is None or verdict.at is None:
+            return None
+        return Wish(state.name, partition["number"], verdict.at, verdict.why, "heat")
+
+    def _verdict(self, state: TableState, partition: Mapping[str, Any], count: int, now_ms: float) -> Verdict | None:
+        """None: it is not hot. What stands against any split stands against this one too."""
+        verdict = self.heat.verdict((state.id, partition["number"]), count, now_ms)
+        if verdict is None or verdict.at is None:
+            return verdict
+        try:
+            splits.find(state, state.name, partition["number"], self.numbers_most)
+        except ApiError as error:
+            return verdict._replace(at=None, against=str(error))
+        return verdict
+
+    def describe(self, states: Mapping[str, TableState], now_ms: float) -> list[dict[str, Any]]:
+        """For the plan: splits that are under way, and hot partitions with what is done about them."""
+        return [
+            {"table": state.name, "number": partition["number"], **told}
+            for state in states.values()
+            for partition in state.partitions
+            if (told := self._told(state, partition, now_ms)) is not None
+        ]
+
+    def _told(self, state: TableState, partition: Mapping[str, Any], now_ms: float) -> dict[str, str] | None:
+        if state_of(partition) == SPLITTING:
+            children = " and ".join(map(str, partition["children"]))
+            return {"what": f"is being split into {children}", "why": partition["why"]}
+        verdict = self._verdict(state, partition, len(state.partitions), now_ms)
+        if verdict is None:
+            return None
+        against = verdict.against or "it is not known yet where its load lies"
+        what = "will be split" if verdict.at is not None else f"is hot and not split: {against}"
+        return {"what": what, "why": verdict.why}
 
     def _size(self, table_id: str, number: int) -> int:
         """Bytes of rows and entries, as the leader said last."""

@@ -52,10 +52,11 @@ class Tables:
         sealing: Sealing,
         moving: Moving,
         freezing: Freezing,
+        short: Callable[[TableState], bool],
     ) -> None:
         self._replica, self._store, self._view = replica, store, view
         self._cache, self._steps, self._sealing, self._moving = cache, steps, sealing, moving
-        self._freezing = freezing
+        self._freezing, self._short = freezing, short
         self._progress: dict[str, Progress] = {}
         self._jobs: list[_Job] = []
         self._states: dict[str, TableState] = {}
@@ -130,7 +131,7 @@ class Tables:
                 progress,
                 led=led,
                 held=held,
-                unfinished=state.unfinished,
+                unfinished=state.unfinished and not self._short(state),
                 division=division,
                 moved=ended is not None,
             )

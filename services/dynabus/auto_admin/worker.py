@@ -9,18 +9,21 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from queue import SimpleQueue
 from threading import Thread
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class Worker:
     """Does one job after the other."""
 
     def __init__(self, name: str) -> None:
-        self._jobs: SimpleQueue[tuple[Future[None], Callable[[], None]]] = SimpleQueue()
+        self._jobs: SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = SimpleQueue()
         Thread(target=self._run, name=name, daemon=True).start()
 
-    def submit(self, job: Callable[[], None]) -> Future[None]:
+    def submit(self, job: Callable[[], T]) -> Future[T]:
         """The future tells when it is done; what the job raises is in there."""
-        future: Future[None] = Future()
+        future: Future[T] = Future()
         self._jobs.put((future, job))
         return future
 

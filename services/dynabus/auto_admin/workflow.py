@@ -7,9 +7,9 @@
 | CREATING | built                                     | PUBLISH: nodes open replicas and claim            |
 | CREATING | published, every partition has a leader   | FINISH: the next decision                         |
 | ACTIVE   | not published by us                       | PUBLISH                                           |
-| ACTIVE   | published, something pending              | FINISH                                            |
+| ACTIVE   | published, pending, with partitions for it | FINISH                                           |
 | UPDATING | not published by us                       | PUBLISH: routers serve it as before               |
-| UPDATING | published                                 | FINISH                                            |
+| UPDATING | published, with partitions for it         | FINISH                                            |
 | any, a partition is being split: before what stands above                                                |
 |          | the topic lacks its children's partitions | GROW                                              |
 |          | not published by us                       | PUBLISH: its members prepare heirs                |
@@ -118,7 +118,7 @@ def next_step(
 ) -> Step | None:
     """`led`: every partition has a leader. `held`: some living node still has a replica of it.
 
-    `unfinished`: the row has something that is still to be done. `division`: partitions are being split.
+    `unfinished`: what the row says is to be done needs nothing but FINISH. `division`: partitions are being split.
     `moved`: one of its groups has the members that were decided, or cannot have them.
     """
     if progress.busy:
@@ -144,7 +144,6 @@ def next_step(
         return Step.FINISH if led else None
     if status == "DELETING":
         return None if held else Step.DESTROY
-    # Splits for more throughput will be wanted before this one.
     if unfinished:
         return Step.FINISH
     return Step.SEAL if divided is not None and divided.ready else None

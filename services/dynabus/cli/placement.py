@@ -87,6 +87,8 @@ def render_plan(told: dict[str, Any]) -> str:
         ("under way", [_move(each) for each in told["UnderWay"]]),
         ("next", [_move(each) for each in told["Moves"]]),
         ("leaders", [f"{e['table']}/{e['number']}: {e['from']} -> {e['to']}" for e in told["Transfers"]]),
+        ("splits", [f"{e['table']}/{e['number']} {e['what']}: {e['why']}" for e in told["Splits"]]),
+        ("scaling", [_target(each) for each in told["Scaling"]]),
         ("problems", told["Problems"]),
     ):
         if rows:
@@ -99,6 +101,13 @@ def render_plan(told: dict[str, Any]) -> str:
 def _node(node: dict[str, Any]) -> tuple[str, ...]:
     heard = "yes" if node["alive"] else "no"
     return node["name"], node["zone"], node["state"], heard, str(node["replicas"]), str(node["leaders"])
+
+
+def _target(target: dict[str, Any]) -> str:
+    return (
+        f"{target['table']}: {target['units']} {target['kind']} units ({target['least']} to {target['most']}), "
+        f"{target['consumed']:.1f} consumed in the last minute, target {target['percent']:g} %"
+    )
 
 
 def _move(move: dict[str, Any]) -> str:

@@ -35,6 +35,7 @@ def report(folder: DataFolder) -> dict[str, Any]:
         },
         "processes": [_process(process) for process in cluster.processes],
         "tables": _tables(cluster),
+        "held": _held(cluster),
     }
 
 
@@ -60,6 +61,16 @@ def _tables(cluster: Cluster) -> list[dict[str, Any]]:
     return []
 
 
+def _held(cluster: Cluster) -> list[dict[str, Any]]:
+    """Readers that hold up the pruning of logs for long, as the active auto-admin knows them; others tell none."""
+    found: list[dict[str, Any]] = []
+    for process in cluster.of(ADMIN):
+        answer = get(LOOPBACK, process.ops_port, "/status") if process.is_alive else None
+        if answer is not None and answer[0] == 200:
+            found += json.loads(answer[1]).get("held", [])
+    return found
+
+
 def render(status: dict[str, Any]) -> str:
     """The same for people."""
     kafka = status["kafka"]
@@ -70,7 +81,17 @@ def render(status: dict[str, Any]) -> str:
     rows = [("SERVICE", "NAME", "ZONE", "PID", "STATE")]
     rows += [(p["service"], p["name"], p["zone"], str(p["pid"] or "-"), p["state"]) for p in status["processes"]]
     lines += aligned(rows)
-    return "\n".join([*lines, "", *_render_tables(status["tables"]), *_alarms(status["tables"])])
+    return "\n".join([*lines, "", *_render_tables(status["tables"]), *_alarms(status["tables"]), *_lags(status)])
+
+
+def _lags(status: dict[str, Any]) -> list[str]:
+    """A line for each reader that a log is kept for."""
+    names = {table.get("id"): table["name"] for table in status["tables"]}
+    return [
+        f"LAG    {names.get(each['log'], each['log'])}/{each['partition']}: {each['by']} is behind; for it alone "
+        f"{each['records']} records are kept"
+        for each in status.get("held", ())
+    ]
 
 
 def _alarms(tables: Iterable[dict[str, Any]]) -> list[str]:

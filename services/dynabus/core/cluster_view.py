@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from dynabus.core.agreement import Agreement
+from dynabus.core.heartbeats import ASK_AGAIN_MS
 from dynabus.core.key_schema import KeySchema, key_schema
 from dynabus.core.local_indexes import LocalIndexes, local_indexes
 from dynabus.core.messages import Heartbeat, LeaderMetadata, PartitionMetadata, ReplicaState, TableMetadata
@@ -86,7 +87,10 @@ class Table:
 
 @dataclass(slots=True)
 class Node:
-    """What a storage node's last heartbeat said, and when it was heard."""
+    """What a storage node's heartbeats said, and when the last was heard.
+
+    `complete`: no heartbeat was missed since one that named all, so `replicas` are all that it has, as they are now.
+    """
 
     name: str
     zone: str
@@ -94,6 +98,8 @@ class Node:
     heard_ms: float
     stopping: bool
     replicas: dict[tuple[str, int], ReplicaState]
+    number: int
+    complete: bool
 
 
 class ClusterView:
@@ -108,6 +114,7 @@ class ClusterView:
         self._deleted: dict[str, None] = {}
         self._leaders: dict[tuple[str, int], tuple[int, str]] = {}
         self._admin_ms = float("-inf")
+        self._asked_ms = float("-inf")
 
     # -- feeding ----------------------------------------------------------------------------------------------
 
@@ -177,9 +184,21 @@ class ClusterView:
         known = self.nodes.get(message["node"])
         if known is not None and known.incarnation > message["incarnation"]:
             return
-        replicas = {(state["log"], state["partition"]): state for state in message["replicas"]}
+        told = {(state["log"], state["partition"]): state for state in message["replicas"]}
+        if message["whole"] or known is None or known.incarnation != message["incarnation"]:
+            replicas, complete = told, message["whole"]
+        else:
+            replicas, complete = known.replicas, known.complete and message["number"] == known.number + 1
+            replicas.update(told)
         self.nodes[message["node"]] = Node(
-            message["node"], message["zone"], message["incarnation"], now_ms, message["stopping"], replicas
+            message["node"],
+            message["zone"],
+            message["incarnation"],
+            now_ms,
+            message["stopping"],
+            replicas,
+            message["number"],
+            complete,
         )
         for state in message["replicas"]:
             self.agreement.heard(message["node"], state)
@@ -196,6 +215,14 @@ class ClusterView:
             for number, heirs in [*table.heirs.items()]:
                 if any(heir["number"] == partition for heir in heirs):
                     table.succeed(number)
+
+    def wants_heartbeats(self, now_ms: float) -> bool:
+        """Whether to ask the nodes to name all their replicas, now: something that one said was missed."""
+        missing = any(not node.complete and self.alive(node.name, now_ms) for node in self.nodes.values())
+        if not missing or now_ms - self._asked_ms < ASK_AGAIN_MS:
+            return False
+        self._asked_ms = now_ms
+        return True
 
     # -- asking -----------------------------------------------------------------------------------------------
 
@@ -238,6 +265,15 @@ class ClusterView:
         """What a node said last of its replica of a partition; None where it never said that it has one."""
         known = self.nodes.get(node)
         return known.replicas.get((log, partition)) if known is not None else None
+
+    def replicas_of(self, log: str, partition: int, now_ms: float) -> list[tuple[str, ReplicaState]]:
+        """What living nodes say of their replicas of a partition."""
+        where = (log, partition)
+        return [
+            (node.name, node.replicas[where])
+            for node in self.nodes.values()
+            if where in node.replicas and self.alive(node.name, now_ms)
+        ]
 
     def serves(self, node: str, log: str, partition: int, now_ms: float) -> bool:
         """Alive, with a replica of this partition that is open and follows its log."""

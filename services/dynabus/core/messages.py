@@ -22,7 +22,8 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "request": 1,
     "reply": 2,
     "control_request": 3,
-    "heartbeat": 33,
+    "heartbeat": 80,
+    "heartbeats_wanted": 81,
     "question": 5,
     "answer": 6,
     "table_metadata": 19,
@@ -39,8 +40,14 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "seal": 26,
     "lease_request": 30,
     "lease": 31,
+    "heat": 60,
     "place": 41,
     "place_40": 40,
+    "clone_request": 50,
+    "clone_manifest": 51,
+    "clone_chunk": 52,
+    "clone_refusal": 53,
+    "durable_places": 54,
 }
 """Numbers are never re-used; a changed schema gets a new number, and readers learn it before writers use it.
 
@@ -138,14 +145,22 @@ class ReplicaState(TypedDict):
 
 
 class Heartbeat(TypedDict):
-    """One per node per heartbeat period, and one at once after an accepted claim or resign."""
+    """One per node per heartbeat period, and one at once after an accepted claim or resign (`core.heartbeats`)."""
 
     node: str
     service: str
     zone: str
     incarnation: int
     stopping: bool
+    number: int
+    whole: bool
     replicas: list[ReplicaState]
+
+
+class HeartbeatsWanted(TypedDict):
+    """Somebody began to listen, or missed a heartbeat: every storage node names all its replicas in its next one."""
+
+    asker: str
 
 
 class Question(TypedDict):
@@ -294,3 +309,28 @@ class TokenLease(TypedDict):
     node: str
     duration_ms: int
     shares: list[Grant]
+
+
+class PartitionHeat(TypedDict):
+    """What one replica served since the node's last message, in half units.
+
+    `units`: reads and writes that were served, and that its cap refused. By the leader of a hot partition: `heat` are
+    reads and writes, refused ones too, in thousandths of the partition's cap; `at` is the bound that would halve the
+    load, or `why` says why no split would help.
+    """
+
+    log: str
+    partition: int
+    generation: int
+    units: list[int]
+    heat: list[int]
+    at: bytes | None
+    why: str
+
+
+class NodeHeat(TypedDict):
+    """A node to auto-admin, on the control topic: replicas that served anything within the last period."""
+
+    node: str
+    period_ms: int
+    partitions: list[PartitionHeat]

@@ -17,6 +17,9 @@ MESSAGE_LIMIT_BYTES = 16 * 1024 * 1024
 SHORT_RETENTION_MS = 10 * 60 * 1000
 """Requests and replies are dead after a deadline of seconds; ten minutes leave time to look at them."""
 
+CLONE_RETENTION_MS = 2 * 60 * 1000
+"""A receiver asks again after seconds for what it lacks; nobody looks at old chunks."""
+
 FOREVER = "-1"
 
 
@@ -52,6 +55,14 @@ _SHORT = {
     "message.timestamp.type": "LogAppendTime",
     **_LIMIT,
 }
+_CLONE = {
+    **_SHORT,
+    # What is not read within minutes is asked for again. In small segments, since only closed ones are removed: a
+    # partition of 10 GB that is cloned does not lie here as a whole.
+    "retention.ms": str(CLONE_RETENTION_MS),
+    "segment.ms": str(CLONE_RETENTION_MS),
+    "segment.bytes": str(64 << 20),
+}
 _LOG = {
     # Pruned by auto-admin alone (I8); neither time nor size may take a record away.
     "cleanup.policy": "delete",
@@ -65,7 +76,7 @@ _LOG = {
 KINDS: Mapping[str, TopicKind] = {
     kind.kind: kind
     for kind in (
-        TopicKind("admin-log", "admin-log", 1, "-", "replication-log record", "pruned behind snapshots", dict(_LOG)),
+        TopicKind("admin-log", "admin-log", 1, "-", "replication-log record", "for ever", dict(_LOG)),
         TopicKind(
             "metadata",
             "metadata",
@@ -79,19 +90,38 @@ KINDS: Mapping[str, TopicKind] = {
                 **_LIMIT,
             },
         ),
-        TopicKind("control", "control", 1, "-", "`control_request`, `split_point`", "10 minutes", dict(_SHORT)),
-        TopicKind("heartbeats", "heartbeats", 1, "node", "`heartbeat`", "10 minutes", dict(_SHORT)),
+        TopicKind(
+            "control",
+            "control",
+            1,
+            "-",
+            "`control_request`, `split_point`, `heat`, `durable_places`",
+            "10 minutes",
+            dict(_SHORT),
+        ),
+        TopicKind(
+            "heartbeats", "heartbeats", 1, "node", "`heartbeat`, `heartbeats_wanted`", "10 minutes", dict(_SHORT)
+        ),
         TopicKind(
             "requests",
             "requests.<node>",
             1,
             "-",
-            "`request`, `question`, `answer`, `order`, `lease_request`",
+            "`request`, `question`, `answer`, `order`, `lease_request`, `clone_request`",
             "10 minutes",
             dict(_SHORT),
         ),
         TopicKind("replies", "replies.<asker>", 1, "-", "`reply`, `lease`", "10 minutes", dict(_SHORT)),
-        TopicKind("log", "log.<table id>", None, "-", "replication-log record", "for ever", dict(_LOG)),
+        TopicKind(
+            "clone",
+            "clone.<node>",
+            1,
+            "-",
+            "`clone_manifest`, `clone_chunk`, `clone_refusal`",
+            "2 minutes",
+            dict(_CLONE),
+        ),
+        TopicKind("log", "log.<table id>", None, "-", "replication-log record", "pruned by auto-admin", dict(_LOG)),
     )
 }
 
@@ -121,6 +151,10 @@ class Topics:
     def replies(self, asker: str) -> Topic:
         """A router's (or other asker's) inbox for replies; slot names are re-used after restarts."""
         return self._fixed("replies", f"replies.{asker}")
+
+    def clone(self, node: NodeName) -> Topic:
+        """Chunks of snapshots for a storage node."""
+        return self._fixed("clone", f"clone.{node}")
 
     def log(self, log: LogId, partitions: int) -> Topic:
         """The replication logs of a table's (or index's) partitions."""

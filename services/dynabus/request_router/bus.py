@@ -25,6 +25,7 @@ from confluent_kafka import (
 
 from dynabus.adapters.codec import UndecodableMessage, decode, encode
 from dynabus.adapters.kafka.message_producer import MessageProducer
+from dynabus.adapters.kafka.positions import read_on
 from dynabus.adapters.kafka.release import let_go
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
@@ -100,6 +101,10 @@ class Bus:
         for topic, values in outgoing.items():
             self.producer.send(topic, values)
 
+    def want_heartbeats(self, asker: str) -> None:
+        """Let every storage node name all its replicas."""
+        self.producer.send(self._heartbeats, [encode("heartbeats_wanted", {"asker": asker})])
+
     def close(self) -> None:
         """Stop consuming and send what is queued."""
         self._stop.set()
@@ -161,8 +166,6 @@ class Bus:
                 self.loaded.set()
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:
             # Old requests and heartbeats expired under a long pause: what counts is what comes now.
-            topic, partition = message.topic(), message.partition()
-            where = OFFSET_BEGINNING if topic == self._metadata else OFFSET_END
-            self._consumer.seek(TopicPartition(topic or "", partition or 0, where))
+            read_on(self._consumer, message, OFFSET_BEGINNING if message.topic() == self._metadata else OFFSET_END)
         elif error.code() not in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
             logger().warning("kafka", topic=message.topic(), reason=error.str())

@@ -282,6 +282,8 @@ class Router:
                 view_changed = True
         if view_changed:
             self.asker.leaders_changed(now_ms)
+        if self._bus is not None and self.view.wants_heartbeats(now_ms):
+            self._bus.want_heartbeats(self.settings.name)
 
     async def _tick(self) -> None:
         while True:

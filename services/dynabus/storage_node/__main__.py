@@ -75,7 +75,9 @@ def serve(settings: StorageNodeSettings, operations: Operations) -> int:
         node = start.build(folder)
         ops.begin(node)
         settle()
-        watch = CutOffWatch(settings.kafka_settings(), lambda: node.messages, lambda: end_process(PROGRAM))
+        watch = CutOffWatch(
+            settings.kafka_settings(), lambda: node.messages, lambda: node.turns, lambda: end_process(PROGRAM)
+        )
         watch.start()
         node.run()
         watch.stop()

@@ -25,6 +25,12 @@ def _partitions(replicas: Iterable[Hosted]) -> Iterator[Metric]:
     level = GaugeMetricFamily(
         "dynabus_partition_level_units", "Units in its bucket at the last request", labels=labels
     )
+    refused = CounterMetricFamily(
+        "dynabus_partition_refused_units", "Capacity units that its cap refused, as estimated", labels=labels
+    )
+    watched = GaugeMetricFamily(
+        "dynabus_partition_watched_keys", "Keys in the samples of a hot partition", labels=labels[:2]
+    )
     for hosted in replicas:
         if hosted.meter is None:
             continue
@@ -35,7 +41,12 @@ def _partitions(replicas: Iterable[Hosted]) -> Iterator[Metric]:
             served.add_metric(of, units / 2)
             cap.add_metric(of, bucket.rate / 2)
             level.add_metric(of, bucket.level / 2)
-    yield from (served, cap, level)
+        for kind, units in zip(KINDS, list(meter.refused), strict=True):
+            refused.add_metric((log, str(number), kind), units / 2)
+        heat = meter.heat
+        if heat is not None:
+            watched.add_metric((log, str(number)), sum(len(sample.keys) for sample in heat.samples))
+    yield from (served, cap, level, refused, watched)
 
 
 def _tables(admission: NodeAdmission) -> Iterator[Metric]:

@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger
 from dynabus.core.replication.records import Record, decode_record
-from dynabus.storage_node.readers import OUT_OF_RANGE, Log
+from dynabus.storage_node.readers import OUT_OF_RANGE, Log, introduce
 
 DRAIN_MOST = 256
 """Records per turn: some milliseconds of folding for two heirs, so long requests wait at most."""
@@ -34,6 +34,10 @@ class AncestorLogs:
             own: dict[str, Any] = {"logger": kafka_logger()}
             self._consumer = Consumer({**self._settings.loop_consumer(), **own})
         return self._consumer
+
+    def introduce(self, topic: str) -> None:
+        """Let the consumer know a topic that is going to be read and may have grown."""
+        introduce(self.consumer, topic)
 
     def read(self, log: Log, offset: int) -> None:
         """Read this log from there, whatever was read of it before."""

@@ -32,7 +32,7 @@ class Change(NamedTuple):
     left: tuple[PartitionId, ...] = ()
     """Still a table, but this node is no member any more: stop serving."""
     elsewhere: tuple[PartitionId, ...] = ()
-    """Partitions that are on other nodes only: what is here of them is of no use to anybody."""
+    """Partitions that are on other nodes only: what is here of them is of no use to anybody. Frozen ones are none."""
     inherited: Mapping[PartitionId, Inheritance] = MappingProxyType({})
     """Those of `opened` that are children of a split, however long ago."""
     indexes: LocalIndexes = LocalIndexes("", ())
@@ -94,6 +94,6 @@ class Assignments:
             elsewhere=tuple(
                 partition
                 for each in table["partitions"]
-                if (partition := PartitionId(log, each["number"])) not in mine
+                if each["state"] != FROZEN and (partition := PartitionId(log, each["number"])) not in mine
             ),
         )

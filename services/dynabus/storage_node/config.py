@@ -53,7 +53,7 @@ class StorageNodeSettings(ServiceSettings):
     sync: bool = Field(
         default=False,
         description="Sync data pages at every commit, so that a replica survives a host crash; without it such a "
-        "replica is rebuilt from its log.",
+        "replica is opened from its checkpoint, cloned or rebuilt from its log.",
     )
     commit_interval_ms: int = Field(
         default=1000,
@@ -96,6 +96,29 @@ class StorageNodeSettings(ServiceSettings):
         default=8.0,
         gt=0,
         description="Megabytes a second that scrubs read at most on this node, one replica at a time.",
+    )
+
+    clone_mb_per_s: float = Field(
+        default=8.0,
+        ge=0,
+        description="Megabytes a second that this node sends of its replicas to nodes that clone them, and as many "
+        "that it receives (0: as fast as it goes).",
+    )
+    clone_after_records: int = Field(
+        default=100_000,
+        ge=0,
+        description="A replica of which nothing is here is cloned from another node if its log, with those of the "
+        "partitions that it was split from, has more records; else they are replayed.",
+    )
+
+    checkpoint_records: int = Field(
+        default=100_000,
+        ge=1,
+        description="Records that a replica reads until it is copied beside its store again, synced, unless that "
+        "is less than half of its items; logs are pruned behind these copies only (no copies with `sync`).",
+    )
+    checkpoint_mb_per_s: float = Field(
+        default=8.0, ge=0, description="Megabytes a second that such copies are made with (0: as fast as it goes)."
     )
 
     def timing(self) -> Timing:

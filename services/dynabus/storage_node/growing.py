@@ -4,7 +4,7 @@
 |-----------|------------------------------------------------------|-----------|
 | begun     | its folder exists                                    | locating  |
 | begun     | the parent's replica is open here                    | seeding   |
-| begun     | no replica of the parent comes to be open here       | locating  |
+| begun     | no replica of the parent comes to be open here       | orphan: cloned, or begun again to be replayed |
 | seeding   | the copy is whole, or there was nothing to copy      | locating  |
 | locating  | Kafka told which log it is and what of it exists     | following |
 | following | it has gone over to the child's own log              | finished  |
@@ -34,6 +34,7 @@ class Stage(Enum):
     BEGUN = "begun"
     SEEDING = "seeding"
     LOCATING = "locating"
+    ORPHAN = "orphan"
     FOLLOWING = "following"
     FINISHED = "finished"
     FAILED = "failed"

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from dynabus.core.cluster_view import ClusterView
+from dynabus.core.heartbeats import Saying
 from dynabus.core.ids import Incarnation, NodeName, Writer
 from dynabus.core.messages import Heartbeat, ReplicaState
 from dynabus.core.replication.effects import Leading, Peer
 from dynabus.storage_node.hosted import Hosted
 from dynabus.storage_node.hosting import Hosting
 from dynabus.storage_node.namesake import SERVICE, check_heard
+
+
+def _said(heartbeat: Heartbeat, view: ClusterView) -> Iterable[ReplicaState]:
+    """All that is known to be so now: what the heartbeat names, and what it leaves as it was."""
+    known = view.nodes.get(heartbeat["node"])
+    same = known is not None and known.incarnation == heartbeat["incarnation"] and known.complete
+    return known.replicas.values() if known is not None and same else heartbeat["replicas"]
+
 
 SILENT = Leading(False, False, 0)
 """What a heartbeat says of a partition that it does not mention."""
@@ -39,33 +49,37 @@ def replica_state(hosted: Hosted, now_ms: float) -> ReplicaState:
     }
 
 
-def compose(me: Writer, zone: str, hosting: Hosting, stopping: bool, now_ms: float) -> Heartbeat:
-    """This node's heartbeat: all replicas, those too that are still being opened or could not be."""
+def compose(me: Writer, zone: str, hosting: Hosting, stopping: bool, saying: Saying, now_ms: float) -> Heartbeat:
+    """This node's next heartbeat, of all replicas, those too that are still being opened or could not be."""
     states = [replica_state(hosted, now_ms) for hosted in hosting.hosted.values()]
-    states += hosting.unopened()
+    said = saying.say([*states, *hosting.unopened()], now_ms)
     return {
         "node": me.node,
         "service": SERVICE,
         "zone": zone,
         "incarnation": me.incarnation,
         "stopping": stopping,
-        "replicas": states,
+        "number": said.number,
+        "whole": said.whole,
+        "replicas": said.replicas,
     }
 
 
-def hear(me: Writer, heartbeat: Heartbeat, hosting: Hosting, now_ms: float) -> Iterable[Hosted]:
-    """Tell the brains; returns the replicas that were told.
+def hear(me: Writer, heartbeat: Heartbeat, view: ClusterView, hosting: Hosting, now_ms: float) -> Iterable[Hosted]:
+    """Tell the view and the brains; returns the replicas that heard something new.
 
-    Those that it mentions are told what it says. The own heartbeat tells every replica that Kafka works, and a newer
-    incarnation of a leader's node tells that the leader is gone, though it does not mention the partition yet.
-    Raises NamesakeError: a newer run has this node's name.
+    Those that it names, and those that it leaves as they were, are told what was said. The own heartbeat tells every
+    replica that Kafka works, and a newer incarnation of a leader's node tells that the leader is gone, though it does
+    not name the partition yet. Raises NamesakeError: a newer run has this node's name.
     """
+    if heartbeat["service"] == SERVICE:
+        check_heard(me, heartbeat)
+    view.take("heartbeat", heartbeat, now_ms)
     if heartbeat["service"] != SERVICE:
         return ()
-    check_heard(me, heartbeat)
     node, incarnation = NodeName(heartbeat["node"]), Incarnation(heartbeat["incarnation"])
-    told: dict[tuple[str, int], Hosted] = {}
-    for state in heartbeat["replicas"]:
+    told: set[tuple[str, int]] = set()
+    for state in _said(heartbeat, view):
         key = (state["log"], state["partition"])
         hosted = hosting.hosted.get(key)
         if hosted is not None:
@@ -73,13 +87,14 @@ def hear(me: Writer, heartbeat: Heartbeat, hosting: Hosting, now_ms: float) -> I
             able, lost = _able(state, heartbeat["stopping"]), _lost(state, hosted)
             peer = Peer(incarnation, state["next_offset"], now_ms, able, _doubtful(state), lost)
             hosted.replica.hear(node, incarnation, said, peer, now_ms)
-            told[key] = hosted
+            told.add(key)
+    news = {(state["log"], state["partition"]) for state in heartbeat["replicas"]}
     mine = Writer(node, incarnation) == me
     for key, hosted in hosting.hosted.items():
         if key not in told and (mine or _led_by_older_run(hosted, node, incarnation)):
             hosted.replica.hear(node, incarnation, SILENT, Peer(incarnation, -1, now_ms, False), now_ms)
-            told[key] = hosted
-    return told.values()
+            news.add(key)
+    return [hosting.hosted[key] for key in news if key in hosting.hosted]
 
 
 def _able(state: ReplicaState, stopping: bool) -> bool:

@@ -43,6 +43,7 @@ class Heirs:
         self._growing: dict[PartitionId, Growing] = {}
         self._pool: ThreadPoolExecutor | None = None
         self._ready = 0
+        self._orphans: list[Opening] = []
         self.more_ready = False
         """Since it was last looked at and set back: others wait to hear it."""
 
@@ -64,6 +65,13 @@ class Heirs:
         """A child was assigned to this node."""
         assert opening.to is not None
         self._growing[opening.partition] = Growing(opening, opening.to)
+
+    def take_orphans(self) -> list[Opening]:
+        """Children of which nothing is here, and no replica of the parent to copy: cloned or replayed."""
+        orphans, self._orphans = self._orphans, []
+        for opening in orphans:
+            self.drop(opening.partition)
+        return orphans
 
     def drop(self, partition: PartitionId) -> None:
         """The table is gone, or this node left the group."""
@@ -117,15 +125,20 @@ class Heirs:
             if log is None or growing.heir is None:
                 continue
             if log in lost:
-                self._fail(
-                    growing, f"the log of partition {log.number} lacks offset {growing.heir.place.next_offset}"
-                )
+                self._locate_again(growing)
             elif log in arrived:
                 try:
                     growing.heir.read_log(arrived[log])
                 except (StoreError, CorruptRow) as error:
                     self._fail(growing, str(error))
             growing.end_offset = max(growing.end_offset, self._logs.end_offset(log))
+
+    def _locate_again(self, growing: Growing) -> None:
+        """Its place is not in the log any more: pruned, or lost by Kafka. What it has not committed is read again."""
+        logger().warning("heir's place outside of its log", partition=str(growing.opening.partition))
+        growing.abandon()
+        growing.heir = growing.contents = None
+        growing.stage = Stage.LOCATING
 
     def _go_on(self, growing: Growing, now_ms: float) -> None:
         match growing.stage:
@@ -158,7 +171,12 @@ class Heirs:
         else:
             # What a copy left that was cut off by the end of a process.
             self._lookups.remove_folder(unfinished(path))
-            growing.stage = Stage.LOCATING
+            self._orphan_or_replay(growing)
+
+    def _orphan_or_replay(self, growing: Growing) -> None:
+        growing.stage = Stage.LOCATING if growing.opening.replay else Stage.ORPHAN
+        if growing.stage is Stage.ORPHAN:
+            self._orphans.append(growing.opening)
 
     def _collect_copy(self, growing: Growing) -> None:
         copied = growing.copied
@@ -178,13 +196,19 @@ class Heirs:
             growing.store = self._premises.open_store(growing.opening.partition)
         stored = growing.store.place()
         place = decode_place(stored) if stored else None
+        if place is None and not growing.opening.replay:
+            # It was discarded after a crash of the host, or never committed.
+            growing.abandon()
+            discard(self._path(growing))
+            self._orphan_or_replay(growing)
+            return
         if place is not None and place.origin.partition == growing.opening.partition:
             growing.stage = Stage.FINISHED
             return
         number = place.origin.partition.number if place is not None else growing.to.lineage[0]
         if growing.facts is None:
             if now_ms >= growing.retry_at_ms:
-                self._lookups.acquaint(growing.opening.log.topic, self._logs.consumer)
+                self._logs.introduce(growing.opening.log.topic)
                 fresh = growing.outside_since_ms is not None
                 growing.facts = self._lookups.log_facts(Log(growing.opening.log.topic, number), fresh)
             return
@@ -206,7 +230,14 @@ class Heirs:
                 growing, f"its place is of {place.origin}, the log is of {identity}: restore that log", now_ms
             )
             return
-        if not facts.low <= place.next_offset <= facts.high:
+        if place.next_offset < facts.low:
+            # All members of the child have it on disk (I8); so this node is to clone one of them.
+            growing.abandon()
+            discard(self._path(growing))
+            growing.opening.replay = False
+            self._orphan_or_replay(growing)
+            return
+        if place.next_offset > facts.high:
             has = f"which has {facts.low} to {facts.high}"
             self._doubt(growing, f"place {place.next_offset} lies outside of the log, {has}", now_ms)
             return

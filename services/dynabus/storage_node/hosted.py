@@ -42,6 +42,7 @@ class Hosted:
         "contents",
         "damage",
         "dirty_since_ms",
+        "durable_offset",
         "expected",
         "failed",
         "log",
@@ -58,6 +59,7 @@ class Hosted:
         "statements",
         "store",
         "succession",
+        "syncs",
     )
 
     def __init__(
@@ -93,6 +95,10 @@ class Hosted:
         self.scrub_tried_ms: float | None = None
         self.statements = Statements()
         self.committed_offset = replica.place.next_offset
+        self.durable_offset = -1
+        """Everything before it is on disk for certain, whatever becomes of the host (`checkpoints`); -1: nothing."""
+        self.syncs = False
+        """Each commit is, once another one follows."""
         self.dirty_since_ms: float | None = None
         self.restless = True
         self.meter: Metered | None = None
@@ -214,6 +220,9 @@ class Hosted:
         except StoreError as error:
             self.quarantine(error, now_ms)
         else:
+            if self.syncs:
+                # LMDB writes a commit's own root to disk with the next one: a crash of the host may undo the last.
+                self.durable_offset = self.committed_offset
             self.committed_offset = place.next_offset
 
     def due_to_commit(self, now_ms: float, interval_ms: float, records: int) -> bool:

@@ -3,33 +3,36 @@
 Assigned -> Kafka is asked which log it is and what of it exists -> LMDB is opened -> its place is checked against
 the log -> a brain is made -> `catch_up` reads the log from the place -> at its end it moves to `main`.
 A partition that is the child of another is an heir first (`heirs`), if only until its place was read.
+One of which nothing is here is cloned where its log is long, or was pruned (`clones`).
 
 A place of another log, or outside of the log, is never read on from and never reset: see `suspects` (I9).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
+from pathlib import Path
 
 from dynabus.adapters.codec import UndecodableMessage
-from dynabus.adapters.lmdb import LmdbStore
+from dynabus.adapters.lmdb import LmdbStore, discard
 from dynabus.adapters.log_codec import decode_place
 from dynabus.adapters.logs import logger
 from dynabus.core.contents import Contents
 from dynabus.core.ids import LogId, PartitionId
-from dynabus.core.local_indexes import IndexRules
 from dynabus.core.messages import ReplicaState
-from dynabus.core.replication.place import FOLD_VERSION, Origin, start_of_log
-from dynabus.core.replication.replica import Replica
+from dynabus.core.replication.place import Origin, Place, start_of_log
 from dynabus.storage_node.ancestors import AncestorLogs
 from dynabus.storage_node.assignments import Change
+from dynabus.storage_node.checkpoints import checkpoint_of
+from dynabus.storage_node.clones import Clones
+from dynabus.storage_node.following import Following
 from dynabus.storage_node.heirs import Heirs
 from dynabus.storage_node.hosted import BROKEN_STORE, DAMAGED, Hosted
 from dynabus.storage_node.lookups import LogFacts, LookupFailed, Lookups
 from dynabus.storage_node.losses import Losses
-from dynabus.storage_node.opening import Opening, Premises
-from dynabus.storage_node.readers import By, Log, Readers
+from dynabus.storage_node.opening import NothingHere, Opening, Premises, refuse
+from dynabus.storage_node.readers import Log, Readers
 from dynabus.storage_node.repair import Repairs, expected_place
 from dynabus.storage_node.restoring import Restorings
 from dynabus.storage_node.suspects import Suspects
@@ -41,32 +44,29 @@ RETRY_MS = 500.0
 class Hosting:
     """The replicas of this node, by (log id, partition) in `hosted` and by (topic, topic partition) in `by_log`."""
 
-    def __init__(self, premises: Premises, readers: Readers, lookups: Lookups, ancestors: AncestorLogs) -> None:
+    def __init__(
+        self, premises: Premises, readers: Readers, lookups: Lookups, ancestors: AncestorLogs, clones: Clones
+    ) -> None:
         self.hosted: dict[tuple[str, int], Hosted] = {}
         self.by_log: dict[tuple[str, int], Hosted] = {}
         self._premises, self._readers, self._lookups = premises, readers, lookups
         self._opening: dict[PartitionId, Opening] = {}
-        self._introduced: dict[str, Future[None]] = {}
         self._suspects = Suspects(lookups)
-        self.repairs = Repairs(premises, lookups)
-        self._restorings = Restorings(premises, lookups, self.hosted)
         self._losses = Losses(premises.folder)
+        self.clones, clones.kept = clones, self._losses.__contains__
+        self.repairs = Repairs(premises, lookups, clones.source, self._losses.__contains__)
+        self._restorings = Restorings(premises, lookups, self.hosted)
+        self._following = Following(readers, self.by_log)
         self._assigned: dict[PartitionId, Opening] = {}
         """What the replicas of `hosted` were opened with."""
         self._heirs = Heirs(premises, lookups, ancestors, self._source)
         self._sealed: set[Hosted] = set()
-        self._replayed = False
-        """Since `take_news`, a replica that joins its group has come to the end of its log."""
         for path in premises.folder.left_aside():
             lookups.remove_folder(path)
 
-    # -- assignments ------------------------------------------------------------------------------------------
-
     def apply(self, change: Change, now_ms: float) -> list[Hosted]:
         """What metadata changed; returns the replicas that were closed, which still have answers to give."""
-        for topic in {self._premises.topics.log_name(partition.log) for partition in change.opened}:
-            # It may have grown since it was looked at last.
-            self._introduced.pop(topic, None)
+        self._acquaint(change)
         for partition in change.opened:
             topic = self._premises.topics.log_name(partition.log)
             log, preferred = Log(topic, partition.number), partition in change.preferred
@@ -75,27 +75,33 @@ class Hosting:
                 self._opening[partition] = opening
             else:
                 self._heirs.add(opening)
-            if topic not in self._introduced:
-                self._introduced[topic] = self._lookups.introduce(topic)
         closed = [self._close(partition, "this node left the group", now_ms) for partition in change.left]
         for partition in change.elsewhere:
             self._remove(partition)
         for partition in self._losses.learn(change).intersection(self.hosted):
             self._losses.freeze(self.hosted[partition], now_ms)
         if change.deleted is not None:
-            known = (*self.hosted, *self._opening, *self._heirs)
+            known = (*self.hosted, *self._opening, *self._heirs, *self.clones)
             here = [PartitionId(LogId(log), number) for log, number in known]
             mine = [partition for partition in here if partition.log == change.deleted]
             closed += [self._close(partition, "the table was deleted", now_ms) for partition in mine]
-            self._introduced.pop(self._premises.topics.log_name(change.deleted), None)
+            self._readers.forget(self._premises.topics.log_name(change.deleted))
             self._lookups.remove_folder(self._premises.folder.path / change.deleted)
         return [hosted for hosted in closed if hosted is not None]
+
+    def _acquaint(self, change: Change) -> None:
+        """Let those who read and write logs know the topics; a child's may have grown since they looked last."""
+        grown = {self._premises.topics.log_name(partition.log) for partition in change.inherited}
+        for topic in {self._premises.topics.log_name(partition.log) for partition in change.opened} | grown:
+            self._readers.introduce(topic, grown=topic in grown)
+            self._lookups.acquaint(topic)
 
     def _close(self, partition: PartitionId, why: str, now_ms: float) -> Hosted | None:
         opening = self._opening.pop(partition, None)
         if opening is not None and opening.store is not None:
             opening.store.abandon()
         self._heirs.drop(partition)
+        self.clones.drop(partition)
         self.repairs.forget(partition)
         self._assigned.pop(partition, None)
         hosted = self.hosted.pop(partition, None)
@@ -107,36 +113,41 @@ class Hosting:
         self._readers.leave(hosted.log)
         hosted.retire(why, now_ms)
         if hosted.replica.place.sealed:
-            # Its children serve; whoever still needs what was in it reads its log.
-            self._lookups.remove_folder(self._premises.folder.replica(partition))
+            # Its children serve; whoever still needs what was in it reads its log, or clones them.
+            for path in self._paths(partition):
+                self._lookups.remove_folder(path)
         logger().info("replica closed", partition=str(partition), reason=why)
         return hosted
 
     def _remove(self, partition: PartitionId) -> None:
-        """Other nodes have the partition, and the log has it all: should it come back, it replays."""
+        """Other nodes have the partition: should it come back, it replays or clones."""
+        self._lookups.remove_folder(self._paths(partition)[1])
         aside = self._premises.folder.set_aside(partition)
         if aside is not None:
             logger().info("replica removed", partition=str(partition))
             self._lookups.remove_folder(aside)
+
+    def _paths(self, partition: PartitionId) -> tuple[Path, Path]:
+        return (path := self._premises.folder.replica(partition)), checkpoint_of(path)
 
     # -- every turn -------------------------------------------------------------------------------------------
 
     @property
     def unsettled(self) -> bool:
         """Something is being opened or suspected: `step` has work."""
-        settling = self._opening or self._suspects or self._heirs or self._sealed or self.repairs
-        return bool(settling or self._restorings)
+        waiting = self._opening or self._suspects or self._heirs or self._sealed
+        return bool(waiting or self.repairs or self.clones or self._restorings)
 
     @property
     def asking(self) -> bool:
         """An answer is on its way that no message announces."""
         asked = any(opening.facts is not None for opening in self._opening.values()) or self._suspects.asking
-        return asked or self._heirs.busy or self._restorings.busy
+        return asked or self._heirs.busy or self.clones.busy or self._restorings.busy
 
     def take_news(self) -> bool:
         """Whether there is something that heartbeats should say at once."""
-        news = self._heirs.more_ready or self._replayed
-        self._heirs.more_ready = self._replayed = False
+        news = self._heirs.more_ready or self._following.replayed
+        self._heirs.more_ready = self._following.replayed = False
         return news
 
     def step(self, now_ms: float) -> list[Hosted]:
@@ -144,21 +155,34 @@ class Hosting:
         changed: list[Hosted] = []
         for opening in self._heirs.step(now_ms):
             self._opening[opening.partition] = opening
+        self._take_clones(now_ms)
         self._look_at_children()
         if self.repairs:
             changed += self._repair(now_ms)
         if self._opening:
             changed += self._open_those_known(now_ms)
         if self._readers.catching_up:
-            self._move_caught_up()
+            self._following.move_caught_up()
         if self._restorings:
             changed += self._restorings.step(now_ms)
         if self._suspects:
             for hosted in self._suspects.step(now_ms):
                 changed.append(hosted)
-                if hosted.replica.alarm is None and not hosted.replica.place.sealed:
-                    self._catch_up(hosted)
+                if hosted.replica.alarm is None and not hosted.damage and not hosted.replica.place.sealed:
+                    self._following.catch_up(hosted)
         return changed
+
+    def _take_clones(self, now_ms: float) -> None:
+        """Those that are here now, and those that are better replayed."""
+        for opening in self._heirs.take_orphans():
+            self.clones.add(opening, now_ms)
+        cloned, replay = self.clones.step(now_ms)
+        for opening in (*cloned, *replay):
+            if opening.to is None or opening.cloned:
+                opening.facts = None
+                self._opening[opening.partition] = opening
+            else:
+                self._heirs.add(opening)
 
     def _repair(self, now_ms: float) -> list[Hosted]:
         """Those whose stores were moved aside are opened as if new; the others may have resigned."""
@@ -205,25 +229,21 @@ class Hosting:
     def _source(self, parent: PartitionId) -> LmdbStore | bool:
         hosted = self.hosted.get(parent)
         if hosted is not None and not hosted.failed and hosted.replica.alarm is None:
-            return hosted.store
+            return True if hosted.replica.standstill else hosted.store
         opening = self._opening.get(parent)
-        return (opening is not None and not opening.failed) or parent in self._heirs
+        to_come = parent in self._heirs or parent in [*self.clones]
+        return (opening is not None and not opening.failed) or to_come
 
-    def look_at_ends(self) -> None:
-        """Tell all replicas where their logs end, as far as fetches told."""
-        for hosted in self.by_log.values():
-            self._restorings.notice(hosted)
-            end = self._readers.end_offset(hosted.log)
-            if end >= 0:
-                hosted.replica.end_offset = max(end, hosted.replica.place.next_offset)
-
-    # -- opening ----------------------------------------------------------------------------------------------
+    def look_at_ends(self, replicas: Iterable[Hosted]) -> None:
+        """Tell these replicas where their logs end, as far as fetches told."""
+        self._following.look_at_ends(replicas)
 
     def unopened(self) -> Iterator[ReplicaState]:
         """What heartbeats say of replicas that are not here yet."""
         for opening in list(self._opening.values()):
             yield opening.state()
         yield from self._heirs.states()
+        yield from self.clones.states()
 
     def _open_those_known(self, now_ms: float) -> list[Hosted]:
         opened = []
@@ -244,6 +264,11 @@ class Hosting:
             hosted = self._open(opening, facts, now_ms)
         except LookupFailed as error:
             opening.facts, opening.retry_at_ms, opening.alarm = None, now_ms + RETRY_MS, str(error)
+            return None
+        except NothingHere:
+            del self._opening[opening.partition]
+            opening.store, opening.cloned = None, False
+            self.clones.add(opening, now_ms)
             return None
         except (*BROKEN_STORE, UndecodableMessage) as error:
             opening.facts, opening.alarm, opening.failed = None, str(error), True
@@ -266,22 +291,19 @@ class Hosting:
         try:
             stored = store.place()
             place = start_of_log(origin) if stored is None else decode_place(stored)
+            if self._is_useless(opening, stored is None, place, facts):
+                store.abandon()
+                discard(self._premises.folder.replica(partition))
+                raise NothingHere
             contents = Contents(store, opening.indexes)
         except (*BROKEN_STORE, UndecodableMessage):
             store.abandon()
             raise
-        replica = Replica(self._premises.around, store, place, now_ms, contents.follow)
-        rules = IndexRules(opening.indexes, store, self._premises.collection_bytes)
-        hosted = Hosted(partition, opening.log, store, replica, contents, rules, now_ms)
-        hosted.note = opening.note
+        hosted = self._premises.host(opening, store, place, contents, now_ms)
+        replica = hosted.replica
         hosted.expected = expected_place(self._premises.folder.replica(partition), place)
-        if self._losses.reopened(hosted, now_ms, fence=place.origin == origin):
-            pass  # what it is alarmed about is written beside it
-        elif place.origin != origin:
-            why = f"its place is of {place.origin}, the log is {origin}: restore that log, or recover"
-            replica.lose(why, now_ms, fence=False)
-        elif place.fold_version != FOLD_VERSION:
-            replica.freeze(f"its place was folded by rules {place.fold_version}, these are {FOLD_VERSION}", now_ms)
+        if self._losses.reopened(hosted, now_ms, fence=place.origin == origin) or refuse(replica, origin, now_ms):
+            pass  # it is alarmed: by what is written beside it, or by its place
         elif not facts.low <= place.next_offset <= facts.high:
             self._suspects.add(hosted, now_ms)
         else:
@@ -289,25 +311,21 @@ class Hosting:
             if place.sealed:
                 self._sealed.add(hosted)
             else:
-                self._catch_up(hosted)
+                self._following.catch_up(hosted)
         self._losses.freeze(hosted, now_ms)
         if opening.preferred and replica.alarm is None:
             replica.prefer(now_ms)
         return hosted
 
-    def _catch_up(self, hosted: Hosted) -> None:
-        self._readers.read(By.CATCH_UP, [(hosted.log, hosted.replica.place.next_offset)])
-
-    def _move_caught_up(self) -> None:
-        for log in list(self._readers.catching_up):
-            hosted = self.by_log[log]
-            end = max(self._readers.end_offset(log), hosted.replica.end_offset or 0)
-            hosted.replica.end_offset = end
-            # A child's log may not have begun yet; here its genesis is read at once.
-            if hosted.replica.place.next_offset >= end and hosted.replica.place.group is not None:
-                self._move(hosted)
-                # Auto-admin waits for one that joins; a period of heartbeats would be most of its time.
-                self._replayed = self._replayed or hosted.state == "joining"
+    def _is_useless(self, opening: Opening, empty: bool, place: Place, facts: LogFacts) -> bool:
+        """Nothing was read here yet, of a log that is long or pruned; or it was pruned while this was cloned. What is
+        frozen stays as it is (I9).
+        """
+        if opening.partition in self._losses:
+            return False
+        if empty:
+            return not opening.replay and self.clones.wanted(facts)
+        return opening.cloned and place.next_offset < facts.low
 
     def settle(self, hosted: Hosted) -> None:
         """Who leads may have changed, and with it who should read; or it turned out to be damaged, or frozen."""
@@ -315,17 +333,8 @@ class Hosting:
         if hosted.damage and self.hosted.get(hosted.partition) is hosted:
             # One that was replaced already may still be touched once more.
             self._repair_store(self._assigned[hosted.partition], hosted.damage, hosted)
-        standstill = hosted.replica.standstill
-        if standstill.missed and not standstill and self.by_log.get(hosted.log) is hosted:
-            standstill.missed = False
-            self._catch_up(hosted)
-        reader = self._readers.reader_of(hosted.log)
-        if reader is not None and reader is not By.CATCH_UP and reader is not hosted.best_read_by:
-            self._move(hosted)
-
-    def _move(self, hosted: Hosted) -> None:
-        if self._introduced[hosted.log.topic].done():
-            self._readers.read(hosted.best_read_by, [(hosted.log, hosted.replica.place.next_offset)])
+        self._following.settle(hosted)
+        self._restorings.notice(hosted)
 
     def close(self) -> None:
         """Commit all and leave clean directories."""
@@ -333,3 +342,4 @@ class Hosting:
             hosted.close()
         self._restorings.close()
         self._heirs.close()
+        self.clones.close()

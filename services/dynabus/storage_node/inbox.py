@@ -1,5 +1,5 @@
 """What arrives in a node's inbox, and which replica's brain it goes to: requests, questions, answers, orders;
-and requests for a share of a table's throughput.
+requests for a share of a table's throughput, and for clones.
 
 A request whose budget has run out is dropped: its asker has stopped waiting, or has sent it again. A part for a
 partition that is not here is answered STALE_ROUTE; everything else is the brain's business.
@@ -14,6 +14,7 @@ import orjson
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 
 from dynabus.adapters.codec import UndecodableMessage, decode
+from dynabus.core.cloning.messages import CloneRequest
 from dynabus.core.errors import ApiError, unknown_operation
 from dynabus.core.ids import Incarnation, NodeName, RequestId
 from dynabus.core.messages import Answer, Question, ReplyStatus, Request, RequestPart
@@ -42,6 +43,9 @@ Find = Callable[[str, int], Hosted | None]
 
 Respond = Callable[[Sender, Outcome], None]
 
+Clone = Callable[[CloneRequest, "Hosted | None", float], None]
+"""(request, the replica, now): another node wants a copy of it."""
+
 
 class Inbox:
     """Decodes and hands over. Counters: `requests` (parts), `expired` and `strays` (parts for nobody here)."""
@@ -54,7 +58,9 @@ class Inbox:
         orders: Orders,
         admission: NodeAdmission,
         scrub: Callable[[Hosted, Sender], None],
+        clone: Clone,
     ) -> None:
+        self._clone = clone
         self._writes, self._reads = operations.writes, operations.reads
         self._find, self._respond, self.orders, self._admission = find, respond, orders, admission
         self._scrub = scrub
@@ -80,6 +86,8 @@ class Inbox:
                 self.orders.obey(body, hosted, now_ms)
         elif kind == "lease_request":
             self._admission.lease(self._find(body["log"], body["partition"]), body, now_ms)
+        elif kind == "clone_request":
+            self._clone(body, self._find(body["log"], body["partition"]), now_ms)
         else:
             raise UndecodableMessage(f"a {kind} does not belong here")
 

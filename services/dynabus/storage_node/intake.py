@@ -23,7 +23,7 @@ from dynabus.storage_node.assignments import Assignments
 from dynabus.storage_node.heartbeats import hear
 from dynabus.storage_node.hosted import Hosted
 from dynabus.storage_node.hosting import Hosting
-from dynabus.storage_node.inbox import Inbox, Operations
+from dynabus.storage_node.inbox import Clone, Inbox, Operations
 from dynabus.storage_node.mistakes import Mistakes
 from dynabus.storage_node.orders import Orders
 from dynabus.storage_node.outbox import Outbox
@@ -46,15 +46,18 @@ class Intake:
         hurry: Callable[[], None],
         admission: NodeAdmission,
         scrub: Callable[[Hosted, Sender], None],
+        clone: Clone,
     ) -> None:
         self.touched: dict[Hosted, None] = {}
         self.dirty: dict[Hosted, None] = {}
         """Replicas that applied records since their last commit, longest first."""
         orders = Orders(outbox.split_point)
-        self.inbox = Inbox(operations, self._find, outbox.respond, orders, admission, scrub)
+        self.inbox = Inbox(operations, self._find, outbox.respond, orders, admission, scrub, clone)
         self.mistakes = Mistakes()
         self.view = admission.view
         self.heard_itself = False
+        self.heartbeats_wanted = False
+        """Somebody asked; until the loop takes it."""
         self._me, self._hosting, self._hurry = me, hosting, hurry
         self._assignments = Assignments(me.node)
         self._inbox: list[Arrival] = []
@@ -111,14 +114,15 @@ class Intake:
 
     def _take_heartbeats(self, now_ms: float) -> None:
         for message in self._heartbeats:
-            heartbeat = self._decoded("heartbeat", message, now_ms)
-            if heartbeat is not None:
+            kind, heartbeat = self._decoded(("heartbeat", "heartbeats_wanted"), message, now_ms)
+            if kind == "heartbeats_wanted":
+                self.heartbeats_wanted = True
+            elif heartbeat is not None:
                 if (heartbeat["node"], heartbeat["incarnation"]) == self._me:
                     self.heard_itself = True
                 elif heartbeat["stopping"]:
                     self._hurry()
-                self.touched.update(dict.fromkeys(hear(self._me, heartbeat, self._hosting, now_ms)))
-                self.view.take("heartbeat", heartbeat, now_ms)
+                self.touched.update(dict.fromkeys(hear(self._me, heartbeat, self.view, self._hosting, now_ms)))
         self._heartbeats.clear()
 
     def _take_metadata(self, now_ms: float) -> None:
@@ -131,7 +135,7 @@ class Intake:
         kind = "table_metadata" if (message.key() or b"").startswith(b"table/") else "leader_metadata"
         if message.value() is None:
             return
-        decoded = self._decoded(kind, message, now_ms)
+        _, decoded = self._decoded((kind,), message, now_ms)
         if decoded is None:
             return
         if kind == "table_metadata":
@@ -142,16 +146,17 @@ class Intake:
         except UNUSABLE as error:
             self.mistakes.skip(message, repr(error), now_ms)
 
-    def _decoded(self, wanted: str, message: Arrival, now_ms: float) -> Any | None:
+    def _decoded(self, wanted: tuple[str, ...], message: Arrival, now_ms: float) -> tuple[str, Any]:
+        """(kind, message), the message None where it is none of those wanted."""
         try:
             kind, body = decode(message.value())
         except UndecodableMessage as error:
             self.mistakes.skip(message, str(error), now_ms)
-            return None
-        if kind != wanted:
+            return "", None
+        if kind not in wanted:
             self.mistakes.skip(message, f"a {kind} does not belong here", now_ms)
-            return None
-        return body
+            return "", None
+        return kind, body
 
     def _error(self, message: Arrival, error: KafkaError, now_ms: float) -> None:
         hosted = self._hosting.by_log.get((message.topic(), message.partition()))

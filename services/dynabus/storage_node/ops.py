@@ -157,5 +157,12 @@ def _counts(node: StorageNode, replicas: list[Hosted]) -> list[tuple[str, str, i
         ("scrubs", "Replicas that were read as a whole", node.scrubs.passes),
         ("scrubs_with_damage", "Scrubs that found damage", node.scrubs.damage),
         ("repairs", "Damaged stores that were moved aside", node.hosting.repairs.done),
+        ("checkpoints", "Synced copies of replicas", node.checkpoints.made),
+        ("checkpoints_failed", "The same, given up", node.checkpoints.failed),
+        ("clones", "Replicas that were cloned from other nodes", node.hosting.clones.done),
+        ("clones_failed", "Clones that were given up", node.hosting.clones.failed),
+        ("clone_bytes_received", "Bytes of clones that were received", node.hosting.clones.receiving.bytes_received),
+        ("clone_bytes_sent", "Bytes of clones that were sent to other nodes", node.sending.bytes_sent),
+        ("snapshots_given", "Snapshots that were opened for other nodes", node.sending.snapshots),
         ("message_producer_replacements", "Times that the other producer could not send", outbox.producer.replaced),
     ]

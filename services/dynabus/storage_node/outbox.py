@@ -9,7 +9,8 @@ from __future__ import annotations
 from dynabus.adapters.codec import encode
 from dynabus.adapters.kafka.message_producer import MessageProducer
 from dynabus.core.ids import NodeName, PartitionId, Writer
-from dynabus.core.messages import Answer, Heartbeat, Question, ReplyPart, SplitPoint, TokenLease
+from dynabus.core.messages import Answer, Heartbeat, NodeHeat, Question, ReplyPart, SplitPoint, TokenLease
+from dynabus.core.pruning import DurablePlaces
 from dynabus.core.replication.effects import Ask, Tell
 from dynabus.core.replication.store import Outcome
 from dynabus.core.replication.unresolved import Sender
@@ -89,6 +90,14 @@ class Outbox:
         """To auto-admin."""
         self.producer.send_one(self._topics.control().name, encode("split_point", point))
 
+    def heat(self, heat: NodeHeat) -> None:
+        """To auto-admin."""
+        self.producer.send_one(self._topics.control().name, encode("heat", heat))
+
+    def durable(self, places: DurablePlaces) -> None:
+        """To auto-admin."""
+        self.producer.send_one(self._topics.control().name, encode("durable_places", places))
+
     def grant(self, asker: str, lease: TokenLease) -> None:
         """Answer a router that asked for a share of a table's throughput."""
         self.producer.send_one(self._topics.replies(asker).name, encode("lease", lease))
@@ -96,6 +105,14 @@ class Outbox:
     def beat(self, heartbeat: Heartbeat) -> None:
         """Tell everybody."""
         self.producer.send_one(self._topics.heartbeats().name, encode("heartbeat", heartbeat), self._node)
+
+    def want_heartbeats(self) -> None:
+        """Let every node name all its replicas."""
+        self.producer.send_one(self._topics.heartbeats().name, encode("heartbeats_wanted", {"asker": self._node}))
+
+    def send(self, topic: str, value: bytes) -> None:
+        """One message that is composed elsewhere."""
+        self.producer.send_one(topic, value)
 
     def serve(self) -> None:
         """Hear about failures; once per turn."""

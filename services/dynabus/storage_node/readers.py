@@ -11,11 +11,17 @@ that is new would wait until the parked fetch comes back, so both are read by `c
 and move when they have reached their end. Followers that are woken for each record cost as much as the leader and,
 on the broker, are served before it (their fetches were parked earlier): `followed` prefetches next to nothing and is
 drained 20 times a second at most, which makes Kafka batch for it.
+
+A consumer lets one thread in at a time (confluent-kafka), so only the loop calls them, and never a call that waits.
+A topic that a consumer does not know is fetched after its next look at all topics, within a second and a half; so it
+is told of topics beforehand, by asking about them without waiting for the answer, which it keeps all the same.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from contextlib import suppress
 from enum import Enum
 from typing import Any, NamedTuple, Protocol, cast
 
@@ -47,6 +53,9 @@ FOLLOWED: Properties = {
 }
 
 QUERY_TIMEOUT_S = 5.0
+
+KNOWN_AFTER_MS = 750
+"""A question about a topic waits for the parked fetch before it, half a second at most."""
 
 OUT_OF_RANGE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
 """A log does not have the offset at which it was to be read (I9)."""
@@ -80,8 +89,14 @@ class Log(NamedTuple):
     number: int
 
 
+def introduce(consumer: Consumer, topic: str) -> None:
+    """Ask about the topic and do not wait: what comes back is kept for the time when it is read."""
+    with suppress(KafkaException):
+        consumer.list_topics(topic, timeout=0)
+
+
 class Readers:
-    """Reads. The consumers may be asked about topics by other threads, but are only polled by the loop."""
+    """Reads; only the loop may call it."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         own: dict[str, Any] = {"logger": kafka_logger()}
@@ -90,6 +105,7 @@ class Readers:
         self.catch_up = Consumer({**settings.log_reader(partition_eof=False), **own})
         self._consumers = {By.MAIN: self.main, By.FOLLOWED: self.followed, By.CATCH_UP: self.catch_up}
         self._by: dict[Log, By] = {}
+        self._known_from_ms: dict[str, float] = {}
         self.catching_up: set[Log] = set()
         self._more = False
         self._follow_due_ms = 0
@@ -127,6 +143,27 @@ class Readers:
         """Something is about to come on `followed` that somebody waits for."""
         self._hurry_until_ms = monotonic_ms() + HURRY_MS
         self._follow_due_ms = 0
+
+    def learn_topics(self) -> None:
+        """Before the loop begins: every consumer learns of all topics. Raises KafkaException."""
+        for consumer in self._consumers.values():
+            known = consumer.list_topics(timeout=QUERY_TIMEOUT_S).topics
+            self._known_from_ms.update(dict.fromkeys(known, 0.0))
+
+    def introduce(self, topic: str, *, grown: bool = False) -> None:
+        """Let every consumer know a topic that is going to be read, unless it does; or one that has `grown`."""
+        if grown or topic not in self._known_from_ms:
+            for consumer in self._consumers.values():
+                introduce(consumer, topic)
+            self._known_from_ms[topic] = monotonic_ms() + KNOWN_AFTER_MS
+
+    def forget(self, topic: str) -> None:
+        """It was deleted; another one may get its name."""
+        self._known_from_ms.pop(topic, None)
+
+    def knows(self, topic: str) -> bool:
+        """All consumers had the time to find out about it."""
+        return monotonic_ms() >= self._known_from_ms.get(topic, math.inf)
 
     def start_at_end(self, topic: str) -> None:
         """Read the topic's only topic partition on `main` from its end. Raises KafkaException while it has none."""

@@ -1,11 +1,17 @@
-"""Repair of damaged replicas: the store is moved aside and the log tells all anew. Steps: ARCHITECTURE.md.
+"""Repair of damaged replicas: the store is moved aside, then log or clone tell all anew. Steps: ARCHITECTURE.md.
 
 | a damaged replica                                  | then                                                         |
 |----------------------------------------------------|--------------------------------------------------------------|
+| may hold what its log has lost, or another one     | wait; once that is sure it is frozen and never repaired (I9) |
+| says so, for which it stands still                 |                                                              |
 | serves, no other member of its group is active     | wait: better most rows than none                             |
 | leads                                              | resign, wait until that is read back (two seconds at most)   |
 | its logs are not whole: other log, end, start      | wait with an alarm; nothing is touched (I9)                  |
 | its logs are whole                                 | stop, move the folder aside, open as if new                  |
+| they were pruned, another node can be cloned       | the same: `clones` finds nothing here, and clones            |
+| they were pruned, nobody can be cloned, it has a   | the same: `clones` opens the checkpoint                      |
+| checkpoint that lies in the log                    |                                                              |
+| they were pruned, neither of the two               | wait with an alarm; nothing is touched                       |
 | was repaired `REPAIRS_MOST` times in this run      | stay failed: the disk is broken, not the data                |
 
 That a log reaches to the replica's place does not prove that it is the log which was folded. So the place is kept
@@ -14,7 +20,7 @@ beside the old store, and the new replica compares its chain when it comes by (`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,12 +30,13 @@ from dynabus.adapters.lmdb import place_put_aside
 from dynabus.adapters.log_codec import decode_place, encode_place
 from dynabus.adapters.logs import logger
 from dynabus.core.ids import PartitionId
-from dynabus.core.replication.place import Place
+from dynabus.core.replication.place import Origin, Place
+from dynabus.storage_node.checkpoints import offset_of
 from dynabus.storage_node.hosted import Hosted
 from dynabus.storage_node.lookups import LogFacts, LookupFailed, Lookups
 from dynabus.storage_node.opening import Opening, Premises
 from dynabus.storage_node.readers import Log
-from dynabus.storage_node.suspects import outside
+from dynabus.storage_node.suspects import is_behind, outside
 
 REPAIRS_MOST = 3
 """Of one replica in one run. A disk that damages a replica again and again is for people."""
@@ -39,6 +46,13 @@ RESIGN_MS = 2000.0
 
 ASK_AGAIN_MS = 1000.0
 """After Kafka did not tell, or told of a log that is not whole, or the folder could not be moved."""
+
+
+Source = Callable[[PartitionId, float], str | None]
+"""(partition, now) -> a node that it could be cloned from."""
+
+Kept = Callable[[PartitionId], bool]
+"""Whether what is here of a partition is to stay as it is: its log lost records (I9)."""
 
 
 @dataclass(slots=True)
@@ -59,8 +73,9 @@ class Repair:
 class Repairs:
     """False where there are none. `done` counts stores that were moved aside."""
 
-    def __init__(self, premises: Premises, lookups: Lookups) -> None:
+    def __init__(self, premises: Premises, lookups: Lookups, source: Source, kept: Kept) -> None:
         self.done = 0
+        self._source, self._kept_as_is = source, kept
         self._premises, self._lookups = premises, lookups
         self._under: dict[PartitionId, Repair] = {}
         self._times: dict[PartitionId, int] = {}
@@ -102,6 +117,11 @@ class Repairs:
             return False
         if repair.moved is not None:
             return repair.moved.done() and self._was_moved(repair, repair.moved, now_ms)
+        if self._kept_as_is(repair.opening.partition):
+            self.forget(repair.opening.partition)
+            return False
+        if hosted is not None and hosted.replica.standstill.doubted:
+            return False
         if hosted is not None and not hosted.failed:
             if hosted.replica.alarm is not None:
                 # Frozen meanwhile: what it holds may be all that is left (I9).
@@ -130,7 +150,7 @@ class Repairs:
             return
         future, repair.facts = repair.facts, None
         try:
-            refusal = self._refusal(repair, future.result())
+            refusal = self._refusal(repair, future.result(), now_ms)
         except LookupFailed as error:
             refusal = str(error)
         if refusal is None:
@@ -142,12 +162,21 @@ class Repairs:
             repair.hosted.note = text
         repair.opening.alarm = text
 
-    def _refusal(self, repair: Repair, facts: LogFacts) -> str | None:
-        """Why the log cannot give back what the replica held."""
-        if facts.low > 0:
-            return f"the log begins at offset {facts.low}"
+    def _refusal(self, repair: Repair, facts: LogFacts, now_ms: float) -> str | None:
+        """Why neither the log nor a clone can give back what the replica held."""
+        if facts.low > 0 and self._source(repair.opening.partition, now_ms) is None and not self._kept(repair, facts):
+            return f"the log begins at offset {facts.low}, and no other replica can be cloned"
+        own, hosted = repair.logs[0] == repair.opening.log, repair.hosted
+        if not own or hosted is None or is_behind(hosted, facts):
+            return None
+        return outside(hosted, facts)
+
+    def _kept(self, repair: Repair, facts: LogFacts) -> bool:
+        """Its checkpoint, from which the log leads on."""
+        partition = repair.opening.partition
+        origin = Origin(facts.identity.cluster_id, facts.identity.topic_id, partition)
         own = repair.logs[0] == repair.opening.log
-        return outside(repair.hosted, facts) if own and repair.hosted is not None else None
+        return offset_of(self._premises.folder.replica(partition), origin) >= (facts.low if own else 0)
 
     def _move(self, repair: Repair, now_ms: float) -> None:
         hosted, place = repair.hosted, None

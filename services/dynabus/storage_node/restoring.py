@@ -5,6 +5,7 @@
 | not restored, this node leads  | at the place that genesis names    | append its rows and request ids, configure  |
 | not restored, this node leads  | elsewhere, or not open             | wait with a note: it may still be opened    |
 | restored                       | has seen more than that place      | alarm: it is kept aside, and never served   |
+| restored, its start is pruned  | unknown                            | nothing: what genesis says is gone with it  |
 
 The rows are read in a thread from a snapshot of a store that does not change any more. Before the `configure` the new
 replica's checksum must be that of the old one, whatever happened on the way.
@@ -72,7 +73,7 @@ class Restoration:
 class Case:
     """A log that a recovery began. `recovered`: what its genesis says, once it was looked up."""
 
-    asked: Future[Record] | None = None
+    asked: Future[Record | None] | None = None
     ask_at_ms: float = 0.0
     recovered: Recovered | None = None
     restoration: Restoration | None = None
@@ -158,6 +159,10 @@ class Restorings:
             record = asked.result()
         except LookupFailed as error:
             logger().warning("genesis is asked for again", partition=str(hosted.partition), reason=str(error))
+            return
+        if record is None:
+            # Only what was restored, and is on the disks of all, is pruned.
+            self._done.add(hosted.partition)
             return
         body = self._premises.around.bodies.decode(record.schema_number, record.body) if record.intact else None
         if isinstance(body, Genesis) and body.recovered is not None:

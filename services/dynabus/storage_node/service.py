@@ -23,14 +23,22 @@ from math import ceil
 from queue import SimpleQueue
 
 from dynabus.adapters.clock import monotonic_ns
+from dynabus.adapters.data_folder import DataFolder
 from dynabus.adapters.kafka.log_producer import LogProducer
 from dynabus.adapters.logs import logger
+from dynabus.core.admission import Mode
+from dynabus.core.cloning.messages import CloneRequest
+from dynabus.core.heartbeats import Saying
 from dynabus.core.ids import Writer
 from dynabus.core.replication.effects import Append, Beat, Effect, Respond
 from dynabus.core.topics import Topics
-from dynabus.storage_node.admission import node_admission
+from dynabus.storage_node.admission import NodeAdmission, node_admission
+from dynabus.storage_node.checkpoints import Checkpoints
+from dynabus.storage_node.clone_sending import CloneSending
 from dynabus.storage_node.config import StorageNodeSettings
+from dynabus.storage_node.durable import DurableStatements
 from dynabus.storage_node.heartbeats import compose
+from dynabus.storage_node.heat import HeatTeller
 from dynabus.storage_node.hosted import Hosted
 from dynabus.storage_node.hosting import Hosting
 from dynabus.storage_node.inbox import Operations
@@ -39,8 +47,11 @@ from dynabus.storage_node.outbox import Outbox
 from dynabus.storage_node.readers import Readers
 from dynabus.storage_node.scrubbing import Scrubs
 
-TICK_ALL_MS = 100.0
-"""Replicas of which nothing is due soon: elections are counted in seconds, and 10 wake-ups a second cost little."""
+LOOK_MS = 100.0
+"""Between two looks at which replicas are due: how exact elections are."""
+
+SWEEP_MS = 1000.0
+"""Between two ticks of a replica of which nothing is heard or due: what may wait a second happens then."""
 
 TICK_RESTLESS_MS = 20.0
 """Replicas in an election, or with answers that wait for a lease or the end of a deferral."""
@@ -73,6 +84,16 @@ class Parts:
     log: LogProducer
     outbox: Outbox
     operations: Operations
+    sending: CloneSending
+    folder: DataFolder
+
+
+def _heat_teller(parts: Parts, admission: NodeAdmission) -> HeatTeller:
+    """Only caps that are enforced make a partition hot: where nothing is refused a split would make no room."""
+    settings = parts.settings
+    caps = (settings.partition_read_units, settings.partition_write_units)
+    enforced = caps if settings.throttling is Mode.ON else None
+    return HeatTeller(parts.me.node, enforced, admission.view, parts.outbox.heat)
 
 
 def now_of_clock() -> float:
@@ -86,6 +107,7 @@ class StorageNode:
     def __init__(self, parts: Parts) -> None:
         self.hosting, self.outbox = parts.hosting, parts.outbox
         self.admission = node_admission(parts.settings, parts.me, parts.outbox.grant)
+        self.heat = _heat_teller(parts, self.admission)
         period_s, mb_per_s = parts.settings.scrub_period_s, parts.settings.scrub_mb_per_s
         self.scrubs = Scrubs(parts.me.node, period_s, mb_per_s, parts.outbox.respond)
         self.intake = Intake(
@@ -97,7 +119,14 @@ class StorageNode:
             parts.readers.hurry,
             self.admission,
             self.scrubs.ask,
+            self._clone,
         )
+        self.sending = parts.sending
+        settings = parts.settings
+        bytes_per_s = settings.checkpoint_mb_per_s * 1e6
+        self.checkpoints = Checkpoints(parts.folder, settings.checkpoint_records, bytes_per_s, settings.sync)
+        self._durable = DurableStatements(parts.me)
+        parts.hosting.clones.said = self.intake.view.replicas_of
         self.stopping = False
         self.turns = self.messages = self.commits = self.replacements = 0
         self.turn_ended_ms = now_of_clock()
@@ -108,7 +137,8 @@ class StorageNode:
         self._restless: set[Hosted] = set()
         self._beat_asked = False
         self._beaten_ms = self._beat_due_ms = 0.0
-        self._all_due_ms = self._restless_due_ms = 0.0
+        self._look_due_ms = self._sweep_due_ms = self._restless_due_ms = 0.0
+        self._saying = Saying()
         self._compare_due_ms = 0.0
 
     # -- life -------------------------------------------------------------------------------------------------
@@ -142,6 +172,8 @@ class StorageNode:
         while self._leads() and now_of_clock() < deadline_ms:
             self.turn()
         self.scrubs.close()
+        self.sending.close()
+        self.checkpoints.close()
         self.hosting.close()
         self.outbox.flush()
 
@@ -173,7 +205,7 @@ class StorageNode:
     def _wait_s(self) -> float:
         """Until something is due by time alone."""
         now_ms = now_of_clock()
-        due_ms = min(self._all_due_ms, self._beat_due_ms)
+        due_ms = min(self._look_due_ms, self._beat_due_ms)
         if self._restless:
             due_ms = min(due_ms, self._restless_due_ms)
         if self._beat_asked:
@@ -184,13 +216,16 @@ class StorageNode:
         return max(0, ceil(due_ms - now_ms)) / 1000
 
     def _tick(self, now_ms: float) -> None:
-        """Everybody now and then, the restless often, the touched at once."""
+        """Everybody now and then, those that are due soon after, the restless often, the touched at once."""
         touched = self.intake.touched
-        if now_ms >= self._all_due_ms:
-            self._all_due_ms = now_ms + TICK_ALL_MS
-            self.hosting.look_at_ends()
+        if now_ms >= self._look_due_ms:
+            self._look_due_ms = now_ms + LOOK_MS
+            due = self._due(now_ms)
+            self.hosting.look_at_ends(due)
             self._scrub(now_ms)
-            touched.update(dict.fromkeys(self.hosting.hosted.values()))
+            self.heat.step(self.hosting.hosted.values(), now_ms)
+            self._checkpoint(now_ms)
+            touched.update(dict.fromkeys(due))
         if now_ms >= self._restless_due_ms:
             self._restless_due_ms = now_ms + TICK_RESTLESS_MS
             touched.update(dict.fromkeys(self._restless))
@@ -202,6 +237,13 @@ class StorageNode:
             else:
                 self._restless.discard(hosted)
 
+    def _due(self, now_ms: float) -> list[Hosted]:
+        replicas = self.hosting.hosted.values()
+        if now_ms >= self._sweep_due_ms:
+            self._sweep_due_ms = now_ms + SWEEP_MS
+            return [*replicas]
+        return [hosted for hosted in replicas if hosted.replica.is_due(now_ms)]
+
     def _scrub(self, now_ms: float) -> None:
         replicas = self.hosting.hosted.values()
         self.scrubs.step(replicas, now_ms)
@@ -209,6 +251,14 @@ class StorageNode:
             self._compare_due_ms = now_ms + COMPARE_MS
             for hosted in replicas:
                 self.scrubs.compare(hosted, self.intake.view.agreement.difference(*hosted.partition))
+
+    def _checkpoint(self, now_ms: float) -> None:
+        """Of replicas that were read on for long, and what they come to."""
+        replicas = self.hosting.hosted.values()
+        self.checkpoints.step(replicas, now_ms)
+        places = self._durable.due(replicas, now_ms)
+        if places is not None:
+            self.outbox.durable(places)
 
     def _commit(self, now_ms: float) -> None:
         settings, dirty = self._settings, self.intake.dirty
@@ -219,6 +269,12 @@ class StorageNode:
                 del dirty[hosted]
                 hosted.commit(now_ms)
                 self.commits += 1
+
+    def _clone(self, request: CloneRequest, hosted: Hosted | None, now_ms: float) -> None:
+        """Another node wants a copy of a replica."""
+        why = self.sending.ask(request, hosted, now_ms)
+        if why is not None:
+            self.outbox.send(*self.sending.refusal(request, why))
 
     # -- effects ----------------------------------------------------------------------------------------------
 
@@ -256,6 +312,11 @@ class StorageNode:
         if self._log.failed is not None:
             self._send_again(now_ms)
         self.outbox.send_replies()
+        if self.intake.heartbeats_wanted:
+            self.intake.heartbeats_wanted = False
+            self._saying.ask()
+        if self._saying.due(now_ms):
+            self._beat_asked = True
         if now_ms >= self._beat_due_ms or (self._beat_asked and now_ms >= self._beaten_ms + BEAT_LEAST_MS):
             self._beat(now_ms)
         self.outbox.serve()
@@ -274,4 +335,6 @@ class StorageNode:
         if now_ms >= self._beat_due_ms:
             self._beat_due_ms = now_ms + self._settings.heartbeat_ms
         self._beat_asked, self._beaten_ms = False, now_ms
-        self.outbox.beat(compose(self._me, self._settings.zone, self.hosting, self.stopping, now_ms))
+        self.outbox.beat(compose(self._me, self._settings.zone, self.hosting, self.stopping, self._saying, now_ms))
+        if self.intake.view.wants_heartbeats(now_ms):
+            self.outbox.want_heartbeats()

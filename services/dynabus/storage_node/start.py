@@ -11,6 +11,8 @@ import random
 from collections.abc import Callable
 from typing import TypeVar
 
+from confluent_kafka import Consumer
+
 from dynabus.adapters.clock import monotonic_ns
 from dynabus.adapters.data_folder import DataFolder
 from dynabus.adapters.kafka.log_producer import LogProducer
@@ -19,11 +21,14 @@ from dynabus.adapters.kafka.patience import persist
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topics import TopicAdmin, check_belonging, reach_kafka
 from dynabus.adapters.log_codec import AvroBodies
-from dynabus.adapters.logs import logger
+from dynabus.adapters.logs import kafka_logger, logger
 from dynabus.core.ids import NodeName, Writer
 from dynabus.core.replication.effects import Surroundings
 from dynabus.core.topics import Topics
 from dynabus.storage_node.ancestors import AncestorLogs
+from dynabus.storage_node.clone_receiving import CloneReceiving
+from dynabus.storage_node.clone_sending import CloneSending
+from dynabus.storage_node.clones import Clones
 from dynabus.storage_node.config import StorageNodeSettings
 from dynabus.storage_node.file_limit import FileLimit
 from dynabus.storage_node.hosting import Hosting
@@ -67,7 +72,7 @@ class Start:
         self._persist("is the name free", lambda: self._check_name(kafka, me, folder))
         readers = Readers(kafka)
         log = LogProducer(kafka.log_producer())
-        lookups = Lookups(kafka, admin, readers, log)
+        lookups = Lookups(kafka, admin, log)
         dice = random.SystemRandom()
         around = Surroundings(
             me,
@@ -83,23 +88,44 @@ class Start:
                 me,
                 self._topics,
                 readers,
-                Hosting(premises, readers, lookups, AncestorLogs(kafka)),
+                Hosting(premises, readers, lookups, AncestorLogs(kafka), self._clones(kafka, me, premises, lookups)),
                 log,
                 Outbox(MessageProducer(kafka.request_producer()), self._topics, me.node),
                 self._operations,
+                CloneSending(
+                    lambda: MessageProducer(kafka.request_producer()), self._topics, me.node, self._clone_bytes_per_s
+                ),
+                folder,
             )
         )
+        self._persist("learning of all topics", readers.learn_topics)
         self._persist("reading metadata", lambda: self._read_metadata(kafka, readers, node))
         for topic in (self._topics.requests(me.node), self._topics.heartbeats()):
             self._persist(f"waiting for topic {topic.name}", lambda name=topic.name: readers.start_at_end(name))  # type: ignore[misc]
         logger().info("started", incarnation=me.incarnation, zone=settings.zone)
         return node
 
+    @property
+    def _clone_bytes_per_s(self) -> float:
+        return self._settings.clone_mb_per_s * 1e6
+
+    def _clones(self, kafka: KafkaSettings, me: Writer, premises: Premises, lookups: Lookups) -> Clones:
+        """A consumer of its own, made when the first clone comes: bulk delays nothing else (`readers`)."""
+        receiving = CloneReceiving(
+            lambda: Consumer(kafka.log_reader(partition_eof=False), logger=kafka_logger()),
+            lambda: MessageProducer(kafka.request_producer()),
+            self._topics,
+            me.node,
+            self._clone_bytes_per_s,
+        )
+        return Clones(premises, lookups, receiving, self._settings.clone_after_records)
+
     def _ensure_topics(self, kafka: KafkaSettings, folder: DataFolder) -> TopicAdmin:
         admin, topics = reach_kafka(kafka), self._topics
         check_belonging(admin, folder)
-        inbox = topics.requests(NodeName(self._settings.name))
-        for warning in admin.ensure([topics.heartbeats(), topics.metadata(), inbox]):
+        name = NodeName(self._settings.name)
+        own = [topics.requests(name), topics.clone(name)]
+        for warning in admin.ensure([topics.heartbeats(), topics.metadata(), *own]):
             logger().warning("kafka", warning=warning)
         return admin
 

@@ -1,9 +1,11 @@
 """Replicas whose place seems to lie outside of their log (I9).
 
 Beyond its end: Kafka lost records that were acknowledged, and this replica may be the only one that has them. Before
+Beyond its end: Kafka lost records that were acknowledged, and this replica may be the only one that has them. Before
 its start: what it still needs was pruned. Either way it must not read on from anywhere else, and stands still at once
-(`core.replication.standstill`). It freezes with an alarm once that has been so for ten seconds, by fresh metadata and
-offsets of the log's leader; a Kafka leader that has just changed may not know its own end yet.
+(`core.replication.standstill`). Once that has been so for ten seconds, by fresh metadata and offsets of the log's
+leader, the first freezes with an alarm, and the second is replaced by a clone; a Kafka leader that has just changed
+may not know its own end yet.
 """
 
 from __future__ import annotations
@@ -84,8 +86,13 @@ class Suspects:
             replica.doubt(why, now_ms, beyond=True)
         if for_ms < CONFIRM_MS:
             return False
-        if pruned:
-            replica.freeze(why, now_ms)
+        if is_behind(hosted, facts):
+            # Nothing is lost: what was pruned, all members of its group had on disk (I8). It is cloned; until then it
+            # stands still, as what it is alarmed about now and not as one that doubts.
+            replica.standstill.clear()
+            replica.doubt(why, now_ms)
+            hosted.damage = why
+            logger().warning("replica is behind its log's start", partition=str(hosted.partition), reason=why)
         else:
             # Another topic of that name is no log of this partition: there is nobody to be stopped by a fence.
             replica.lose(why, now_ms, fence=_is_of(hosted, facts))
@@ -105,6 +112,11 @@ def outside(hosted: Hosted, facts: LogFacts) -> str | None:
     if place.next_offset < facts.low:
         return f"place {place.next_offset} lies before the log's start {facts.low}, which was pruned: clone a replica"
     return None
+
+
+def is_behind(hosted: Hosted, facts: LogFacts) -> bool:
+    """Its place lies before the start of the very log that it has read."""
+    return _is_of(hosted, facts) and _next(hosted) < facts.low
 
 
 def _is_of(hosted: Hosted, facts: LogFacts) -> bool:

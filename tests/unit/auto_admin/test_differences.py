@@ -46,7 +46,7 @@ class Room:
             **more,
         }
         beat = {"node": node, "service": "storage-node", "zone": "a", "incarnation": 1, "stopping": False}
-        self.view.take("heartbeat", {**beat, "replicas": [replica]}, self.now_ms)
+        self.view.take("heartbeat", {**beat, "number": 0, "whole": True, "replicas": [replica]}, self.now_ms)
 
     def run(self, for_ms: float, *silent: str) -> None:
         """Heartbeats without news, and looks."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from tests.unit.auto_admin.test_decisions import create, row
@@ -59,7 +60,16 @@ def poll_until(links: Links, condition: Callable[[Turn], Any]) -> Turn:
 
 
 def heartbeat(node: str) -> Any:
-    return {"node": node, "service": "auto-admin", "zone": "a", "incarnation": 1, "stopping": False, "replicas": []}
+    return {
+        "node": node,
+        "service": "auto-admin",
+        "zone": "a",
+        "incarnation": 1,
+        "stopping": False,
+        "number": 0,
+        "whole": True,
+        "replicas": [],
+    }
 
 
 def test_all_that_is_sent_is_read_where_everybody_reads(links: Links) -> None:
@@ -98,7 +108,7 @@ def test_what_cannot_be_decoded_is_skipped_and_counted(links: Links) -> None:
 
 def test_a_table_is_built_twice_with_one_genesis_each(kafka: KafkaSettings) -> None:
     topics = Topics(kafka.namespace)
-    executor = Executor(kafka, topics, ME, TopicAdmin(kafka))
+    executor = Executor(kafka, topics, ME, TopicAdmin(kafka), Mock())
     created = row(create())
     assert created is not None
     state = read_row(created)

@@ -137,7 +137,8 @@ def heartbeat(node: str, state: str, generation: int = 1) -> Any:
         "term": 1, "sequence": 0, "next_offset": 5, "lag": 0, "alarm": "why", "totals": [], "checked": [], "plan": 0,
     }  # fmt: skip
     return {
-        "node": node, "service": "storage-node", "zone": "a", "incarnation": 1, "stopping": False, "replicas": [said],
+        "node": node, "service": "storage-node", "zone": "a", "incarnation": 1, "stopping": False, "number": 0,
+        "whole": True, "replicas": [said],
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from dynabus.adapters.log_codec import AvroBodies
 from dynabus.auto_admin.config import AutoAdminSettings
 from dynabus.auto_admin.decisions import TableState
 from dynabus.auto_admin.executor import genesis_of, recovery_genesis
-from dynabus.auto_admin.outside import Delivered, StepFailed, Turn, World
+from dynabus.auto_admin.outside import Delivered, Pruned, PruneWish, StepFailed, Turn, World
 from dynabus.auto_admin.recoveries import recovered_of, recovering
 from dynabus.auto_admin.service import ADMIN_LOG, AutoAdmin
 from dynabus.auto_admin.splits import highest
@@ -106,6 +106,10 @@ class FakeBus:
         self._kafka.orders.append((node, order))
         self._kafka.effect()
 
+    def want_heartbeats(self, asker: str) -> None:
+        """Heartbeats here always name all replicas."""
+        raise AssertionError(f"{asker} missed a heartbeat")
+
     def beat(self, heartbeat: Heartbeat) -> None:
         self._kafka.messages.append(("heartbeat", heartbeat))
 
@@ -156,6 +160,13 @@ class FakeSteps:
             self._kafka.effect()
 
         return self._done(take_away)
+
+    def prune(self, wishes: list[PruneWish]) -> Future[list[Pruned]]:
+        """Nothing is told of any disk in these tests, so nothing may be asked for."""
+        assert all(wish.until == 0 for wish in wishes)
+        future: Future[list[Pruned]] = Future()
+        future.set_result([])
+        return future
 
     def _build(self, state: TableState) -> None:
         logs = self._kafka.logs.setdefault(state.id, {each["number"]: [] for each in state.partitions})
@@ -258,6 +269,8 @@ class Nodes:
             "zone": zone,
             "incarnation": 1,
             "stopping": False,
+            "number": 0,
+            "whole": True,
             "replicas": replicas,
         }
 

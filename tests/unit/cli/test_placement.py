@@ -19,7 +19,16 @@ NODES = [
     {"name": "node-4", "zone": "a", "state": "active", "alive": False, "replicas": 0, "leaders": 0},
 ]
 MOVE = {"table": "t", "number": 0, "plan": 3, "get": "node-4", "lose": "node-1", "why": "node-1 is being drained"}
-STILL: dict[str, Any] = {"Nodes": NODES, "UnderWay": [], "Moves": [], "Transfers": [], "Problems": [], "Groups": 2}
+STILL: dict[str, Any] = {
+    "Nodes": NODES,
+    "UnderWay": [],
+    "Moves": [],
+    "Transfers": [],
+    "Splits": [],
+    "Scaling": [],
+    "Problems": [],
+    "Groups": 2,
+}
 
 
 def test_a_plan_names_what_and_why() -> None:

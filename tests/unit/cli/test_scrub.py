@@ -81,3 +81,10 @@ def test_status_shows_alarms_while_they_last() -> None:
     assert "ALARM  one/0 on node-1: damaged at offset 7" in lines
     assert "ALARM  one/0: replicas differ at offset 5: a against b" in lines
     assert "ALARM" not in render({**status, "tables": [table("one", replica("node-1"))]})
+
+
+def test_a_reader_that_holds_up_pruning_is_named() -> None:
+    status = {"endpoint": "e", "kafka": {"source": "local", "bootstrap": "b", "pid": 1}, "processes": []}
+    held = {"log": "1" * 32, "partition": 3, "by": "archive", "records": 4000}
+    shown = {**status, "tables": [{**table("one", replica("node-1")), "id": "1" * 32}], "held": [held]}
+    assert render(shown).splitlines()[-1].startswith("LAG    one/3: archive is behind; for it alone 4000 records")

@@ -9,6 +9,7 @@ import pytest
 
 from dynabus.core import cluster_view
 from dynabus.core.cluster_view import NODE_SILENT_MS, ClusterView
+from dynabus.core.heartbeats import ASK_AGAIN_MS
 
 LOG = "a" * 32
 DESCRIPTION = {
@@ -65,6 +66,8 @@ def heartbeat(node: str, incarnation: int = 1, **replica: Any) -> dict[str, Any]
         "zone": "a",
         "incarnation": incarnation,
         "stopping": False,
+        "number": 0,
+        "whole": True,
         "replicas": [{**state, **replica}] if replica else [],
     }
 
@@ -262,3 +265,40 @@ def test_leaders_that_are_known_first_count_too() -> None:
     view.take("leader_metadata", {"log": LOG, "partition": 3, "term": 1, "node": "node-1", "incarnation": 1}, 0.0)
     view.take("table_metadata", dividing(5), 0.0)
     assert serving(view) == [1, 2, 3, 4]
+
+
+def later(node: str, number: int, **replica: Any) -> dict[str, Any]:
+    """A heartbeat that names what is new."""
+    return {**heartbeat(node, **replica), "number": number, "whole": False}
+
+
+def test_a_heartbeat_leaves_what_it_does_not_name(view: ClusterView) -> None:
+    view.take("heartbeat", heartbeat("node-1", leading=True), 0.0)
+    view.take("heartbeat", later("node-1", 1), 1000.0)
+    assert view.serves("node-1", LOG, 0, 1000.0)
+    view.take("heartbeat", later("node-1", 2, state="failed"), 2000.0)
+    assert not view.serves("node-1", LOG, 0, 2000.0)
+    assert not view.wants_heartbeats(2000.0)
+
+
+def test_whoever_missed_one_asks_now_and_then_until_all_is_named(view: ClusterView) -> None:
+    view.take("heartbeat", later("node-1", 5), 0.0)
+    assert view.wants_heartbeats(0.0)
+    assert not view.wants_heartbeats(ASK_AGAIN_MS - 1)
+    assert view.wants_heartbeats(ASK_AGAIN_MS)
+    view.take("heartbeat", {**heartbeat("node-1", leading=True), "number": 6}, ASK_AGAIN_MS)
+    assert not view.wants_heartbeats(3 * ASK_AGAIN_MS)
+    view.take("heartbeat", later("node-1", 8), 3 * ASK_AGAIN_MS)
+    assert view.wants_heartbeats(3 * ASK_AGAIN_MS)
+
+
+def test_of_a_node_that_died_nothing_is_asked(view: ClusterView) -> None:
+    view.take("heartbeat", later("node-1", 5), 0.0)
+    assert not view.wants_heartbeats(NODE_SILENT_MS)
+
+
+def test_another_run_begins_anew(view: ClusterView) -> None:
+    view.take("heartbeat", heartbeat("node-1", leading=True), 0.0)
+    view.take("heartbeat", {**later("node-1", 1), "incarnation": 2}, 10.0)
+    assert not view.serves("node-1", LOG, 0, 10.0)
+    assert view.wants_heartbeats(10.0)

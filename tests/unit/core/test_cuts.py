@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynabus.core.keys import encode_key, encode_partition_key
-from dynabus.core.keys.cuts import BOUND_BYTES_MOST, middle_of_hashes, refuse_bound, separator
+from dynabus.core.keys.cuts import BOUND_BYTES_MOST, collection, middle_of_hashes, refuse_bound, separator
 
 
 @given(st.binary(max_size=40), st.binary(max_size=40))
@@ -55,3 +55,28 @@ def test_bounds_lie_within_and_leave_no_side_empty() -> None:
     assert "behind" in str(refuse_bound(b"c", b"a", b"c"))
     assert "behind" in str(refuse_bound(b"d", b"a", b"c"))
     assert "512 bytes" in str(refuse_bound(b"b" * (BOUND_BYTES_MOST + 1), b"a", None))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"S": "a"}, {"S": "a\0b"}, {"S": "a\0"}, {"B": "AAA="}]
+    + [
+        {"N": text}
+        for text in ("0", "1", "-1", "12", "-12", "0.5", "123456789012345678901234567890.12345678", "1200")
+    ],
+)
+def test_a_key_tells_its_collection(value: dict[str, str]) -> None:
+    prefix = encode_partition_key(value)
+    for behind in (b"", b"\0\0\0", b"\xff\x01", encode_key(value)):
+        assert collection(prefix + behind, "N" in value) == prefix
+
+
+@given(st.integers(-(10**20), 10**20), st.binary(max_size=5))
+def test_a_number_tells_its_collection(number: int, behind: bytes) -> None:
+    prefix = encode_partition_key({"N": str(number)})
+    assert collection(prefix + behind, number=True) == prefix
+
+
+@pytest.mark.parametrize("bound", [b"", b"\x80", b"\x80" + bytes(7), b"12345678abc", b"12345678\x03\x80\x12"])
+def test_a_bound_within_a_partition_key_stays(bound: bytes) -> None:
+    assert collection(bound, number=bound[8:9] == b"\x03") == bound

@@ -188,6 +188,8 @@ def test_eventual_reads_go_to_living_members(loop: asyncio.AbstractEventLoop) ->
         "zone": "b",
         "incarnation": 1,
         "stopping": False,
+        "number": 0,
+        "whole": True,
         "replicas": [],
     }
     desk.view.take("heartbeat", beat, 0.0)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError
 from tests.integration.cluster import wait_until
 
 from dynabus.adapters.kafka.settings import KafkaSettings
@@ -32,13 +33,25 @@ class FakeConsumer:
     def __init__(self, _properties: dict[str, Any], logger: object = None) -> None:
         self.assigned: list[tuple[str, int]] = []
         self.closed = False
+        self.waiting: list[Any] = []
+        self.read_on: list[tuple[str, int]] = []
         self.made.append(self)
 
     def assign(self, places: list[Any]) -> None:
         self.assigned = [(place.topic, place.offset) for place in places]
 
-    def poll(self, timeout: float) -> None:
+    def incremental_unassign(self, places: list[Any]) -> None:
+        assert places[0].topic in dict(self.assigned)
+
+    def incremental_assign(self, places: list[Any]) -> None:
+        self.read_on += [(place.topic, place.offset) for place in places]
+
+    def poll(self, timeout: float) -> Any:
         threading.Event().wait(min(timeout, 0.001))
+        return self.waiting.pop(0) if self.waiting else None
+
+    def consume(self, _count: int, timeout: float) -> list[Any]:
+        return []
 
     def close(self) -> None:
         self.closed = True
@@ -76,3 +89,27 @@ def test_a_consumer_that_hears_nothing_is_replaced(running: Bus, monkeypatch: py
     assert len({tuple(consumer.assigned) for consumer in FakeConsumer.made}) == 1
     running.close()
     assert FakeConsumer.made[-1].closed
+
+
+class Reset:
+    """What librdkafka delivers for a topic partition whose offset is not there."""
+
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+
+    def error(self) -> KafkaError:
+        return KafkaError(KafkaError._AUTO_OFFSET_RESET)
+
+    def topic(self) -> str:
+        return self._topic
+
+    def partition(self) -> int:
+        return 0
+
+
+def test_what_expired_is_passed_over_and_metadata_is_read_anew(running: Bus) -> None:
+    (consumer,) = FakeConsumer.made
+    consumer.waiting += [Reset("ns.heartbeats"), Reset("ns.metadata")]
+    running.start()
+    wait_until("two topics are read on", lambda: len(consumer.read_on) == 2)
+    assert consumer.read_on == [("ns.heartbeats", OFFSET_END), ("ns.metadata", OFFSET_BEGINNING)]

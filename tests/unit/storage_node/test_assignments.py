@@ -64,7 +64,9 @@ def test_what_is_frozen_is_said_again_with_every_record() -> None:
         assert assignments.learn(frozen).frozen == {at(1)}
     elsewhere = table(3, "node-2")
     elsewhere["partitions"][0]["state"] = "frozen"
-    assert assignments.learn(elsewhere).frozen == frozenset()
+    change = assignments.learn(elsewhere)
+    assert change.frozen == frozenset()
+    assert change.elsewhere == (at(1),), "what is here of a frozen one may be all that is left"
 
 
 def test_a_joining_node_opens_and_claims_nothing() -> None:

@@ -6,17 +6,23 @@ from typing import Any
 
 from tests.unit.storage_node.replicas import ME, PARTITION, hosted, hosting, leading
 
+from dynabus.core.cluster_view import ClusterView
+from dynabus.core.heartbeats import Saying
 from dynabus.core.ids import Incarnation, NodeName, Writer
 from dynabus.storage_node.heartbeats import compose, hear
 
 
-def beat(node: str, incarnation: int, *states: Any, service: str = "storage-node") -> Any:
+def beat(
+    node: str, incarnation: int, *states: Any, service: str = "storage-node", number: int = 0, whole: bool = True
+) -> Any:
     return {
         "node": node,
         "service": service,
         "zone": "a",
         "incarnation": incarnation,
         "stopping": False,
+        "number": number,
+        "whole": whole,
         "replicas": list(states),
     }
 
@@ -41,7 +47,7 @@ def state(**members: Any) -> Any:
 
 
 def test_a_leader_says_so() -> None:
-    heartbeat = compose(ME, "a", hosting(leading()), False, 2.0)
+    heartbeat = compose(ME, "a", hosting(leading()), False, Saying(), 2.0)
     (said,) = heartbeat["replicas"]
     assert (said["leading"], said["appending"], said["term"], said["sequence"]) == (True, True, 1, 0)
     assert (said["state"], said["next_offset"], said["lag"], said["generation"]) == ("active", 2, 0, 1)
@@ -50,31 +56,51 @@ def test_a_leader_says_so() -> None:
 def test_an_alarm_is_said() -> None:
     replica = leading()
     replica.replica.lose("lost", 2.0)
-    (said,) = compose(ME, "a", hosting(replica), False, 2.0)["replicas"]
+    (said,) = compose(ME, "a", hosting(replica), False, Saying(), 2.0)["replicas"]
     assert (said["state"], said["alarm"], said["leading"]) == ("frozen", "lost", False)
 
 
 def test_able_peers_are_known_as_successors() -> None:
     replica = leading()
-    told = hear(ME, beat("node-2", 3, state()), hosting(replica), 10.0)
+    told = hear(ME, beat("node-2", 3, state()), ClusterView(), hosting(replica), 10.0)
     assert list(told) == [replica]
     assert replica.replica.neighbours.successor(0.0) == "node-2"
-    hear(ME, beat("node-2", 3, state(state="opening")), hosting(replica), 11.0)
+    hear(ME, beat("node-2", 3, state(state="opening")), ClusterView(), hosting(replica), 11.0)
     assert replica.replica.neighbours.successor(0.0) is None
 
 
 def test_the_own_heartbeat_reaches_all_replicas_and_others_only_those_they_mention() -> None:
     replica = hosted()
-    assert list(hear(ME, beat(ME.node, ME.incarnation), hosting(replica), 10.0)) == [replica]
-    assert list(hear(ME, beat("node-2", 3), hosting(replica), 10.0)) == []
+    assert list(hear(ME, beat(ME.node, ME.incarnation), ClusterView(), hosting(replica), 10.0)) == [replica]
+    assert list(hear(ME, beat("node-2", 3), ClusterView(), hosting(replica), 10.0)) == []
 
 
 def test_a_newer_run_of_the_leaders_node_says_that_the_leader_is_gone() -> None:
     replica = leading()
     other = Writer(NodeName("node-2"), Incarnation(1))
-    assert list(hear(other, beat(ME.node, ME.incarnation + 1), hosting(replica), 10.0)) == [replica]
-    assert list(hear(other, beat(ME.node, ME.incarnation), hosting(replica), 10.0)) == []
+    assert list(hear(other, beat(ME.node, ME.incarnation + 1), ClusterView(), hosting(replica), 10.0)) == [replica]
+    assert list(hear(other, beat(ME.node, ME.incarnation), ClusterView(), hosting(replica), 10.0)) == []
 
 
 def test_auto_admins_heartbeats_are_not_those_of_a_node() -> None:
-    assert list(hear(ME, beat(ME.node, ME.incarnation, service="auto-admin"), hosting(hosted()), 10.0)) == []
+    assert (
+        list(hear(ME, beat(ME.node, ME.incarnation, service="auto-admin"), ClusterView(), hosting(hosted()), 10.0))
+        == []
+    )
+
+
+def test_a_replica_that_is_not_named_is_as_it_was() -> None:
+    replica, view = hosted(), ClusterView()
+    here = hosting(replica)
+    assert list(hear(ME, beat("node-2", 3, state()), view, here, 10.0)) == [replica]
+    assert list(hear(ME, beat("node-2", 3, number=1, whole=False), view, here, 5000.0)) == []
+    assert replica.replica.neighbours.successor(4000.0) == "node-2"
+
+
+def test_after_a_heartbeat_that_was_missed_nothing_is_known_of_one_that_is_not_named() -> None:
+    replica, view = hosted(), ClusterView()
+    here = hosting(replica)
+    hear(ME, beat("node-2", 3, state()), view, here, 10.0)
+    hear(ME, beat("node-2", 3, number=2, whole=False), view, here, 5000.0)
+    assert replica.replica.neighbours.successor(4000.0) is None
+    assert view.wants_heartbeats(5000.0)

@@ -37,12 +37,13 @@ A, X = encode_row(b"{}", 1, 1), encode_row(b"{}", 2, 1)
 class Ancestors:
     """Logs in memory, read as `AncestorLogs` reads Kafka's."""
 
-    consumer: Any = None
-
     def __init__(self, logs: dict[int, Log]) -> None:
         self.logs = logs
         self.at: dict[Where, int] = {}
         self.lost: set[Where] = set()
+
+    def introduce(self, topic: str) -> None:
+        pass
 
     def read(self, log: Where, offset: int) -> None:
         self.at[log] = offset
@@ -71,7 +72,7 @@ class Facts:
         self.topic_id = "topic"
         self.fresh = False
 
-    def acquaint(self, topic: str, consumer: Any) -> None:
+    def acquaint(self, topic: str) -> None:
         pass
 
     def remove_folder(self, path: Path) -> None:
@@ -100,10 +101,11 @@ class Node:
         self.ancestors.at.clear()
         self.heirs = Heirs(premises, cast("Any", self.facts), cast("Any", self.ancestors), lambda _: self.parent)
 
-    def add(self, child: Any = LOWER, lineage: tuple[int, ...] = (0,)) -> Opening:
+    def add(self, child: Any = LOWER, lineage: tuple[int, ...] = (0,), replay: bool = True) -> Opening:
+        """`replay`: it was decided that what is not here is replayed, and not cloned."""
         partition = PartitionId(LOG, child.number)
         to = Inheritance(partition, child.lower, child.upper, lineage)
-        opening = Opening(partition, Where(TOPIC, child.number), False, LocalIndexes("pk", ()), to)
+        opening = Opening(partition, Where(TOPIC, child.number), False, LocalIndexes("pk", ()), to, replay=replay)
         self.heirs.add(opening)
         return opening
 
@@ -159,6 +161,30 @@ def test_without_a_parent_the_log_is_replayed(tmp_path: Path, log: Log) -> None:
     assert decode_place(lower.place() or b"").origin.partition == PartitionId(LOG, 1)
     assert not node.heirs
     assert not node.ancestors.at
+
+
+def test_of_whom_nothing_is_here_is_handed_over(tmp_path: Path, log: Log) -> None:
+    """Whether it is cloned or replayed is decided elsewhere."""
+    node = Node(tmp_path, {0: log})
+    opening = node.add(replay=False)
+    node.steps()
+    assert node.heirs.take_orphans() == [opening]
+    assert not node.heirs
+    assert not (tmp_path / "1").exists()
+    opening.replay = True
+    node.heirs.add(opening)
+    node.steps()
+    assert node.states() == ["heir"]
+    assert node.heirs.take_orphans() == []
+
+
+def test_a_store_that_was_lost_with_the_host_is_handed_over_too(tmp_path: Path, log: Log) -> None:
+    LmdbStore(tmp_path / "1", boot_id="of another boot").abandon()
+    node = Node(tmp_path, {0: log})
+    opening = node.add(replay=False)
+    node.steps()
+    assert node.heirs.take_orphans() == [opening]
+    assert not (tmp_path / "1").exists()
 
 
 def test_with_a_parent_its_last_commit_is_copied(tmp_path: Path, log: Log) -> None:
@@ -222,8 +248,10 @@ def test_a_child_that_has_gone_over_is_a_replica_at_once(tmp_path: Path, log: Lo
 
 
 def test_a_log_that_does_not_have_its_place_is_an_alarm(tmp_path: Path, log: Log) -> None:
+    store = LmdbStore(tmp_path / "1")
+    store.commit(encode_place(log.place._replace(next_offset=99)))
+    store.abandon()
     node = Node(tmp_path, {0: log})
-    node.facts.low = 1
     node.add()
     node.steps(now_ms=1.0)
     assert node.states() == ["preparing"]
@@ -264,10 +292,32 @@ def test_another_log_of_the_same_name_is_an_alarm(tmp_path: Path, log: Log) -> N
     assert node.states() == ["failed"]
 
 
-def test_a_pruned_log_is_an_alarm(tmp_path: Path, log: Log) -> None:
+@pytest.mark.parametrize("begun", [False, True])
+def test_where_the_ancestors_log_was_pruned_it_is_handed_over(tmp_path: Path, log: Log, begun: bool) -> None:
+    """Before it was read, or while it is: every member of the child has that on disk, so it is to be cloned."""
+    node = Node(tmp_path, {0: log})
+    opening = node.add()
+    if begun:
+        node.steps()
+        node.ancestors.lost = {Where(TOPIC, 0)}
+    node.facts.low = 1
+    node.steps()
+    assert node.heirs.take_orphans() == [opening]
+    assert not opening.replay
+    assert not (tmp_path / "1").exists()
+
+
+def test_a_log_that_lost_its_end_while_it_was_read_is_an_alarm(tmp_path: Path, log: Log) -> None:
+    """That is lost history, and no clone is taken over it (I9)."""
     node = Node(tmp_path, {0: log})
     node.add()
-    node.steps(2)
-    node.ancestors.lost = {Where(TOPIC, 0)}
     node.steps()
+    node.heirs.step(COMMIT_MS)
+    node.ancestors.lost = {Where(TOPIC, 0)}
+    log.records.clear()
+    node.steps(now_ms=COMMIT_MS)
+    node.ancestors.lost = set()
+    node.steps(now_ms=COMMIT_MS + CONFIRM_MS)
+    node.steps(now_ms=COMMIT_MS + 2 * CONFIRM_MS)
     assert node.states() == ["failed"]
+    assert node.heirs.take_orphans() == []

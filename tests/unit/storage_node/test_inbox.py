@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, ClassVar, cast
+from unittest.mock import Mock
 
 import orjson
 import pytest
@@ -71,7 +72,9 @@ class Desk:
         )
         self.scrubs = Scrubs(ME.node, 0, 1.0, self._answer)
         orders = Orders(self.points.append)
-        self.inbox = Inbox(cast("Any", Operations), self._find, self._answer, orders, self.admission, self.scrubs.ask)
+        self.inbox = Inbox(
+            cast("Any", Operations), self._find, self._answer, orders, self.admission, self.scrubs.ask, Mock()
+        )
 
     def _answer(self, sender: Sender, outcome: Outcome) -> None:
         self.answers.append((sender, outcome))

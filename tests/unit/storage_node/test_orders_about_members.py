@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.unit.storage_node.replicas import BODIES, ME, PARTITION, hosted, hosting, leading, read_back
 
+from dynabus.core.heartbeats import Saying
 from dynabus.core.ids import Incarnation, NodeName
 from dynabus.core.replication.effects import Append, Leading, Peer
 from dynabus.core.replication.records import Configure, Kind, Resign, decode_record
@@ -35,9 +36,9 @@ def test_a_leader_configures_and_says_the_plan() -> None:
     leader = leading()
     (configure,) = obey(leader, "configure", 5, ME.node, "node-3")
     assert configure == (Kind.CONFIGURE, Configure((ME.node, NodeName("node-3")), 5))
-    assert compose(ME, "a", hosting(leader), False, 2.0)["replicas"][0]["plan"] == 0, "not read back"
+    assert compose(ME, "a", hosting(leader), False, Saying(), 2.0)["replicas"][0]["plan"] == 0, "not read back"
     read_back(leader, 3.0)
-    (said,) = compose(ME, "a", hosting(leader), False, 3.0)["replicas"]
+    (said,) = compose(ME, "a", hosting(leader), False, Saying(), 3.0)["replicas"]
     assert (said["plan"], said["state"], said["leading"]) == (5, "active", True)
     assert obey(leader, "configure", 4, ME.node) == []
 
@@ -65,5 +66,5 @@ def test_who_is_no_member_says_that_it_joins() -> None:
     )
     joining.replica.end_offset = joining.replica.place.next_offset
     assert joining.state == "joining"
-    (said,) = compose(ME, "a", hosting(joining), False, 3.0)["replicas"]
+    (said,) = compose(ME, "a", hosting(joining), False, Saying(), 3.0)["replicas"]
     assert (said["state"], said["lag"]) == ("joining", 0)

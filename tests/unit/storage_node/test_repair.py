@@ -52,6 +52,10 @@ class Ward:
 
     def __init__(self, path: Path, kafka: Kafka, members: int = 1) -> None:
         self.path, self.kafka = path, kafka
+        self.source: str | None = None
+        """Another node that it could be cloned from."""
+        self.kept = False
+        """Its log lost records."""
         self.hosted = leading(path, 5)
         self.hosted.replica.take_effects()
         group = self.hosted.replica.place.group
@@ -61,7 +65,7 @@ class Ward:
         premises = SimpleNamespace(
             folder=SimpleNamespace(replica=lambda _partition: path), around=SimpleNamespace(timing=Timing())
         )
-        self.repairs = Repairs(cast("Any", premises), cast("Any", kafka))
+        self.repairs = Repairs(cast("Any", premises), cast("Any", kafka), lambda *_: self.source, lambda _: self.kept)
         self.opening = Opening(PARTITION, LOG, False, NONE)
 
     def run(self, until_ms: float, since_ms: float = 10.0) -> list[Opening]:
@@ -95,6 +99,32 @@ def test_a_damaged_leader_resigns_and_is_rebuilt(tmp_path: Path) -> None:
     assert decode_place(place_put_aside(ward.path) or b"") == place
 
 
+def test_what_is_frozen_or_may_have_to_be_is_not_repaired(tmp_path: Path) -> None:
+    ward = Ward(tmp_path / "0", Kafka(low=2))
+    ward.source = "node-2"
+    ward.hosted.damaged("a row")
+    ward.hosted.replica.standstill.heard(NodeName("node-2"), True)
+    assert ward.run(RESIGN_MS + 10_000) == []
+    assert not ward.hosted.failed
+    assert ward.repairs
+    ward.hosted.replica.standstill.heard(NodeName("node-2"), False)
+    ward.kept = True
+    assert ward.run(RESIGN_MS + 20_000, RESIGN_MS + 10_000) == []
+    assert not ward.repairs
+    ward.kept = False
+    assert len(ward.run(RESIGN_MS + 30_000, RESIGN_MS + 20_000)) == 1
+
+
+def test_a_failed_store_of_one_that_stands_still_stays_where_it_is(tmp_path: Path) -> None:
+    ward = Ward(tmp_path / "0", Kafka())
+    ward.hosted.replica.doubt("beyond the end", 9.0, beyond=True)
+    ward.hosted.quarantine(CorruptRow("bits"), 9.0)
+    assert ward.run(20_000) == []
+    assert ward.path.exists()
+    ward.hosted.replica.standstill.clear()
+    assert len(ward.run(40_000, 20_000)) == 1
+
+
 @pytest.mark.parametrize(
     ("kafka", "why"),
     [
@@ -114,6 +144,26 @@ def test_nothing_is_repaired_over_lost_history(tmp_path: Path, kafka: Kafka, why
     # Kafka's leader had only not known its own end.
     kafka.facts = Kafka().facts
     assert len(ward.run(60_000 + 3 * ASK_AGAIN_MS, 60_000)) == 1
+
+
+def test_where_the_log_was_pruned_a_replica_waits_for_somebody_to_clone(tmp_path: Path) -> None:
+    ward = Ward(tmp_path / "0", Kafka(low=2))
+    ward.hosted.damaged("a row")
+    assert ward.run(20_000) == []
+    assert "no other replica can be cloned" in ward.hosted.alarm
+    assert ward.path.exists()
+    ward.source = "node-2"
+    assert len(ward.run(20_000 + 3 * ASK_AGAIN_MS, 20_000)) == 1
+    assert not ward.path.exists()
+
+
+@pytest.mark.parametrize("source", [None, "node-2"])
+def test_a_replica_behind_its_logs_start_is_replaced_only_by_a_clone(tmp_path: Path, source: str | None) -> None:
+    ward = Ward(tmp_path / "0", Kafka(low=500))
+    ward.source = source
+    ward.hosted.damage = "place 7 lies before the log's start 500"
+    assert len(ward.run(20_000)) == (source is not None)
+    assert ward.path.exists() == (source is None)
 
 
 def test_a_frozen_replica_is_not_touched(tmp_path: Path) -> None:

@@ -25,7 +25,6 @@ from dynabus.core.replication.records import (
     Genesis,
     Kind,
     Mutation,
-    Record,
     Recovered,
     decode_record,
     encode_record,
@@ -64,6 +63,8 @@ class Ward:
             0, 1, ME.node, place.reign.term, place.next_sequence, place.next_offset, place.chain, self.checksum
         )
         self.recovered = told._replace(**changes)
+        self.pruned = False
+        """The start of the new log."""
         self.hosted: dict[Any, Hosted] = {PARTITION: self.old}
         self.new = self._new()
         self.hosted[NEW] = self.new
@@ -74,13 +75,16 @@ class Ward:
     def checksum(self) -> bytes:
         return self.old.contents.checksum.to_bytes(8, "big")
 
-    def genesis(self, _log: Log | None = None) -> Future[Record]:
+    def genesis(self, _log: Log | None = None) -> Future[Any]:
         """As a look-up, too."""
         told = self.recovered
         number, body = BODIES.encode(Kind.GENESIS, Genesis(Form.RECOVERY, b"", None, (ME.node,), told.term, told))
         admin = Writer(NodeName("admin"), Incarnation(1))
         envelope = Envelope(2, told.term, 0, told.chain, 5, admin, 0, Kind.GENESIS)
-        future: Future[Record] = Future()
+        future: Future[Any] = Future()
+        if self.pruned and _log is not None:
+            future.set_result(None)
+            return future
         future.set_result(decode_record(0, 0, encode_record(envelope, number, body)))
         return future
 
@@ -183,3 +187,18 @@ def test_a_replica_that_has_seen_more_is_told_and_left_alone(make: Make) -> None
     assert ward.new.state == "active"
     assert f"{ward.folder.replica(PARTITION)} has partition 0 up to term 1" in ward.new.alarm
     assert (ward.folder.replica(PARTITION) / "data.mdb").exists()
+
+
+def test_a_log_that_is_pruned_needs_nothing_more(make: Make) -> None:
+    ward = make()
+    ward.run()
+    ward.pruned = True
+    again = Restorings(ward.restorings._premises, cast("Any", ward), ward.hosted)
+    again.notice(ward.new)
+    assert again
+    for _ in range(3):
+        again.step(8.0)
+    assert not again
+    again.notice(ward.new)
+    assert not again
+    assert (ward.new.state, ward.new.alarm) == ("active", "")

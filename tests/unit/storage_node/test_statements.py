@@ -30,6 +30,9 @@ def test_a_replica_that_failed_says_no_checksum_and_why(tmp_path: Path) -> None:
 def test_it_costs_a_byte_where_there_is_nothing_to_say(tmp_path: Path) -> None:
     state = replica_state(leading(tmp_path / "0", 3), 5.0)
     beat = {"node": "node-1", "service": "storage-node", "zone": "a", "incarnation": 1, "stopping": False}
-    quiet, told = ({**beat, "replicas": [{**state, "checked": each}]} for each in ([], [1 << 40, -(1 << 63)]))
+    quiet, told = (
+        {**beat, "number": 0, "whole": True, "replicas": [{**state, "checked": each}]}
+        for each in ([], [1 << 40, -(1 << 63)])
+    )
     assert len(encode("heartbeat", told)) - len(encode("heartbeat", quiet)) <= 20
     assert decode(encode("heartbeat", told))[1] == told

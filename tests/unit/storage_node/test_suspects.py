@@ -84,11 +84,18 @@ def test_a_silent_kafka_decides_nothing() -> None:
     assert made
 
 
-def test_before_the_start_and_another_log() -> None:
-    for kafka, words in (
-        (Kafka(SAME, 20, 30), "before the log's start 20"),
-        (Kafka(TopicIdentity("c", "x"), 0, 30), "another"),
-    ):
-        replica = placed(10)
-        assert run(suspects(kafka, replica), 2 * CONFIRM_MS) == [replica]
-        assert words in (replica.replica.alarm or "")
+def test_before_the_start_is_no_loss_and_to_be_cloned() -> None:
+    replica = placed(10)
+    assert run(suspects(Kafka(SAME, 20, 30), replica), 2 * CONFIRM_MS) == [replica]
+    assert "before the log's start 20" in replica.damage
+    assert replica.replica.alarm is None
+    assert replica.state == "held", "it serves nobody meanwhile"
+    assert not replica.replica.standstill.doubted, "nothing is lost, so that nobody else stands still"
+    assert "before the log's start 20" in replica.alarm
+
+
+def test_another_log_freezes() -> None:
+    replica = placed(10)
+    assert run(suspects(Kafka(TopicIdentity("c", "x"), 20, 30), replica), 2 * CONFIRM_MS) == [replica]
+    assert "another" in (replica.replica.alarm or "")
+    assert replica.damage == ""

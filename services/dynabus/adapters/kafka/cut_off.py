@@ -6,7 +6,8 @@ heard (its own heartbeats come back to every service, so a second or two of sile
 asks with a new client. Kafka away: wait on. Kafka there: end at once with exit code 1, as if killed, which every
 service survives at any moment.
 
-It counts seconds in which it ran itself: a process that was stopped for an hour has not been silent for one.
+It counts seconds in which it ran itself: a process that was stopped for an hour has not been silent for one. And only
+those in which the service listened: one whose loop is busy, or waits for a disk, is slow, not cut off.
 """
 
 from __future__ import annotations
@@ -35,10 +36,13 @@ def end_process(program: str) -> None:
 
 
 class CutOffWatch:
-    """`heard` counts all messages so far; `end` is called in the watch's thread, once."""
+    """`heard` counts all messages so far, `turns` how often the loop looked for some; `end` is called once, in the
+    watch's thread."""
 
-    def __init__(self, kafka: KafkaSettings, heard: Callable[[], int], end: Callable[[], None]) -> None:
-        self._kafka, self._heard, self._end = kafka, heard, end
+    def __init__(
+        self, kafka: KafkaSettings, heard: Callable[[], int], turns: Callable[[], int], end: Callable[[], None]
+    ) -> None:
+        self._kafka, self._heard, self._turns, self._end = kafka, heard, turns, end
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="cut-off-watch", daemon=True)
 
@@ -50,13 +54,16 @@ class CutOffWatch:
         self._stopped.set()
 
     def _run(self) -> None:
-        silent, before = 0, self._heard()
+        silent, heard, turns = 0, self._heard(), self._turns()
         while not self._stopped.wait(TICK_S):
-            now = self._heard()
-            silent = 0 if now != before else silent + 1
-            before = now
+            heard_before, turns_before = heard, turns
+            heard, turns = self._heard(), self._turns()
+            if heard != heard_before:
+                silent = 0
+            elif turns != turns_before:
+                silent += 1
             if silent >= SILENT_S:
-                if self._reaches() and self._heard() == before:
+                if self._reaches() and self._heard() == heard:
                     logger().error("cut off from Kafka", silent_s=silent)
                     self._end()
                     return

@@ -15,8 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, NewPartitions, NewTopic
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, NewPartitions, NewTopic, OffsetSpec
 
 from dynabus.adapters.data_folder import DataFolder
 from dynabus.adapters.kafka.settings import KafkaSettings
@@ -39,6 +45,8 @@ REACH_TIMEOUT_S = 3.0
 
 LEADER_TIMEOUT_S = 15.0
 LEADER_POLL_S = 0.01
+
+EARLIEST, LATEST = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]
 
 UNREACHABLE = frozenset(
     {
@@ -152,6 +160,17 @@ class TopicAdmin:
             self._results(self._client.create_partitions([NewPartitions(name, total)]))
         self._wait_for_leaders([Topic(name, total, {}, "log")], timeout_s)
 
+    def delete_records(self, name: str, partition: int, before: int) -> None:
+        """Delete a topic partition's records before an offset; those that are gone already are no error."""
+        futures = self._client.delete_records([TopicPartition(name, partition, before)])
+        self._results(futures)
+
+    def group_offsets(self, group: str) -> dict[tuple[str, int], int]:
+        """What a consumer group has committed, by topic and topic partition; nothing for one that is not known."""
+        futures = self._client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
+        found = self._results(futures)[group].topic_partitions or []
+        return {(each.topic, each.partition): each.offset for each in found if each.offset >= 0}
+
     def names(self, prefix: str) -> set[str]:
         """Names of the existing topics that begin so."""
         return {name for name in self._metadata().topics if name.startswith(prefix)}
@@ -163,6 +182,16 @@ class TopicAdmin:
             return TopicIdentity(cluster.cluster_id, name)
         described = self._results(self._client.describe_topics(TopicCollection([name])))
         return TopicIdentity(cluster.cluster_id, str(described[name].topic_id))
+
+    def extent(self, name: str, partition: int) -> tuple[int, int]:
+        """What exists of a topic partition: offsets low <= offset < high."""
+        asked = TopicPartition(name, partition)
+        with _as_topic_error():
+            # The client keeps for minutes how many partitions a topic had, and finds no leader of one that is new.
+            self._client.list_topics(name, timeout=CALL_TIMEOUT_S)
+        first = self._client.list_offsets({asked: EARLIEST}, request_timeout=CALL_TIMEOUT_S)
+        end = self._client.list_offsets({asked: LATEST}, request_timeout=CALL_TIMEOUT_S)
+        return self._results(first)[asked].offset, self._results(end)[asked].offset
 
     def _create(self, topics: Sequence[Topic], copies: int) -> None:
         new = [NewTopic(t.name, t.partitions, copies, config=topic_config(t, copies)) for t in topics]

@@ -75,6 +75,13 @@ def discard(path: Path) -> None:
         shutil.rmtree(path)
 
 
+def install(made: Path, path: Path) -> None:
+    """Give a store that was made beside it, and closed, the replica's name: in one step, and for good."""
+    discard(path)
+    made.rename(path)
+    _sync(path.parent)
+
+
 def put_aside(path: Path, place: bytes | None) -> None:
     """Rename a damaged store to `<folder>.damaged-<time>` for inspection; an older one of it goes.
 

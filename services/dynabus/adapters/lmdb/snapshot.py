@@ -7,6 +7,7 @@ that is kept for long lets the file grow, since the pages that it sees are not u
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
 from threading import Lock
 
@@ -17,6 +18,8 @@ from dynabus.adapters.lmdb.errors import store_error
 from dynabus.adapters.lmdb.layers import LayeredRows
 
 Pairs = list[tuple[bytes, bytes]]
+_DEEPER = {"rows": "overflow", "entries": "entries_overflow"}
+"""Where the rows of long keys lie."""
 
 
 class SnapshotClosed(Exception):
@@ -44,6 +47,40 @@ class Snapshot:
     def entries(self, lower: bytes, upper: bytes | None, most: int) -> Pairs:
         """The same in the second key space."""
         return self._layered("entries", "entries_overflow", lower, upper, most)
+
+    def bounded(self, space: str, after: bytes, most: int, bytes_most: int) -> tuple[Pairs, bool]:
+        """Pairs behind `after` of "rows", "entries" or "requests", and whether those are the last.
+
+        At most so many pairs and, but for the first one, so many bytes.
+        """
+        with self._lock:
+            self._check()
+            found: Pairs = []
+            size = 0
+            try:
+                for key, value in self._from(space, after + b"\0" if after else b""):
+                    size += len(key) + len(value)
+                    if found and (len(found) == most or size > bytes_most):
+                        return found, False
+                    found.append((key, value))
+            except lmdb.Error as error:
+                raise store_error(error, f"snapshot: {error}") from error
+            return found, True
+
+    def _from(self, space: str, lower: bytes) -> Iterator[tuple[bytes, bytes]]:
+        if space != "requests":
+            yield from LayeredRows(self._txn, self._databases[space], self._databases[_DEEPER[space]]).forward(lower)
+            return
+        with self._txn.cursor(self._databases[space]) as cursor:
+            if cursor.set_range(lower) if lower else cursor.first():
+                yield from cursor.iternext()
+
+    @property
+    def request_count(self) -> int:
+        """How many request ids there are."""
+        with self._lock:
+            self._check()
+            return int(self._txn.stat(self._databases["requests"])["entries"])
 
     def get(self, key: bytes) -> bytes | None:
         """The row of a key, or None."""

@@ -10,6 +10,7 @@ units, whole numbers; times are milliseconds of a monotonic clock that the calle
 * `admission`  a router's shares of all tables: admits, settles, asks ahead
 * `authority`  the owner of a table's buckets, which grants shares of them to routers
 * `partition`  the cap of one partition, kept by each of its replicas
+* `heat`       which keys of a hot partition are asked for, and where to cut it
 * `refusals`   DynamoDB's errors for what is refused
 * `throttled`  what was refused, or would have been: counted, and the newest kept to be looked at
 

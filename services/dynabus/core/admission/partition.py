@@ -15,6 +15,7 @@ import orjson
 from dynabus.core.admission.bucket import TokenBucket
 from dynabus.core.admission.capacity import READ, WRITE, Limit, partition_cap
 from dynabus.core.admission.costs import OK, PUT, is_charged
+from dynabus.core.admission.heat import Heat
 from dynabus.core.admission.refusals import refusal
 from dynabus.core.capacity import read_halves, write_halves
 from dynabus.core.local_indexes import note_of
@@ -40,7 +41,11 @@ class PartitionMeter:
         rates = self._rates(description, partitions, caps)
         self.buckets = tuple(TokenBucket(rate, rate * CAP_BURST_S, now_ms) for rate in rates)
         self.served = [0, 0]
-        """Reads, writes: a splitter by heat takes differences of it."""
+        self.refused = [0, 0]
+        """Reads, writes: served since it was opened, and refused by the cap."""
+        self.heat: Heat | None = None
+        """Which keys are asked for; only while the partition is hot."""
+        self._told = [0, 0, 0, 0]
         self._refused_ids: dict[bytes, None] = {}
 
     @staticmethod
@@ -67,10 +72,13 @@ class PartitionMeter:
             admitted = bucket.admits(estimate, now_ms)
             if not admitted and refused(part, WRITE, estimate):
                 self._remember(request_id)
+                self._note_refused(WRITE, part["key"], estimate)
                 return Decision(False, None, self._refusal(WRITE))
             decision = evaluate(old, wall_ms)
             units = self._write_cost(decision.outcome)
             self.served[WRITE] += units
+            if self.heat is not None:
+                self.heat.samples[WRITE].note(part["key"], units)
             if admitted:
                 bucket.charge(units)
             return decision
@@ -83,17 +91,34 @@ class PartitionMeter:
         estimate = 2 if consistent else 1
         admitted = bucket.admits(estimate, now_ms)
         if not admitted and refused(part, READ, estimate):
+            self._note_refused(READ, part["key"], estimate)
             return lambda _store: self._refusal(READ)
 
         def metered(store: Reader) -> Outcome:
             outcome = read(store)
             units = read_halves(outcome.size, consistent)
             self.served[READ] += units
+            if self.heat is not None:
+                self.heat.samples[READ].note(part["key"], units)
             if admitted:
                 bucket.charge(units)
             return outcome
 
         return metered
+
+    def take(self) -> list[int] | None:
+        """Half units since the last call: reads and writes that were served, and that were refused; None: none."""
+        now = [*self.served, *self.refused]
+        if now == self._told:
+            return None
+        told, self._told = self._told, now
+        return [new - old for new, old in zip(now, told, strict=True)]
+
+    def _note_refused(self, dimension: int, key: bytes, units: int) -> None:
+        """What is refused is load too, and a split may make room for it."""
+        self.refused[dimension] += units
+        if self.heat is not None:
+            self.heat.samples[dimension].note(key, units)
 
     def _refusal(self, dimension: int) -> Outcome:
         error = refusal(self._description, dimension, Limit.KEY_RANGE)

@@ -23,6 +23,29 @@ def separator(before: bytes, key: bytes) -> bytes:
     return key[: at + 1]
 
 
+def collection(key: bytes, number: bool) -> bytes:
+    """What all keys of this key's item collection begin with; `number`: the partition key is one.
+
+    A byte string that ends within its partition key, as bounds may, is returned as it is: nothing lies inside of it.
+    """
+    if not number:
+        end = key.find(b"\0\0", _HASH_BYTES)
+        return key if end < 0 else key[: end + 2]
+    kind, digits = key[_HASH_BYTES : _HASH_BYTES + 1], key[_HASH_BYTES + 2 :]
+    if kind == _ZERO:
+        return key[: _HASH_BYTES + 1]
+    last = _LAST_NIBBLES.get(kind)
+    for at, byte in enumerate(digits):
+        if byte & 15 == last:
+            return key[: _HASH_BYTES + 2 + at + 1]
+    return key
+
+
+_ZERO = b"\x02"
+_LAST_NIBBLES = {b"\x01": 15, b"\x03": 0}
+"""By which the digits of negative and positive numbers end (the normative table is in the package's docstring)."""
+
+
 def middle_of_hashes(lower: bytes, upper: bytes | None) -> bytes | None:
     """The middle of a range that holds nothing yet, in the space of hashes; None if there is nothing between."""
     low = int.from_bytes(lower[:_HASH_BYTES].ljust(_HASH_BYTES, b"\0"), "big")

@@ -15,6 +15,7 @@ from dynabus.core.operations import (
     describe_endpoints,
     describe_limits,
     describe_table,
+    describe_table_replica_auto_scaling,
     describe_time_to_live,
     get_item,
     list_tables,
@@ -27,6 +28,7 @@ from dynabus.core.operations import (
     untag_resource,
     update_item,
     update_table,
+    update_table_replica_auto_scaling,
 )
 from dynabus.core.operations.calls import Code, Context, Request, Steps
 from dynabus.core.replication.store import Evaluate, Read
@@ -41,6 +43,7 @@ routes: Mapping[str, Callable[[Request, Context], Steps]] = {
     "DescribeEndpoints": describe_endpoints.route,
     "DescribeLimits": describe_limits.route,
     "DescribeTable": describe_table.route,
+    "DescribeTableReplicaAutoScaling": describe_table_replica_auto_scaling.route,
     "DescribeTimeToLive": describe_time_to_live.route,
     "GetItem": get_item.route,
     "ListTables": list_tables.route,
@@ -52,6 +55,7 @@ routes: Mapping[str, Callable[[Request, Context], Steps]] = {
     "UntagResource": untag_resource.route,
     "UpdateItem": update_item.route,
     "UpdateTable": update_table.route,
+    "UpdateTableReplicaAutoScaling": update_table_replica_auto_scaling.route,
 }
 """The router halves."""
 

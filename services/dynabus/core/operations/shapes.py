@@ -223,6 +223,13 @@ def _integer(value: Any) -> None:
         raise not_convertible(value, "Integer")
 
 
+def _double(value: Any) -> None:
+    if value.__class__ is str:
+        raise serialization_error("STRING_VALUE cannot be converted to Double")
+    if value.__class__ not in (int, float):
+        raise not_convertible(value, "Double")
+
+
 def _map(value: Any) -> None:
     if value.__class__ is not dict:
         raise serialization_error(_NOT_A_LIST if value.__class__ is list else "Unexpected field type")
@@ -244,6 +251,7 @@ _TYPES: dict[str, Callable[[Any], object]] = {
     "String": read_string,
     "Boolean": read_boolean,
     "Integer": _integer,
+    "Double": _double,
     "Map": _map,
     "List": read_list,
     "StringList": _strings,

@@ -36,6 +36,11 @@ def updated(context: Context, answer: bytes, newest: int) -> Until:
     return Until(lambda: not _is(context, name, table_id) or context.view.tables[name].version > newest, SEEN_MS)
 
 
+def changed(context: Context, name: str, newest: int) -> Until:
+    """The same of a table that is known by its name alone."""
+    return Until(lambda: name not in context.view.tables or context.view.tables[name].version > newest, SEEN_MS)
+
+
 def settled_state(context: Context, name: str) -> Until:
     """Until the table is in a state that lasts, or gone."""
 

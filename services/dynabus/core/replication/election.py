@@ -151,6 +151,10 @@ class Election:
         """Whether a healthy leader was heard within the silence that would make us suspect."""
         return now_ms - self._leader_ms <= self.timing.silence_ms
 
+    def is_due(self, now_ms: float) -> bool:
+        """While watching: the leader has been silent for long enough, or a claim was planned for now."""
+        return now_ms >= self._due_ms
+
     def tick(self, now_ms: float, *, able: bool, caught_up: bool) -> Step | None:
         """What to do now. `able`: member, not stopping, not frozen, not leading."""
         if self.stage is Stage.CLAIMING:

@@ -147,15 +147,13 @@ class Replica(Stoppable):
         election, mine = self.election, record.writer == self._around.me
         return mine and election.stage is Stage.CLAIMING and record.nonce == election.nonce
 
-    def _lead(
-        self, before: Place, record: Record, claim_sent_ms: float, carried: float | None, now_ms: float
-    ) -> None:
+    def _lead(self, before: Place, record: Record, sent_ms: float, carried: float | None, now_ms: float) -> None:
         group = self.place.group
         if group is None:
             raise InvariantError("a claim was accepted before the log began")
         until_ms = self._deferred_until_ms(before, record.term, carried)
         me, place, term, generation = self._around.me, self.place, record.term, group.generation
-        seat = Seat(me, generation, term, claim_sent_ms, now_ms, until_ms, place.log_time_ms, place.chain)
+        seat = Seat(me, generation, term, sent_ms, now_ms, until_ms, place.log_time_ms, place.chain)
         self.leader = Leader(seat, self.store, self._around.bodies, self._around.timing, self._effects)
 
     def _deferred_until_ms(self, before: Place, term: int, carried: float | None) -> float:
@@ -327,6 +325,10 @@ class Replica(Stoppable):
         """Time alone may change something within milliseconds: such a replica needs a tick every 20 ms or so."""
         leader = self.leader
         return self.election.stage is not Stage.WATCHING or (leader is not None and not leader.idle)
+
+    def is_due(self, now_ms: float) -> bool:
+        """Time has come for what was set, or it stands still, which may end: such a replica needs a tick soon."""
+        return bool(self.standstill) or self.election.is_due(now_ms)
 
     @property
     def lag(self) -> int:

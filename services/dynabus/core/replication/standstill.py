@@ -53,6 +53,11 @@ class Standstill:
     def __bool__(self) -> bool:
         return bool(self.own or self._others)
 
+    @property
+    def doubted(self) -> bool:
+        """Records of its log may be lost: by what Kafka said here, or at another replica."""
+        return self.beyond or bool(self._others)
+
     def doubt(self, why: str) -> None:
         """Its place may lie outside of its log."""
         self.own = self.own or why

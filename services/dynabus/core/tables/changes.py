@@ -10,9 +10,9 @@
 | OnDemandThroughput          | all                                         |                                       |
 | DeletionProtectionEnabled   | all                                         |                                       |
 
-Raising provisioned throughput splits no partitions yet: that will be a rule beside size in auto-admin's `splitter`,
-and work to be done while the table is UPDATING. Sources are DDB-TABLE-n of ack-api-quirks (see `descriptions`) and
-dynalite's recorded answers (updateTable); "ours" where there is none.
+More throughput may need more partitions: they are made while the change is under way (`partition_needs`). Sources
+are DDB-TABLE-n of ack-api-quirks (see `descriptions`) and dynalite's recorded answers (updateTable); "ours" where
+there is none.
 """
 
 from __future__ import annotations

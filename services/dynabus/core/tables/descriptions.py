@@ -118,20 +118,8 @@ def least_warm_throughput(request: Mapping[str, Any]) -> dict[str, int]:
 
 
 def first_warm_throughput(request: Mapping[str, Any]) -> dict[str, int]:
-    """That, and what was asked for. It is kept and shown; partitions are not made for it yet."""
+    """That, and what was asked for."""
     return least_warm_throughput(request) | (request.get("WarmThroughput") or {})
-
-
-def partition_count(request: Mapping[str, Any], initial: int, most: int) -> int:
-    """How many partitions a new table gets: what its provisioned throughput needs, at least `initial`."""
-    asked = request.get("ProvisionedThroughput") if request.get("BillingMode") != "PAY_PER_REQUEST" else None
-    needed = 1
-    if asked:
-        share = (
-            asked["ReadCapacityUnits"] / PARTITION_READ_UNITS + asked["WriteCapacityUnits"] / PARTITION_WRITE_UNITS
-        )
-        needed = -int(-share // 1)
-    return min(most, max(initial, needed))
 
 
 def partition_bounds(count: int) -> list[tuple[bytes, bytes | None]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from itertools import count
 
 import pytest
 from tests.integration.cluster import wait_until
@@ -38,9 +40,15 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
     return found
 
 
+def ticks() -> Callable[[], int]:
+    """A loop that turns all the time."""
+    turns = count()
+    return lambda: next(turns)
+
+
 def test_silence_beside_a_kafka_that_is_there_ends_the_process(asked: Asked) -> None:
     ended = threading.Event()
-    CutOffWatch(KAFKA, lambda: 7, ended.set).start()
+    CutOffWatch(KAFKA, lambda: 7, ticks(), ended.set).start()
     assert ended.wait(10)
     assert asked.times == 1
 
@@ -48,7 +56,7 @@ def test_silence_beside_a_kafka_that_is_there_ends_the_process(asked: Asked) -> 
 def test_silence_while_kafka_is_away_is_waited_out(asked: Asked) -> None:
     asked.there = False
     ended = threading.Event()
-    watch = CutOffWatch(KAFKA, lambda: 7, ended.set)
+    watch = CutOffWatch(KAFKA, lambda: 7, ticks(), ended.set)
     watch.start()
     wait_until("three looks", lambda: asked.times >= 3)
     assert not ended.is_set()
@@ -58,7 +66,7 @@ def test_silence_while_kafka_is_away_is_waited_out(asked: Asked) -> None:
 
 def test_a_service_that_hears_something_is_left_alone(asked: Asked) -> None:
     heard, ended = iter(range(1_000_000)), threading.Event()
-    watch = CutOffWatch(KAFKA, lambda: next(heard), ended.set)
+    watch = CutOffWatch(KAFKA, lambda: next(heard), ticks(), ended.set)
     watch.start()
     wait_until("many ticks", lambda: next(heard) > 5 * cut_off.SILENT_S)
     assert asked.times == 0
@@ -66,9 +74,24 @@ def test_a_service_that_hears_something_is_left_alone(asked: Asked) -> None:
     watch.stop()
 
 
+def test_a_loop_that_waits_for_something_else_is_not_cut_off(asked: Asked) -> None:
+    turns, looks, ended = [1], count(), threading.Event()
+
+    def turned() -> int:
+        next(looks)
+        return turns[0]
+
+    watch = CutOffWatch(KAFKA, lambda: 7, turned, ended.set)
+    watch.start()
+    wait_until("many ticks", lambda: next(looks) > 5 * cut_off.SILENT_S)
+    assert asked.times == 0
+    assert not ended.is_set()
+    watch.stop()
+
+
 def test_a_service_that_stops_is_not_watched_any_more(asked: Asked) -> None:
     ended = threading.Event()
-    watch = CutOffWatch(KAFKA, lambda: 7, ended.set)
+    watch = CutOffWatch(KAFKA, lambda: 7, ticks(), ended.set)
     watch.stop()
     watch.start()
     watch._thread.join(10)

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from dynabus.adapters.memory_store import MemoryStore
-from dynabus.auto_admin import decisions
+from dynabus.auto_admin import decisions, scaling
 from dynabus.auto_admin.decisions import TableState
 from dynabus.auto_admin.planner import Placement
 from dynabus.core.cluster_view import ClusterView, Table
@@ -147,6 +147,10 @@ class Cluster:
             return decisions.update(Update.of(request))
         if operation == "DeleteTable":
             return decisions.delete(request["TableName"])
+        if operation == "DescribeTableReplicaAutoScaling":
+            return scaling.describe(request["TableName"], REGION, ACCOUNT)
+        if operation == "UpdateTableReplicaAutoScaling":
+            return scaling.configure(request, REGION, ACCOUNT)
         if operation == "TagResource":
             return decisions.tag(request["ResourceArn"], request["Tags"])
         if operation == "UntagResource":

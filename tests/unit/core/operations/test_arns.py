@@ -22,6 +22,8 @@ BY_NAME: dict[str, dict[str, Any]] = {
     "DescribeTimeToLive": {},
     "DescribeContinuousBackups": {},
     "DeleteTable": {},
+    "DescribeTableReplicaAutoScaling": {},
+    "UpdateTableReplicaAutoScaling": {"ProvisionedWriteCapacityAutoScalingUpdate": {"AutoScalingDisabled": True}},
 }
 """What each operation needs besides TableName."""
 

@@ -127,6 +127,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "DescribeEndpoints": {"Host": "localhost:8000"},
     "DescribeLimits": {},
     "DescribeTable": {"TableName": "tab"},
+    "DescribeTableReplicaAutoScaling": {"TableName": "tab"},
     "DescribeTimeToLive": {"TableName": "tab"},
     "ListTables": {"Limit": 2, "ExclusiveStartTableName": "aaa"},
     "ListTagsOfResource": {"ResourceArn": ARN, "NextToken": "x"},
@@ -137,6 +138,32 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
         "BillingMode": "PAY_PER_REQUEST",
         "OnDemandThroughput": {"MaxReadRequestUnits": 5, "MaxWriteRequestUnits": -1},
+    },
+    "UpdateTableReplicaAutoScaling": {
+        "TableName": "tab",
+        "ProvisionedWriteCapacityAutoScalingUpdate": {"AutoScalingDisabled": True},
+        "ReplicaUpdates": [
+            {
+                "RegionName": "eu-west-1",
+                "ReplicaProvisionedReadCapacityAutoScalingUpdate": {
+                    "MinimumUnits": 1,
+                    "MaximumUnits": 9,
+                    "AutoScalingDisabled": False,
+                    "AutoScalingRoleArn": "role",
+                    "ScalingPolicyUpdate": {
+                        "PolicyName": "p",
+                        "TargetTrackingScalingPolicyConfiguration": {
+                            "TargetValue": 70.5,
+                            "ScaleInCooldown": 1,
+                            "ScaleOutCooldown": 1,
+                            "DisableScaleIn": False,
+                        },
+                    },
+                },
+                "ReplicaGlobalSecondaryIndexUpdates": [{"IndexName": "by-x"}],
+            }
+        ],
+        "GlobalSecondaryIndexUpdates": [{"IndexName": "by-x"}],
     },
 }
 RUBBISH: list[Any] = [

@@ -9,7 +9,6 @@ from tests.unit.core.operations.cluster import Cluster
 
 from dynabus.core.operations import tag_resource
 from dynabus.core.replication.store import Outcome
-from dynabus.core.tables.descriptions import partition_count
 
 IN_USE = "com.amazonaws.dynamodb.v20120810#ResourceInUseException"
 GOOD: dict[str, Any] = {
@@ -171,25 +170,6 @@ def test_lists_are_sorted_and_paged(cluster: Cluster) -> None:
     assert first == {"TableNames": ["aaa", "bbb"], "LastEvaluatedTableName": "bbb"}
     assert cluster.ask("ListTables", ExclusiveStartTableName="bbb") == {"TableNames": ["ccc"]}
     assert cluster.ask("ListTables", ExclusiveStartTableName="bba", Limit=2) == {"TableNames": ["bbb", "ccc"]}
-
-
-@pytest.mark.parametrize(
-    ("units", "initial", "most", "count"),
-    [
-        (None, 1, 100, 1),
-        (None, 4, 100, 4),
-        ((3000, 1000), 1, 100, 2),
-        ((3001, 1000), 1, 100, 3),
-        ((5, 5), 1, 100, 1),
-        ((5, 5), 4, 100, 4),
-        ((10**12, 1), 1, 100, 100),
-    ],
-)
-def test_partitions_of_a_new_table(units: tuple[int, int] | None, initial: int, most: int, count: int) -> None:
-    request: dict[str, Any] = {"BillingMode": "PAY_PER_REQUEST"}
-    if units is not None:
-        request = {"ProvisionedThroughput": {"ReadCapacityUnits": units[0], "WriteCapacityUnits": units[1]}}
-    assert partition_count(request, initial, most) == count
 
 
 def local_index(name: str = "by-c", *names: str, **projection: Any) -> dict[str, Any]:

@@ -48,6 +48,23 @@ def test_a_leader_whose_member_doubts_serves_nobody_and_goes_on_when_that_was_wr
     assert bench.replica.leading(bench.now_ms).leading
 
 
+def test_who_stands_still_is_due_for_ticks() -> None:
+    bench = Bench("node-b")
+    bench.read()
+    heard_itself(bench)
+    assert not bench.replica.is_due(bench.now_ms)
+    said(bench, doubtful=True)
+    assert bench.replica.is_due(bench.now_ms)
+    assert bench.replica.standstill.doubted
+    said(bench, doubtful=False)
+    assert not bench.replica.is_due(bench.now_ms)
+    bench.replica.doubt("Kafka is asked", bench.now_ms)
+    assert bench.replica.is_due(bench.now_ms)
+    assert not bench.replica.standstill.doubted
+    bench.replica.doubt("beyond the end", bench.now_ms, beyond=True)
+    assert bench.replica.standstill.doubted
+
+
 def test_a_follower_that_stands_still_does_not_claim() -> None:
     bench = Bench("node-b")
     bench.read()

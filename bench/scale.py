@@ -1,0 +1,187 @@
+"""Many partitions: what they cost while nothing happens, what they take from one table, and how long a death hurts.
+
+    python -m bench.scale [--partitions 1000] [--death 300] [--seconds 5]
+
+Two clusters, one after the other. Three nodes with many partitions: CPU of each process at rest, bytes of heartbeats
+and metadata a second, put at 32 connections to a table of one partition before and after the others were made, the
+time until `dynabus up` of the existing cluster serves. Four nodes with fewer: kill -9 of one, the time until every
+partition is led by a living node and takes a put, and until all have their three replicas again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, TopicPartition
+from tests.integration.cluster import RunningCluster, kill, running, wait_until
+
+from bench import workload
+from bench.generator import Generator, choose
+from bench.machine import busy_percent, commit
+from bench.processes import cpu_percent, memory_mb, of_cluster
+from bench.run import throttling_arguments
+from bench.wire import RefusedError, call
+from dynabus.core.topics import Topics
+
+TOPICS = Topics("dynabus")
+CONNECTIONS = 32
+A_TABLE = 20
+"""Partitions of one table; each write unit limit of 1,000 makes one."""
+
+REPAIR_AFTER_MS = 5_000
+"""In place of a minute, so that the figure shows the work and not the wait."""
+
+GIVE_UP_S = 600.0
+SETTLE_S = 20.0
+KEYS_A_PARTITION = 8
+"""Puts to random keys: with so many for each partition, hardly one of them gets none."""
+
+
+def make_tables(port: int, partitions: int) -> float:
+    """Tables of `A_TABLE` partitions; seconds until all are ACTIVE."""
+    began = time.monotonic()
+    for number in range(partitions // A_TABLE):
+        name, units = f"scale-{number}", {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1000 * A_TABLE}
+        key = {"AttributeName": "pk"}
+        schema = {
+            "AttributeDefinitions": [{**key, "AttributeType": "S"}],
+            "KeySchema": [{**key, "KeyType": "HASH"}],
+            "ProvisionedThroughput": units,
+        }
+        call(port, "CreateTable", {"TableName": name, **schema}, GIVE_UP_S)
+        wait_until(f"{name} is ACTIVE", partial(_is_active, port, name), GIVE_UP_S)
+    return time.monotonic() - began
+
+
+def _is_active(port: int, name: str) -> bool:
+    table = call(port, "DescribeTable", {"TableName": name})["Table"]
+    return bool(table["TableStatus"] == "ACTIVE")
+
+
+def partitions_of(cluster: RunningCluster) -> Iterator[dict[str, Any]]:
+    """Of all tables, as status shows them."""
+    for table in cluster.status()["tables"]:
+        yield from table["partitions"]
+
+
+def are_whole(cluster: RunningCluster, besides: str = "") -> bool:
+    """Every partition has a leader and three replicas that follow it, none of them on the node `besides`."""
+    return all(
+        each["leader"] and [r["state"] for r in each["replicas"] if r["node"] != besides] == ["active"] * 3
+        for each in partitions_of(cluster)
+    )
+
+
+def put_everywhere(port: int, partitions: int) -> None:
+    """Puts to random keys of every table, `CONNECTIONS` at once, each sent again until it is taken."""
+    items = [
+        {"TableName": f"scale-{table}", "Item": {"pk": {"S": f"{table}-{key}"}}}
+        for table in range(partitions // A_TABLE)
+        for key in range(A_TABLE * KEYS_A_PARTITION)
+    ]
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        for future in [
+            pool.submit(wait_until, "it is taken", partial(_is_taken, port, each), GIVE_UP_S) for each in items
+        ]:
+            future.result()
+
+
+def _is_taken(port: int, item: dict[str, Any]) -> bool:
+    try:
+        call(port, "PutItem", item)
+    except (RefusedError, OSError):
+        return False
+    return True
+
+
+def bytes_per_s(cluster: RunningCluster, seconds: float) -> float:
+    """Of the heartbeats and metadata topics."""
+    consumer = Consumer({"bootstrap.servers": cluster.status()["kafka"]["bootstrap"], "group.id": "bench-scale"})
+    topics = [topic.name for topic in (TOPICS.heartbeats(), TOPICS.metadata())]
+    ends = {topic: consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)[1] for topic in topics}
+    consumer.assign([TopicPartition(topic, 0, end) for topic, end in ends.items()])
+    deadline, total = time.monotonic() + seconds, 0
+    while time.monotonic() < deadline:
+        message = consumer.poll(0.2)
+        if message is not None and message.error() is None:
+            total += len(message)
+    consumer.close()
+    return total / seconds
+
+
+def timed(condition: Callable[[], object]) -> float:
+    """Seconds until it holds."""
+    began = time.monotonic()
+    wait_until("what is measured", condition, GIVE_UP_S)
+    return time.monotonic() - began
+
+
+def at_rest(folder: Path, partitions: int, generator: Generator, seconds: int) -> None:
+    """The first cluster."""
+    requests = workload.write_prepared("put", folder)
+    with running(folder, *throttling_arguments()) as cluster:
+        workload.create_table(cluster.port, workload.TABLE, "pk", one_partition=True)
+        generator.run(cluster.port, requests, CONNECTIONS, seconds)
+        alone = generator.run(cluster.port, requests, CONNECTIONS, seconds)
+        print(f"put at {CONNECTIONS}, one partition in the cluster: {alone.ops_per_s:,.0f}/s", flush=True)
+        took_s = make_tables(cluster.port, partitions)
+        print(f"{partitions} partitions made in {took_s:.1f} s", flush=True)
+        wait_until("all replicas are there", lambda: are_whole(cluster), GIVE_UP_S)
+        time.sleep(SETTLE_S)
+        pids = of_cluster(cluster.status())
+        cpu, memory = cpu_percent(pids, 20), memory_mb(pids)
+        ours = sum(share for name, share in cpu.items() if name != "kafka")
+        print(f"at rest, percent of a core: ours {ours:.1f} (target 15); {cpu}; private MB: {memory}", flush=True)
+        print(f"heartbeats and metadata: {bytes_per_s(cluster, 20) / 1000:.1f} KB/s (target 100)", flush=True)
+        crowded = generator.run(cluster.port, requests, CONNECTIONS, seconds)
+        share = crowded.ops_per_s / alone.ops_per_s
+        print(f"put at {CONNECTIONS} beside them: {crowded.ops_per_s:,.0f}/s, {share:.2f} (target 0.5)", flush=True)
+        cluster.down()
+        print(f"up again: {cluster.up():.1f} s (target 60)", flush=True)
+        print(f"all replicas follow {timed(lambda: are_whole(cluster)):.1f} s later", flush=True)
+
+
+def after_a_death(folder: Path, partitions: int) -> None:
+    """The second cluster."""
+    os.environ["DYNABUS_REPAIR_AFTER_MS"] = str(REPAIR_AFTER_MS)
+    with running(folder, "--nodes", "4", *throttling_arguments()) as cluster:
+        make_tables(cluster.port, partitions)
+        wait_until("all replicas are there", lambda: are_whole(cluster), GIVE_UP_S)
+        name, pid = next(iter(cluster.pids("storage-node").items()))
+        began = time.monotonic()
+        kill(pid)
+        led_s = timed(lambda: all(each["leader"] != name for each in partitions_of(cluster)))
+        put_everywhere(cluster.port, partitions)
+        print(
+            f"{name} of four killed, {partitions} partitions: led elsewhere after {led_s:.1f} s, "
+            f"each took its puts after {time.monotonic() - began:.1f} s (target 8)",
+            flush=True,
+        )
+        wait_until("full replication", lambda: are_whole(cluster, name), GIVE_UP_S)
+        print(f"three replicas of each after {time.monotonic() - began:.1f} s (target 180)", flush=True)
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__.partition("\n")[0])
+    parser.add_argument("--partitions", type=int, default=1000, metavar="N", help="at rest (default: 1000)")
+    parser.add_argument("--death", type=int, default=300, metavar="N", help="when a node dies (default: 300)")
+    parser.add_argument("--seconds", type=int, default=5, metavar="N", help="for each throughput (default: 5)")
+    asked = parser.parse_args()
+    print(f"commit {commit()}; others use {busy_percent()} % of the cores", flush=True)
+    with tempfile.TemporaryDirectory(prefix="dynabus-bench-") as folder:
+        at_rest(Path(folder), asked.partitions, choose(), asked.seconds)
+    with tempfile.TemporaryDirectory(prefix="dynabus-bench-") as folder:
+        after_a_death(Path(folder), asked.death)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,215 @@
+"""Auto scaling settings of a table: what an update makes of them, and how they are described. Pure.
+
+At DynamoDB these operations are a front of Application Auto Scaling, for global tables. Here a table is one replica,
+in the cluster's own region, and auto-admin itself does the scaling (`core.target_tracking`).
+
+stored       {"read": {...}, "write": {...}}, each one of: MinimumUnits, MaximumUnits, PolicyName, Target (the
+             policy's configuration as it was given), and the Unix times of the last changes, out_s and in_s
+described    never set, or switched off    AutoScalingDisabled, no policies
+             set                           units, role, one policy
+             set, table on demand          the same with AutoScalingDisabled: kept, and of no effect
+
+Sources: ack-api-quirks (DDB-TABLE-189, 241, 242, 253, 254, 255, 314, 317), which has what DynamoDB was seen to
+answer; "ours" where it has nothing. Messages lack only what Application Auto Scaling appends: its request's id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from dynabus.core.errors import ApiError, resource_not_found, validation_error
+from dynabus.core.tables.capacity_changes import billing_mode
+
+Scaling = dict[str, dict[str, Any]]
+READ, WRITE = "read", "write"
+_NAMES = {READ: "Read", WRITE: "Write"}
+_MEMBERS = {
+    READ: "ReplicaProvisionedReadCapacityAutoScalingSettingsUpdate",
+    WRITE: "ProvisionedWriteCapacityAutoScalingSettingsUpdate",
+}
+"""As the refusal of an on-demand table names them; that of writes is ours."""
+
+_WANTED = ("MaximumUnits", "ScalingPolicyUpdate", "MinimumUnits")
+"""In the order in which DynamoDB misses them."""
+
+TARGET_LEAST, TARGET_MOST = 10.0, 90.0
+"""Percent. The guide says 20 to 90; 19.9 was accepted, and what is refused names 10 (DDB-TABLE-253)."""
+
+_ANY_LEAST, _ANY_MOST = 8.51592e-109, 1.174271e108
+"""What any target value must lie between, as the refusal of 0 says."""
+
+_ROLE = (
+    "role/aws-service-role/dynamodb.application-autoscaling.amazonaws.com/"
+    "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable"
+)
+
+
+def no_such_global_table(name: str) -> ApiError:
+    """DDB-TABLE-254."""
+    return resource_not_found(f"Global table with name: '{name}' does not exist.")
+
+
+def read_update(request: Mapping[str, Any], region: str) -> dict[str, Mapping[str, Any]]:
+    """The parts of an update by kind. Raises ApiError for what names other replicas or indexes, or nothing."""
+    name, replicas = request["TableName"], request.get("ReplicaUpdates", ())
+    _check_regions(name, [each["RegionName"] for each in replicas], region)
+    found: dict[str, Mapping[str, Any]] = {}
+    indexes = [each.get("IndexName") for each in request.get("GlobalSecondaryIndexUpdates", ())]
+    for each in replicas:
+        if set(each) <= {"RegionName"}:
+            raise validation_error(
+                f"Failed to update settings for global table with name: ‘{name}’ because at least one update "
+                f"parameter must be specified for region: ‘{region}’."
+            )
+        indexes += [index.get("IndexName") for index in each.get("ReplicaGlobalSecondaryIndexUpdates", ())]
+        if "ReplicaProvisionedReadCapacityAutoScalingUpdate" in each:
+            found[READ] = each["ReplicaProvisionedReadCapacityAutoScalingUpdate"]
+    if "ProvisionedWriteCapacityAutoScalingUpdate" in request:
+        found[WRITE] = request["ProvisionedWriteCapacityAutoScalingUpdate"]
+    if indexes:
+        raise resource_not_found(f"Table {name} has no global secondary index {indexes[0]}.")  # ours: words
+    if not found:
+        raise validation_error(
+            f"Failed to update settings for global table with name: ‘{name}’ because at least one update parameter "
+            "must be specified."  # ours, after that of a region
+        )
+    return found
+
+
+def _check_regions(name: str, regions: Sequence[str], region: str) -> None:
+    twice = sorted({each for each in regions if regions.count(each) > 1})
+    if twice:
+        raise validation_error(
+            f"Failed to update settings for global table with name: ‘{name}’ because the regions: "
+            f"‘[{', '.join(twice)}]’ were specified more than once."
+        )
+    for other in regions:
+        if other != region:
+            raise resource_not_found(f"Global table with name: '{name}' has no replica in region: '{other}'.")  # ours
+
+
+def try_update(request: Mapping[str, Any]) -> None:
+    """Raise KeyError, TypeError or the like for a request that no router sends; refusals are answers, and pass."""
+    with suppress(ApiError):
+        regions = [str(each["RegionName"]) for each in request.get("ReplicaUpdates", ())]
+        asked = read_update(request, regions[0] if regions else "")
+        units = {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}
+        update(str(request["TableName"]), {}, asked, {"ProvisionedThroughput": units}, "")
+
+
+def update(
+    name: str, scaling: Scaling, asked: Mapping[str, Mapping[str, Any]], description: Mapping[str, Any], region: str
+) -> Scaling:
+    """The settings after an update; all of it or nothing. Raises ApiError."""
+    after = dict(scaling)
+    for kind, settings in asked.items():
+        if settings.get("AutoScalingDisabled"):
+            _check_blank(name, settings)
+            after.pop(kind, None)
+        else:
+            _check_whole(name, settings)
+            _check_mode(name, kind, description, region)
+            _check_units(settings)
+            after[kind] = _settings(name, kind, settings, scaling.get(kind, {}))
+    return after
+
+
+def _check_blank(name: str, settings: Mapping[str, Any]) -> None:
+    given = [each for each in ("MaximumUnits", "MinimumUnits", "ScalingPolicyUpdate") if each in settings]
+    if given:
+        named = ", ".join(f"'{each}'" for each in given)
+        raise validation_error(
+            f"Failed to update settings for global table with name ‘{name}’: Parameters {named} must be left blank "
+            "when disabling auto scaling."
+        )
+
+
+def _check_whole(name: str, settings: Mapping[str, Any]) -> None:
+    missing = [each for each in _WANTED if each not in settings]
+    if missing:
+        named = ", ".join(f"'{each}'" for each in missing)
+        raise validation_error(
+            f"Failed to update settings for global table with name: ‘{name}’: Parameters {named} are required unless "
+            "auto scaling is being disabled."
+        )
+
+
+def _check_mode(name: str, kind: str, description: Mapping[str, Any], region: str) -> None:
+    if billing_mode(description) == "PAY_PER_REQUEST":
+        raise validation_error(
+            f"Failed to update global table with name ‘{name}‘. Replicas '{region.upper()}' BillingMode is "
+            "PayPerRequest. You must convert table's BillingMode to PROVISIONED to set parameters: "
+            f"'{_MEMBERS[kind]}'."
+        )
+
+
+def _check_units(settings: Mapping[str, Any]) -> None:
+    if settings["MaximumUnits"] < settings["MinimumUnits"]:
+        raise validation_error("Maximum capacity cannot be less than minimum capacity")
+
+
+def check_target(kind: str, target: float) -> None:
+    """Raise the ValidationException for a target value that is none."""
+    if not _ANY_LEAST <= target <= _ANY_MOST:
+        raise validation_error(
+            f"For target tracking scaling, target value must be between '8.51592E-109' and '1.174271E108', but was "
+            f"'{target}'."
+        )
+    if not TARGET_LEAST <= target <= TARGET_MOST:
+        raise validation_error(
+            f"For predefined metric type DynamoDB{_NAMES[kind]}CapacityUtilization, target value must be between "
+            f"'{TARGET_LEAST}' and '{TARGET_MOST}', but was '{target}'."
+        )
+
+
+def _settings(name: str, kind: str, asked: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    policy = asked["ScalingPolicyUpdate"]
+    configuration = policy["TargetTrackingScalingPolicyConfiguration"]
+    target = float(configuration["TargetValue"])
+    check_target(kind, target)
+    return {
+        "MinimumUnits": asked["MinimumUnits"],
+        "MaximumUnits": asked["MaximumUnits"],
+        "PolicyName": policy.get("PolicyName", f"DynamoDB{_NAMES[kind]}CapacityUtilization:table/{name}"),
+        "Target": {**configuration, "TargetValue": target},
+        **{stamp: before[stamp] for stamp in ("out_s", "in_s") if stamp in before},
+    }
+
+
+# -- descriptions -------------------------------------------------------------------------------------------------
+
+
+def describe(
+    description: Mapping[str, Any], status: str, scaling: Scaling, region: str, account: str
+) -> dict[str, Any]:
+    """A TableAutoScalingDescription: the table as one replica."""
+    shown = {kind: _shown(scaling.get(kind), description, account) for kind in (READ, WRITE)}
+    return {
+        "TableName": description["TableName"],
+        "TableStatus": status,
+        "Replicas": [
+            {
+                "RegionName": region,
+                "GlobalSecondaryIndexes": [],
+                "ReplicaProvisionedReadCapacityAutoScalingSettings": shown[READ],
+                "ReplicaProvisionedWriteCapacityAutoScalingSettings": shown[WRITE],
+                "ReplicaStatus": "CREATING" if status == "CREATING" else "ACTIVE",
+            }
+        ],
+    }
+
+
+def _shown(settings: Mapping[str, Any] | None, description: Mapping[str, Any], account: str) -> dict[str, Any]:
+    if settings is None:
+        return {"AutoScalingDisabled": True, "ScalingPolicies": []}
+    off = {"AutoScalingDisabled": True} if billing_mode(description) == "PAY_PER_REQUEST" else {}
+    policy = {"PolicyName": settings["PolicyName"], "TargetTrackingScalingPolicyConfiguration": settings["Target"]}
+    return {
+        "MinimumUnits": settings["MinimumUnits"],
+        "MaximumUnits": settings["MaximumUnits"],
+        **off,
+        "AutoScalingRoleArn": f"arn:aws:iam::{account}:{_ROLE}",
+        "ScalingPolicies": [policy],
+    }
