@@ -30,6 +30,23 @@ def repair_over_a_truncated_log() -> Patches:
     return [(Stoppable, "lose", lose), (part.Part, "_read_replica", read)]
 
 
+@broken("I9", "a replica whose place lies beyond the log's end is replaced by a clone of one that lies in it")
+def clone_over_a_truncated_log() -> Patches:
+    def lose(self: Stoppable, why: str, now_ms: float, **_: Any) -> None:
+        self.alarm = None
+
+    real = part.Part._read_replica
+
+    def read(self: part.Part, replica: Replica, now_ms: float) -> None:
+        if replica.place.next_offset > len(self.log.records):
+            self.disk, self._expected, self._decided = self.disk.replaced([]), None, True
+            self.start(self._around, None, now_ms)
+            return
+        real(self, replica, now_ms)
+
+    return [(Stoppable, "lose", lose), (part.Part, "_read_replica", read)]
+
+
 @broken("I9", "the operator's choice is the replica that is furthest behind")
 def recovered_from_a_replica_that_is_behind() -> Patches:
     def choose(places: dict[str, Any], _: str | None) -> str:

@@ -59,7 +59,7 @@ class Hosting:
         self._following = Following(readers, self.by_log)
         self._assigned: dict[PartitionId, Opening] = {}
         """What the replicas of `hosted` were opened with."""
-        self._heirs = Heirs(premises, lookups, ancestors, self._source)
+        self._heirs = Heirs(premises, lookups, ancestors, self._source, self._losses.__contains__)
         self._sealed: set[Hosted] = set()
         for path in premises.folder.left_aside():
             lookups.remove_folder(path)
