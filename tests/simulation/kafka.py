@@ -5,6 +5,7 @@ from __future__ import annotations
 import marshal
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from dynabus.core.ids import Incarnation, NodeName, PartitionId, Writer
 from dynabus.core.replication.place import Origin
@@ -20,6 +21,7 @@ from dynabus.core.replication.records import (
     Kind,
     Mutation,
     Record,
+    Recovered,
     Resign,
     Seal,
     decode_record,
@@ -47,15 +49,17 @@ class QuickBodies:
         fields = tuple(
             tuple(map(tuple, f)) if isinstance(f, tuple) and f and isinstance(f[0], Child) else f for f in body
         )
-        return int(kind), marshal.dumps(tuple(int(f) if isinstance(f, Form) else f for f in fields))
+        plain: list[Any] = [tuple(f) if isinstance(f, Recovered) else f for f in fields]
+        return int(kind), marshal.dumps(tuple(int(f) if isinstance(f, Form) else f for f in plain))
 
     def decode(self, schema_number: int, body: bytes) -> Body | None:
         fields = marshal.loads(body)
         if schema_number == Kind.MUTATION:
             return Mutation(*fields)
         if schema_number == Kind.GENESIS:
-            form, *rest = fields
-            return Genesis(Form(form), *rest)
+            form, lower, upper, members, term, recovered = fields
+            told = None if recovered is None else Recovered(*recovered)
+            return Genesis(Form(form), lower, upper, members, term, told)
         if schema_number == Kind.RESIGN:
             return Resign(*fields)
         if schema_number == Kind.CONFIGURE:
@@ -88,11 +92,17 @@ class Log:
     """Appends land in the order in which they arrive; whoever watches is told."""
 
     def __init__(
-        self, world: World, members: tuple[NodeName, ...], form: Form, number: int = 0, parent: Log | None = None
+        self,
+        world: World,
+        members: tuple[NodeName, ...],
+        form: Form,
+        number: int = 0,
+        parent: Log | None = None,
+        troubles: Troubles | None = None,
     ) -> None:
         self.world = world
         self.number = number
-        self.troubles: Troubles = Troubles() if parent is None else parent.troubles
+        self.troubles: Troubles = troubles or (Troubles() if parent is None else parent.troubles)
         """Of Kafka as a whole."""
         self.records: list[Record] = []
         self.start = 0

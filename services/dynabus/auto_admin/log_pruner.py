@@ -16,6 +16,7 @@ from dynabus.core.topics import Topics
 
 CALL_S = 5.0
 RETENTION, YOUNGEST = "the retention", "the last records"
+LOST = "records that the log has lost"
 
 
 class LogPruner:
@@ -48,6 +49,8 @@ class LogPruner:
         if found is None:
             raise StepFailed(f"no answer about {topic}")
         low, high = found
+        if high < wish.known:
+            return Pruned(wish.log, wish.number, low, high, 0, LOST, 0)
         holds = [Hold(RETENTION, self._retained(topic, wish.number, high, reader))]
         if not wish.whole:
             holds.append(Hold(YOUNGEST, max(low, high - RECORDS_LEAST)))

@@ -82,6 +82,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _administer(options: argparse.Namespace) -> None:
     from dynabus.cli import placement
+    from dynabus.cli.recover import Wanted, recover
     from dynabus.cli.split import split
     from dynabus.cli.throttled import print_throttled
 
@@ -89,6 +90,9 @@ def _administer(options: argparse.Namespace) -> None:
     match options.order:
         case "split":
             split(folder, options.table, options.partition, options.at, not options.no_wait, _say)
+        case "recover":
+            wanted = Wanted(options.table, options.partition, options.source, options.without, options.yes)
+            recover(folder, wanted, _say)
         case "drain":
             placement.drain(folder, options.node, not options.no_wait, _say)
         case "undrain":

@@ -11,10 +11,18 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
 from dynabus.adapters.kafka.log_producer import LogProducer
+from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError, TopicIdentity
 from dynabus.adapters.lmdb import put_aside
+from dynabus.adapters.logs import kafka_logger
+from dynabus.core.replication.records import Record, decode_record
 from dynabus.storage_node.readers import Log
+
+TIMEOUT_S = 5.0
+"""For the first record of a log."""
 
 THREADS = 3
 """One may wait for a Kafka that is away, one may be deleting a folder."""
@@ -35,14 +43,18 @@ class LookupFailed(Exception):
 class Lookups:
     """Threads that ask."""
 
-    def __init__(self, admin: TopicAdmin, log: LogProducer) -> None:
-        self._admin, self._log = admin, log
+    def __init__(self, kafka: KafkaSettings, admin: TopicAdmin, log: LogProducer) -> None:
+        self._settings, self._admin, self._log = kafka, admin, log
         self._identities: dict[str, TopicIdentity] = {}
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="lookups")
 
     def log_facts(self, log: Log, fresh: bool = False) -> Future[LogFacts]:
         """Raises LookupFailed in the future. `fresh`: trust nothing that was told before."""
         return self._pool.submit(self._log_facts, log, fresh)
+
+    def genesis(self, log: Log) -> Future[Record | None]:
+        """The first record of a log, None where it was pruned. Raises LookupFailed in the future."""
+        return self._pool.submit(self._genesis, log)
 
     def acquaint(self, topic: str) -> None:
         """Let the producer look at a topic that is new or has grown."""
@@ -68,3 +80,22 @@ class Lookups:
             return LogFacts(identity, *self._admin.extent(*log))
         except TopicError as error:
             raise LookupFailed(str(error)) from error
+
+    def _genesis(self, log: Log) -> Record | None:
+        """By a consumer of its own: it is asked for once in the life of a log that was recovered."""
+        try:
+            if self._admin.extent(*log)[0] > 0:
+                return None
+        except TopicError as error:
+            raise LookupFailed(str(error)) from error
+        consumer = Consumer(self._settings.log_reader(), logger=kafka_logger())
+        try:
+            consumer.assign([TopicPartition(*log, 0)])
+            message = consumer.poll(TIMEOUT_S)
+        except KafkaException as error:
+            raise LookupFailed(str(error)) from error
+        finally:
+            consumer.close()
+        if message is None or message.error() is not None:
+            raise LookupFailed(f"the first record of {log.topic}/{log.number} was not delivered")
+        return decode_record(message.offset() or 0, -1, message.value())

@@ -89,6 +89,9 @@ def test_before_the_start_is_no_loss_and_to_be_cloned() -> None:
     assert run(suspects(Kafka(SAME, 20, 30), replica), 2 * CONFIRM_MS) == [replica]
     assert "before the log's start 20" in replica.damage
     assert replica.replica.alarm is None
+    assert replica.state == "held", "it serves nobody meanwhile"
+    assert not replica.replica.standstill.doubted, "nothing is lost, so that nobody else stands still"
+    assert "before the log's start 20" in replica.alarm
 
 
 def test_another_log_freezes() -> None:
