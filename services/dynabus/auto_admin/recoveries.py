@@ -154,7 +154,8 @@ def _recover(
         "lineage": [],
         "recovered": told,
     }
-    marked = {name: value for name, value in found.items() if name not in ("move", "children")}
+    # A move stays until the partition is closed: the node that was joining may be the one to go on from.
+    marked = {name: value for name, value in found.items() if name != "children"}
     marked |= {"recovery": number, "state": ACTIVE}
     kept = [each for each in state.partitions if each is not found and each not in gone]
     ancestors = [*state.ancestors, *({**_closed(each), "children": []} for each in gone)]

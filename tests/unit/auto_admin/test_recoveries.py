@@ -60,6 +60,20 @@ def test_nobody_touches_what_is_frozen() -> None:
     assert not moves.moving(frozen(moved)), "no order and no end of a move while it is frozen"
 
 
+def test_a_move_ends_with_the_log_in_which_it_would_have_ended() -> None:
+    """Neither finished nor undone: its `configure` cannot be appended any more. Who was joining keeps its replica."""
+    move = Move(NAME, 0, 0, "node-4", "node-1", "node-2", "balance")
+    moved = frozen(row_of(moves.begin(move)(written(table()), 0)))
+    state = row_of(recover(moved, CHOICE._replace(node="node-4")))
+    old = next(each for each in state.metadata_partitions() if each["number"] == 0)
+    assert (old["state"], old["joining"]) == ("frozen", ["node-4"]), "it restores from this replica"
+    assert not moves.moving(state)
+    again = row_of(recover(state, CHOICE._replace(node="node-4", place={**PLACE, "term": 5})))
+    done = row_of(recoveries.finish(state.id, 3)(written(again), 9))
+    assert {each["number"]: each["members"] for each in done.partitions}[3] == ["node-4"]
+    assert not any("move" in each for each in [*done.partitions, *done.ancestors])
+
+
 def test_a_successor_has_the_range_the_next_number_and_one_member() -> None:
     state = row_of(recover(frozen()))
     old, other, successor = sorted(state.partitions, key=lambda each: each["number"])
