@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from dynabus.core.replication import fold as fold_module
 from dynabus.core.replication.effects import Leading, Peer
+from dynabus.core.replication.fold import Verdict
 from dynabus.core.replication.place import Place
+from dynabus.core.replication.records import Record
 from dynabus.core.replication.replica import Replica
 from dynabus.core.replication.stopping import Stoppable
-from tests.simulation import part, recoveries
+from tests.simulation import kafka, part, recoveries
 from tests.simulation.broken import Patches, broken
 from tests.simulation.disk import Disk
 
@@ -61,6 +64,23 @@ def recovered_from_the_highest_term() -> Patches:
         return max(places, key=lambda node: (places[node]["term"], places[node]["next_sequence"]))
 
     return [(recoveries, "choose", choose)]
+
+
+@broken("I1", "records of the current term by another than its winner are void, as if such a log could be whole")
+def another_winners_records_are_void() -> Patches:
+    real = fold_module._judge_led
+
+    def judge_led(place: Place, record: Record) -> Verdict:
+        leader = place.reign.leader
+        foreign = leader is not None and record.term == place.reign.term and record.writer != leader.writer
+        return Verdict.VOID if foreign else real(place, record)
+
+    return [(fold_module, "_judge_led", judge_led)]
+
+
+@broken("I6", "places keep no leader epoch, by which Kafka would tell that a log was cut and grew again")
+def leader_epochs_are_not_compared() -> Patches:
+    return [(kafka.Log, "is_cut", lambda self, place: False)]
 
 
 @broken("I9", "nobody fences, and nobody stands still for another: who is consistent with the shorter log goes on")

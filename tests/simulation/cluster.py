@@ -41,6 +41,8 @@ class Cluster:
         self._channels: dict[tuple[str, str], float] = {}
         self.lossy = False
         """Kafka lost acknowledged records: from then on only agreement is promised (I9)."""
+        self.same_epoch = False
+        """That happened in a way that Kafka's leader epochs do not tell."""
         self.witnesses: dict[NodeName, int] = {}
         """Nodes whose disks hold what was lost, and up to where: only a broken disk may take it from them."""
         self.recovered = False
@@ -189,7 +191,8 @@ class Cluster:
     def lose_tail(self, count: int) -> None:
         """Kafka loses acknowledged records: from then on replicas may stop, but never mix two histories."""
         self.lossy = True
-        self.log.lose_tail(count)
+        self.same_epoch = self.world.random.random() < 0.3
+        self.log.lose_tail(count, same_epoch=self.same_epoch)
         for name, node in self.nodes.items():
             place = node.committed(0)
             # Void records are no loss: nobody misses them.
@@ -198,6 +201,23 @@ class Cluster:
         for node in self.nodes.values():
             if node.up and 0 in node.parts and node.parts[0].replica is not None:
                 self._check_alike(node.parts[0], node)
+
+    def unnoticed(self) -> list[NodeName]:
+        """Nodes that run, have read all of the log, hold what it has lost, and have not stopped (I9).
+
+        Where leader epochs do not tell, one who follows the winner of the log's own term may miss some of its
+        records, which is found out when the leader changes next.
+        """
+        found = []
+        for name in self.witnesses:
+            part = self.nodes[name].parts.get(0) if self.nodes[name].up else None
+            replica = part.replica if part is not None else None
+            if replica is None or replica.alarm is not None or replica.place.next_offset < len(self.log.records):
+                continue
+            follows = replica.place.reign.leader == self.log.auditor.place.reign.leader
+            if self.log.auditor.find(replica.place.chain) is None and not (self.same_epoch and follows):
+                found.append(name)
+        return found
 
     def succeed(self, successor: Partition) -> None:
         """A recovery is done: what was asked before the loss is measured by nothing any more."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dynabus.core.ids import Incarnation, NodeName, PartitionId, Writer
-from dynabus.core.replication.place import Origin
+from dynabus.core.replication.place import Origin, Place
 from dynabus.core.replication.records import (
     CHAIN_START,
     Body,
@@ -105,6 +105,8 @@ class Log:
         self.troubles: Troubles = troubles or (Troubles() if parent is None else parent.troubles)
         """Of Kafka as a whole."""
         self.records: list[Record] = []
+        self.epoch, self.cuts = 0, list[tuple[int, int]]()
+        """Of the Kafka leader, and where the log ended when it got each epoch in which it had lost something."""
         self.start = 0
         """What lies before it was pruned: only the auditor still sees it."""
         self.auditor: Auditor = Auditor(BODIES, origin_of(number), parent=None if parent is None else parent.auditor)
@@ -127,7 +129,7 @@ class Log:
         if self.troubles.stalled:
             self._stalled.append(value)
             return
-        record = decode_record(len(self.records), 0, value)
+        record = decode_record(len(self.records), self.epoch, value)
         self.records.append(record)
         self.world.events += 1
         self.auditor.landed(record)
@@ -141,12 +143,19 @@ class Log:
             if self.world.random.random() < 0.5:
                 self.land(value)
 
-    def lose_tail(self, count: int) -> None:
-        """Acknowledged records are gone; the truth is what was left."""
+    def lose_tail(self, count: int, *, same_epoch: bool) -> None:
+        """Acknowledged records are gone; the truth is what was left. `same_epoch`: from a backup of all of Kafka."""
         del self.records[len(self.records) - count :]
+        if not same_epoch:
+            self.epoch += 1
+            self.cuts.append((self.epoch, len(self.records)))
         self.auditor = Auditor(BODIES, ORIGIN, lossy=True)
         for record in self.records:
             self.auditor.landed(record)
+
+    def is_cut(self, place: Place) -> bool:
+        """What Kafka says of a reader's leader epoch: it ends before the place (KIP-320)."""
+        return any(place.leader_epoch < epoch and end < place.next_offset for epoch, end in self.cuts)
 
 
 class LogProducer:

@@ -274,7 +274,8 @@ class Node:
     # -- effects ----------------------------------------------------------------------------------------------
 
     def _begin_children(self, now_ms: float) -> None:
-        for part in [*self.parts.values()]:
+        sealed = [part for part in self.parts.values() if part.replica is not None and part.replica.place.children]
+        for part in sealed:
             for begin in part.begins(now_ms):
                 child = self.parts.get(begin.number)
                 log, run = self.cluster.logs[begin.number], self.incarnation
@@ -284,11 +285,13 @@ class Node:
                 producer.produce(begin.genesis)
 
     def _flush(self) -> None:
-        pending = [(part, part.replica.take_effects()) for part in self.parts.values() if part.replica is not None]
-        effects = [(part, effect) for part, some in pending for effect in some]
-        self._check_strangers(effects)
+        effects: list[tuple[Part, Effect]] = []
+        for part in self.parts.values():
+            if part.replica is not None and (taken := part.replica.take_effects()):
+                effects += [(part, effect) for effect in taken]
         if not effects:
             return
+        self._check_strangers(effects)
         if self.world.random.random() < self.stall_chance:
             # The process is stopped between deciding and doing.
             stall_ms = self.world.random.uniform(1.0, 6000.0)

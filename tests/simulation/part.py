@@ -141,25 +141,24 @@ class Part:
     def _read_replica(self, replica: brain.Replica, now_ms: float) -> None:
         records = self.log.records
         position = replica.place.next_offset
-        stopped = replica.alarm is not None or replica.place.sealed or replica.standstill.doubted
         if position < self.log.start:
-            if not stopped:
+            if not (replica.alarm is not None or replica.place.sealed or replica.standstill.doubted):
                 self.put_aside()
             return
-        if position > len(records):
+        if position > len(records) or (self.log.cuts and self.log.is_cut(replica.place)):
             if self._beyond_since_ms is None:
                 self._beyond_since_ms = now_ms
-            replica.doubt("the place lies beyond the log's end", now_ms, beyond=True)
+            replica.doubt("the place lies beyond the log's end, or of what was cut off", now_ms, beyond=True)
             if now_ms - self._beyond_since_ms > BEYOND_END_MS:
-                replica.lose("the place lies beyond the log's end", now_ms)
+                replica.lose("the place lies beyond the log's end, or of what was cut off", now_ms)
+                self._keep_loss()
             return
         self._beyond_since_ms = None
         replica.standstill.clear()
-        visible = min(self.node.visible(self.log.number), len(records))
-        replica.end_offset = visible
+        replica.end_offset = visible = min(self.node.visible(self.log.number), len(records))
         if position < visible:
             replica.read_log(records[position:visible], now_ms)
-        self._keep_loss()
+            self._keep_loss()
 
     def learn(self, now_ms: float) -> None:
         """From metadata: the partition is frozen."""
@@ -287,8 +286,8 @@ class Part:
     def begins(self, now_ms: float) -> list[Begin]:
         """Children of a sealed partition that are to begin."""
         replica = self.replica
-        if replica is None or replica.place.children is None:
-            return []
+        assert replica is not None
+        assert replica.place.children is not None
         for child in replica.place.children:
             part = self.node.parts.get(child.number)
             if part is not None and part.replica is not None and part.replica.place.group is not None:

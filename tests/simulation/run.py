@@ -143,6 +143,8 @@ def _live_through(cluster: Cluster, faults: Faults, moves: Moves, recoveries: Re
         world.run_until(world.now_ms + LIVENESS_BOUND_MS)
         if recoveries.under_way:
             raise Violation("a frozen partition is not recovered")
+    if cluster.lossy and not cluster.recovered and cluster.unnoticed():
+        raise Violation(f"{', '.join(cluster.unnoticed())} read on over what Kafka lost")
     trouble = None if cluster.lossy and not cluster.recovered else _trouble(cluster, before)
     if trouble:
         raise Violation(f"{trouble} {bound_ms / 1000:.0f} s after the last fault")
