@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.integration.cluster import DYNABUS, RunningCluster, client, kill, running, wait_until
-from tests.integration.kafka_loss import end_of, log_folder, lose_tail, stop_node
+from tests.integration.kafka_loss import end_of, log_folder, lose_tail, stop_node, table_id
 from tests.integration.load import Load
 
 pytestmark = pytest.mark.broker
@@ -145,6 +146,37 @@ def test_what_one_replica_alone_has_is_recovered(cluster: RunningCluster) -> Non
     assert len(said) == 3
     assert len(sums) == 1
     assert sum(version == 2 for version in found(cluster).values()) == KEPT
+
+
+def test_a_log_that_grew_again_beyond_a_place_is_noticed(cluster: RunningCluster) -> None:
+    """The node that is ahead is away until the log is longer than it ever was: only leader epochs tell."""
+    put(cluster, 0, KEPT)
+    leader = cluster.leader("lost")[0]
+    old = cluster.data / leader / table_id(cluster, "lost") / "0"
+    for name in [name for name in cluster.pids("storage-node") if name != leader]:
+        stop_node(cluster, name)
+    folder = log_folder(cluster, "lost", 0)
+    wait_until("it leads", lambda: cluster.partition("lost")["leader"] == leader)
+    before = end_of(folder)
+    put(cluster, KEPT, KEPT + AHEAD)
+    cluster.down()
+    assert old.is_dir()
+    aside = old.rename(cluster.data / "aside")
+    longest = lose_tail(folder, before)
+    cluster.up()
+    wait_until("three replicas", lambda: whole(cluster, 0), 120)
+    put(cluster, 0, 2 * KEPT, version=2)
+    wait_until("longer than ever", lambda: end_of(folder) > longest + 10)
+    stop_node(cluster, leader)
+    shutil.rmtree(old)
+    aside.rename(old)
+    cluster.up()
+    wait_until_frozen(cluster)
+    assert "of Kafka leader epoch" in replica(cluster, leader)["alarm"]
+    told = recover(cluster)
+    print(told)
+    assert f"would go on from the replica of {leader}" in told
+    assert "written after the loss, before it was found" in told
 
 
 @pytest.mark.parametrize("after_s", [0.0, 0.4, 1.5])

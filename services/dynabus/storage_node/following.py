@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from dynabus.storage_node.hosted import Hosted
-from dynabus.storage_node.readers import By, Readers
+from dynabus.storage_node.readers import By, Readers, one_before
 
 
 class Following:
@@ -18,9 +18,13 @@ class Following:
         self.replayed = False
         self._readers, self._by_log = readers, by_log
 
-    def catch_up(self, hosted: Hosted) -> None:
-        """Read from its place on, behind which there may be a lot."""
-        self._readers.read(By.CATCH_UP, [(hosted.log, hosted.replica.place.next_offset)])
+    def catch_up(self, hosted: Hosted, *, compare: bool = False) -> None:
+        """Read from its place on, behind which there may be a lot.
+
+        `compare`: from the record before it, which `Intake` looks at and drops.
+        """
+        place = hosted.replica.place
+        self._readers.read(By.CATCH_UP, [(hosted.log, one_before(place) if compare else place)])
 
     def move_caught_up(self) -> None:
         """Those that have come to the ends of their logs."""
@@ -53,4 +57,4 @@ class Following:
 
     def _move(self, hosted: Hosted) -> None:
         if self._readers.knows(hosted.log.topic):
-            self._readers.read(hosted.best_read_by, [(hosted.log, hosted.replica.place.next_offset)])
+            self._readers.read(hosted.best_read_by, [(hosted.log, hosted.replica.place)])

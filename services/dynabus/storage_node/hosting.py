@@ -311,7 +311,8 @@ class Hosting:
             if place.sealed:
                 self._sealed.add(hosted)
             else:
-                self._following.catch_up(hosted)
+                # What was away may have missed that the log was cut and grew again.
+                self._following.catch_up(hosted, compare=place.next_offset > facts.low)
         self._losses.freeze(hosted, now_ms)
         if opening.preferred and replica.alarm is None:
             replica.prefer(now_ms)

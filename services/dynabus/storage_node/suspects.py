@@ -1,7 +1,8 @@
 """Replicas whose place seems to lie outside of their log (I9).
 
-Beyond its end: Kafka lost records that were acknowledged, and this replica may be the only one that has them. Before
-its start: what it still needs was pruned. Either way it must not read on from anywhere else, and stands still at once
+Beyond its end, or in it while Kafka's leader epochs say that it was cut before the place and grew again (KIP-320):
+Kafka lost records that were acknowledged, and this replica may be the only one that has them. Before its start: what
+it still needs was pruned. Either way it must not read on from anywhere else, and stands still at once
 (`core.replication.standstill`). Once that has been so for ten seconds, by fresh metadata and offsets of the log's
 leader, the first freezes with an alarm, and the second is replaced by a clone; a Kafka leader that has just changed
 may not know its own end yet.
@@ -63,7 +64,7 @@ class Suspects:
     def _decide(self, hosted: Hosted, check: _Check, now_ms: float) -> bool:
         if check.facts is None:
             if now_ms >= check.ask_at_ms:
-                check.facts = self._lookups.log_facts(hosted.log, fresh=True)
+                check.facts = self._lookups.place_facts(hosted.log, hosted.replica.place)
             return False
         if not check.facts.done():
             return False
@@ -110,6 +111,11 @@ def outside(hosted: Hosted, facts: LogFacts) -> str | None:
         )
     if place.next_offset < facts.low:
         return f"place {place.next_offset} lies before the log's start {facts.low}, which was pruned: clone a replica"
+    if facts.cut:
+        return (
+            f"place {place.next_offset} has records of Kafka leader epoch {place.leader_epoch} before it that the "
+            "log has not: Kafka lost acknowledged records; recover from the most advanced replica"
+        )
     return None
 
 
