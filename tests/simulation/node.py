@@ -8,7 +8,9 @@ from dynabus.core.ids import Incarnation, NodeName, Writer
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.replication import replica as brain
 from dynabus.core.replication.effects import Append, Ask, Beat, Effect, Leading, Respond, Surroundings, Tell, Timing
-from dynabus.core.replication.records import Kind, decode_record
+from dynabus.core.replication.place import Place
+from dynabus.core.replication.records import Genesis, Kind, decode_record
+from dynabus.core.replication.standstill import is_fence
 from tests.simulation.audit import Violation
 from tests.simulation.kafka import BODIES, LogProducer
 from tests.simulation.part import Part
@@ -85,6 +87,12 @@ class Node:
         part = self.parts.get(number)
         return part is not None and part.has_caught_up()
 
+    def committed(self, number: int) -> Place | None:
+        """What its disk has folded of a log."""
+        part = self.parts.get(number)
+        commits = part.disk.commits if part is not None and part.partition.is_on(self.name) else []
+        return commits[-1][3] if commits else None
+
     def visible(self, number: int) -> int:
         """Records of a log that have been fetched."""
         return self._views[number].visible
@@ -122,10 +130,13 @@ class Node:
                 log.watchers.append(lambda number=number: self._log_grew(number))  # type: ignore[misc]
             if partition.closed or not partition.is_on(self.name):
                 if number in self.parts:
+                    self.cluster.witnesses.pop(self.name, None)
                     self.parts.pop(number).producer.purge()
             elif number not in self.parts:
                 part = self.parts[number] = Part(self, partition, self.cluster.logs[number])
                 self._start(part)
+            else:
+                self.parts[number].learn(self.clock_ms())
 
     def _start(self, part: Part) -> None:
         line = part.partition.lineage
@@ -140,6 +151,8 @@ class Node:
 
     def crash(self, commits_lost: int) -> None:
         """kill -9 (0 commits lost), or the host dies and the disks fall back further."""
+        if commits_lost:
+            self.cluster.witnesses.pop(self.name, None)
         if self.up:
             self.up = False
             for part in self.parts.values():
@@ -148,8 +161,20 @@ class Node:
     def wipe(self) -> None:
         """The host dies, and its disks are empty."""
         self.crash(0)
+        self.cluster.witnesses.pop(self.name, None)
         for part in self.parts.values():
             part.wipe()
+
+    def rebuild(self) -> None:
+        """Its disk returned other bytes than were written: its replicas, and heirs, begin again without the process
+        ending, as a scrub's repair does it. One that is frozen keeps what it has.
+        """
+        for part in self.parts.values():
+            if self.up and part.is_repairable:
+                self.cluster.witnesses.pop(self.name, None)
+                part.producer.purge()
+                part.rebuild()
+                self._start(part)
 
     def stop(self) -> None:
         """Planned: resign, wait a little, exit with a commit."""
@@ -218,6 +243,8 @@ class Node:
         for part in self.parts.values():
             if part.replica is not None:
                 part.replica.tick(now_ms)
+                if part.replica is not None and part.replica.place.is_restoring:
+                    self._restore(part, now_ms)
             elif part.incoming is not None:
                 part.incoming.step(now_ms)
             elif part.heir is None:
@@ -225,6 +252,14 @@ class Node:
         self._flush()
         self._begin_children(now_ms)
         self.cluster.check(self)
+
+    def _restore(self, part: Part, now_ms: float) -> None:
+        """What the new log's genesis says, which the shell looks up."""
+        first = part.log.records[0]
+        body = BODIES.decode(first.schema_number, first.body)
+        assert isinstance(body, Genesis)
+        assert body.recovered is not None
+        part.restore(self.parts.get(body.recovered.partition), body.recovered, now_ms)
 
     def _take(self, message: tuple[Any, ...], now_ms: float) -> None:
         kind, *rest = message
@@ -239,7 +274,8 @@ class Node:
     # -- effects ----------------------------------------------------------------------------------------------
 
     def _begin_children(self, now_ms: float) -> None:
-        for part in [*self.parts.values()]:
+        sealed = [part for part in self.parts.values() if part.replica is not None and part.replica.place.children]
+        for part in sealed:
             for begin in part.begins(now_ms):
                 child = self.parts.get(begin.number)
                 log, run = self.cluster.logs[begin.number], self.incarnation
@@ -249,11 +285,13 @@ class Node:
                 producer.produce(begin.genesis)
 
     def _flush(self) -> None:
-        pending = [(part, part.replica.take_effects()) for part in self.parts.values() if part.replica is not None]
-        effects = [(part, effect) for part, some in pending for effect in some]
-        self._check_strangers(effects)
+        effects: list[tuple[Part, Effect]] = []
+        for part in self.parts.values():
+            if part.replica is not None and (taken := part.replica.take_effects()):
+                effects += [(part, effect) for effect in taken]
         if not effects:
             return
+        self._check_strangers(effects)
         if self.world.random.random() < self.stall_chance:
             # The process is stopped between deciding and doing.
             stall_ms = self.world.random.uniform(1.0, 6000.0)
@@ -272,7 +310,8 @@ class Node:
             if not part.is_stranger:
                 continue
             number = part.partition.number
-            if isinstance(effect, Append) and decode_record(0, 0, effect.value).kind == Kind.CLAIM:
+            record = decode_record(0, 0, effect.value) if isinstance(effect, Append) else None
+            if record is not None and record.kind == Kind.CLAIM and not is_fence(record):
                 raise Violation(f"{self.name} claims {number} and is no member")
             settled = isinstance(effect, Respond) and effect.outcome.status in (ReplyStatus.OK, ReplyStatus.ERROR)
             if settled and number in self._strangers:
@@ -340,8 +379,11 @@ class Node:
             replica = part.replica
             if replica is not None:
                 said: Leading = replica.leading(self.clock_ms())
-                able = replica.caught_up and not replica.stopping and replica.alarm is None
-                self.cluster.beat(number, self.name, self.incarnation, said, replica.place.next_offset, able)
+                stopped = replica.stopping or replica.standstill or replica.alarm is not None
+                able, doubtful = replica.caught_up and not stopped, replica.standstill.beyond
+                lost = (replica.alarm or "") if replica.lost else ""
+                told = said, replica.place.next_offset, able, doubtful, lost
+                self.cluster.beat(number, self.name, self.incarnation, *told)
 
     def _commit_regularly(self, run: int) -> None:
         if self.up and run == self.incarnation:

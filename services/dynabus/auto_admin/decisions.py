@@ -74,7 +74,7 @@ class TableState:
                 "upper": None if each["upper"] is None else bytes.fromhex(each["upper"]),
                 "members": each["members"],
                 "preferred": each["preferred"],
-                "state": each.get("state", "active"),
+                "state": "frozen" if "frozen" in each else each.get("state", "active"),
                 "lineage": each.get("lineage", []),
                 "joining": [node for node in [each.get("move", {}).get("get")] if node],
             }

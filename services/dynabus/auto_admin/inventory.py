@@ -79,7 +79,7 @@ class Inventory:
             str(partition["preferred"]),
             None if led is None else led[1],
             "move" in partition,
-            state.status not in moves.MOVABLE or state_of(partition) != ACTIVE,
+            state.status not in moves.MOVABLE or state_of(partition) != ACTIVE or "frozen" in partition,
             frozenset(node for node in members if self._is_able(node, state.id, number)),
         )
 

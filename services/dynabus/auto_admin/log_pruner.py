@@ -17,6 +17,7 @@ from dynabus.core.topics import Topics
 
 CALL_S = 5.0
 RETENTION, YOUNGEST = "the retention", "the last records"
+LOST = "records that the log has lost"
 
 
 class LogPruner:
@@ -46,6 +47,8 @@ class LogPruner:
     def _prune(self, wish: PruneWish, reader: Consumer, committed: dict[str, dict[tuple[str, int], int]]) -> Pruned:
         topic = self._topics.log_name(LogId(wish.log))
         low, high = extent_of(reader, topic, wish.number, CALL_S)
+        if high < wish.known:
+            return Pruned(wish.log, wish.number, low, high, 0, LOST, 0)
         holds = [Hold(RETENTION, self._retained(topic, wish.number, high, reader))]
         if not wish.whole:
             holds.append(Hold(YOUNGEST, max(low, high - RECORDS_LEAST)))

@@ -30,7 +30,7 @@ def plan_of(partition: Mapping[str, Any]) -> int:
 
 def moving(state: TableState) -> list[Partition]:
     """Partitions whose members are being changed."""
-    return [each for each in state.partitions if "move" in each]
+    return [each for each in state.partitions if "move" in each and "frozen" not in each]
 
 
 def target(partition: Mapping[str, Any]) -> list[str]:
@@ -50,7 +50,8 @@ def begin(move: Move) -> Evaluate:
 
     def make(state: TableState, partition: Partition, wall_ms: int) -> Partition | None:
         members = partition["members"]
-        fits = plan_of(partition) == move.plan and "move" not in partition and state_of(partition) == ACTIVE
+        free = "move" not in partition and "frozen" not in partition and state_of(partition) == ACTIVE
+        fits = free and plan_of(partition) == move.plan
         wanted = move.get not in members and (not move.lose or move.lose in members)
         if not fits or not wanted or state.status not in MOVABLE or not (move.get or len(members) > 1):
             return None

@@ -88,7 +88,7 @@ class Moving:
         place = (state.id, partition["number"])
         for node in moves.joining(partition):
             said = self._view.said(node, *place)
-            if said is not None and said["state"] in ("failed", "frozen"):
+            if said is not None and said["state"] in ("failed", "frozen", "stopped"):
                 return f"{node} cannot replay it: {said['alarm']}"
             if self._view.alive(node, now_ms):
                 self._missed_ms.pop(place, None)

@@ -3,6 +3,9 @@
 Nothing is decided in the admin log: deleting is monotonic and idempotent, and what a deposed auto-admin still deletes
 was safe when it computed it (the proof stands in `core.pruning`). A new one knows nothing and prunes nothing until
 the nodes have said again what they have on disk.
+
+A log that lost records, or may have, is left as it is (I9): an operator reads it to see which replica holds what it
+has not, and its fence stops whoever comes back late. So is the log of a recovery until it holds all.
 """
 
 from __future__ import annotations
@@ -12,11 +15,14 @@ from concurrent.futures import Future
 from typing import Any
 
 from dynabus.adapters.logs import logger
-from dynabus.auto_admin import moves, splits
+from dynabus.auto_admin import moves, recoveries, splits
 from dynabus.auto_admin.decisions import TableState
 from dynabus.auto_admin.outside import Pruned, PruneWish, StepFailed, Steps
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.pruning import DurablePlaces, is_inherited, lineage_of, lowest, needed
+
+IN_DOUBT = frozenset({"doubtful", "held", "frozen"})
+"""States of replicas whose log may have lost records (`core.replication.standstill`)."""
 
 LOGS_MOST = 200
 """Of one round: each is a question or two to Kafka, of milliseconds."""
@@ -72,20 +78,29 @@ class Pruning:
             self._job = self._steps.prune(part)
 
     def _wishes(self, state: TableState) -> Iterator[PruneWish]:
-        """Of one table: open partitions that are not being split, then closed ones that nobody needs any more."""
+        """Of one table: open partitions that are whole and not being split, then closed ones that nobody needs."""
         taken: dict[int, bool] = {}
         for partition in state.partitions:
             number, nodes = int(partition["number"]), _nodes(partition)
             stated = {node: at for node in nodes if (at := self._stated_by(node, (state.id, number))) > 0}
-            is_open = splits.state_of(partition) == splits.ACTIVE
+            is_open = splits.state_of(partition) == splits.ACTIVE and not self._in_doubt(state, partition)
             taken[number] = is_open and len(stated) == len(nodes)
             if is_open:
                 hold = lowest(needed(nodes, stated))
-                yield PruneWish(state.id, number, hold.offset, hold.name, whole=False)
+                known = max(stated.values(), default=0)
+                yield PruneWish(state.id, number, hold.offset, hold.name, whole=False, known=known)
         children = lineage_of(state.ancestors)
+        lost = {int(each["number"]) for each in state.ancestors if recoveries.was_recovered(each)}
         for number in children:
-            if is_inherited(number, children, taken):
+            if number not in lost and is_inherited(number, children, taken):
                 yield PruneWish(state.id, number, 0, "", whole=True)
+
+    def _in_doubt(self, state: TableState, partition: Mapping[str, Any]) -> bool:
+        """It is frozen, or some node said last, dead or alive, that it may have to be."""
+        if recoveries.is_frozen(partition):
+            return True
+        said = [self._view.said(node, state.id, int(partition["number"])) for node in self._view.nodes]
+        return any(each is not None and each["state"] in IN_DOUBT for each in said)
 
     def _stated_by(self, node: str, where: Where) -> int:
         stated, known = self._stated.get(node), self._view.nodes.get(node)

@@ -20,6 +20,7 @@ from dynabus.auto_admin.control import GENERATION, Control
 from dynabus.auto_admin.decisions import table_key
 from dynabus.auto_admin.differences import Differences
 from dynabus.auto_admin.executor import admin_genesis
+from dynabus.auto_admin.freezing import Freezing
 from dynabus.auto_admin.heat import HeatBook
 from dynabus.auto_admin.inventory import Inventory, policy_of
 from dynabus.auto_admin.journal import Journal
@@ -78,8 +79,17 @@ class AutoAdmin:
         )
         self._differences = Differences(self.view, world.bus.tell)
         moving = Moving(self.view, world.bus.tell, world.settings.repair_after_ms)
+        self._freezing = Freezing(self.view)
         self.tables = Tables(
-            self.replica, store, self.view, self._cache, world.steps, sealing, moving, self._splitter.short
+            self.replica,
+            store,
+            self.view,
+            self._cache,
+            world.steps,
+            sealing,
+            moving,
+            self._freezing,
+            self._splitter.short,
         )
         inventory, policy = Inventory(self.view, store), policy_of(world.settings)
         settings = world.settings
@@ -166,12 +176,15 @@ class AutoAdmin:
             self._active_term = term
             self.tables.forget()
             self._cache.forget()
+            self._freezing.forget()
             logger().info("standby" if term is None else "active", term=self.replica.place.reign.term)
         if term is None or self.stopping:
             return
         if self.replica.leader is not None and self.replica.leader.idle:
             self._control.settled()
         self.tables.step(now_ms, lambda name, evaluate: self._decide(table_key(name), evaluate, now_ms))
+        for loss in self._freezing.due(self.tables.all(), now_ms):
+            self._decide(table_key(loss.state.name), loss.evaluate, now_ms)
         self._differences.step(self.tables.all(), now_ms)
         self.pruning.step(self.tables.all(), now_ms)
         if self.replica.leader is not None and self.replica.leader.idle:

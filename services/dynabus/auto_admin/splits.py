@@ -89,6 +89,8 @@ def find(state: TableState | None, name: str, number: int, numbers_most: int, *,
     if found is None:
         active = [each["number"] for each in state.partitions if state_of(each) != HEIR]
         raise resource_not_found(f"Table {name} has no partition {number}: it has {_named(active)}")
+    if "frozen" in found:
+        raise resource_in_use(f"Partition {number} is frozen: its log lost records (`dynabus admin recover`)")
     if "move" in found:
         raise resource_in_use(f"Replicas of partition {number} are being moved: wait until that is done")
     if state_of(found) == SPLITTING:

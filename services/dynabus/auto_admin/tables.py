@@ -7,9 +7,10 @@ from concurrent.futures import Future
 from typing import NamedTuple
 
 from dynabus.adapters.logs import logger
-from dynabus.auto_admin import decisions, moves, splits
+from dynabus.auto_admin import decisions, moves, recoveries, splits
 from dynabus.auto_admin.cache import Cache
 from dynabus.auto_admin.decisions import TableState, read_row
+from dynabus.auto_admin.freezing import Freezing
 from dynabus.auto_admin.moving import Moving
 from dynabus.auto_admin.outside import StepFailed, Steps
 from dynabus.auto_admin.planner import Load, Placement
@@ -50,11 +51,12 @@ class Tables:
         steps: Steps,
         sealing: Sealing,
         moving: Moving,
+        freezing: Freezing,
         short: Callable[[TableState], bool],
     ) -> None:
         self._replica, self._store, self._view = replica, store, view
         self._cache, self._steps, self._sealing, self._moving = cache, steps, sealing, moving
-        self._short = short
+        self._freezing, self._short = freezing, short
         self._progress: dict[str, Progress] = {}
         self._jobs: list[_Job] = []
         self._states: dict[str, TableState] = {}
@@ -117,7 +119,7 @@ class Tables:
             progress = self._progress.setdefault(state.id, Progress())
             if progress.revision != state.revision or self._cache.is_overwritten(state.id):
                 progress.revision, progress.published = state.revision, None
-            divided, moved = splits.splitting(state), moves.moving(state)
+            divided, moved = splits.splitting(state) or recoveries.recovering(state), moves.moving(state)
             settled = progress.published == state.status == "ACTIVE" and not state.unfinished
             if settled and not divided and not moved:
                 continue
@@ -151,10 +153,10 @@ class Tables:
             for parent in splits.splitting(state):
                 if self._sealing.ready(state, parent, now_ms):
                     self._sealing.order(state, parent, now_ms)
-        elif step in (Step.BUILD, Step.DESTROY, Step.GROW):
-            progress.busy = True
-            take = {Step.BUILD: self._steps.build, Step.DESTROY: self._steps.destroy, Step.GROW: self._steps.grow}
-            future = take[step](state)
+        elif step in (Step.BUILD, Step.DESTROY, Step.GROW, Step.RENEW):
+            progress.busy, steps = True, self._steps
+            take = {Step.BUILD: steps.build, Step.DESTROY: steps.destroy}
+            future = {**take, Step.GROW: steps.grow, Step.RENEW: steps.renew}[step](state)
             self._jobs.append(_Job(state, step, future, progress))
             logger().info(step.value, table=state.name, id=state.id)
         else:
@@ -180,6 +182,9 @@ class Tables:
             return decisions.finish(state.id, state.revision)
         if step is Step.REMOVE:
             return decisions.remove(state.id)
+        restored = self._freezing.restored(state)
+        if step is Step.SUCCEED and restored is not None:
+            return recoveries.finish(state.id, restored)
         begun = [each["number"] for each in splits.splitting(state) if self._sealing.begun(state, each)]
         return splits.finish(state.id, begun)
 
@@ -189,7 +194,9 @@ class Tables:
         ready = any(
             not done and self._sealing.ready(state, each, now_ms) for each, done in zip(parents, begun, strict=True)
         )
-        return Division(splits.highest(state), ready, any(begun))
+        successors = [each["number"] for each in recoveries.recovering(state)]
+        restored = self._freezing.restored(state) is not None
+        return Division(splits.highest(state), ready, any(begun), max(successors, default=-1), restored)
 
     def _announce(self, state: TableState, progress: Progress) -> None:
         """Unless a predecessor came further: nodes would close what they have opened. A lost one costs nothing."""
@@ -228,6 +235,8 @@ class Tables:
                 progress.built = True
             elif job.step is Step.GROW:
                 progress.grown = splits.highest(job.state)
+            elif job.step is Step.RENEW:
+                progress.renewed = max(each["number"] for each in recoveries.recovering(job.state))
             else:
                 progress.destroyed = True
 

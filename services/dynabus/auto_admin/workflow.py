@@ -19,6 +19,11 @@
 |          | not published by us                       | PUBLISH: the new node replays the log             |
 |          | published; orders go to the leader        | (nothing)                                         |
 |          | a replica has folded the plan, or the joining node is gone | SETTLE: finish or undo           |
+| ACTIVE, UPDATING, a partition is recovered: before what stands above, as it has a successor              |
+|          | the topic lacks its partition             | GROW                                              |
+|          | fence or genesis not written by us        | RENEW                                             |
+|          | not published by us                       | PUBLISH: its node restores                        |
+|          | it holds all                              | SUCCEED: the next decision, it takes the place    |
 | DELETING | not published by us                       | PUBLISH: nodes close their replicas               |
 | DELETING | published, no node holds a replica of it  | DESTROY: the topic                                |
 | DELETING | destroyed                                 | RETRACT: published once more, as DELETED          |
@@ -47,6 +52,8 @@ class Step(Enum):
     SEAL = "seal"
     INHERIT = "inherit"
     SETTLE = "settle"
+    RENEW = "renew"
+    SUCCEED = "succeed"
 
 
 ANNOUNCED = "ANNOUNCED"
@@ -80,6 +87,8 @@ class Progress:
     destroyed: bool = False
     grown: int = -1
     """The topic has partitions up to this number."""
+    renewed: int = -1
+    """The logs of successors up to this number have begun, and those of before are fenced."""
     busy: bool = False
     """A step is under way."""
     not_before_ms: float = 0.0
@@ -87,12 +96,14 @@ class Progress:
 
 
 class Division(NamedTuple):
-    """The splits of a table: the highest number that its topic must have, whether one is ready to be sealed, whether
-    the children of one serve."""
+    """The splits and recoveries of a table: the highest number that its topic must have, whether a partition is ready
+    to be sealed, whether the children of one serve; the newest successor (-1: none), whether one holds all."""
 
     highest: int
-    ready: bool
-    begun: bool
+    ready: bool = False
+    begun: bool = False
+    successor: int = -1
+    restored: bool = False
 
 
 def next_step(
@@ -119,8 +130,12 @@ def next_step(
     divided = division if status in ("ACTIVE", "UPDATING") else None
     if divided is not None and progress.grown < divided.highest:
         return Step.GROW
+    if divided is not None and progress.renewed < divided.successor:
+        return Step.RENEW
     if progress.published != status:
         return Step.PUBLISH
+    if divided is not None and divided.restored:
+        return Step.SUCCEED
     if divided is not None and divided.begun:
         return Step.INHERIT
     if moved:

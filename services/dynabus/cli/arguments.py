@@ -107,7 +107,24 @@ def _add_admin(commands: Commands) -> None:
     scrub.add_argument("table", nargs="?", metavar="TABLE", help="default: all")
     scrub.add_argument("partition", nargs="?", type=_number, metavar="PARTITION", help="its id (default: all)")
     _add_target(scrub)
+    _add_recover(orders)
     _add_placement(orders)
+
+
+def _add_recover(orders: Commands) -> None:
+    recover = orders.add_parser(
+        "recover", help="show what a frozen partition, whose log lost records, would go on from; --yes does it"
+    )
+    recover.add_argument("table", metavar="TABLE")
+    recover.add_argument("partition", type=_number, metavar="PARTITION", help="its id, as status shows it")
+    recover.add_argument(
+        "--from", dest="source", metavar="NODE", help="whose replica to go on from (default: the most advanced)"
+    )
+    recover.add_argument(
+        "--without", action="append", default=[], metavar="NODE", help="do without this node, which is silent"
+    )
+    recover.add_argument("--yes", action="store_true", help="do it")
+    _add_target(recover)
 
 
 def _add_placement(orders: Commands) -> None:

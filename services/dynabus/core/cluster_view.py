@@ -22,8 +22,8 @@ NODE_SILENT_MS = 4500.0
 """Three heartbeats: a node that is silent for longer is asked last."""
 
 
-HEIR = "heir"
-"""State of a partition that does not serve yet."""
+HEIR, RESTORING, FROZEN = "heir", "restoring", "frozen"
+"""States of partitions of which the first two do not serve yet, and the third not any more."""
 
 DELETED_MOST = 10_000
 """Ids of deleted tables, which are never used again: a late, older record must not bring one back to life."""
@@ -47,13 +47,16 @@ class Table:
     partitions: list[PartitionMetadata]
     heirs: dict[int, list[PartitionMetadata]] = field(default_factory=dict)
     sealed: list[PartitionMetadata] = field(default_factory=list)
+    restoring: list[PartitionMetadata] = field(default_factory=list)
+    """Successors of frozen partitions."""
     _lowers: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         heirs = [partition for partition in self.partitions if partition["state"] == HEIR]
         for heir in heirs:
             self.heirs.setdefault(heir["lineage"][-1], []).append(heir)
-        self._serve([partition for partition in self.partitions if partition["state"] != HEIR])
+        self.restoring = [partition for partition in self.partitions if partition["state"] == RESTORING]
+        self._serve([partition for partition in self.partitions if partition["state"] not in (HEIR, RESTORING)])
 
     def _serve(self, partitions: list[PartitionMetadata]) -> None:
         self.partitions = sorted(partitions, key=lambda partition: partition["lower"])
@@ -288,6 +291,7 @@ class ClusterView:
                 "status": table.status,
                 "partitions": [self._partition_status(table, partition) for partition in table.partitions],
                 "sealed": [self._partition_status(table, partition) for partition in table.sealed],
+                "restoring": [self._partition_status(table, partition) for partition in table.restoring],
             }
             for _, table in sorted(self.tables.items())
         ]
@@ -316,7 +320,11 @@ class ClusterView:
     def _joining_status(self, name: str, log: str, number: int) -> dict[str, Any]:
         """Of a node that is no member yet, whatever it is at just now."""
         status = self._replica_status(name, log, number)
-        return status if status["state"] in ("failed", "frozen", "unknown") else {**status, "state": "joining"}
+        return (
+            status
+            if status["state"] in ("failed", "frozen", "stopped", "unknown")
+            else {**status, "state": "joining"}
+        )
 
     def _replica_status(self, name: str, log: str, number: int) -> dict[str, Any]:
         node = self.nodes.get(name)

@@ -17,6 +17,9 @@ from dynabus.core.local_indexes import LocalIndexes, local_indexes
 from dynabus.core.messages import PartitionMetadata, TableMetadata
 from dynabus.core.replication.heir import Inheritance
 
+FROZEN = "frozen"
+"""State of a partition in metadata."""
+
 GONE = frozenset({"DELETING", "DELETED"})
 
 
@@ -29,11 +32,15 @@ class Change(NamedTuple):
     left: tuple[PartitionId, ...] = ()
     """Still a table, but this node is no member any more: stop serving."""
     elsewhere: tuple[PartitionId, ...] = ()
-    """Partitions that are on other nodes only: what is here of them is of no use to anybody."""
+    """Partitions that are on other nodes only: what is here of them is of no use to anybody. Frozen ones are none."""
     inherited: Mapping[PartitionId, Inheritance] = MappingProxyType({})
     """Those of `opened` that are children of a split, however long ago."""
     indexes: LocalIndexes = LocalIndexes("", ())
     """Of the table, for those of `opened`."""
+    table: LogId | None = None
+    """Whose metadata this was; of a table that is not gone."""
+    frozen: frozenset[PartitionId] = frozenset()
+    """Partitions of this node whose logs lost records: only an operator's recovery touches them."""
     deleted: LogId | None = None
     """The table is gone: stop serving and take its data away."""
 
@@ -78,9 +85,15 @@ class Assignments:
             preferred=frozenset(partition for partition, preferred in mine.items() if preferred),
             indexes=local_indexes(orjson.loads(table["description"])) if mine else LocalIndexes("", ()),
             left=tuple(sorted(had.difference(mine))),
+            table=log,
+            frozen=frozenset(
+                partition
+                for each in table["partitions"]
+                if each["state"] == FROZEN and (partition := PartitionId(log, each["number"])) in mine
+            ),
             elsewhere=tuple(
                 partition
                 for each in table["partitions"]
-                if (partition := PartitionId(log, each["number"])) not in mine
+                if each["state"] != FROZEN and (partition := PartitionId(log, each["number"])) not in mine
             ),
         )

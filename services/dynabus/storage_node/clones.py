@@ -10,6 +10,7 @@
 | cloning   | it is installed                                          | opened, as any replica that was here       |
 | cloning   | it failed                                                | waiting: another source, if there is one   |
 | cloning   | the source has read another history than was here (I9)   | stopped, with an alarm                     |
+| waiting   | its partition is frozen                                  | that, until an operator recovers it        |
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from dynabus.core.replication.place import Origin, Place
 from dynabus.storage_node.checkpoints import offset_of, restore
 from dynabus.storage_node.clone_receiving import CloneFailed, CloneReceiving, Job, OtherHistory, log_cloned
 from dynabus.storage_node.lookups import LogFacts, LookupFailed, Lookups
+from dynabus.storage_node.losses import FROZEN_ELSEWHERE
 from dynabus.storage_node.opening import Opening, Premises, said_of
 from dynabus.storage_node.readers import Log
 
@@ -39,6 +41,9 @@ RETRY_MS = 1000.0
 
 TRIES_MOST = 3
 """Of clones that fail where the logs are whole: then they are replayed."""
+
+Kept = Callable[[PartitionId], bool]
+"""Whether its log lost records, so that nothing is made of it here."""
 
 Said = Callable[[str, int, float], list[tuple[str, ReplicaState]]]
 """(log, partition, now) -> what living nodes say of their replicas."""
@@ -74,11 +79,15 @@ class Case:
 
 
 class Clones:
-    """False where there are none. `done` and `failed` count. `said` is set once the node hears others."""
+    """False where there are none. `done` and `failed` count.
+
+    `said` is set once the node hears others, `kept` by `hosting`.
+    """
 
     def __init__(self, premises: Premises, lookups: Lookups, receiving: CloneReceiving, records_most: int) -> None:
         self.done = self.failed = 0
         self.said: Said = lambda *_: []
+        self.kept: Kept = lambda _: False
         self.receiving = receiving
         self._premises, self._lookups, self._records_most = premises, lookups, records_most
         self._cases: dict[PartitionId, Case] = {}
@@ -179,6 +188,10 @@ class Clones:
         if any(other.stage is Stage.CLONING for other in self._cases.values()):
             return
         partition = case.opening.partition
+        if self.kept(partition):
+            # Nobody is left to clone, and what the log or a checkpoint has is not all that was acknowledged.
+            case.alarm, case.retry_at_ms = FROZEN_ELSEWHERE, now_ms + RETRY_MS
+            return
         others, patient = self._others(partition, now_ms), now_ms - case.since_ms < PATIENCE_MS
         node = choose(others, case.refused)
         # Right after a start the leader may be the only one that was heard.

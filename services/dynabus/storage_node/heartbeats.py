@@ -84,7 +84,8 @@ def hear(me: Writer, heartbeat: Heartbeat, view: ClusterView, hosting: Hosting, 
         hosted = hosting.hosted.get(key)
         if hosted is not None:
             said = Leading(state["leading"], state["appending"], state["term"])
-            peer = Peer(incarnation, state["next_offset"], now_ms, _able(state, heartbeat["stopping"]))
+            able, lost = _able(state, heartbeat["stopping"]), _lost(state, hosted)
+            peer = Peer(incarnation, state["next_offset"], now_ms, able, _doubtful(state), lost)
             hosted.replica.hear(node, incarnation, said, peer, now_ms)
             told.add(key)
     news = {(state["log"], state["partition"]) for state in heartbeat["replicas"]}
@@ -99,6 +100,18 @@ def hear(me: Writer, heartbeat: Heartbeat, view: ClusterView, hosting: Hosting, 
 def _able(state: ReplicaState, stopping: bool) -> bool:
     """`active` is said only by a member that is caught up."""
     return state["state"] == "active" and not stopping
+
+
+def _doubtful(state: ReplicaState) -> bool | None:
+    """One that is being opened does not know yet where its place lies."""
+    return None if state["state"] == "opening" else state["state"] == "doubtful"
+
+
+def _lost(state: ReplicaState, hosted: Hosted) -> str:
+    """Why it is frozen, if its log is the one that this replica reads."""
+    group = hosted.replica.place.group
+    same = group is not None and group.generation == state["generation"]
+    return state["alarm"] if same and state["state"] == "frozen" else ""
 
 
 def _led_by_older_run(hosted: Hosted, node: NodeName, incarnation: Incarnation) -> bool:

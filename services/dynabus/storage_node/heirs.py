@@ -34,12 +34,18 @@ RETRY_MS = 500.0
 Source = Callable[[PartitionId], LmdbStore | bool]
 """The store of an open replica of this node; True while it is being opened, False where there is none to come."""
 
+Kept = Callable[[PartitionId], bool]
+"""Whether what is here of a partition is to stay as it is: its log lost records (I9)."""
+
 
 class Heirs:
     """False where there are none."""
 
-    def __init__(self, premises: Premises, lookups: Lookups, logs: AncestorLogs, source: Source) -> None:
+    def __init__(
+        self, premises: Premises, lookups: Lookups, logs: AncestorLogs, source: Source, kept: Kept = lambda _: False
+    ) -> None:
         self._premises, self._lookups, self._logs, self._source = premises, lookups, logs, source
+        self._kept = kept
         self._growing: dict[PartitionId, Growing] = {}
         self._pool: ThreadPoolExecutor | None = None
         self._ready = 0
@@ -154,7 +160,7 @@ class Heirs:
     def _begin(self, growing: Growing) -> None:
         partition, path = growing.opening.partition, self._path(growing)
         if path.exists():
-            growing.store = self._premises.open_store(partition)
+            growing.store = self._premises.open_store(partition, kept=self._kept(partition))
             growing.stage = Stage.LOCATING
             return
         source = self._source(PartitionId(partition.log, growing.to.lineage[-1]))
@@ -193,7 +199,8 @@ class Heirs:
     def _locate(self, growing: Growing, now_ms: float) -> None:
         """Which log is it, and does its place lie in it (I9)?"""
         if growing.store is None:
-            growing.store = self._premises.open_store(growing.opening.partition)
+            partition = growing.opening.partition
+            growing.store = self._premises.open_store(partition, kept=self._kept(partition))
         stored = growing.store.place()
         place = decode_place(stored) if stored else None
         if place is None and not growing.opening.replay:

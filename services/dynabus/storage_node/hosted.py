@@ -37,6 +37,7 @@ class Hosted:
     """A replica in this process. Its methods are the brain's, with a failing store turned into quarantine."""
 
     __slots__ = (
+        "aside",
         "committed_offset",
         "contents",
         "damage",
@@ -84,6 +85,8 @@ class Hosted:
         """Its bytes are not those that were written: what was found, and where."""
         self.note = ""
         """What is being done about it, or was last: it is being rebuilt, or cannot be yet."""
+        self.aside = ""
+        """What a replica of before a recovery holds that the recovery does not."""
         self.expected: Place | None = None
         """Where the damaged store had come to from which this one is rebuilt, until it has come there too."""
         self.opened_ms = opened_ms
@@ -111,14 +114,20 @@ class Hosted:
 
     @property
     def state(self) -> str:
-        """As heartbeats say it: opening, joining, active, sealed, frozen, failed."""
+        """As heartbeats say it: opening, joining, active, sealed, failed, stopped; doubtful, held, frozen (its log
+        lost records, `core.replication.standstill`); restoring (a recovery's log that does not hold all yet).
+        """
+        replica, place = self.replica, self.replica.place
         if self.failed:
             return "failed"
-        if self.replica.alarm is not None:
-            return "frozen"
-        if self.replica.place.sealed:
+        if replica.alarm is not None:
+            return "frozen" if replica.lost else "stopped"
+        if place.sealed:
             return "sealed"
-        place = self.replica.place
+        if replica.standstill:
+            return "doubtful" if replica.standstill.beyond else "held"
+        if place.is_restoring:
+            return "restoring"
         if place.group is not None and not place.admits(self.replica.around.me.node):
             return "joining"
         return "active" if self.replica.caught_up else "opening"
@@ -126,7 +135,7 @@ class Hosted:
     @property
     def alarm(self) -> str:
         """What people should know of it; empty if it is well."""
-        return self.replica.alarm or self.note or self.damage
+        return self.replica.alarm or self.replica.standstill.why or self.note or self.damage or self.aside
 
     def read_log(self, records: list[Record], now_ms: float) -> None:
         """Records of its log, in order."""
@@ -167,7 +176,7 @@ class Hosted:
         if expected is not None and place.next_offset >= expected.next_offset:
             self.expected = None
             if place.next_offset == expected.next_offset and place.chain != expected.chain:
-                self.replica.freeze(
+                self.replica.lose(
                     f"diverged: up to offset {place.next_offset} the log is not the one that the damaged store had "
                     "read; recover from the most advanced replica",
                     now_ms,

@@ -26,12 +26,15 @@ from dynabus.storage_node.ancestors import AncestorLogs
 from dynabus.storage_node.assignments import Change
 from dynabus.storage_node.checkpoints import checkpoint_of
 from dynabus.storage_node.clones import Clones
+from dynabus.storage_node.following import Following
 from dynabus.storage_node.heirs import Heirs
 from dynabus.storage_node.hosted import BROKEN_STORE, DAMAGED, Hosted
 from dynabus.storage_node.lookups import LogFacts, LookupFailed, Lookups
-from dynabus.storage_node.opening import NothingHere, Opening, Premises, unusable
-from dynabus.storage_node.readers import By, Log, Readers
+from dynabus.storage_node.losses import Losses
+from dynabus.storage_node.opening import NothingHere, Opening, Premises, refuse
+from dynabus.storage_node.readers import Log, Readers
 from dynabus.storage_node.repair import Repairs, expected_place
+from dynabus.storage_node.restoring import Restorings
 from dynabus.storage_node.suspects import Suspects
 
 RETRY_MS = 500.0
@@ -49,14 +52,15 @@ class Hosting:
         self._premises, self._readers, self._lookups = premises, readers, lookups
         self._opening: dict[PartitionId, Opening] = {}
         self._suspects = Suspects(lookups)
-        self.clones = clones
-        self.repairs = Repairs(premises, lookups, clones.source)
+        self._losses = Losses(premises.folder)
+        self.clones, clones.kept = clones, self._losses.__contains__
+        self.repairs = Repairs(premises, lookups, clones.source, self._losses.__contains__)
+        self._restorings = Restorings(premises, lookups, self.hosted)
+        self._following = Following(readers, self.by_log)
         self._assigned: dict[PartitionId, Opening] = {}
         """What the replicas of `hosted` were opened with."""
-        self._heirs = Heirs(premises, lookups, ancestors, self._source)
+        self._heirs = Heirs(premises, lookups, ancestors, self._source, self._losses.__contains__)
         self._sealed: set[Hosted] = set()
-        self._replayed = False
-        """Since `take_news`, a replica that joins its group has come to the end of its log."""
         for path in premises.folder.left_aside():
             lookups.remove_folder(path)
 
@@ -74,6 +78,8 @@ class Hosting:
         closed = [self._close(partition, "this node left the group", now_ms) for partition in change.left]
         for partition in change.elsewhere:
             self._remove(partition)
+        for partition in self._losses.learn(change).intersection(self.hosted):
+            self._losses.freeze(self.hosted[partition], now_ms)
         if change.deleted is not None:
             known = (*self.hosted, *self._opening, *self._heirs, *self.clones)
             here = [PartitionId(LogId(log), number) for log, number in known]
@@ -130,18 +136,18 @@ class Hosting:
     def unsettled(self) -> bool:
         """Something is being opened or suspected: `step` has work."""
         waiting = self._opening or self._suspects or self._heirs or self._sealed
-        return bool(waiting or self.repairs or self.clones)
+        return bool(waiting or self.repairs or self.clones or self._restorings)
 
     @property
     def asking(self) -> bool:
         """An answer is on its way that no message announces."""
         asked = any(opening.facts is not None for opening in self._opening.values()) or self._suspects.asking
-        return asked or self._heirs.busy or self.clones.busy
+        return asked or self._heirs.busy or self.clones.busy or self._restorings.busy
 
     def take_news(self) -> bool:
         """Whether there is something that heartbeats should say at once."""
-        news = self._heirs.more_ready or self._replayed
-        self._heirs.more_ready = self._replayed = False
+        news = self._heirs.more_ready or self._following.replayed
+        self._heirs.more_ready = self._following.replayed = False
         return news
 
     def step(self, now_ms: float) -> list[Hosted]:
@@ -156,12 +162,14 @@ class Hosting:
         if self._opening:
             changed += self._open_those_known(now_ms)
         if self._readers.catching_up:
-            self._move_caught_up()
+            self._following.move_caught_up()
+        if self._restorings:
+            changed += self._restorings.step(now_ms)
         if self._suspects:
             for hosted in self._suspects.step(now_ms):
                 changed.append(hosted)
-                if hosted.replica.alarm is None and not hosted.damage:
-                    self._catch_up(hosted)
+                if hosted.replica.alarm is None and not hosted.damage and not hosted.replica.place.sealed:
+                    self._following.catch_up(hosted)
         return changed
 
     def _take_clones(self, now_ms: float) -> None:
@@ -193,6 +201,10 @@ class Hosting:
                 self._heirs.add(opening)
         return changed
 
+    def _repair_store(self, opening: Opening, why: str, hosted: Hosted | None) -> None:
+        if opening.partition not in self._losses:
+            self.repairs.add(opening, why, hosted)
+
     def suspect(self, hosted: Hosted, now_ms: float) -> None:
         """Kafka says that the place is outside of the log."""
         self._readers.leave(hosted.log)
@@ -217,17 +229,14 @@ class Hosting:
     def _source(self, parent: PartitionId) -> LmdbStore | bool:
         hosted = self.hosted.get(parent)
         if hosted is not None and not hosted.failed and hosted.replica.alarm is None:
-            return hosted.store
+            return True if hosted.replica.standstill else hosted.store
         opening = self._opening.get(parent)
         to_come = parent in self._heirs or parent in [*self.clones]
         return (opening is not None and not opening.failed) or to_come
 
     def look_at_ends(self, replicas: Iterable[Hosted]) -> None:
         """Tell these replicas where their logs end, as far as fetches told."""
-        for hosted in replicas:
-            end = self._readers.end_offset(hosted.log)
-            if end >= 0:
-                hosted.replica.end_offset = max(end, hosted.replica.place.next_offset)
+        self._following.look_at_ends(replicas)
 
     def unopened(self) -> Iterator[ReplicaState]:
         """What heartbeats say of replicas that are not here yet."""
@@ -265,7 +274,7 @@ class Hosting:
             opening.facts, opening.alarm, opening.failed = None, str(error), True
             if isinstance(error, DAMAGED):
                 opening.store = None
-                self.repairs.add(opening, str(error), None)
+                self._repair_store(opening, str(error), None)
             logger().error("replica failed", partition=str(opening.partition), reason=str(error))
             return None
         del self._opening[opening.partition]
@@ -277,7 +286,7 @@ class Hosting:
     def _open(self, opening: Opening, facts: LogFacts, now_ms: float) -> Hosted:
         partition = opening.partition
         self._premises.files.check(len(self.hosted) + 1)
-        store = opening.store or self._premises.open_store(partition)
+        store = opening.store or self._premises.open_store(partition, kept=partition in self._losses)
         origin = Origin(facts.identity.cluster_id, facts.identity.topic_id, partition)
         try:
             stored = store.place()
@@ -293,8 +302,8 @@ class Hosting:
         hosted = self._premises.host(opening, store, place, contents, now_ms)
         replica = hosted.replica
         hosted.expected = expected_place(self._premises.folder.replica(partition), place)
-        if (why := unusable(place, origin)) is not None:
-            replica.freeze(why, now_ms)
+        if self._losses.reopened(hosted, now_ms, fence=place.origin == origin) or refuse(replica, origin, now_ms):
+            pass  # it is alarmed: by what is written beside it, or by its place
         elif not facts.low <= place.next_offset <= facts.high:
             self._suspects.add(hosted, now_ms)
         else:
@@ -302,47 +311,36 @@ class Hosting:
             if place.sealed:
                 self._sealed.add(hosted)
             else:
-                self._catch_up(hosted)
+                # What was away may have missed that the log was cut and grew again.
+                self._following.catch_up(hosted, compare=place.next_offset > facts.low)
+        self._losses.freeze(hosted, now_ms)
         if opening.preferred and replica.alarm is None:
             replica.prefer(now_ms)
         return hosted
 
     def _is_useless(self, opening: Opening, empty: bool, place: Place, facts: LogFacts) -> bool:
-        """Nothing was read here yet, of a log that is long or pruned; or it was pruned while this was cloned."""
+        """Nothing was read here yet, of a log that is long or pruned; or it was pruned while this was cloned. What is
+        frozen stays as it is (I9).
+        """
+        if opening.partition in self._losses:
+            return False
         if empty:
             return not opening.replay and self.clones.wanted(facts)
         return opening.cloned and place.next_offset < facts.low
 
-    def _catch_up(self, hosted: Hosted) -> None:
-        self._readers.read(By.CATCH_UP, [(hosted.log, hosted.replica.place.next_offset)])
-
-    def _move_caught_up(self) -> None:
-        for log in list(self._readers.catching_up):
-            hosted = self.by_log[log]
-            end = max(self._readers.end_offset(log), hosted.replica.end_offset or 0)
-            hosted.replica.end_offset = end
-            # A child's log may not have begun yet; here its genesis is read at once.
-            if hosted.replica.place.next_offset >= end and hosted.replica.place.group is not None:
-                self._move(hosted)
-                # Auto-admin waits for one that joins; a period of heartbeats would be most of its time.
-                self._replayed = self._replayed or hosted.state == "joining"
-
     def settle(self, hosted: Hosted) -> None:
-        """Who leads may have changed, and with it who should read; or it turned out to be damaged."""
+        """Who leads may have changed, and with it who should read; or it turned out to be damaged, or frozen."""
+        self._losses.keep(hosted)
         if hosted.damage and self.hosted.get(hosted.partition) is hosted:
             # One that was replaced already may still be touched once more.
-            self.repairs.add(self._assigned[hosted.partition], hosted.damage, hosted)
-        reader = self._readers.reader_of(hosted.log)
-        if reader is not None and reader is not By.CATCH_UP and reader is not hosted.best_read_by:
-            self._move(hosted)
-
-    def _move(self, hosted: Hosted) -> None:
-        if self._readers.knows(hosted.log.topic):
-            self._readers.read(hosted.best_read_by, [(hosted.log, hosted.replica.place.next_offset)])
+            self._repair_store(self._assigned[hosted.partition], hosted.damage, hosted)
+        self._following.settle(hosted)
+        self._restorings.notice(hosted)
 
     def close(self) -> None:
         """Commit all and leave clean directories."""
         for hosted in self.hosted.values():
             hosted.close()
+        self._restorings.close()
         self._heirs.close()
         self.clones.close()

@@ -28,6 +28,7 @@ from dynabus.storage_node.broker_clock import BrokerClock
 from dynabus.storage_node.hosted import Hosted
 from dynabus.storage_node.orders import Orders
 from dynabus.storage_node.readers import Arrival
+from dynabus.storage_node.whereabouts import whereabouts
 
 
 class Operations(Protocol):
@@ -125,6 +126,8 @@ class Inbox:
             hosted.query(Query(sender, part["generation"], part["consistent"], reading), now_ms)
         elif code == Code.SCRUB:
             self._scrub(hosted, sender)
+        elif code == Code.PLACE:
+            self._respond(sender, Outcome(body=orjson.dumps(whereabouts(hosted))))
         else:
             raise unknown_operation()
 

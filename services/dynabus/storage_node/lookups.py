@@ -11,10 +11,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
 from dynabus.adapters.kafka.log_producer import LogProducer
+from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError, TopicIdentity
 from dynabus.adapters.lmdb import put_aside
-from dynabus.storage_node.readers import Log
+from dynabus.adapters.logs import kafka_logger
+from dynabus.core.replication.place import Place
+from dynabus.core.replication.records import Record, decode_record
+from dynabus.storage_node.readers import OUT_OF_RANGE, Log, position
+
+TIMEOUT_S = 5.0
+"""For the first record from some place on, or the word that there is none."""
 
 THREADS = 3
 """One may wait for a Kafka that is away, one may be deleting a folder."""
@@ -26,6 +35,8 @@ class LogFacts(NamedTuple):
     identity: TopicIdentity
     low: int
     high: int
+    cut: bool = False
+    """It has lost what was read before a place, and has grown again beyond it; only `place_facts` knows."""
 
 
 class LookupFailed(Exception):
@@ -35,14 +46,22 @@ class LookupFailed(Exception):
 class Lookups:
     """Threads that ask."""
 
-    def __init__(self, admin: TopicAdmin, log: LogProducer) -> None:
-        self._admin, self._log = admin, log
+    def __init__(self, kafka: KafkaSettings, admin: TopicAdmin, log: LogProducer) -> None:
+        self._settings, self._admin, self._log = kafka, admin, log
         self._identities: dict[str, TopicIdentity] = {}
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="lookups")
 
     def log_facts(self, log: Log, fresh: bool = False) -> Future[LogFacts]:
         """Raises LookupFailed in the future. `fresh`: trust nothing that was told before."""
         return self._pool.submit(self._log_facts, log, fresh)
+
+    def place_facts(self, log: Log, place: Place) -> Future[LogFacts]:
+        """The same, trusting nothing that was told before, and whether the log has what the place has read."""
+        return self._pool.submit(self._place_facts, log, place)
+
+    def genesis(self, log: Log) -> Future[Record | None]:
+        """The first record of a log, None where it was pruned. Raises LookupFailed in the future."""
+        return self._pool.submit(self._genesis, log)
 
     def acquaint(self, topic: str) -> None:
         """Let the producer look at a topic that is new or has grown."""
@@ -68,3 +87,41 @@ class Lookups:
             return LogFacts(identity, *self._admin.extent(*log))
         except TopicError as error:
             raise LookupFailed(str(error)) from error
+
+    def _place_facts(self, log: Log, place: Place) -> LogFacts:
+        facts = self._log_facts(log, fresh=True)
+        if not facts.low <= place.next_offset <= facts.high:
+            return facts
+        # A new client: it trusts no older look at who leads the topic partition.
+        consumer = Consumer(self._settings.log_reader(), logger=kafka_logger())
+        try:
+            consumer.assign([position(log, place)])
+            message = consumer.poll(TIMEOUT_S)
+        except KafkaException as error:
+            raise LookupFailed(str(error)) from error
+        finally:
+            consumer.close()
+        problem = message.error() if message is not None else KafkaError(KafkaError._TIMED_OUT)
+        code = problem.code() if problem is not None else KafkaError.NO_ERROR
+        if code not in (KafkaError.NO_ERROR, KafkaError._PARTITION_EOF, *OUT_OF_RANGE):
+            raise LookupFailed(f"{log.topic}/{log.number} could not be read at {place.next_offset}: {problem}")
+        return facts._replace(cut=code in OUT_OF_RANGE)
+
+    def _genesis(self, log: Log) -> Record | None:
+        """By a consumer of its own: it is asked for once in the life of a log that was recovered."""
+        try:
+            if self._admin.extent(*log)[0] > 0:
+                return None
+        except TopicError as error:
+            raise LookupFailed(str(error)) from error
+        consumer = Consumer(self._settings.log_reader(), logger=kafka_logger())
+        try:
+            consumer.assign([TopicPartition(*log, 0)])
+            message = consumer.poll(TIMEOUT_S)
+        except KafkaException as error:
+            raise LookupFailed(str(error)) from error
+        finally:
+            consumer.close()
+        if message is None or message.error() is not None:
+            raise LookupFailed(f"the first record of {log.topic}/{log.number} was not delivered")
+        return decode_record(message.offset() or 0, -1, message.value())

@@ -57,13 +57,18 @@ class Opening:
         return said_of(self.partition, "failed" if self.failed else "opening", 0, -1, self.alarm)
 
 
-def unusable(place: Place, origin: Origin) -> str | None:
-    """Why a place cannot be gone on from in this log; None where it can."""
+def refuse(replica: Replica, origin: Origin, now_ms: float) -> bool:
+    """True where its place cannot be gone on from in this log: it has stopped then."""
+    place = replica.place
     if place.origin != origin:
-        return f"its place is of {place.origin}, the log is {origin}: restore that log"
+        # Another topic of that name: there is nobody to be stopped by a fence.
+        why = f"its place is of {place.origin}, the log is {origin}: restore that log, or recover"
+        replica.lose(why, now_ms, fence=False)
+        return True
     if place.fold_version != FOLD_VERSION:
-        return f"its place was folded by rules {place.fold_version}, these are {FOLD_VERSION}"
-    return None
+        replica.freeze(f"its place was folded by rules {place.fold_version}, these are {FOLD_VERSION}", now_ms)
+        return True
+    return False
 
 
 def said_of(partition: PartitionId, state: str, next_offset: int, lag: int, alarm: str) -> ReplicaState:
@@ -107,12 +112,17 @@ class Premises:
         hosted.durable_offset = offset_of(self.folder.replica(opening.partition), place.origin)
         return hosted
 
-    def open_store(self, partition: PartitionId) -> LmdbStore:
-        """A replica's store; where it cannot be trusted its checkpoint, or an empty one. Raises StoreError."""
+    def open_store(self, partition: PartitionId, *, kept: bool = False) -> LmdbStore:
+        """A replica's store; where it cannot be trusted its checkpoint, or an empty one. Raises StoreError.
+
+        `kept`: nothing takes its place (I9).
+        """
         path = self.folder.replica(partition)
         try:
             return LmdbStore(path, self.sync)
         except StoreLostError as error:
+            if kept:
+                raise
             restored = restore(path)
             logger().warning("store lost", partition=str(partition), reason=str(error), restored=restored)
             if not restored:

@@ -2,6 +2,8 @@
 
 | a damaged replica                                  | then                                                         |
 |----------------------------------------------------|--------------------------------------------------------------|
+| may hold what its log has lost, or another one     | wait; once that is sure it is frozen and never repaired (I9) |
+| says so, for which it stands still                 |                                                              |
 | serves, no other member of its group is active     | wait: better most rows than none                             |
 | leads                                              | resign, wait until that is read back (two seconds at most)   |
 | its logs are not whole: other log, end, start      | wait with an alarm; nothing is touched (I9)                  |
@@ -49,6 +51,9 @@ ASK_AGAIN_MS = 1000.0
 Source = Callable[[PartitionId, float], str | None]
 """(partition, now) -> a node that it could be cloned from."""
 
+Kept = Callable[[PartitionId], bool]
+"""Whether what is here of a partition is to stay as it is: its log lost records (I9)."""
+
 
 @dataclass(slots=True)
 class Repair:
@@ -68,9 +73,9 @@ class Repair:
 class Repairs:
     """False where there are none. `done` counts stores that were moved aside."""
 
-    def __init__(self, premises: Premises, lookups: Lookups, source: Source) -> None:
+    def __init__(self, premises: Premises, lookups: Lookups, source: Source, kept: Kept) -> None:
         self.done = 0
-        self._source = source
+        self._source, self._kept_as_is = source, kept
         self._premises, self._lookups = premises, lookups
         self._under: dict[PartitionId, Repair] = {}
         self._times: dict[PartitionId, int] = {}
@@ -112,6 +117,11 @@ class Repairs:
             return False
         if repair.moved is not None:
             return repair.moved.done() and self._was_moved(repair, repair.moved, now_ms)
+        if self._kept_as_is(repair.opening.partition):
+            self.forget(repair.opening.partition)
+            return False
+        if hosted is not None and hosted.replica.standstill.doubted:
+            return False
         if hosted is not None and not hosted.failed:
             if hosted.replica.alarm is not None:
                 # Frozen meanwhile: what it holds may be all that is left (I9).

@@ -19,7 +19,7 @@ from dynabus.adapters.kafka.log_producer import LogProducer
 from dynabus.adapters.kafka.message_producer import MessageProducer
 from dynabus.adapters.kafka.patience import persist
 from dynabus.adapters.kafka.settings import KafkaSettings
-from dynabus.adapters.kafka.topics import TopicAdmin, reach_kafka
+from dynabus.adapters.kafka.topics import TopicAdmin, check_belonging, reach_kafka
 from dynabus.adapters.log_codec import AvroBodies
 from dynabus.adapters.logs import kafka_logger, logger
 from dynabus.core.ids import NodeName, Writer
@@ -68,11 +68,11 @@ class Start:
         settings, kafka = self._settings, self._settings.kafka_settings()
         files = FileLimit()
         me = Writer(NodeName(settings.name), folder.next_incarnation())
-        admin = self._persist("waiting for Kafka", lambda: self._ensure_topics(kafka))
+        admin = self._persist("waiting for Kafka", lambda: self._ensure_topics(kafka, folder))
         self._persist("is the name free", lambda: self._check_name(kafka, me, folder))
         readers = Readers(kafka)
         log = LogProducer(kafka.log_producer())
-        lookups = Lookups(admin, log)
+        lookups = Lookups(kafka, admin, log)
         dice = random.SystemRandom()
         around = Surroundings(
             me,
@@ -120,8 +120,9 @@ class Start:
         )
         return Clones(premises, lookups, receiving, self._settings.clone_after_records)
 
-    def _ensure_topics(self, kafka: KafkaSettings) -> TopicAdmin:
+    def _ensure_topics(self, kafka: KafkaSettings, folder: DataFolder) -> TopicAdmin:
         admin, topics = reach_kafka(kafka), self._topics
+        check_belonging(admin, folder)
         name = NodeName(self._settings.name)
         own = [topics.requests(name), topics.clone(name)]
         for warning in admin.ensure([topics.heartbeats(), topics.metadata(), *own]):

@@ -13,7 +13,7 @@ from dynabus.auto_admin.decisions import TableState
 from dynabus.auto_admin.log_pruner import LogPruner
 from dynabus.auto_admin.outside import Pruned, PruneWish, StepFailed
 from dynabus.auto_admin.pruning import LOGS_MOST, Pruning
-from dynabus.core.cluster_view import ClusterView
+from dynabus.core.cluster_view import NODE_SILENT_MS, ClusterView
 from dynabus.core.pruning import DurablePlace
 from dynabus.core.topics import Topics
 
@@ -49,6 +49,12 @@ class Ward:
         place = DurablePlace(log=self.state.id, partition=number, offset=offset)
         self.pruning.told({"node": node, "incarnation": incarnation, "places": [place]})
 
+    def beat(self, node: str, state: str) -> None:
+        said: dict[str, Any] = {"log": self.state.id, "partition": 0, "generation": 1, "state": state}
+        said |= {"leading": False, "checked": [], "totals": []}
+        beat = {"node": node, "service": "storage-node", "zone": "a", "incarnation": 1, "stopping": False}
+        self.view.take("heartbeat", {**beat, "number": 0, "whole": True, "replicas": [said]}, self.now_ms)
+
     def look(self) -> dict[int, PruneWish]:
         """What is asked for now, by partition."""
         self.now_ms += EVERY_MS
@@ -70,13 +76,13 @@ def ward() -> Ward:
 def test_a_log_is_pruned_behind_the_member_that_has_least_on_disk(ward: Ward) -> None:
     for node, offset in zip(MEMBERS, (50, 70, 60), strict=True):
         ward.told(node, offset)
-    assert ward.look()[0] == PruneWish(ward.state.id, 0, 50, "node-1", whole=False)
+    assert ward.look()[0] == PruneWish(ward.state.id, 0, 50, "node-1", whole=False, known=70)
 
 
 def test_a_member_that_said_nothing_holds_all(ward: Ward) -> None:
     ward.told("node-1", 50)
     ward.told("node-3", 50)
-    assert ward.look()[0] == PruneWish(ward.state.id, 0, 0, "node-2", whole=False)
+    assert ward.look()[0] == PruneWish(ward.state.id, 0, 0, "node-2", whole=False, known=50)
 
 
 def test_what_was_said_in_an_earlier_run_says_nothing(ward: Ward) -> None:
@@ -93,7 +99,7 @@ def test_a_new_run_that_is_only_heard_holds_all(ward: Ward) -> None:
         ward.told(node, 50)
     beat = {"node": "node-3", "service": "storage-node", "zone": "c", "incarnation": 2}
     ward.view.take("heartbeat", {**beat, "stopping": False, "number": 0, "whole": True, "replicas": []}, ward.now_ms)
-    assert ward.look()[0] == PruneWish(ward.state.id, 0, 0, "node-3", whole=False)
+    assert ward.look()[0] == PruneWish(ward.state.id, 0, 0, "node-3", whole=False, known=50)
 
 
 def test_a_member_that_is_dead_holds_what_it_has_not_on_disk(ward: Ward) -> None:
@@ -109,7 +115,7 @@ def test_a_node_that_joins_holds_all_until_it_has_something_on_disk() -> None:
     ward = Ward(with_members(table(), plan=1, move=move))
     for node in MEMBERS:
         ward.told(node, 50)
-    assert ward.look()[0] == PruneWish(ward.state.id, 0, 0, "node-4", whole=False)
+    assert ward.look()[0] == PruneWish(ward.state.id, 0, 0, "node-4", whole=False, known=50)
     ward.told("node-4", 45)
     assert ward.look()[0].until == 45
 
@@ -133,6 +139,41 @@ def test_the_parents_log_goes_when_every_child_is_on_all_its_disks() -> None:
             assert 0 not in ward.look()
             ward.told(node, 1, number)
     assert ward.look()[0] == PruneWish(ward.state.id, 0, 0, "", whole=True)
+
+
+def test_a_log_that_lost_records_is_left_alone(ward: Ward) -> None:
+    for node in MEMBERS:
+        ward.told(node, 50)
+    assert 0 in ward.look()
+    ward.state = with_members(ward.state, frozen={"node": "node-1", "why": "lost", "since_ms": 0})
+    assert 0 not in ward.look()
+    ward.state = with_members(ward.state, recovery=1)
+    assert 0 not in ward.look(), "it is being recovered"
+
+
+@pytest.mark.parametrize("state", ["doubtful", "held", "frozen"])
+def test_a_log_that_may_have_lost_records_is_left_alone(ward: Ward, state: str) -> None:
+    for node in MEMBERS:
+        ward.told(node, 50)
+    ward.beat("node-2", "active")
+    assert 0 in ward.look()
+    ward.beat("node-2", state)
+    assert 0 not in ward.look()
+    ward.now_ms += 10 * NODE_SILENT_MS
+    assert 0 not in ward.look(), "it died, and has not taken it back"
+    ward.beat("node-2", "active")
+    assert 0 in ward.look()
+
+
+def test_a_recoverys_log_is_pruned_once_it_holds_all_and_the_old_one_never(ward: Ward) -> None:
+    first, *others = ward.state.partitions
+    successor = {**first, "number": 7, "state": "restoring", "members": ["node-1"]}
+    ward.state = replace(ward.state, partitions=[successor, *others])
+    ward.told("node-1", 50, 7)
+    assert 7 not in ward.look()
+    gone = {"number": 0, "children": [7], "recovered": {}}
+    ward.state = replace(ward.state, partitions=[{**successor, "state": "active"}, *others], ancestors=[gone])
+    assert ward.look().keys() & {0, 7} == {7}
 
 
 def test_a_table_that_is_being_made_or_deleted_is_left_alone(ward: Ward) -> None:
@@ -197,12 +238,17 @@ class Kafka:
 
 
 def pruned(
-    monkeypatch: pytest.MonkeyPatch, kafka: Kafka, until: int, whole: bool = False, retention_s: float = 60.0
+    monkeypatch: pytest.MonkeyPatch,
+    kafka: Kafka,
+    until: int,
+    whole: bool = False,
+    retention_s: float = 60.0,
+    known: int = 0,
 ) -> Pruned:
     monkeypatch.setattr("dynabus.auto_admin.log_pruner.Consumer", lambda *_, **__: kafka)
     settings = type("Settings", (), {"log_reader": lambda _: {}})()
     pruner = LogPruner(cast("Any", settings), Topics("t"), cast("Any", kafka), retention_s, tuple(kafka.groups))
-    (found,) = pruner.prune([PruneWish("x", 0, until, "node-1", whole)])
+    (found,) = pruner.prune([PruneWish("x", 0, until, "node-1", whole, known)])
     return found
 
 
@@ -241,3 +287,12 @@ def test_no_retention_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     kafka = Kafka(0, 10_000, 0, {})
     pruned(monkeypatch, kafka, 8_000, retention_s=0.0)
     assert kafka.deleted == [8_000]
+
+
+@pytest.mark.parametrize(("known", "deleted"), [(10_000, [8_000]), (10_001, [])])
+def test_a_log_that_ends_before_what_was_read_of_it_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, known: int, deleted: list[int]
+) -> None:
+    kafka = Kafka(0, 10_000, -1, {})
+    pruned(monkeypatch, kafka, 8_000, known=known)
+    assert kafka.deleted == deleted

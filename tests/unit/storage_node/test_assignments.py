@@ -48,12 +48,25 @@ def at(number: int) -> PartitionId:
 
 def test_members_open_and_the_preferred_claims() -> None:
     change = Assignments(ME).learn(table(1, "node-1", "node-2"))
-    assert change == Change((at(0), at(1)), frozenset({at(0)}), indexes=NO_INDEXES)
+    assert change == Change((at(0), at(1)), frozenset({at(0)}), indexes=NO_INDEXES, table=LOG)
 
 
 def test_strangers_open_nothing() -> None:
     change = Assignments(ME).learn(table(1, "node-2"))
-    assert change == Change(elsewhere=(at(0), at(1)))
+    assert change == Change(elsewhere=(at(0), at(1)), table=LOG)
+
+
+def test_what_is_frozen_is_said_again_with_every_record() -> None:
+    assignments = Assignments(ME)
+    for version in (1, 2):
+        frozen = table(version, "node-1", "node-2")
+        frozen["partitions"][1]["state"] = "frozen"
+        assert assignments.learn(frozen).frozen == {at(1)}
+    elsewhere = table(3, "node-2")
+    elsewhere["partitions"][0]["state"] = "frozen"
+    change = assignments.learn(elsewhere)
+    assert change.frozen == frozenset()
+    assert change.elsewhere == (at(1),), "what is here of a frozen one may be all that is left"
 
 
 def test_a_joining_node_opens_and_claims_nothing() -> None:

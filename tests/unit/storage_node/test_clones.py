@@ -247,6 +247,31 @@ def test_a_place_of_another_log_says_nothing(ward: Ward) -> None:
     assert (ward.receiving.jobs[0].wanted.at_least, ward.receiving.jobs[0].expected) == (0, None)
 
 
+def test_nothing_is_made_of_a_frozen_partition(ward: Ward) -> None:
+    """Neither of a replica that has not stopped yet, nor of the log, nor of the checkpoint."""
+    replica(ward.path)
+    put_aside(ward.path, STORED)
+    ward.others = {"node-2": said()}
+    frozen = True
+    ward.clones.kept = lambda partition: partition == PARTITION and frozen
+    ward.add()
+    assert ward.run(PATIENCE_MS + 2000) == "waits"
+    assert "frozen" in ward.alarm()[1]
+    assert not ward.path.exists()
+    assert checkpoint_of(ward.path).exists()
+    assert ward.receiving.jobs == []
+    frozen = False
+    assert ward.run() == "cloned"
+
+
+@pytest.mark.parametrize("state", ["frozen", "doubtful", "held", "restoring", "stopped", "joining"])
+def test_who_has_stopped_or_stands_still_is_no_source(ward: Ward, state: str) -> None:
+    ward.others = {"node-2": said(state, 900), "node-3": said("active", 5, leading=True)}
+    ward.add()
+    assert ward.run(PATIENCE_MS + 2000) == "cloned"
+    assert [job.source for job in ward.receiving.jobs] == ["node-3"]
+
+
 @pytest.mark.parametrize(("low", "came"), [(PLACE.next_offset, "cloned"), (PLACE.next_offset + 1, "waits")])
 def test_the_last_resort_is_its_own_checkpoint(ward: Ward, low: int, came: str) -> None:
     """A group of one has nobody to clone."""

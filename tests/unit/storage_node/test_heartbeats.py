@@ -55,9 +55,37 @@ def test_a_leader_says_so() -> None:
 
 def test_an_alarm_is_said() -> None:
     replica = leading()
-    replica.replica.freeze("lost", 2.0)
+    replica.replica.lose("lost", 2.0)
     (said,) = compose(ME, "a", hosting(replica), False, Saying(), 2.0)["replicas"]
     assert (said["state"], said["alarm"], said["leading"]) == ("frozen", "lost", False)
+
+
+def test_doubt_is_said_though_nothing_else_is_new_and_until_it_is_over() -> None:
+    replica, saying = leading(), Saying()
+    here = hosting(replica)
+    for _ in range(2):
+        # A checksum is said once the place has rested.
+        compose(ME, "a", here, False, saying, 2.0)
+    assert compose(ME, "a", here, False, saying, 3.0)["replicas"] == []
+    replica.replica.doubt("beyond the end", 4.0, beyond=True)
+    for expected in (["doubtful"], []):
+        beat_now = compose(ME, "a", here, False, saying, 5.0)
+        assert (beat_now["whole"], [each["state"] for each in beat_now["replicas"]]) == (False, expected)
+    replica.replica.standstill.clear()
+    assert [each["state"] for each in compose(ME, "a", here, False, saying, 6.0)["replicas"]] == ["active"]
+
+
+def test_doubt_and_loss_are_heard_of_replicas_that_are_not_named_again() -> None:
+    """By one that was opened only after they were said."""
+    for said, becomes in (("doubtful", "held"), ("frozen", "frozen")):
+        replica, view = leading(), ClusterView()
+        hear(ME, beat("node-2", 3, state(state=said, alarm="lost")), view, hosting(), 10.0)
+        hear(ME, beat("node-2", 3, number=1, whole=False), view, hosting(replica), 1500.0)
+        assert replica.state == becomes
+        if said == "doubtful":
+            cleared = beat("node-2", 3, state(), number=2, whole=False)
+            assert list(hear(ME, cleared, view, hosting(replica), 1600.0)) == [replica]
+            assert replica.state == "active"
 
 
 def test_able_peers_are_known_as_successors() -> None:

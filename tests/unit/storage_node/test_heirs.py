@@ -13,6 +13,7 @@ from tests.unit.storage_node.replicas import BODIES, ME
 from dynabus.adapters.data_folder import DataFolder
 from dynabus.adapters.kafka.topics import TopicIdentity
 from dynabus.adapters.lmdb import LmdbStore
+from dynabus.adapters.lmdb.directory import DIRTY, mark
 from dynabus.adapters.log_codec import decode_place, encode_place
 from dynabus.core.ids import PartitionId
 from dynabus.core.local_indexes import LocalIndexes
@@ -90,7 +91,7 @@ class Node:
     """As much of a node as heirs need; `run` begins another run over the same folder."""
 
     def __init__(self, path: Path, logs: dict[int, Log], parent: LmdbStore | bool = False) -> None:
-        self.path, self.parent = path, parent
+        self.path, self.parent, self.kept = path, parent, False
         self.facts, self.ancestors = Facts(logs), Ancestors(logs)
         self.run()
 
@@ -99,7 +100,8 @@ class Node:
         around = Surroundings(ME, lambda: 0.5, lambda: 1, BODIES, Timing())
         premises = Premises(Topics(), folder, cast("FileLimit", None), around, False, 1)
         self.ancestors.at.clear()
-        self.heirs = Heirs(premises, cast("Any", self.facts), cast("Any", self.ancestors), lambda _: self.parent)
+        logs: Any = self.ancestors
+        self.heirs = Heirs(premises, cast("Any", self.facts), logs, lambda _: self.parent, lambda _: self.kept)
 
     def add(self, child: Any = LOWER, lineage: tuple[int, ...] = (0,), replay: bool = True) -> Opening:
         """`replay`: it was decided that what is not here is replayed, and not cloned."""
@@ -321,3 +323,22 @@ def test_a_log_that_lost_its_end_while_it_was_read_is_an_alarm(tmp_path: Path, l
     node.steps(now_ms=COMMIT_MS + 2 * CONFIRM_MS)
     assert node.states() == ["failed"]
     assert node.heirs.take_orphans() == []
+
+
+def test_a_frozen_childs_store_is_neither_restored_nor_begun_anew(tmp_path: Path, log: Log) -> None:
+    store = LmdbStore(tmp_path / str(LOWER.number))
+    store.put(b"c", A)
+    store.commit(encode_place(log.place), b"")
+    store.abandon()
+    mark(tmp_path / str(LOWER.number), DIRTY, "an earlier boot")
+    node = Node(tmp_path, {0: log})
+    node.kept = True
+    node.add()
+    assert node.steps() == []
+    assert node.states() == ["failed"]
+    assert (tmp_path / str(LOWER.number) / "data.mdb").exists()
+    node.kept = False
+    node.run()
+    node.add()
+    node.steps()
+    assert node.states() == ["heir"], "begun anew, and replayed"

@@ -54,6 +54,8 @@ class Ward:
         self.path, self.kafka = path, kafka
         self.source: str | None = None
         """Another node that it could be cloned from."""
+        self.kept = False
+        """Its log lost records."""
         self.hosted = leading(path, 5)
         self.hosted.replica.take_effects()
         group = self.hosted.replica.place.group
@@ -63,7 +65,7 @@ class Ward:
         premises = SimpleNamespace(
             folder=SimpleNamespace(replica=lambda _partition: path), around=SimpleNamespace(timing=Timing())
         )
-        self.repairs = Repairs(cast("Any", premises), cast("Any", kafka), lambda *_: self.source)
+        self.repairs = Repairs(cast("Any", premises), cast("Any", kafka), lambda *_: self.source, lambda _: self.kept)
         self.opening = Opening(PARTITION, LOG, False, NONE)
 
     def run(self, until_ms: float, since_ms: float = 10.0) -> list[Opening]:
@@ -95,6 +97,32 @@ def test_a_damaged_leader_resigns_and_is_rebuilt(tmp_path: Path) -> None:
     assert not ward.path.exists()
     assert len(ward.aside) == 1
     assert decode_place(place_put_aside(ward.path) or b"") == place
+
+
+def test_what_is_frozen_or_may_have_to_be_is_not_repaired(tmp_path: Path) -> None:
+    ward = Ward(tmp_path / "0", Kafka(low=2))
+    ward.source = "node-2"
+    ward.hosted.damaged("a row")
+    ward.hosted.replica.standstill.heard(NodeName("node-2"), True)
+    assert ward.run(RESIGN_MS + 10_000) == []
+    assert not ward.hosted.failed
+    assert ward.repairs
+    ward.hosted.replica.standstill.heard(NodeName("node-2"), False)
+    ward.kept = True
+    assert ward.run(RESIGN_MS + 20_000, RESIGN_MS + 10_000) == []
+    assert not ward.repairs
+    ward.kept = False
+    assert len(ward.run(RESIGN_MS + 30_000, RESIGN_MS + 20_000)) == 1
+
+
+def test_a_failed_store_of_one_that_stands_still_stays_where_it_is(tmp_path: Path) -> None:
+    ward = Ward(tmp_path / "0", Kafka())
+    ward.hosted.replica.doubt("beyond the end", 9.0, beyond=True)
+    ward.hosted.quarantine(CorruptRow("bits"), 9.0)
+    assert ward.run(20_000) == []
+    assert ward.path.exists()
+    ward.hosted.replica.standstill.clear()
+    assert len(ward.run(40_000, 20_000)) == 1
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,7 @@ class Kafka:
         self.facts = LogFacts(identity, low, high)
         self.silent = False
 
-    def log_facts(self, _log: Any, fresh: bool) -> Future[LogFacts]:
-        assert fresh
+    def place_facts(self, _log: Any, _place: Any) -> Future[LogFacts]:
         future: Future[LogFacts] = Future()
         if self.silent:
             future.set_exception(LookupFailed("away"))
@@ -64,6 +63,30 @@ def test_beyond_the_end_freezes_when_it_stays_so() -> None:
     assert not made
 
 
+def test_one_in_a_log_that_was_cut_and_grew_again_freezes_too() -> None:
+    """Others are told at once, and it fences the log."""
+    replica = placed(10)
+    kafka = Kafka(SAME, 0, 90)
+    kafka.facts = kafka.facts._replace(cut=True)
+    made = suspects(kafka, replica)
+    assert run(made, CONFIRM_MS - 1) == []
+    assert (replica.state, replica.replica.alarm) == ("doubtful", None)
+    assert run(made, CONFIRM_MS + 2 * ASK_AGAIN_MS, CONFIRM_MS) == [replica]
+    assert replica.replica.saw_loss
+    assert "leader epoch" in (replica.replica.alarm or "")
+
+
+def test_epochs_that_a_late_broker_did_not_know_clear_it() -> None:
+    replica = placed(10)
+    kafka = Kafka(SAME, 0, 90)
+    kafka.facts = kafka.facts._replace(cut=True)
+    made = suspects(kafka, replica)
+    run(made, 3000.0)
+    kafka.facts = kafka.facts._replace(cut=False)
+    assert run(made, 5000.0, 3000.0) == [replica]
+    assert (replica.replica.alarm, bool(replica.replica.standstill)) == (None, False)
+
+
 def test_a_leader_that_did_not_know_its_end_clears_it() -> None:
     replica = placed(10)
     kafka = Kafka(SAME, 0, 9)
@@ -89,6 +112,9 @@ def test_before_the_start_is_no_loss_and_to_be_cloned() -> None:
     assert run(suspects(Kafka(SAME, 20, 30), replica), 2 * CONFIRM_MS) == [replica]
     assert "before the log's start 20" in replica.damage
     assert replica.replica.alarm is None
+    assert replica.state == "held", "it serves nobody meanwhile"
+    assert not replica.replica.standstill.doubted, "nothing is lost, so that nobody else stands still"
+    assert "before the log's start 20" in replica.alarm
 
 
 def test_another_log_freezes() -> None:

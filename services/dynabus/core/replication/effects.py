@@ -107,12 +107,17 @@ class Leading(NamedTuple):
 
 @dataclass(slots=True)
 class Peer:
-    """What another node's heartbeat said last."""
+    """What another node's heartbeat said last.
+
+    `doubtful`: its place seems to lie beyond the log's end; None: it does not say. `lost`: why it is frozen (I9).
+    """
 
     incarnation: int
     next_offset: int
     heard_ms: float
     able: bool
+    doubtful: bool | None = None
+    lost: str = ""
 
 
 @dataclass(frozen=True, slots=True)
