@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dynabus.core.replication import replica as brain
-from dynabus.core.replication.effects import Peer, Query, Surroundings, Write
+from dynabus.core.replication.effects import Query, Surroundings, Write
 from dynabus.core.replication.heir import Heir
 from dynabus.core.replication.place import Place, start_of_log
 from dynabus.core.replication.records import Record
@@ -68,6 +68,23 @@ class Part:
             self._become_replica(place, now_ms)
         else:
             self.heir = Heir(to, self.disk, place, BODIES, no_more)
+
+    @property
+    def is_whole(self) -> bool:
+        """On its disk is all that its own log does not hold any more: others can be cloned from it."""
+        place = self.disk.commits[-1][3] if self.disk.commits else None
+        mine = place is not None and place.origin.partition.number == self.partition.number
+        return mine and place is not None and place.group is not None and place.next_offset >= self.log.start
+
+    def is_last(self) -> bool:
+        """What is pruned of its log, or will be, is nowhere else: without it the partition is lost."""
+        number = self.partition.number
+        others = [node.parts.get(number) for node in self.node.cluster.nodes.values() if node is not self.node]
+        return (
+            self.node.cluster.pruning.active
+            and self.is_whole
+            and not any(other and other.is_whole for other in others)
+        )
 
     def lacks_history(self) -> bool:
         """Some ancestor's log cannot be replayed any more."""
@@ -144,7 +161,8 @@ class Part:
             kept, self.heir = self.disk.checkpoint, None
             self.disk = Disk()
             self.disk.checkpoint = kept
-            self.start(self._around, None, now_ms)
+            # With what its parent's replica has here: nobody has a child that has not begun, to clone it from.
+            self.node.begin_again(self)
             return
         heir.read_log(records[position : min(self.node.visible(heir.ancestor), position + 100)])
         if heir.go_over():
@@ -190,9 +208,6 @@ class Part:
             query: Query = fields[0]
             if self.node.world.now_ms < fields[1]:
                 replica.query(query, now_ms)
-        elif kind == "beat":
-            node, incarnation, said, next_offset, able = fields
-            replica.hear(node, incarnation, said, Peer(incarnation, next_offset, now_ms, able), now_ms)
         elif kind == "question":
             node, incarnation, term, nonce = fields
             replica.question(node, incarnation, term, nonce, now_ms)
