@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from dynabus.core.ids import NodeName
-from dynabus.core.replication.effects import Leading, Query, Respond, Timing, Write
+from dynabus.core.messages import Heartbeat, ReplicaState
+from dynabus.core.replication.effects import Query, Respond, Timing, Write
 from dynabus.core.replication.records import Form
 from dynabus.core.replication.replica import Replica
 from tests.simulation.audit import Linearizability, Violation
@@ -143,24 +144,23 @@ class Cluster:
         if not self.lossy or self.recovered:
             client.receive(effect.sender.counter, effect.outcome)
 
-    def beat(
-        self,
-        number: int,
-        name: NodeName,
-        incarnation: int,
-        said: Leading,
-        next_offset: int,
-        able: bool,
-        doubtful: bool,
-        lost: str,
-    ) -> None:
+    def beat(self, heartbeat: Heartbeat) -> None:
+        """A heartbeat to everybody: what it names is new, and each may miss it."""
         for other in self.nodes:
-            self.send(other, "beat", number, name, incarnation, said, next_offset, able, doubtful, lost)
-        partition = self.partitions[number]
-        if said.leading and said.term >= partition.hint_term and not self.log.troubles.stalled:
+            self.send(other, "heartbeat", heartbeat)
+
+    def want_heartbeats(self) -> None:
+        """Somebody missed one, or has begun to listen."""
+        for other in self.nodes:
+            self.send(other, "heartbeats_wanted")
+
+    def hint(self, name: NodeName, said: ReplicaState) -> None:
+        """What routers make of it."""
+        partition = self.partitions[said["partition"]]
+        if said["leading"] and said["term"] >= partition.hint_term and not self.log.troubles.stalled:
             if partition.hint != name:
                 partition.old_hint = partition.hint
-            partition.hint_term, partition.hint = said.term, name
+            partition.hint_term, partition.hint = said["term"], name
             for parent in partition.lineage:
                 self.partitions[parent].sealed = True
 

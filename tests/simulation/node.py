@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from weakref import WeakSet
 
-from dynabus.core.ids import Incarnation, NodeName, Writer
-from dynabus.core.messages import ReplyStatus
+from dynabus.core.cluster_view import ClusterView
+from dynabus.core.heartbeats import Saying
+from dynabus.core.ids import Incarnation, LogId, NodeName, PartitionId, Writer
+from dynabus.core.messages import Heartbeat, ReplicaState, ReplyStatus
 from dynabus.core.replication import replica as brain
-from dynabus.core.replication.effects import Append, Ask, Beat, Effect, Leading, Respond, Surroundings, Tell, Timing
+from dynabus.core.replication.effects import Append, Ask, Beat, Effect, Respond, Surroundings, Tell, Timing
 from dynabus.core.replication.place import Place
 from dynabus.core.replication.records import Genesis, Kind, decode_record
 from dynabus.core.replication.standstill import is_fence
+from dynabus.storage_node.heartbeats import acquaint, hear
 from tests.simulation.audit import Violation
 from tests.simulation.kafka import BODIES, LogProducer
 from tests.simulation.part import Part
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from tests.simulation.cluster import Cluster
 
 TICK_MS = 120.0
+LOG = LogId("simulated")
 
 
 class View:
@@ -53,6 +58,8 @@ class Node:
         self._around: Surroundings
         self._strangers: set[int] = set()
         """Partitions of which it was no member when this turn began."""
+        self._view, self._saying = ClusterView(), Saying()
+        self._acquainted: WeakSet[brain.Replica] = WeakSet()
         self._commit_ms = self.world.random.choice([100.0, 500.0, 1000.0])
 
     def clock_ms(self) -> float:
@@ -108,6 +115,7 @@ class Node:
         dice = self.world.random
         self._around = Surroundings(me, dice.random, lambda: dice.getrandbits(60), BODIES, self.timing)
         self._inbox.clear()
+        self._view, self._saying = ClusterView(), Saying()
         self._turn_at_ms = None
         for number, view in self._views.items():
             view.visible, view.fetched_ms = len(self.cluster.logs[number].records), self.world.now_ms
@@ -143,6 +151,10 @@ class Node:
         copied = self.parts.get(line[-1]) if line and self.world.random.random() < 0.7 else None
         self._begin_part(part, copied)
         self._new_producer(part)
+
+    def begin_again(self, part: Part) -> None:
+        """What it had is of no use any more."""
+        self._begin_part(part, None)
 
     def _begin_part(self, part: Part, copied: Part | None) -> None:
         """What was pruned cannot be replayed: then the parent's replica is waited for, if one is to come here."""
@@ -237,6 +249,7 @@ class Node:
             if self.world.now_ms >= self.log_deaf_until_ms:
                 for part in self.parts.values():
                     part.read(now_ms)
+            self._acquaint()
             inbox, self._inbox = self._inbox, []
             for message in inbox:
                 self._take(message, now_ms)
@@ -250,6 +263,8 @@ class Node:
             elif part.heir is None:
                 self._begin_part(part, None)
         self._flush()
+        if self._saying.due(now_ms):
+            self._beat()
         self._begin_children(now_ms)
         self.cluster.check(self)
 
@@ -265,7 +280,16 @@ class Node:
         kind, *rest = message
         if kind == "metadata":
             self._learn()
-            return
+        elif kind == "heartbeat":
+            hear(self._around.me, rest[0], self._view, cast("Any", self), now_ms)
+            for part in self.parts.values():
+                part.keep_loss()
+        elif kind == "heartbeats_wanted":
+            self._saying.ask()
+        else:
+            self._take_for_partition(kind, rest, now_ms)
+
+    def _take_for_partition(self, kind: str, rest: list[Any], now_ms: float) -> None:
         number, *fields = rest
         part = self.parts.get(number)
         if part is not None:
@@ -375,15 +399,37 @@ class Node:
                 self._beat()
 
     def _beat(self) -> None:
-        for number, part in self.parts.items():
-            replica = part.replica
-            if replica is not None:
-                said: Leading = replica.leading(self.clock_ms())
-                stopped = replica.stopping or replica.standstill or replica.alarm is not None
-                able, doubtful = replica.caught_up and not stopped, replica.standstill.beyond
-                lost = (replica.alarm or "") if replica.lost else ""
-                told = said, replica.place.next_offset, able, doubtful, lost
-                self.cluster.beat(number, self.name, self.incarnation, *told)
+        now_ms = self.clock_ms()
+        states = [state_of(number, hosted.replica, now_ms) for (_, number), hosted in self.hosted.items()]
+        said = self._saying.say(states, now_ms)
+        heartbeat: Heartbeat = {
+            "node": self.name,
+            "service": "storage-node",
+            "zone": "",
+            "incarnation": self.incarnation,
+            "stopping": self.stopping,
+            "number": said.number,
+            "whole": said.whole,
+            "replicas": said.replicas,
+        }
+        self.cluster.beat(heartbeat)
+        for state in states:
+            self.cluster.hint(self.name, state)
+        if self._view.wants_heartbeats(now_ms):
+            self.cluster.want_heartbeats()
+
+    @property
+    def hosted(self) -> dict[tuple[str, int], Hosted]:
+        """As much of `Hosting` as heartbeats need."""
+        parts = self.parts.items()
+        return {(LOG, n): Hosted(PartitionId(LOG, n), part.replica) for n, part in parts if part.replica is not None}
+
+    def _acquaint(self) -> None:
+        """Replicas that are new here know what was said before."""
+        for each in self.hosted.values():
+            if each.replica not in self._acquainted:
+                self._acquainted.add(each.replica)
+                acquaint(cast("Any", each), self._view, self.clock_ms())
 
     def _commit_regularly(self, run: int) -> None:
         if self.up and run == self.incarnation:
@@ -394,3 +440,41 @@ class Node:
     def _commit(self) -> None:
         for part in self.parts.values():
             part.commit()
+
+
+class Hosted(NamedTuple):
+    """As much of a hosted replica as heartbeats need."""
+
+    partition: PartitionId
+    replica: brain.Replica
+
+
+def word_for(replica: brain.Replica) -> str:
+    """Its state, as `storage_node.hosted` says it."""
+    if replica.alarm is not None:
+        return "frozen" if replica.lost else "stopped"
+    if replica.standstill:
+        return "doubtful" if replica.standstill.beyond else "held"
+    return "active" if replica.caught_up else "opening"
+
+
+def state_of(number: int, replica: brain.Replica, now_ms: float) -> ReplicaState:
+    """What a heartbeat says of it, as far as others listen."""
+    leading = replica.leading(now_ms)
+    place = replica.place
+    return {
+        "log": LOG,
+        "partition": number,
+        "generation": place.group.generation if place.group is not None else 0,
+        "state": word_for(replica),
+        "leading": leading.leading,
+        "appending": leading.appending,
+        "term": leading.term,
+        "sequence": place.next_sequence - 1,
+        "next_offset": place.next_offset,
+        "lag": replica.lag,
+        "alarm": replica.alarm or "",
+        "totals": [],
+        "checked": [],
+        "plan": place.group.plan if place.group is not None else 0,
+    }

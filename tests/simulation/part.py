@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dynabus.core.replication import replica as brain
-from dynabus.core.replication.effects import Peer, Query, Surroundings, Write
+from dynabus.core.replication.effects import Query, Surroundings, Write
 from dynabus.core.replication.heir import Heir
 from dynabus.core.replication.place import Place, start_of_log
 from dynabus.core.replication.records import Record, Recovered
@@ -86,6 +86,23 @@ class Part:
             self._expected = self.replica.place
         self.disk, self._decided = self.disk.replaced([]), None
 
+    @property
+    def is_whole(self) -> bool:
+        """On its disk is all that its own log does not hold any more: others can be cloned from it."""
+        place = self.disk.commits[-1][3] if self.disk.commits else None
+        mine = place is not None and place.origin.partition.number == self.partition.number
+        return mine and place is not None and place.group is not None and place.next_offset >= self.log.start
+
+    def is_last(self) -> bool:
+        """What is pruned of its log, or will be, is nowhere else: without it the partition is lost."""
+        number = self.partition.number
+        others = [node.parts.get(number) for node in self.node.cluster.nodes.values() if node is not self.node]
+        return (
+            self.node.cluster.pruning.active
+            and self.is_whole
+            and not any(other and other.is_whole for other in others)
+        )
+
     def lacks_history(self) -> bool:
         """Some ancestor's log cannot be replayed any more."""
         return any(self.node.cluster.logs[number].start > 0 for number in self.partition.lineage)
@@ -151,21 +168,21 @@ class Part:
             replica.doubt("the place lies beyond the log's end, or of what was cut off", now_ms, beyond=True)
             if now_ms - self._beyond_since_ms > BEYOND_END_MS:
                 replica.lose("the place lies beyond the log's end, or of what was cut off", now_ms)
-                self._keep_loss()
+                self.keep_loss()
             return
         self._beyond_since_ms = None
         replica.standstill.clear()
         replica.end_offset = visible = min(self.node.visible(self.log.number), len(records))
         if position < visible:
             replica.read_log(records[position:visible], now_ms)
-            self._keep_loss()
+            self.keep_loss()
 
     def learn(self, now_ms: float) -> None:
         """From metadata: the partition is frozen."""
         if self.partition.frozen and self.replica is not None:
             self.replica.lose("the partition is frozen", now_ms, saw=False)
 
-    def _keep_loss(self) -> None:
+    def keep_loss(self) -> None:
         if self.replica is not None and self.replica.saw_loss and not self.loss:
             self.loss = self.replica.alarm or ""
 
@@ -209,7 +226,8 @@ class Part:
             if not self.is_blank and self._expected is None:
                 raise Violation(f"{self.node.name} lacks what was pruned of {heir.ancestor}, its ancestor")
             self.heir, self.disk = None, self.disk.replaced([])
-            self.start(self._around, None, now_ms)
+            # With what its parent's replica has here: nobody has a child that has not begun, to clone it from.
+            self.node.begin_again(self)
             return
         heir.read_log(records[position : min(self.node.visible(heir.ancestor), position + 100)])
         if heir.go_over():
@@ -255,11 +273,6 @@ class Part:
             query: Query = fields[0]
             if self.node.world.now_ms < fields[1]:
                 replica.query(query, now_ms)
-        elif kind == "beat":
-            node, incarnation, said, next_offset, able, doubtful, lost = fields
-            peer = Peer(incarnation, next_offset, now_ms, able, doubtful, lost)
-            replica.hear(node, incarnation, said, peer, now_ms)
-            self._keep_loss()
         elif kind == "question":
             node, incarnation, term, nonce = fields
             replica.question(node, incarnation, term, nonce, now_ms)

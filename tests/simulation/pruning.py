@@ -64,7 +64,11 @@ class Pruning:
     def _damage(self) -> None:
         """Some replica's bytes are not those that were written: put aside, its place is known."""
         parts = [part for node in self.cluster.nodes.values() if node.up for part in node.parts.values()]
-        fit = [part for part in parts if part.is_repairable and part.replica and part.replica.leader is None]
+        fit = [
+            part
+            for part in parts
+            if part.is_repairable and part.replica and part.replica.leader is None and not part.is_last()
+        ]
         if fit and not self.cluster.lossy:
             self.world.note("damage")
             self._dice.choice(fit).put_aside()

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from dynabus.core.agreement import Agreement
-from dynabus.core.heartbeats import ASK_AGAIN_MS
+from dynabus.core.heartbeats import ASK_AGAIN_MS, NOT_HEARD, Pulse
 from dynabus.core.key_schema import KeySchema, key_schema
 from dynabus.core.local_indexes import LocalIndexes, local_indexes
 from dynabus.core.messages import Heartbeat, LeaderMetadata, PartitionMetadata, ReplicaState, TableMetadata
@@ -94,12 +94,21 @@ class Node:
 
     name: str
     zone: str
-    incarnation: int
-    heard_ms: float
     stopping: bool
     replicas: dict[tuple[str, int], ReplicaState]
-    number: int
-    complete: bool
+    pulse: Pulse
+
+    @property
+    def incarnation(self) -> int:
+        return self.pulse.incarnation
+
+    @property
+    def heard_ms(self) -> float:
+        return self.pulse.heard_ms
+
+    @property
+    def complete(self) -> bool:
+        return self.pulse.whole
 
 
 class ClusterView:
@@ -185,21 +194,12 @@ class ClusterView:
         if known is not None and known.incarnation > message["incarnation"]:
             return
         told = {(state["log"], state["partition"]): state for state in message["replicas"]}
-        if message["whole"] or known is None or known.incarnation != message["incarnation"]:
-            replicas, complete = told, message["whole"]
-        else:
-            replicas, complete = known.replicas, known.complete and message["number"] == known.number + 1
-            replicas.update(told)
-        self.nodes[message["node"]] = Node(
-            message["node"],
-            message["zone"],
-            message["incarnation"],
-            now_ms,
-            message["stopping"],
-            replicas,
-            message["number"],
-            complete,
-        )
+        if known is not None and known.incarnation == message["incarnation"] and not message["whole"]:
+            known.replicas.update(told)
+            told = known.replicas
+        before = known.pulse if known is not None else NOT_HEARD
+        pulse = before.beat(message["incarnation"], message["number"], message["whole"], now_ms)
+        self.nodes[message["node"]] = Node(message["node"], message["zone"], message["stopping"], told, pulse)
         for state in message["replicas"]:
             self.agreement.heard(message["node"], state)
             if state["leading"]:

@@ -42,7 +42,9 @@ from dynabus.storage_node.hosted import Hosted
 COMMIT_BYTES = 32 << 20
 """LMDB keeps changed pages in memory until the commit."""
 
-LOOK_MS = 1000.0
+LOOK_MS = 5000.0
+"""Between two looks at who has read on for long enough, which takes minutes."""
+
 RETRY_MS = 60_000.0
 """After one that failed: a full disk is not free in a second."""
 

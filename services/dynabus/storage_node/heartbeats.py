@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dynabus.core.cluster_view import ClusterView
+from dynabus.core.cluster_view import ClusterView, Node
 from dynabus.core.heartbeats import Saying
 from dynabus.core.ids import Incarnation, NodeName, Writer
 from dynabus.core.messages import Heartbeat, ReplicaState
@@ -13,16 +13,8 @@ from dynabus.storage_node.hosted import Hosted
 from dynabus.storage_node.hosting import Hosting
 from dynabus.storage_node.namesake import SERVICE, check_heard
 
-
-def _said(heartbeat: Heartbeat, view: ClusterView) -> Iterable[ReplicaState]:
-    """All that is known to be so now: what the heartbeat names, and what it leaves as it was."""
-    known = view.nodes.get(heartbeat["node"])
-    same = known is not None and known.incarnation == heartbeat["incarnation"] and known.complete
-    return known.replicas.values() if known is not None and same else heartbeat["replicas"]
-
-
 SILENT = Leading(False, False, 0)
-"""What a heartbeat says of a partition that it does not mention."""
+"""What a node says of a partition of which it has said nothing yet."""
 
 
 def replica_state(hosted: Hosted, now_ms: float) -> ReplicaState:
@@ -68,33 +60,61 @@ def compose(me: Writer, zone: str, hosting: Hosting, stopping: bool, saying: Say
 def hear(me: Writer, heartbeat: Heartbeat, view: ClusterView, hosting: Hosting, now_ms: float) -> Iterable[Hosted]:
     """Tell the view and the brains; returns the replicas that heard something new.
 
-    Those that it names, and those that it leaves as they were, are told what was said. The own heartbeat tells every
-    replica that Kafka works, and a newer incarnation of a leader's node tells that the leader is gone, though it does
-    not name the partition yet. Raises NamesakeError: a newer run has this node's name.
+    Those that it names are told what was said; the others have its pulse. The own heartbeat tells every replica that
+    Kafka works, and a newer incarnation of a leader's node tells that the leader is gone, though it does not name the
+    partition yet. What an older run says late is not heard: a leader of it is gone.
+    Raises NamesakeError: a newer run has this node's name.
     """
     if heartbeat["service"] == SERVICE:
         check_heard(me, heartbeat)
     view.take("heartbeat", heartbeat, now_ms)
     if heartbeat["service"] != SERVICE:
         return ()
-    node, incarnation = NodeName(heartbeat["node"]), Incarnation(heartbeat["incarnation"])
-    told: set[tuple[str, int]] = set()
-    for state in _said(heartbeat, view):
-        key = (state["log"], state["partition"])
-        hosted = hosting.hosted.get(key)
+    known = view.nodes[heartbeat["node"]]
+    if known.incarnation != heartbeat["incarnation"]:
+        return ()
+    # That a node is stopping is said of none of its replicas, and means all.
+    states = known.replicas.values() if known.stopping and known.complete else heartbeat["replicas"]
+    told: dict[Hosted, None] = {}
+    here = hosting.hosted
+    for state in states:
+        hosted = here.get((state["log"], state["partition"]))
         if hosted is not None:
-            said = Leading(state["leading"], state["appending"], state["term"])
-            able, lost = _able(state, heartbeat["stopping"]), _lost(state, hosted)
-            peer = Peer(incarnation, state["next_offset"], now_ms, able, _doubtful(state), lost)
-            hosted.replica.hear(node, incarnation, said, peer, now_ms)
-            told.add(key)
-    news = {(state["log"], state["partition"]) for state in heartbeat["replicas"]}
-    mine = Writer(node, incarnation) == me
-    for key, hosted in hosting.hosted.items():
-        if key not in told and (mine or _led_by_older_run(hosted, node, incarnation)):
-            hosted.replica.hear(node, incarnation, SILENT, Peer(incarnation, -1, now_ms, False), now_ms)
-            news.add(key)
-    return [hosting.hosted[key] for key in news if key in hosting.hosted]
+            told[hosted] = None
+            _tell(hosted, known, state, now_ms)
+    mine = (known.name, known.incarnation) == me
+    for hosted in here.values():
+        if mine:
+            hosted.replica.hear_itself(now_ms)
+        elif hosted not in told and _led_by_older_run(hosted, known):
+            told[hosted] = None
+            _tell(hosted, known, known.replicas.get(hosted.partition), now_ms)
+    return told
+
+
+def acquaint(hosted: Hosted, view: ClusterView, now_ms: float) -> None:
+    """Tell a replica that was just opened what nodes said of its partition before, and will not say again soon."""
+    replica = hosted.replica
+    for node in view.nodes.values():
+        state = node.replicas.get(hosted.partition)
+        if state is not None and node.complete and node.name != replica.around.me.node:
+            said, peer = _said(node, state, hosted, node.heard_ms)
+            replica.neighbours.acquaint(NodeName(node.name), said, peer)
+            replica.heard_of_loss(NodeName(node.name), peer, now_ms)
+
+
+def _tell(hosted: Hosted, node: Node, state: ReplicaState | None, now_ms: float) -> None:
+    said, peer = _said(node, state, hosted, now_ms)
+    hosted.replica.hear(NodeName(node.name), Incarnation(node.incarnation), said, peer, now_ms)
+
+
+def _said(node: Node, state: ReplicaState | None, hosted: Hosted, at_ms: float) -> tuple[Leading, Peer]:
+    """What a node says of its replica of the partition; None: it has not said anything."""
+    if state is None:
+        return SILENT, Peer(node.incarnation, -1, at_ms, False)
+    said = Leading(state["leading"], state["appending"], state["term"])
+    able, lost = _able(state, node.stopping), _lost(state, hosted)
+    return said, Peer(node.incarnation, state["next_offset"], at_ms, able, _doubtful(state), lost, node.pulse)
 
 
 def _able(state: ReplicaState, stopping: bool) -> bool:
@@ -114,6 +134,6 @@ def _lost(state: ReplicaState, hosted: Hosted) -> str:
     return state["alarm"] if same and state["state"] == "frozen" else ""
 
 
-def _led_by_older_run(hosted: Hosted, node: NodeName, incarnation: Incarnation) -> bool:
+def _led_by_older_run(hosted: Hosted, node: Node) -> bool:
     leader = hosted.replica.place.reign.leader
-    return leader is not None and leader.writer.node == node and leader.writer.incarnation < incarnation
+    return leader is not None and leader.writer.node == node.name and leader.writer.incarnation < node.incarnation

@@ -26,6 +26,9 @@ from dynabus.storage_node.scrub_reading import Chunk, Phase, Position, read_chun
 FIRST_MS = 60_000.0
 """After a replica was opened: a crash or another disk shows soon, and a start has other work first."""
 
+LOOK_MS = 10_000.0
+"""Between two looks at who is due, if nobody is known to be due before: a period is hours, and replicas are many."""
+
 Respond = Callable[[Sender, Outcome], None]
 
 
@@ -51,6 +54,7 @@ class Scrubs:
         self.pairs = self.size = self.passes = self.damage = 0
         self._period_ms, self._bytes_per_s, self._respond = period_s * 1000.0, mb_per_s * 1e6, respond
         self._current: Scrub | None = None
+        self._look_ms = 0.0
         self._asked: dict[Hosted, dict[Sender, None]] = {}
         self._compared: dict[PartitionId, int] = {}
         self._pool: ThreadPoolExecutor | None = None
@@ -95,7 +99,7 @@ class Scrubs:
 
     def _due(self, replicas: Iterable[Hosted], now_ms: float) -> Hosted | None:
         """The one that has waited longest."""
-        if not self._period_ms:
+        if not self._period_ms or now_ms < self._look_ms:
             return None
         after_ms = min(FIRST_MS, self._period_ms)
         due = [
@@ -104,7 +108,10 @@ class Scrubs:
             if usable(each)
         ]
         first = min(due, key=lambda pair: pair[0], default=None)
-        return first[1] if first is not None and first[0] <= now_ms else None
+        if first is not None and first[0] <= now_ms:
+            return first[1]
+        self._look_ms = now_ms + LOOK_MS if first is None else min(first[0], now_ms + LOOK_MS)
+        return None
 
     def _read_on(self, current: Scrub, now_ms: float) -> None:
         hosted = current.hosted

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.unit.storage_node.replicas import ME, PARTITION, hosted, hosting, leading
+from tests.unit.storage_node.replicas import BODIES, ME, PARTITION, hosted, hosting, leading
 
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.heartbeats import Saying
 from dynabus.core.ids import Incarnation, NodeName, Writer
-from dynabus.storage_node.heartbeats import compose, hear
+from dynabus.core.replication.effects import Ask
+from dynabus.core.replication.place import encode_claim
+from dynabus.core.replication.records import (
+    CHAIN_START,
+    NOBODY,
+    Envelope,
+    Form,
+    Genesis,
+    Kind,
+    decode_record,
+    encode_record,
+)
+from dynabus.storage_node.heartbeats import acquaint, compose, hear
+from dynabus.storage_node.hosted import Hosted
 
 
 def beat(
@@ -80,6 +93,8 @@ def test_doubt_and_loss_are_heard_of_replicas_that_are_not_named_again() -> None
     for said, becomes in (("doubtful", "held"), ("frozen", "frozen")):
         replica, view = leading(), ClusterView()
         hear(ME, beat("node-2", 3, state(state=said, alarm="lost")), view, hosting(), 10.0)
+        acquaint(replica, view, 20.0)
+        assert replica.state == becomes
         hear(ME, beat("node-2", 3, number=1, whole=False), view, hosting(replica), 1500.0)
         assert replica.state == becomes
         if said == "doubtful":
@@ -98,9 +113,11 @@ def test_able_peers_are_known_as_successors() -> None:
 
 
 def test_the_own_heartbeat_reaches_all_replicas_and_others_only_those_they_mention() -> None:
-    replica = hosted()
-    assert list(hear(ME, beat(ME.node, ME.incarnation), ClusterView(), hosting(replica), 10.0)) == [replica]
-    assert list(hear(ME, beat("node-2", 3), ClusterView(), hosting(replica), 10.0)) == []
+    replica, view = hosted(), ClusterView()
+    hear(ME, beat("node-2", 3), view, hosting(replica), 10.0)
+    assert replica.replica.election.tick(60_000.0, able=True, caught_up=True) is None, "nothing was ever heard"
+    hear(ME, beat(ME.node, ME.incarnation), view, hosting(replica), 20.0)
+    assert replica.replica.election.is_due(5000.0)
 
 
 def test_a_newer_run_of_the_leaders_node_says_that_the_leader_is_gone() -> None:
@@ -132,3 +149,96 @@ def test_after_a_heartbeat_that_was_missed_nothing_is_known_of_one_that_is_not_n
     hear(ME, beat("node-2", 3, number=2, whole=False), view, here, 5000.0)
     assert replica.replica.neighbours.successor(4000.0) is None
     assert view.wants_heartbeats(5000.0)
+
+
+def followed(*members: str) -> Hosted:
+    """A replica that follows node-2, the leader of term 1, and has heard its own node at 0."""
+    replica = hosted()
+    writer, number, body = Writer(NodeName("node-2"), Incarnation(3)), *BODIES.encode(Kind.GENESIS, genesis(*members))
+    begin = encode_record(Envelope(1, 0, 0, CHAIN_START, 0, NOBODY, 0, Kind.GENESIS), number, body)
+    replica.replica.end_offset = 2
+    replica.read_log([decode_record(0, 0, begin)], 0.0)
+    claim = encode_claim(replica.replica.place, writer, 5, BODIES)
+    replica.read_log([decode_record(1, 0, claim)], 0.0)
+    return replica
+
+
+def genesis(*members: str) -> Genesis:
+    return Genesis(Form.NEW, b"", None, tuple(map(NodeName, members)), 0)
+
+
+def asks(replica: Hosted, now_ms: float) -> bool:
+    replica.tick(now_ms)
+    return any(isinstance(effect, Ask) for effect in replica.replica.take_effects())
+
+
+def live(replica: Hosted, numbers: range, view: ClusterView, leader: Any) -> float:
+    """Both nodes' heartbeats, of which only the first ones name anything; when the last ones came."""
+    for number in numbers:
+        now_ms = 1500.0 * (number + 1)
+        hear(ME, beat(ME.node, ME.incarnation, number=number, whole=number == 0), view, hosting(replica), now_ms)
+        hear(
+            ME,
+            beat("node-2", 3, *([leader] if number == 0 else []), number=number, whole=number == 0),
+            view,
+            hosting(replica),
+            now_ms,
+        )
+    return 1500.0 * numbers.stop
+
+
+def test_a_leader_that_is_not_named_again_is_not_suspected_until_its_node_is_silent() -> None:
+    replica, view = followed("node-1", "node-2"), ClusterView()
+    last_ms = live(replica, range(20), view, state(leading=True, appending=True))
+    assert not asks(replica, last_ms)
+    for number in range(20, 23):
+        hear(ME, beat(ME.node, ME.incarnation, number=number, whole=False), view, hosting(replica), 1500.0 * number)
+    assert not asks(replica, last_ms + 4400.0), "three heartbeats are not missed yet"
+    assert asks(replica, last_ms + 5001.0)
+
+
+def test_a_whole_heartbeat_that_does_not_name_it_ends_the_leader() -> None:
+    replica, view = followed("node-1", "node-2"), ClusterView()
+    last_ms = live(replica, range(3), view, state(leading=True, appending=True))
+    for number in range(3, 8):
+        now_ms = 1500.0 * (number + 1)
+        hear(ME, beat(ME.node, ME.incarnation, number=number, whole=False), view, hosting(replica), now_ms)
+        hear(ME, beat("node-2", 3, number=number, whole=number == 3), view, hosting(replica), now_ms)
+    assert asks(replica, last_ms + 5001.0)
+
+
+def test_a_leader_that_says_that_its_appends_fail_is_suspected_though_its_node_goes_on() -> None:
+    replica, view = followed("node-1", "node-2"), ClusterView()
+    last_ms = live(replica, range(3), view, state(leading=True, appending=True))
+    for number in range(3, 8):
+        stuck = [state(leading=True)] if number == 3 else []
+        now_ms = 1500.0 * (number + 1)
+        hear(ME, beat(ME.node, ME.incarnation, number=number, whole=False), view, hosting(replica), now_ms)
+        hear(ME, beat("node-2", 3, *stuck, number=number, whole=False), view, hosting(replica), now_ms)
+    assert asks(replica, last_ms + 5001.0)
+
+
+def test_a_replica_that_is_opened_later_learns_what_was_said_before() -> None:
+    replica, view = followed("node-1", "node-2"), ClusterView()
+    leader = state(leading=True, appending=True)
+    hear(ME, beat(ME.node, ME.incarnation), view, hosting(), 1500.0)
+    hear(ME, beat("node-2", 3, leader), view, hosting(), 1500.0)
+    acquaint(replica, view, 0.0)
+    last_ms = live(replica, range(1, 9), view, leader)
+    assert not asks(replica, last_ms)
+    assert replica.replica.neighbours.successor(last_ms - 1.0) == "node-2"
+
+
+def test_of_a_node_that_stops_no_replica_is_a_successor() -> None:
+    replica, view = hosted(), ClusterView()
+    hear(ME, beat("node-2", 3, state()), view, hosting(replica), 10.0)
+    last = beat("node-2", 3, number=1, whole=False)
+    last["stopping"] = True
+    hear(ME, last, view, hosting(replica), 20.0)
+    assert replica.replica.neighbours.successor(0.0) is None
+
+
+def test_what_an_older_run_says_late_is_not_heard() -> None:
+    replica, view = followed("node-1", "node-2"), ClusterView()
+    hear(ME, beat("node-2", 4, state()), view, hosting(replica), 10.0)
+    assert list(hear(ME, beat("node-2", 3, state(leading=True, appending=True)), view, hosting(replica), 20.0)) == []

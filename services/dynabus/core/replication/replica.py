@@ -227,15 +227,15 @@ class Replica(Stoppable):
     def hear(self, node: NodeName, incarnation: Incarnation, said: Leading, peer: Peer, now_ms: float) -> None:
         """A node's heartbeat, the own one included."""
         if (node, incarnation) == self._around.me:
-            self.election.heard_self(now_ms)
-            self._reclaim(now_ms)
+            self.hear_itself(now_ms)
         else:
             self.neighbours.heard_peer(node, peer)
             self.heard_of_loss(node, peer, now_ms)
-        self.neighbours.heard_leading(self.place.reign, node, incarnation, said, now_ms)
+        self.neighbours.heard_leading(self.place.reign, node, incarnation, said, now_ms, peer.pulse)
 
-    def _reclaim(self, now_ms: float) -> None:
-        """Kafka is back after we stepped down for want of it: claim again at once (I4)."""
+    def hear_itself(self, now_ms: float) -> None:
+        """Kafka brought the own node's heartbeat; if we stepped down for want of it, claim again at once (I4)."""
+        self.election.heard_self(now_ms)
         stopped = self.stopping or self.standstill
         stepped_down = self.leader is not None and not self.leader.serving and not stopped
         if stepped_down and self.election.stage is Stage.WATCHING and self.place.leads(self._around.me):
@@ -265,6 +265,7 @@ class Replica(Stoppable):
                 leader.serving = False
                 self._effects.append(Beat())
             leader.answers(now_ms)
+        self.neighbours.tick(self.place.reign, now_ms)
         step = self.election.tick(now_ms, able=self._able, caught_up=self.caught_up)
         if step is Step.ASK:
             self._ask()
@@ -323,8 +324,7 @@ class Replica(Stoppable):
     @property
     def restless(self) -> bool:
         """Time alone may change something within milliseconds: such a replica needs a tick every 20 ms or so."""
-        leader = self.leader
-        return self.election.stage is not Stage.WATCHING or (leader is not None and not leader.idle)
+        return self.election.stage is not Stage.WATCHING or (self.leader is not None and not self.leader.idle)
 
     def is_due(self, now_ms: float) -> bool:
         """Time has come for what was set, or it stands still, which may end: such a replica needs a tick soon."""
