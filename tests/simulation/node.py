@@ -152,10 +152,6 @@ class Node:
         self._begin_part(part, copied)
         self._new_producer(part)
 
-    def begin_again(self, part: Part) -> None:
-        """What it had is of no use any more."""
-        self._begin_part(part, None)
-
     def _begin_part(self, part: Part, copied: Part | None) -> None:
         """What was pruned cannot be replayed: then the parent's replica is waited for, if one is to come here."""
         parent = self.parts.get(part.partition.lineage[-1]) if part.lacks_history() else None

@@ -225,9 +225,8 @@ class Part:
         if position < self.node.cluster.logs[heir.ancestor].start:
             if not self.is_blank and self._expected is None:
                 raise Violation(f"{self.node.name} lacks what was pruned of {heir.ancestor}, its ancestor")
+            # `Node` begins again, from the parent's replica if that is here: no other child can be cloned yet.
             self.heir, self.disk = None, self.disk.replaced([])
-            # With what its parent's replica has here: nobody has a child that has not begun, to clone it from.
-            self.node.begin_again(self)
             return
         heir.read_log(records[position : min(self.node.visible(heir.ancestor), position + 100)])
         if heir.go_over():

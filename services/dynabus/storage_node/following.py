@@ -23,7 +23,7 @@ class Following:
 
         `compare`: from the record before it, which `Intake` looks at and drops.
         """
-        place = hosted.replica.place
+        place, hosted.comparing = hosted.replica.place, compare
         self._readers.read(By.CATCH_UP, [(hosted.log, one_before(place) if compare else place)])
 
     def move_caught_up(self) -> None:
@@ -33,7 +33,8 @@ class Following:
             end = max(self._readers.end_offset(log), hosted.replica.end_offset or 0)
             hosted.replica.end_offset = end
             # A child's log may not have begun yet; here its genesis is read at once.
-            if hosted.replica.place.next_offset >= end and hosted.replica.place.group is not None:
+            here = hosted.replica.place.next_offset >= end and hosted.replica.place.group is not None
+            if here and not hosted.comparing:
                 self._move(hosted)
                 # Auto-admin waits for one that joins; a period of heartbeats would be most of its time.
                 self.replayed = self.replayed or hosted.state == "joining"
@@ -43,7 +44,7 @@ class Following:
         standstill = hosted.replica.standstill
         if standstill.missed and not standstill and self._by_log.get(hosted.log) is hosted:
             standstill.missed = False
-            self.catch_up(hosted)
+            self.catch_up(hosted, compare=hosted.replica.place.next_offset > 0)
         reader = self._readers.reader_of(hosted.log)
         if reader is not None and reader is not By.CATCH_UP and reader is not hosted.best_read_by:
             self._move(hosted)

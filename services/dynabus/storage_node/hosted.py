@@ -39,6 +39,7 @@ class Hosted:
     __slots__ = (
         "aside",
         "committed_offset",
+        "comparing",
         "contents",
         "damage",
         "dirty_since_ms",
@@ -85,6 +86,8 @@ class Hosted:
         """Its bytes are not those that were written: what was found, and where."""
         self.note = ""
         """What is being done about it, or was last: it is being rebuilt, or cannot be yet."""
+        self.comparing = False
+        """The record before its place is to come once more: only then is it known to follow its log (`readers`)."""
         self.aside = ""
         """What a replica of before a recovery holds that the recovery does not."""
         self.expected: Place | None = None

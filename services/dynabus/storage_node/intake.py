@@ -98,7 +98,7 @@ class Intake:
     def _read_log(self, hosted: Hosted, records: list[Record], now_ms: float) -> None:
         place = hosted.replica.place
         if records[0].offset == place.next_offset - 1:
-            before = records.pop(0)
+            before, hosted.comparing = records.pop(0), False
             if other_history(place, before):
                 self._hosting.suspect(hosted, now_ms)
                 return

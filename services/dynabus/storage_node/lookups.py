@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from dynabus.adapters.kafka.log_producer import LogProducer
 from dynabus.adapters.kafka.settings import KafkaSettings
@@ -20,10 +20,13 @@ from dynabus.adapters.lmdb import put_aside
 from dynabus.adapters.logs import kafka_logger
 from dynabus.core.replication.place import Place
 from dynabus.core.replication.records import Record, decode_record
-from dynabus.storage_node.readers import OUT_OF_RANGE, Log, position
+from dynabus.storage_node.readers import OUT_OF_RANGE, Log, one_before, other_history, position
 
 TIMEOUT_S = 5.0
 """For the first record from some place on, or the word that there is none."""
+
+AT_ONCE = frozenset({KafkaError._PARTITION_EOF, *OUT_OF_RANGE})
+"""Errors that are an answer."""
 
 THREADS = 3
 """One may wait for a Kafka that is away, one may be deleting a folder."""
@@ -92,36 +95,39 @@ class Lookups:
         facts = self._log_facts(log, fresh=True)
         if not facts.low <= place.next_offset <= facts.high:
             return facts
-        # A new client: it trusts no older look at who leads the topic partition.
-        consumer = Consumer(self._settings.log_reader(), logger=kafka_logger())
-        try:
-            consumer.assign([position(log, place)])
-            message = consumer.poll(TIMEOUT_S)
-        except KafkaException as error:
-            raise LookupFailed(str(error)) from error
-        finally:
-            consumer.close()
+        begin = one_before(place) if place.next_offset > facts.low else place
+        message = self._first(position(log, begin))
         problem = message.error() if message is not None else KafkaError(KafkaError._TIMED_OUT)
-        code = problem.code() if problem is not None else KafkaError.NO_ERROR
-        if code not in (KafkaError.NO_ERROR, KafkaError._PARTITION_EOF, *OUT_OF_RANGE):
+        if message is None or (problem is not None and problem.code() not in AT_ONCE):
             raise LookupFailed(f"{log.topic}/{log.number} could not be read at {place.next_offset}: {problem}")
-        return facts._replace(cut=code in OUT_OF_RANGE)
+        if problem is not None:
+            return facts._replace(cut=problem.code() in OUT_OF_RANGE)
+        epoch = message.leader_epoch()
+        before = decode_record(message.offset() or 0, -1 if epoch is None else epoch, message.value())
+        return facts._replace(cut=begin is not place and other_history(place, before))
 
     def _genesis(self, log: Log) -> Record | None:
-        """By a consumer of its own: it is asked for once in the life of a log that was recovered."""
+        """It is asked for once in the life of a log that was recovered."""
         try:
             if self._admin.extent(*log)[0] > 0:
                 return None
         except TopicError as error:
             raise LookupFailed(str(error)) from error
+        message = self._first(TopicPartition(*log, 0))
+        if message is None or message.error() is not None:
+            raise LookupFailed(f"the first record of {log.topic}/{log.number} was not delivered")
+        return decode_record(message.offset() or 0, -1, message.value())
+
+    def _first(self, at: TopicPartition) -> Message | None:
+        """What comes first from a position on, by a client of its own.
+
+        It trusts no older look at who leads the topic partition, and has Kafka compare leader epochs.
+        """
         consumer = Consumer(self._settings.log_reader(), logger=kafka_logger())
         try:
-            consumer.assign([TopicPartition(*log, 0)])
-            message = consumer.poll(TIMEOUT_S)
+            consumer.assign([at])
+            return consumer.poll(TIMEOUT_S)
         except KafkaException as error:
             raise LookupFailed(str(error)) from error
         finally:
             consumer.close()
-        if message is None or message.error() is not None:
-            raise LookupFailed(f"the first record of {log.topic}/{log.number} was not delivered")
-        return decode_record(message.offset() or 0, -1, message.value())
