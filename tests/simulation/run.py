@@ -14,7 +14,7 @@ from functools import partial
 from dynabus.core.replication.effects import Timing
 from tests.simulation import broken_clones, broken_moves, broken_recoveries, broken_splits, pruning
 from tests.simulation.audit import Violation
-from tests.simulation.broken import BROKEN, active
+from tests.simulation.broken import BROKEN, active, chain_restarts_at_claims
 from tests.simulation.cluster import Cluster
 from tests.simulation.faults import Faults
 from tests.simulation.moves import DICE_SALT, Moves
@@ -24,6 +24,12 @@ from tests.simulation.splits import Splits
 from tests.simulation.world import World
 
 assert all((broken_splits, broken_moves, broken_clones, broken_recoveries)), "their brains are in BROKEN from here on"
+
+LOSSY = {
+    chain_restarts_at_claims.__name__,
+    *(name for name, (_, make) in BROKEN.items() if make.__module__ == broken_recoveries.__name__),
+}
+"""Broken brains of which only histories that lose records tell."""
 
 FAULTS_END_MS = 14_000.0
 EVENTS_LEAST = 550
@@ -191,10 +197,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def simulate_broken(arguments: tuple[str, int]) -> History:
-    """One history with a broken brain: of a recovery, if it is one of those."""
+    """One history with a broken brain: one that loses records, where only that tells."""
     name, seed = arguments
     with active(name):
-        return simulate(seed, lose=BROKEN[name][1].__module__ == broken_recoveries.__name__)
+        return simulate(seed, lose=name in LOSSY)
 
 
 def _hunt(name: str, seeds: range) -> int:
