@@ -15,12 +15,16 @@ from dynabus.auto_admin.decisions import table_key
 from dynabus.auto_admin.inventory import Inventory
 from dynabus.auto_admin.moving import Moving
 from dynabus.auto_admin.planner import Candidate
-from dynabus.auto_admin.replanner import Plan, Policy, Replanner
+from dynabus.auto_admin.replanner import Machine, Plan, Policy, Replanner
 from dynabus.auto_admin.tables import Tables
 from dynabus.core.replication.store import Evaluate
 
 ROUND_MS = 1000.0
 """Heartbeats come every 1.5 s; nothing that is seen here is urgent."""
+
+QUIET_MS = 5000.0
+"""While nothing is under way, nothing was to be done and no node has come or gone: with a thousand partitions a round
+takes milliseconds."""
 
 SHOWN_MOST = 200
 """Lines of a kind in an answer: a plan may have thousands, and a person reads the first few."""
@@ -35,7 +39,8 @@ class Rounds:
     def __init__(self, inventory: Inventory, tables: Tables, moving: Moving, policy: Policy) -> None:
         self.inventory = inventory
         self._tables, self._moving, self._policy = tables, moving, policy
-        self._due_ms = 0.0
+        self._due_ms = self._quiet_until_ms = 0.0
+        self._machines: list[Machine] = []
         self._known_problems: set[str] = set()
 
     def look(self, now_ms: float, decide: Decide) -> None:
@@ -45,13 +50,27 @@ class Rounds:
         self._due_ms = now_ms + ROUND_MS
         for name, zone in self.inventory.unregistered():
             decide(nodes.node_key(name), nodes.register(name, zone))
+        if self._is_quiet(now_ms):
+            return
         plan = self.plan(now_ms)
+        if not (plan.moves or plan.transfers or self._is_moving()):
+            self._quiet_until_ms = now_ms + QUIET_MS
         for move in plan.moves:
             logger().info("move", **move._asdict())
             decide(table_key(move.table), moves.begin(move))
         for transfer in plan.transfers:
             self._transfer(transfer.group.table, transfer.group.number, transfer.node, now_ms)
         self._warn(plan)
+
+    def _is_quiet(self, now_ms: float) -> bool:
+        before, self._machines = (
+            self._machines,
+            [each._replace(silent_ms=0.0) for each in self.inventory.machines(now_ms)],
+        )
+        return now_ms < self._quiet_until_ms and self._machines == before
+
+    def _is_moving(self) -> bool:
+        return any("move" in each for state in self._tables.all().values() for each in state.partitions)
 
     def _transfer(self, table: str, number: int, node: str, now_ms: float) -> None:
         state = self._tables.named(table)
