@@ -19,7 +19,8 @@ def test_histories_are_clean_and_eventful() -> None:
         assert history.violation is None, f"python -m tests.simulation.run --seed {seed} --trace"
         assert history.events >= 500
         assert history.faults >= 3
-        assert history.acknowledged > 20
+        # Where Kafka loses its tail, replicas freeze, and nothing is acknowledged from then on (I9).
+        assert history.acknowledged > (0 if history.lossy else 20)
 
 
 def test_what_was_lost_is_recovered() -> None:
