@@ -14,7 +14,7 @@ from dynabus.core.replication.effects import Append, Ask, Beat, Effect, Respond,
 from dynabus.core.replication.place import Place
 from dynabus.core.replication.records import Genesis, Kind, decode_record
 from dynabus.core.replication.standstill import is_fence
-from dynabus.storage_node.heartbeats import acquaint, hear
+from dynabus.storage_node.replicas.heartbeats import acquaint, hear
 from tests.simulation.audit import Violation
 from tests.simulation.kafka import BODIES, LogProducer
 from tests.simulation.part import Part

@@ -7,16 +7,20 @@ from typing import Any
 import orjson
 
 from dynabus.adapters.logs import logger
-from dynabus.auto_admin import decisions, nodes, recoveries, scaling, splits
 from dynabus.auto_admin.config import AutoAdminSettings
-from dynabus.auto_admin.decisions import table_key
 from dynabus.auto_admin.journal import Journal
-from dynabus.auto_admin.nodes import node_key
-from dynabus.auto_admin.planner import Load, Placement, plan
-from dynabus.auto_admin.rounds import SHOWN_MOST, Rounds
-from dynabus.auto_admin.scaler import Scaler
-from dynabus.auto_admin.splitter import Splitter
-from dynabus.auto_admin.tables import Tables
+from dynabus.auto_admin.placement import nodes
+from dynabus.auto_admin.placement.nodes import node_key
+from dynabus.auto_admin.placement.planner import Load, Placement, plan
+from dynabus.auto_admin.placement.rounds import SHOWN_MOST, Rounds
+from dynabus.auto_admin.recovery import decisions as recoveries
+from dynabus.auto_admin.scaling import decisions as scaling
+from dynabus.auto_admin.scaling.scaler import Scaler
+from dynabus.auto_admin.splitting import splits
+from dynabus.auto_admin.splitting.splitter import Splitter
+from dynabus.auto_admin.tables import decisions
+from dynabus.auto_admin.tables.decisions import table_key
+from dynabus.auto_admin.tables.progress import Tables
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import ApiError
 from dynabus.core.ids import Incarnation, RequestId

@@ -16,11 +16,11 @@ from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
 from dynabus.adapters.log_codec import AvroBodies
 from dynabus.adapters.logs import kafka_logger
-from dynabus.auto_admin.decisions import TableState
-from dynabus.auto_admin.log_pruner import LogPruner
 from dynabus.auto_admin.outside import Pruned, PruneWish, StepFailed
-from dynabus.auto_admin.recoveries import recovered_of, recovering
-from dynabus.auto_admin.splits import highest
+from dynabus.auto_admin.pruning.log_pruner import LogPruner
+from dynabus.auto_admin.recovery.decisions import recovered_of, recovering
+from dynabus.auto_admin.splitting.splits import highest
+from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.auto_admin.worker import Worker
 from dynabus.core.ids import LogId, NodeName, Writer
 from dynabus.core.messages import PartitionMetadata

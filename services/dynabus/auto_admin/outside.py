@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from dynabus.auto_admin.config import AutoAdminSettings
-from dynabus.auto_admin.decisions import TableState
+from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.core.ids import Writer
 from dynabus.core.messages import Heartbeat, Order, Reply
 from dynabus.core.replication.effects import Surroundings

@@ -32,20 +32,20 @@ from dynabus.core.heartbeats import Saying
 from dynabus.core.ids import Writer
 from dynabus.core.replication.effects import Append, Beat, Effect, Respond
 from dynabus.core.topics import Topics
-from dynabus.storage_node.admission import NodeAdmission, node_admission
-from dynabus.storage_node.checkpoints import Checkpoints
-from dynabus.storage_node.clone_sending import CloneSending
+from dynabus.storage_node.capacity.admission import NodeAdmission, node_admission
+from dynabus.storage_node.capacity.heat import HeatTeller
+from dynabus.storage_node.cloning.sending import CloneSending
 from dynabus.storage_node.config import StorageNodeSettings
-from dynabus.storage_node.durable import DurableStatements
-from dynabus.storage_node.heartbeats import acquaint, compose
-from dynabus.storage_node.heat import HeatTeller
-from dynabus.storage_node.hosted import Hosted
-from dynabus.storage_node.hosting import Hosting
 from dynabus.storage_node.inbox import Operations
 from dynabus.storage_node.intake import Intake
 from dynabus.storage_node.outbox import Outbox
-from dynabus.storage_node.readers import Readers
-from dynabus.storage_node.scrubbing import Scrubs
+from dynabus.storage_node.replicas.heartbeats import acquaint, compose
+from dynabus.storage_node.replicas.hosted import Hosted
+from dynabus.storage_node.replicas.hosting import Hosting
+from dynabus.storage_node.replicas.readers import Readers
+from dynabus.storage_node.upkeep.checkpoints import Checkpoints
+from dynabus.storage_node.upkeep.durable import DurableStatements
+from dynabus.storage_node.upkeep.scrubbing import Scrubs
 
 LOOK_MS = 100.0
 """Between two looks at which replicas are due: how exact elections are."""

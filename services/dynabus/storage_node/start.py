@@ -25,21 +25,21 @@ from dynabus.adapters.logs import kafka_logger, logger
 from dynabus.core.ids import NodeName, Writer
 from dynabus.core.replication.effects import Surroundings
 from dynabus.core.topics import Topics
-from dynabus.storage_node.ancestors import AncestorLogs
-from dynabus.storage_node.clone_receiving import CloneReceiving
-from dynabus.storage_node.clone_sending import CloneSending
-from dynabus.storage_node.clones import Clones
+from dynabus.storage_node.cloning.clones import Clones
+from dynabus.storage_node.cloning.receiving import CloneReceiving
+from dynabus.storage_node.cloning.sending import CloneSending
 from dynabus.storage_node.config import StorageNodeSettings
 from dynabus.storage_node.file_limit import FileLimit
-from dynabus.storage_node.hosting import Hosting
 from dynabus.storage_node.inbox import Operations
-from dynabus.storage_node.lookups import Lookups
 from dynabus.storage_node.metadata import newest_of_all
 from dynabus.storage_node.namesake import check_free
-from dynabus.storage_node.opening import Premises
 from dynabus.storage_node.outbox import Outbox
-from dynabus.storage_node.readers import Readers
+from dynabus.storage_node.replicas.hosting import Hosting
+from dynabus.storage_node.replicas.lookups import Lookups
+from dynabus.storage_node.replicas.opening import Premises
+from dynabus.storage_node.replicas.readers import Readers
 from dynabus.storage_node.service import Parts, StorageNode
+from dynabus.storage_node.splitting.ancestors import AncestorLogs
 
 NONCE_BITS = 62
 """Of claims and questions: never twice, and it fits Avro's signed long."""

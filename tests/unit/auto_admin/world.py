@@ -10,12 +10,12 @@ from typing import Any
 
 from dynabus.adapters.log_codec import AvroBodies
 from dynabus.auto_admin.config import AutoAdminSettings
-from dynabus.auto_admin.decisions import TableState
 from dynabus.auto_admin.executor import genesis_of, recovery_genesis
 from dynabus.auto_admin.outside import Delivered, Pruned, PruneWish, StepFailed, Turn, World
-from dynabus.auto_admin.recoveries import recovered_of, recovering
+from dynabus.auto_admin.recovery.decisions import recovered_of, recovering
 from dynabus.auto_admin.service import ADMIN_LOG, AutoAdmin
-from dynabus.auto_admin.splits import highest
+from dynabus.auto_admin.splitting.splits import highest
+from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.core.ids import Incarnation, NodeName, PartitionId, Writer
 from dynabus.core.messages import Heartbeat, ReplicaState, TableMetadata
 from dynabus.core.replication.effects import Surroundings, Timing
