@@ -19,7 +19,7 @@ from tests.containers.under_load import ACKS_AFTER, Result, under_load
 from tests.integration.cluster import client, wait_until
 from tests.integration.load import Load
 
-pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(600)]
 
 DATA = "/var/lib/dynabus"
 SPLITS = 5
