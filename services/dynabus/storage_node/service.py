@@ -182,7 +182,8 @@ class StorageNode:
 
     def turn(self) -> None:
         """One turn of the loop."""
-        arrived, logs = self._readers.poll(self._wait_s())
+        resting = any(hosted.rest.now for hosted in self._restless)
+        arrived, logs = self._readers.poll(self._wait_s(), read_back=resting)
         now_ms = exact_ms()
         self.turns += 1
         if arrived or logs:
@@ -301,6 +302,8 @@ class StorageNode:
                 self._perform_rare(hosted, effect)
         if records:
             self._log.append(*hosted.log, records)
+            if not hosted.rest.appended(exact_ms(), fetched=self._readers.fetches(hosted.log)):
+                self.hosting.settle(hosted)
         if hosted.replica.place.sealed:
             for number, genesis in hosted.begins(exact_ms()):
                 self._log.append(hosted.log.topic, number, [genesis])
