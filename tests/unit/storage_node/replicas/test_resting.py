@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.storage_node.replicas import hosted, leading
+from tests.unit.storage_node.stand_ins import hosted, leading
 
 from dynabus.storage_node.replicas.readers import By
 from dynabus.storage_node.replicas.resting import REST_MS, TOGETHER_MS, WAKE_APPENDS, Rest
