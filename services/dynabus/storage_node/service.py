@@ -292,7 +292,8 @@ class StorageNode:
                 self._perform_rare(hosted, effect)
         if records:
             self._log.append(*hosted.log, records)
-            if not hosted.rest.appended(exact_ms(), fetched=self._readers.fetches(hosted.log)):
+            rested = hosted.rest.now
+            if not hosted.rest.appended(exact_ms(), fetched=self._readers.fetches(hosted.log)) and rested:
                 self.hosting.settle(hosted)
         if hosted.replica.place.sealed:
             for number, genesis in hosted.begins(exact_ms()):
