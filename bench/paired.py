@@ -46,11 +46,10 @@ Pair = tuple[Sample, Sample]
 
 
 def by_kind(costs: Costs) -> dict[str, float]:
-    """The processes of one kind (storage-node-a, storage-node-b) together."""
-    kinds = {process: process.rstrip("0123456789").rstrip("-") for process, _ in costs}
+    """The processes of one kind (node-1, node-2) together."""
     total: dict[str, float] = defaultdict(float)
     for (process, _), spent in costs.items():
-        total[kinds[process]] += spent
+        total[process.rstrip("-0123456789")] += spent
     return dict(sorted(total.items()))
 
 

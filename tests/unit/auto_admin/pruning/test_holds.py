@@ -195,7 +195,7 @@ def test_thousands_of_logs_take_turns(ward: Ward) -> None:
     ward.state = replace(ward.state, partitions=[{**first, "number": n} for n in range(LOGS_MOST + 50)])
     first_look, second = ward.look(), ward.look()
     assert len(first_look) == len(second) == LOGS_MOST
-    assert {*first_look, *second} == set(range(LOGS_MOST + 50))
+    assert {*first_look, *second} == set(range(LOGS_MOST + 50)), "those first that were not looked at yet"
 
 
 def test_a_log_that_rests_is_looked_at_seldom() -> None:
