@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tests.integration.cluster import RunningCluster, kill, running
+from tests.integration.cluster import RunningCluster, kill, running, wait_until
 
 from bench import workload
 from bench.figures import Measured
@@ -106,6 +106,8 @@ def main() -> None:
         load = Load(generator, cluster.port, requests, asked)
         before = load.rounds(ROUNDS)
         node = wipe_a_follower(cluster)
+        # Until its new run is heard, the old one's word stands.
+        wait_until("its loss shows", lambda: replica(cluster, node).get("state") != "active")
         during = load.rounds_while(lambda: replica(cluster, node).get("state") != "active")
         after = load.rounds(ROUNDS)
     for name, rounds in (("before", before), ("while cloning", during), ("after", after)):
