@@ -2,12 +2,12 @@
 
     python -m bench.scale [--partitions 1000] [--death 300] [--seconds 5]
 
-Two clusters, one after the other. Three nodes with many partitions: CPU of all while new replicas are scrubbed for the
-first time (some minutes), CPU of each process at rest after that, bytes of heartbeats and metadata a second, put at 32
-connections to a table of one partition before and after the others were made, how long the first put to a partition
-that rests takes, the time until `dynabus up` of the existing cluster serves. Four nodes with fewer: kill -9 of one, the
-time until every partition is led by a living node and took a put (one each), and until all have their three replicas
-again.
+Two clusters, one after the other. Three nodes with many partitions: CPU of all while new replicas are scrubbed for
+the first time (some minutes), CPU of each process at rest after that, bytes of heartbeats and metadata a second,
+put at 32 connections to a table of one partition before and after the others were made, how long the first put to a
+partition that rests takes, the time until `dynabus up` of the existing cluster serves. Four nodes with fewer: kill
+-9 of one, the time until every partition is led by a living node and took a put (one each), and until all have
+their three replicas again.
 """
 
 from __future__ import annotations
