@@ -23,7 +23,8 @@ from dynabus.auto_admin.planner import Placement
 from dynabus.core.errors import ApiError, resource_not_found
 from dynabus.core.messages import PartitionMetadata, ReplyStatus
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
-from dynabus.core.tables.capacity_changes import as_of
+from dynabus.core.streams.view import DISABLED
+from dynabus.core.tables.capacity_changes import Changed, as_of
 from dynabus.core.tables.changes import Update, change
 from dynabus.core.tables.changes import finish as finished
 from dynabus.core.tables.descriptions import (
@@ -34,6 +35,7 @@ from dynabus.core.tables.descriptions import (
     refuse_creation,
     refuse_deletion,
 )
+from dynabus.core.tables.streams import Stream, change_streams, described, finish_streams, new_stream
 from dynabus.core.tables.tags import Tags, listed, merge, without
 
 FIRST_GENERATION = 1
@@ -58,6 +60,8 @@ class TableState:
     """Unix time of the last split, move or scaling that began or ended, or of the table's begin or end."""
     scaling: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Auto scaling settings (`core.tables.auto_scaling`); rows of before they existed have none."""
+    streams: list[Stream] = field(default_factory=list)
+    """Its streams, the latest last (`core.tables.streams`); rows of before they existed have none."""
 
     @property
     def unfinished(self) -> bool:
@@ -105,6 +109,7 @@ def written(state: TableState) -> bytes:
             "ancestors": state.ancestors,
             "changed_ms": state.changed_ms,
             **({"scaling": state.scaling} if state.scaling else {}),
+            **({"streams": state.streams} if state.streams else {}),
         }
     )
 
@@ -144,10 +149,22 @@ def create(
             for number, ((lower, upper), placement) in enumerate(zip(bounds, placements, strict=True))
         ]
         tags, pending = dict(request.get("Tags", {})), pending_of_new(request, wall_ms)
-        made = TableState(own_id, name, "CREATING", description, partitions, tags, pending, changed_ms=wall_ms)
+        streams = _streams_of_new(request, len(partitions), wall_ms)
+        if streams:
+            description = described(description, streams[-1])
+        made = TableState(
+            own_id, name, "CREATING", description, partitions, tags, pending, changed_ms=wall_ms, streams=streams
+        )
         return _decide(made)
 
     return evaluate
+
+
+def _streams_of_new(request: Mapping[str, Any], partitions: int, wall_ms: int) -> list[Stream]:
+    specification = request.get("StreamSpecification")
+    if specification is None or not specification["StreamEnabled"]:
+        return []
+    return [new_stream(specification["StreamViewType"], wall_ms, range(partitions), (), from_start=True)]
 
 
 def update(asked: Update, limit: ApiError | None = None) -> Evaluate:
@@ -157,6 +174,9 @@ def update(asked: Update, limit: ApiError | None = None) -> Evaluate:
         state = read_row(old) if old is not None else None
         try:
             changed = change(asked, state.description if state is not None else None, _pending(state), wall_ms)
+            if state is not None and asked.stream is not None:
+                changed, streams = _change_streams(asked.stream, state, changed, wall_ms)
+                state = replace(state, streams=streams)
         except ApiError as error:
             return refuse(error)
         if state is None or changed.description is None:
@@ -168,6 +188,15 @@ def update(asked: Update, limit: ApiError | None = None) -> Evaluate:
         return _decide(next_revision(after), changed.answer)
 
     return evaluate
+
+
+def _change_streams(
+    specification: Mapping[str, Any], state: TableState, changed: Changed, wall_ms: int
+) -> tuple[Changed, list[Stream]]:
+    """On top of what else the request has changed. Raises ApiError."""
+    base = state.description if changed.description is None else changed.description
+    base = {**base, "TableStatus": state.description["TableStatus"]}
+    return change_streams(specification, base, changed.pending, state.streams, state.partitions, wall_ms)
 
 
 def _pending(state: TableState | None) -> dict[str, Any]:
@@ -258,7 +287,23 @@ def finish(own_id: str, revision: int) -> Evaluate:
         if state is None or state.id != own_id or state.revision != revision or not state.unfinished:
             return Decision(False, None, Outcome())
         description = finished(state.description, state.pending, wall_ms)
-        return _decide(next_revision(replace(state, status="ACTIVE", description=description, pending={})))
+        done = replace(state, status="ACTIVE", description=description, pending={})
+        return _decide(next_revision(replace(done, streams=finish_streams(state.streams, wall_ms))))
+
+    return evaluate
+
+
+def drop_streams(own_id: str, labels: Sequence[str]) -> Evaluate:
+    """Topics of streams that were disabled long ago are gone."""
+
+    def evaluate(old: bytes | None, _: int) -> Decision:
+        state = read_row(old) if old is not None else None
+        if state is None or state.id != own_id:
+            return Decision(False, None, Outcome())
+        kept = [each for each in state.streams if each["label"] not in labels or each["status"] != DISABLED]
+        if len(kept) == len(state.streams):
+            return Decision(False, None, Outcome())
+        return _decide(next_revision(replace(state, streams=kept)))
 
     return evaluate
 

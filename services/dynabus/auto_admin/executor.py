@@ -3,11 +3,14 @@ takes tens of milliseconds, or hangs while Kafka is away, and the loop's heartbe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
+from dynabus.adapters.checkpoint_codec import decode_checkpoint
+from dynabus.adapters.codec import UndecodableMessage
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
@@ -15,13 +18,14 @@ from dynabus.adapters.log_codec import AvroBodies
 from dynabus.adapters.logs import kafka_logger
 from dynabus.auto_admin.decisions import TableState
 from dynabus.auto_admin.log_pruner import LogPruner
-from dynabus.auto_admin.outside import Pruned, PruneWish, StepFailed
+from dynabus.auto_admin.outside import Checkpoints, Pruned, PruneWish, Stated, StepFailed
 from dynabus.auto_admin.splits import highest
 from dynabus.auto_admin.worker import Worker
 from dynabus.core.ids import LogId, NodeName, Writer
 from dynabus.core.messages import PartitionMetadata
 from dynabus.core.replication.records import CHAIN_START, Envelope, Form, Genesis, Kind, encode_record
-from dynabus.core.topics import Topics
+from dynabus.core.streams.view import DISABLED
+from dynabus.core.topics import STREAM_RETENTION_MS, Topic, Topics
 
 CALL_S = 5.0
 """For one question or one flush; Kafka answers in milliseconds, and a step that failed is tried again."""
@@ -31,8 +35,15 @@ class Executor:
     """One thread, one step at a time. Every step may be done twice, by this process and by its successor."""
 
     def __init__(
-        self, kafka: KafkaSettings, topics: Topics, me: Writer, admin: TopicAdmin, pruner: LogPruner
+        self,
+        kafka: KafkaSettings,
+        topics: Topics,
+        me: Writer,
+        admin: TopicAdmin,
+        pruner: LogPruner,
+        stream_retention_ms: int = STREAM_RETENTION_MS,
     ) -> None:
+        self._stream_retention_ms = stream_retention_ms
         self._kafka, self._topics, self._me, self._admin, self._pruner = kafka, topics, me, admin, pruner
         self._worker = Worker("executor")
         # Of its own: a new table does not wait until hundreds of logs were looked at.
@@ -50,6 +61,18 @@ class Executor:
         """Delete the table's topic."""
         return self._worker.submit(partial(self._destroy, state))
 
+    def stream(self, state: TableState) -> Future[None]:
+        """Make the topics of the table's streams, with a topic partition for each number it ever had."""
+        return self._worker.submit(partial(self._stream, state))
+
+    def drop_streams(self, name: str, labels: Sequence[str]) -> Future[None]:
+        """Delete the topics of streams of the table of this name."""
+        return self._worker.submit(partial(self._drop_streams, name, labels))
+
+    def checkpoints(self) -> Future[Checkpoints]:
+        """What the propagators' group has committed, by log and number."""
+        return self._worker.submit(self._checkpoints)
+
     def prune(self, wishes: list[PruneWish]) -> Future[list[Pruned]]:
         """Delete what nobody needs of these logs."""
         return self._pruning.submit(partial(self._pruner.prune, wishes))
@@ -59,7 +82,7 @@ class Executor:
         # Tables are seldom made: clients that live as long as one step cost nothing in between, and none is broken.
         reader = Consumer(self._kafka.log_reader(), logger=kafka_logger())
         try:
-            self._admin.ensure([topic])
+            self._admin.ensure([topic, *self._stream_topics(state)])
             self._begin_logs(topic.name, state, reader)
         except (KafkaException, TopicError, UnsafeKafka, BufferError) as error:
             raise StepFailed(str(error)) from error
@@ -81,15 +104,53 @@ class Executor:
 
     def _grow(self, state: TableState) -> None:
         try:
+            # Shards first: whoever reads the child's log has somewhere to write then.
+            for topic in self._stream_topics(state):
+                self._admin.create_partitions(topic.name, topic.partitions)
             self._admin.create_partitions(self._topics.log_name(LogId(state.id)), highest(state) + 1)
         except (KafkaException, TopicError) as error:
             raise StepFailed(str(error)) from error
 
     def _destroy(self, state: TableState) -> None:
         try:
-            self._admin.delete([self._topics.log_name(LogId(state.id))])
+            streams = [topic.name for topic in self._stream_topics(state, live=False)]
+            self._admin.delete([self._topics.log_name(LogId(state.id)), *streams])
         except (KafkaException, TopicError) as error:
             raise StepFailed(str(error)) from error
+
+    def _stream(self, state: TableState) -> None:
+        try:
+            topics = self._stream_topics(state)
+            self._admin.ensure(topics)
+            for topic in topics:
+                self._admin.create_partitions(topic.name, topic.partitions)
+        except (KafkaException, TopicError, UnsafeKafka) as error:
+            raise StepFailed(str(error)) from error
+
+    def _stream_topics(self, state: TableState, *, live: bool = True) -> list[Topic]:
+        return [
+            self._topics.stream(state.name, each["label"], highest(state) + 1, self._stream_retention_ms)
+            for each in state.streams
+            if each["status"] != DISABLED or not live
+        ]
+
+    def _drop_streams(self, name: str, labels: Sequence[str]) -> None:
+        try:
+            self._admin.delete([self._topics.stream_name(name, label) for label in labels])
+        except (KafkaException, TopicError) as error:
+            raise StepFailed(str(error)) from error
+
+    def _checkpoints(self) -> Checkpoints:
+        prefix = self._topics.log_name(LogId(""))
+        found: dict[tuple[str, int], Stated] = {}
+        try:
+            for (topic, number), metadata in self._admin.group_metadata(self._topics.propagators).items():
+                if topic.startswith(prefix):
+                    checkpoint = decode_checkpoint(metadata)
+                    found[topic[len(prefix) :], number] = Stated(checkpoint.version, frozenset(checkpoint.open))
+        except (KafkaException, TopicError, UndecodableMessage) as error:
+            raise StepFailed(str(error)) from error
+        return found
 
 
 def _is_empty(reader: Consumer, topic: str, partition: int) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -68,6 +68,8 @@ class PruneWish(NamedTuple):
     until: int
     by: str
     whole: bool
+    followed: bool = False
+    """Log propagators read it: not beyond what their group has committed."""
 
 
 class Pruned(NamedTuple):
@@ -82,6 +84,16 @@ class Pruned(NamedTuple):
     held: int
 
 
+class Stated(NamedTuple):
+    """Of a log's checkpoint: which metadata its writer knew, and the labels that are open."""
+
+    version: int
+    open: frozenset[str]
+
+
+Checkpoints = Mapping[tuple[str, int], Stated]
+
+
 class Steps(Protocol):
     """Work that blocks; the futures raise StepFailed."""
 
@@ -93,6 +105,15 @@ class Steps(Protocol):
 
     def destroy(self, state: TableState) -> Future[None]:
         """Delete the table's topic."""
+
+    def stream(self, state: TableState) -> Future[None]:
+        """Make the topics of the table's streams, with a topic partition for each number it ever had."""
+
+    def drop_streams(self, name: str, labels: Sequence[str]) -> Future[None]:
+        """Delete the topics of streams of the table of this name."""
+
+    def checkpoints(self) -> Future[Checkpoints]:
+        """What the propagators' group has committed, by log and number."""
 
     def prune(self, wishes: list[PruneWish]) -> Future[list[Pruned]]:
         """Delete what nobody needs of these logs."""

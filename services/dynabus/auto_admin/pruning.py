@@ -17,6 +17,8 @@ from dynabus.auto_admin.decisions import TableState
 from dynabus.auto_admin.outside import Pruned, PruneWish, StepFailed, Steps
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.pruning import DurablePlaces, is_inherited, lineage_of, lowest, needed
+from dynabus.core.streams.view import DISABLED
+from dynabus.core.tables.streams import are_followed, shards_of
 
 LOGS_MOST = 200
 """Of one round: each is a question or two to Kafka, of milliseconds."""
@@ -74,6 +76,7 @@ class Pruning:
     def _wishes(self, state: TableState) -> Iterator[PruneWish]:
         """Of one table: open partitions that are not being split, then closed ones that nobody needs any more."""
         taken: dict[int, bool] = {}
+        followed = are_followed(state.streams)
         for partition in state.partitions:
             number, nodes = int(partition["number"]), _nodes(partition)
             stated = {node: at for node in nodes if (at := self._stated_by(node, (state.id, number))) > 0}
@@ -81,11 +84,12 @@ class Pruning:
             taken[number] = is_open and len(stated) == len(nodes)
             if is_open:
                 hold = lowest(needed(nodes, stated))
-                yield PruneWish(state.id, number, hold.offset, hold.name, whole=False)
+                yield PruneWish(state.id, number, hold.offset, hold.name, whole=False, followed=followed)
         children = lineage_of(state.ancestors)
+        read = _shards(state)
         for number in children:
             if is_inherited(number, children, taken):
-                yield PruneWish(state.id, number, 0, "", whole=True)
+                yield PruneWish(state.id, number, 0, "", whole=True, followed=followed and number in read)
 
     def _stated_by(self, node: str, where: Where) -> int:
         stated, known = self._stated.get(node), self._view.nodes.get(node)
@@ -125,3 +129,9 @@ class Pruning:
 def _nodes(partition: Mapping[str, Any]) -> list[str]:
     """Members, those that shall be, and those that join."""
     return sorted({*partition["members"], *moves.target(partition), *moves.joining(partition)})
+
+
+def _shards(state: TableState) -> set[int]:
+    """Partitions that a living stream has shards of; the others were closed before any of them began."""
+    live = [each for each in state.streams if each["status"] != DISABLED]
+    return {shard["number"] for each in live for shard in shards_of(each, state.partitions, state.ancestors)}

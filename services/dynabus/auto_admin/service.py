@@ -31,6 +31,7 @@ from dynabus.auto_admin.scaler import Scaler
 from dynabus.auto_admin.sealing import Sealing
 from dynabus.auto_admin.splits import split
 from dynabus.auto_admin.splitter import Splitter
+from dynabus.auto_admin.streaming import Streaming
 from dynabus.auto_admin.tables import Tables
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.ids import Incarnation, LogId, NodeName, RequestId
@@ -78,8 +79,17 @@ class AutoAdmin:
         )
         self._differences = Differences(self.view, world.bus.tell)
         moving = Moving(self.view, world.bus.tell, world.settings.repair_after_ms)
+        self.streaming = Streaming(world.steps, world.settings.stream_retention_ms)
         self.tables = Tables(
-            self.replica, store, self.view, self._cache, world.steps, sealing, moving, self._splitter.short
+            self.replica,
+            store,
+            self.view,
+            self._cache,
+            world.steps,
+            sealing,
+            moving,
+            self._splitter.short,
+            self.streaming,
         )
         inventory, policy = Inventory(self.view, store), policy_of(world.settings)
         settings = world.settings
@@ -171,6 +181,7 @@ class AutoAdmin:
             return
         if self.replica.leader is not None and self.replica.leader.idle:
             self._control.settled()
+        self.streaming.step(self.tables.all(), now_ms)
         self.tables.step(now_ms, lambda name, evaluate: self._decide(table_key(name), evaluate, now_ms))
         self._differences.step(self.tables.all(), now_ms)
         self.pruning.step(self.tables.all(), now_ms)
@@ -185,6 +196,11 @@ class AutoAdmin:
             evaluate = split(wish, self.tables.load(), self._splitter.numbers_most)
             self._decide(table_key(wish.name), evaluate, now_ms)
         self._rounds.look(now_ms, lambda key, evaluate: self._decide(key, evaluate, now_ms))
+        if self.streaming.looks_for_expired(now_ms):
+            for state in self.tables.all().values():
+                dropped = self.streaming.expired(state, self._world.wall_ms())
+                if dropped is not None:
+                    self._decide(table_key(state.name), dropped, now_ms)
         self.scaler.look(
             self.tables.all(), now_ms, lambda name, evaluate: self._decide(table_key(name), evaluate, now_ms)
         )
@@ -203,6 +219,8 @@ class AutoAdmin:
                 self._cache.publish_leaders(self.view.nodes[message["node"]], self.tables.all())
         elif kind == "table_metadata":
             self._cache.saw(message)
+        elif kind == "stream_metadata":
+            self._cache.saw_stream(message)
         elif kind == "durable_places":
             # Standbys too: what they know they can use at once.
             self.pruning.told(message)

@@ -14,12 +14,15 @@ from dynabus.auto_admin.moving import Moving
 from dynabus.auto_admin.outside import StepFailed, Steps
 from dynabus.auto_admin.planner import Load, Placement
 from dynabus.auto_admin.sealing import Sealing
+from dynabus.auto_admin.streaming import Streaming
 from dynabus.auto_admin.workflow import ANNOUNCED, Division, Progress, Step, next_step
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import ApiError
 from dynabus.core.replication.replica import Replica
 from dynabus.core.replication.store import Evaluate, Reader
+from dynabus.core.streams.view import DISABLED
 from dynabus.core.tables.descriptions import refuse_more
+from dynabus.core.tables.streams import are_changing
 
 RETRY_MS = 100.0
 """After a step that Kafka did not take: a topic's leaders take a moment to be known everywhere."""
@@ -51,10 +54,11 @@ class Tables:
         sealing: Sealing,
         moving: Moving,
         short: Callable[[TableState], bool],
+        streaming: Streaming,
     ) -> None:
         self._replica, self._store, self._view = replica, store, view
         self._cache, self._steps, self._sealing, self._moving = cache, steps, sealing, moving
-        self._short = short
+        self._short, self._streaming = short, streaming
         self._progress: dict[str, Progress] = {}
         self._jobs: list[_Job] = []
         self._states: dict[str, TableState] = {}
@@ -124,20 +128,26 @@ class Tables:
             led, held = self._led(state), self._held(state, progress, now_ms)
             division = self._division(state, now_ms) if divided else None
             ended = self._move(state, progress, now_ms) if moved else None
+            changing = are_changing(state.streams)
             step = next_step(
                 state.status,
                 progress,
                 led=led,
                 held=held,
-                unfinished=state.unfinished and not self._short(state),
+                unfinished=state.unfinished and not self._short(state) and not (changing and self._waits(state)),
                 division=division,
                 moved=ended is not None,
+                streams=frozenset(each["label"] for each in state.streams if each["status"] != DISABLED),
             )
             if step is Step.SETTLE and ended is not None:
                 self._decide_once(state, progress, ended, decide)
             elif step is not None and now_ms >= progress.not_before_ms:
                 self._do(step, state, progress, now_ms, decide)
         self._cache.clean(states)
+
+    def _waits(self, state: TableState) -> bool:
+        """Propagators have yet to begin or to end a stream in some log."""
+        return not self._streaming.done(state, self._cache.version(state.id))
 
     def _do(self, step: Step, state: TableState, progress: Progress, now_ms: float, decide: Decide) -> None:
         if step is Step.PUBLISH:
@@ -151,9 +161,14 @@ class Tables:
             for parent in splits.splitting(state):
                 if self._sealing.ready(state, parent, now_ms):
                     self._sealing.order(state, parent, now_ms)
-        elif step in (Step.BUILD, Step.DESTROY, Step.GROW):
+        elif step in (Step.BUILD, Step.DESTROY, Step.GROW, Step.STREAM):
             progress.busy = True
-            take = {Step.BUILD: self._steps.build, Step.DESTROY: self._steps.destroy, Step.GROW: self._steps.grow}
+            take = {
+                Step.BUILD: self._steps.build,
+                Step.DESTROY: self._steps.destroy,
+                Step.GROW: self._steps.grow,
+                Step.STREAM: self._steps.stream,
+            }
             future = take[step](state)
             self._jobs.append(_Job(state, step, future, progress))
             logger().info(step.value, table=state.name, id=state.id)
@@ -226,6 +241,9 @@ class Tables:
                 raise error
             elif job.step is Step.BUILD:
                 progress.built = True
+                progress.streamed = frozenset(each["label"] for each in job.state.streams)
+            elif job.step is Step.STREAM:
+                progress.streamed = frozenset(each["label"] for each in job.state.streams)
             elif job.step is Step.GROW:
                 progress.grown = splits.highest(job.state)
             else:

@@ -6,6 +6,7 @@
 | CREATING | announced                                 | BUILD: topic, genesis records                     |
 | CREATING | built                                     | PUBLISH: nodes open replicas and claim            |
 | CREATING | published, every partition has a leader   | FINISH: the next decision                         |
+| ACTIVE, UPDATING | it has streams, whose topics were not looked at | STREAM: they are made, where missing |
 | ACTIVE   | not published by us                       | PUBLISH                                           |
 | ACTIVE   | published, pending, with partitions for it | FINISH                                           |
 | UPDATING | not published by us                       | PUBLISH: routers serve it as before               |
@@ -47,6 +48,7 @@ class Step(Enum):
     SEAL = "seal"
     INHERIT = "inherit"
     SETTLE = "settle"
+    STREAM = "stream"
 
 
 ANNOUNCED = "ANNOUNCED"
@@ -80,6 +82,8 @@ class Progress:
     destroyed: bool = False
     grown: int = -1
     """The topic has partitions up to this number."""
+    streamed: frozenset[str] = frozenset()
+    """Labels of the streams whose topics are there, with as many partitions as the table's own had then."""
     busy: bool = False
     """A step is under way."""
     not_before_ms: float = 0.0
@@ -104,11 +108,13 @@ def next_step(
     unfinished: bool = False,
     division: Division | None = None,
     moved: bool = False,
+    streams: frozenset[str] = frozenset(),
 ) -> Step | None:
     """`led`: every partition has a leader. `held`: some living node still has a replica of it.
 
     `unfinished`: what the row says is to be done needs nothing but FINISH. `division`: partitions are being split.
-    `moved`: one of its groups has the members that were decided, or cannot have them.
+    `moved`: one of its groups has the members that were decided, or cannot have them. `streams`: labels of those that
+    need a topic.
     """
     if progress.busy:
         return None
@@ -116,6 +122,8 @@ def next_step(
         return Step.REMOVE if progress.published == "DELETED" else Step.RETRACT
     if status == "CREATING" and not progress.built:
         return Step.BUILD if progress.published is not None else Step.ANNOUNCE
+    if status in ("ACTIVE", "UPDATING") and not streams <= progress.streamed:
+        return Step.STREAM
     divided = division if status in ("ACTIVE", "UPDATING") else None
     if divided is not None and progress.grown < divided.highest:
         return Step.GROW

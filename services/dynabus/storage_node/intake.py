@@ -52,7 +52,7 @@ class Intake:
         self.dirty: dict[Hosted, None] = {}
         """Replicas that applied records since their last commit, longest first."""
         orders = Orders(outbox.split_point)
-        self.inbox = Inbox(operations, self._find, outbox.respond, orders, admission, scrub, clone)
+        self.inbox = Inbox(operations, self._find, outbox.respond, orders, admission, scrub, clone, outbox.tell_place)
         self.mistakes = Mistakes()
         self.view = admission.view
         self.heard_itself = False
@@ -132,9 +132,10 @@ class Intake:
 
     def learn(self, message: Arrival, now_ms: float) -> None:
         """One message of the metadata topic: which replicas this node has, and what `status` shows."""
-        kind = "table_metadata" if (message.key() or b"").startswith(b"table/") else "leader_metadata"
-        if message.value() is None:
-            return
+        key = message.key() or b""
+        if message.value() is None or key.startswith(b"stream/"):
+            return  # streams are the propagators' business
+        kind = "table_metadata" if key.startswith(b"table/") else "leader_metadata"
         _, decoded = self._decoded((kind,), message, now_ms)
         if decoded is None:
             return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from dynabus.adapters.log_codec import AvroBodies
 from dynabus.auto_admin.config import AutoAdminSettings
 from dynabus.auto_admin.decisions import TableState
 from dynabus.auto_admin.executor import genesis_of
-from dynabus.auto_admin.outside import Delivered, Pruned, PruneWish, StepFailed, Turn, World
+from dynabus.auto_admin.outside import Checkpoints, Delivered, Pruned, PruneWish, Stated, StepFailed, Turn, World
 from dynabus.auto_admin.service import ADMIN_LOG, AutoAdmin
 from dynabus.auto_admin.splits import highest
 from dynabus.core.ids import Incarnation, NodeName, PartitionId, Writer
@@ -41,6 +41,10 @@ class Kafka:
         self.metadata: dict[str, Any] = {}
         """After compaction."""
         self.logs: dict[str, dict[int, list[bytes]]] = {}
+        self.streams: dict[tuple[str, str], int] = {}
+        """Topic partitions of streams' topics, by table and label."""
+        self.checkpoints: dict[tuple[str, int], Stated] = {}
+        """What propagators have committed."""
         self.replies: list[Any] = []
         self.orders: list[tuple[str, Any]] = []
         self.effects = 0
@@ -145,6 +149,28 @@ class FakeSteps:
             self._kafka.effect()
 
         return self._done(take_away)
+
+    def stream(self, state: TableState) -> Future[None]:
+        def make() -> None:
+            for each in state.streams:
+                if each["status"] != "DISABLED":
+                    self._kafka.streams[state.name, each["label"]] = highest(state) + 1
+            self._kafka.effect()
+
+        return self._done(make)
+
+    def drop_streams(self, name: str, labels: Sequence[str]) -> Future[None]:
+        def take_away() -> None:
+            for label in labels:
+                self._kafka.streams.pop((name, label), None)
+            self._kafka.effect()
+
+        return self._done(take_away)
+
+    def checkpoints(self) -> Future[Checkpoints]:
+        future: Future[Checkpoints] = Future()
+        future.set_result(dict(self._kafka.checkpoints))
+        return future
 
     def prune(self, wishes: list[PruneWish]) -> Future[list[Pruned]]:
         """Nothing is told of any disk in these tests, so nothing may be asked for."""

@@ -73,7 +73,7 @@ class Desk:
         self.scrubs = Scrubs(ME.node, 0, 1.0, self._answer)
         orders = Orders(self.points.append)
         self.inbox = Inbox(
-            cast("Any", Operations), self._find, self._answer, orders, self.admission, self.scrubs.ask, Mock()
+            cast("Any", Operations), self._find, self._answer, orders, self.admission, self.scrubs.ask, Mock(), Mock()
         )
 
     def _answer(self, sender: Sender, outcome: Outcome) -> None:

@@ -170,6 +170,12 @@ class TopicAdmin:
         found = self._results(futures)[group].topic_partitions or []
         return {(each.topic, each.partition): each.offset for each in found if each.offset >= 0}
 
+    def group_metadata(self, group: str) -> dict[tuple[str, int], str]:
+        """What a consumer group has committed beside its offsets."""
+        futures = self._client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
+        found = self._results(futures)[group].topic_partitions or []
+        return {(each.topic, each.partition): each.metadata or "" for each in found if each.offset >= 0}
+
     def names(self, prefix: str) -> set[str]:
         """Names of the existing topics that begin so."""
         return {name for name in self._metadata().topics if name.startswith(prefix)}

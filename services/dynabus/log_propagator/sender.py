@@ -1,0 +1,94 @@
+"""The producer of stream records. What it has put into a topic partition is a prefix of what it was given.
+
+Readers tell repeats by sequence numbers; a record that lands behind a later one would pass for a repeat. So no
+message is ever given up alone (`message.timeout.ms` 0, `enable.gapless.guarantee`): after a failure, or ten seconds
+without an end, all that is left is purged, and the propagator begins again at its last checkpoint with another
+producer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from dynabus.adapters.clock import unix_ms
+from dynabus.adapters.kafka.release import let_go
+from dynabus.adapters.kafka.settings import KafkaSettings
+from dynabus.adapters.logs import kafka_logger, logger
+from dynabus.adapters.stream_codec import encode_output
+from dynabus.core.propagation.follower import Output
+from dynabus.core.topics import Topics
+
+DELIVERY_S = 10.0
+"""A broker's fail-over takes less; meanwhile the group is not polled, which it bears for a minute."""
+
+FULL_S = 0.05
+
+
+class Sender:
+    """Used from one thread."""
+
+    def __init__(self, kafka: KafkaSettings, topics: Topics) -> None:
+        self._kafka, self._topics = kafka, topics
+        self.sent = self.replaced = 0
+        self._failed = ""
+        self._producer = self._make()
+
+    def deliver(self, outputs: Iterable[Output]) -> bool:
+        """True once Kafka has all of them; False: some may be there, and none that follows one that is missing."""
+        deadline = time.monotonic() + DELIVERY_S
+        count = 0
+        try:
+            for output in outputs:
+                self._produce(output, deadline)
+                count += 1
+        except KafkaException as error:
+            self._failed = self._failed or error.args[0].str()
+        left = self._producer.flush(max(0.0, deadline - time.monotonic())) if not self._failed else 1
+        if left or self._failed:
+            self._replace(self._failed or f"{left} records are not delivered after {DELIVERY_S:.0f} s")
+            return False
+        self.sent += count
+        return True
+
+    def _produce(self, output: Output, deadline: float) -> None:
+        message = encode_output(output, unix_ms())
+        topic = self._topics.stream_name(output.stream.name, output.stream.label)
+        while True:
+            try:
+                self._producer.produce(
+                    topic,
+                    message.value,
+                    message.key,
+                    output.number,
+                    on_delivery=self._delivered,
+                    timestamp=message.timestamp_ms,
+                    headers=message.headers,
+                )
+            except BufferError:
+                if time.monotonic() > deadline:
+                    raise KafkaException(KafkaError(KafkaError._QUEUE_FULL)) from None
+                self._producer.poll(FULL_S)
+            else:
+                return
+
+    def close(self) -> None:
+        """Nothing is left: each turn waits for its own."""
+        self._producer.purge()
+
+    def _delivered(self, error: KafkaError | None, _message: Message) -> None:
+        if error is not None:
+            self._failed = error.str()
+
+    def _make(self) -> Producer:
+        return Producer(self._kafka.stream_producer(), logger=kafka_logger())
+
+    def _replace(self, why: str) -> None:
+        logger().warning("stream producer replaced, work is repeated", reason=why)
+        stuck, self._producer = self._producer, self._make()
+        self._failed = ""
+        self.replaced += 1
+        stuck.purge(blocking=False)
+        let_go([stuck])
