@@ -35,6 +35,9 @@ from tests.simulation.kafka import BODIES
 PROCESSES = 3
 STEPS = 500
 BATCH = 7
+WILD = False
+"""A producer may give a record up and deliver the next one: what `log_propagator.sender` rules out."""
+
 SETTLE_TURNS = 400
 """More than enough for whatever is left to do; who needs them all stands still."""
 
@@ -57,7 +60,7 @@ class Landed:
 
 @dataclass
 class World:
-    """Kafka and auto-admin. `wild`: a producer that may lose a record and deliver the next (for a broken brain)."""
+    """Kafka and auto-admin."""
 
     dice: random.Random
     history: History
@@ -74,7 +77,6 @@ class World:
     """By label: where the logs ended when it was ENABLED."""
     disabled_at: dict[str, dict[int, int]] = field(default_factory=dict)
     """By label: where they ended when it was to be disabled."""
-    wild: bool = False
 
     # -- auto-admin -------------------------------------------------------------------------------------------
 
@@ -150,6 +152,8 @@ class World:
     def land(self, output: Output) -> None:
         """In its topic partition."""
         where = (output.stream.label, output.number)
+        if output.number not in output.stream.shards:
+            raise Violation(f"{where} is written by one who does not know of it")
         parent = output.stream.shards[output.number].parent
         if parent is not None and not self.is_closed((output.stream.label, parent)):
             raise Violation(f"{where} begins before shard {parent} is closed")
@@ -222,7 +226,7 @@ class Process:
             left = dice.randint(0, len(self.outgoing)) if fails else 0
             while len(self.outgoing) > left:
                 output = self.outgoing.pop(0)
-                if not (world.wild and dice.random() < 0.05):
+                if not (WILD and dice.random() < 0.05):
                     world.land(output)
                 yield
             if fails:
@@ -287,9 +291,9 @@ class Process:
 class Run:
     """One history."""
 
-    def __init__(self, seed: int, wild: bool = False) -> None:
+    def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
-        self.world = World(self.dice, History(self.dice), wild=wild)
+        self.world = World(self.dice, History(self.dice))
         self.world.history.begin()
         self.processes = [Process(self.world, member) for member in range(PROCESSES)]
         if self.dice.random() < 0.5:
@@ -399,10 +403,10 @@ def _truth(output: Output) -> Truth:
     return Truth(output.number, output.sequence.offset, change.keys["pk"]["S"], images[0], images[1])
 
 
-def simulate(seed: int, wild: bool = False) -> str | None:
+def simulate(seed: int) -> str | None:
     """What is violated in this history, or None."""
     try:
-        Run(seed, wild).live()
+        Run(seed).live()
     except Violation as violation:
         return str(violation)
     return None
