@@ -299,7 +299,7 @@ INVALID = "One or more parameter values were invalid: "
         ({"ShardIteratorType": "X"}, "ValidationException", "Value 'X' at 'shardIteratorType' failed to satisfy"),
         ({"ShardId": "short"}, "ValidationException", "Value 'short' at 'shardId' failed to satisfy constraint"),
         ({"StreamArn": None}, "ValidationException", "Value null at 'streamArn' failed to satisfy constraint"),
-        ({"StreamArn": 7}, "SerializationException", "NUMBER_VALUE cannot be converted to String"),
+        ({"SequenceNumber": 7}, "SerializationException", "NUMBER_VALUE cannot be converted to String"),
     ],
 )
 def test_iterators_that_are_refused(

@@ -91,7 +91,7 @@ class History:
     def step(self) -> None:
         """Something happens in one log."""
         number = self.dice.choice(self.open_numbers())
-        self.now_ms += self.dice.randrange(-3, 20)
+        self.now_ms += self.dice.randrange(-15, 20)
         what = self.dice.random()
         if what < 0.70:
             self._mutate(number)

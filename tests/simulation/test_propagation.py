@@ -31,6 +31,7 @@ def test_a_seed_is_a_name() -> None:
     assert shape(11) == shape(11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_propagators_are_caught(name: str) -> None:
     with active(name):

@@ -10,23 +10,20 @@ from typing import Any
 from dynabus.adapters.clock import monotonic_ms, new_incarnation, unix_ms
 from dynabus.adapters.logs import logger
 from dynabus.adapters.memory_limit import LIMIT_FILES, memory_limit_bytes
-from dynabus.adapters.stream_codec import decode_change
 from dynabus.core.admission.admission import ADMITTED, REFUSED, UNCHARGED, Admission
 from dynabus.core.cluster_view import ClusterView, Table
 from dynabus.core.errors import ApiError
 from dynabus.core.messages import LeaseRequest, ReplyPart
 from dynabus.core.operations.calls import Call, Context, Control, Until
 from dynabus.core.operations.registry import routes
-from dynabus.core.operations.stream_calls import StreamContext
 from dynabus.core.operations.stream_registry import stream_routes
-from dynabus.core.streams.view import StreamsView
 from dynabus.core.topics import MESSAGE_LIMIT_BYTES, Topics
 from dynabus.request_router.admission_metrics import families
 from dynabus.request_router.asker import BYTES_MOST, Asker, Asking, Send
 from dynabus.request_router.bus import Batch, Bus
 from dynabus.request_router.config import RouterSettings
 from dynabus.request_router.metrics import Metrics
-from dynabus.request_router.streams import StreamTopics
+from dynabus.request_router.streams import Streams
 
 TICK_S = 0.025
 """How exact re-sends are; a tick over an empty map costs nothing."""
@@ -73,9 +70,7 @@ class Router:
         self.admission = Admission(settings.throttling, settings.name, self.incarnation, self._ask_authority, unix_ms)
         self.metrics = Metrics(self._counts, self._gauges, lambda: families(self.admission))
         self._context = Context(self.view, settings.region, settings.account, unix_ms)
-        self.streams = StreamsView()
-        self._stream_context = StreamContext(self._context, self.streams)
-        self._stream_topics: StreamTopics | None = None
+        self.streams = Streams(settings.kafka_settings, self.topics, self._context)
         self._bus: Bus | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ticker: asyncio.Task[None] | None = None
@@ -99,8 +94,7 @@ class Router:
     async def stop(self) -> None:
         if self._ticker is not None:
             self._ticker.cancel()
-        if self._stream_topics is not None:
-            self._stream_topics.close()
+        self.streams.close()
         if self._bus is not None:
             await asyncio.to_thread(self._bus.close)
 
@@ -144,7 +138,7 @@ class Router:
     async def run(self, operation: str, body: Any, counter: int) -> bytes:
         """The answer's JSON of one API request. Raises ApiError, or Refused with a storage node's error."""
         if operation in stream_routes:
-            return await self._run_stream(operation, body)
+            return await self.streams.run(operation, body)
         now_ms: float = monotonic_ms()
         deadline_ms = now_ms + self.settings.request_deadline_ms
         steps = routes[operation](body, self._context)
@@ -163,19 +157,6 @@ class Router:
                     replies = await self._wait(calls)
                 calls = steps.send(replies)
                 counter = 0
-        except StopIteration as done:
-            answer: bytes = done.value
-            return answer
-
-    async def _run_stream(self, operation: str, body: Any) -> bytes:
-        """The same of an operation on streams. Consumers are made for the first one: most clusters have none."""
-        if self._stream_topics is None:
-            self._stream_topics = StreamTopics(self.settings.kafka_settings(), self.topics)
-        steps = stream_routes[operation](body, self._stream_context, decode_change)
-        try:
-            call = next(steps)
-            while True:
-                call = steps.send(await self._stream_topics.perform(call))
         except StopIteration as done:
             answer: bytes = done.value
             return answer
@@ -304,7 +285,7 @@ class Router:
                 if kind == "table_metadata" and message["status"] == "DELETED":
                     self.admission.forget(message["id"])
                 if kind == "stream_metadata":
-                    self.streams.take(message)
+                    self.streams.view.take(message)
                 self.view.take(kind, message, now_ms)
                 view_changed = True
         if view_changed:

@@ -8,20 +8,31 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
-from typing import cast
+from typing import Any, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from dynabus.adapters.codec import UndecodableMessage
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
-from dynabus.adapters.stream_codec import read_entry
+from dynabus.adapters.stream_codec import decode_change, read_entry
 from dynabus.core.errors import internal_server_error
-from dynabus.core.operations.stream_calls import Extent, Extents, Fetched, Seek, StreamCall, StreamReply
+from dynabus.core.operations.calls import Context
+from dynabus.core.operations.stream_calls import (
+    Extent,
+    Extents,
+    Fetched,
+    Seek,
+    StreamCall,
+    StreamContext,
+    StreamReply,
+)
+from dynabus.core.operations.stream_registry import stream_routes
 from dynabus.core.streams.reading import CLOSED, Entry
-from dynabus.core.streams.view import Stream
+from dynabus.core.streams.view import Stream, StreamsView
 from dynabus.core.topics import Topics
 
 READERS_MOST = 4
@@ -39,6 +50,47 @@ CACHED_MOST = 10_000
 
 UNKNOWN = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION})
 """The topic, or its newest partitions, are just being made."""
+
+
+class Streams:
+    """The streams that a router knows, and the operations on them. Consumers are made for the first one."""
+
+    def __init__(self, kafka: Callable[[], KafkaSettings], topics: Topics, context: Context) -> None:
+        self.view = StreamsView()
+        self._kafka, self._topics = kafka, topics
+        self._context = StreamContext(context, self.view)
+        self._reading: StreamTopics | None = None
+
+    async def run(self, operation: str, body: Any) -> bytes:
+        """The answer's JSON of one request. Raises ApiError."""
+        if self._reading is None:
+            self._reading = StreamTopics(self._kafka(), self._topics)
+        steps = stream_routes[operation](body, self._context, decode_change)
+        try:
+            call = next(steps)
+            while True:
+                call = steps.send(await self._reading.perform(call))
+        except StopIteration as done:
+            answer: bytes = done.value
+            return answer
+
+    def close(self) -> None:
+        """No more questions come."""
+        if self._reading is not None:
+            self._reading.close()
+
+    def shown(self) -> list[dict[str, str]]:
+        """The member `streams` of `dynabus status --json`."""
+        return [
+            {
+                "table": each.name,
+                "label": each.label,
+                "status": each.status,
+                "view": each.view.value,
+                "topic": self._topics.stream_name(each.name, each.label),
+            }
+            for each in self.view.all()
+        ]
 
 
 class StreamTopics:

@@ -23,6 +23,9 @@ from dynabus.core.replication.records import decode_record
 
 TURN_MS = 50.0
 WALL_MS = 1_700_000_000_000
+KEPT = ("table_metadata", "stream_metadata")
+"""What the metadata topic has of before, for whoever starts."""
+
 NODES = {"node-1": "a", "node-2": "b", "node-3": "c"}
 
 
@@ -82,7 +85,7 @@ class FakeBus:
         self._at = len(kafka.messages)
         return Turn(
             [decode_record(first + at, 0, value) for at, value in enumerate(values)],
-            [message for at, message in fresh if at >= self._began_at or message[0] == "table_metadata"],
+            [message for at, message in fresh if at >= self._began_at or message[0] in KEPT],
             self._log_at,
             kafka.out_of_range,
         )
@@ -137,6 +140,7 @@ class FakeSteps:
 
     def grow(self, state: TableState) -> Future[None]:
         def add() -> None:
+            self._make_streams(state)
             for number in range(highest(state) + 1):
                 self._kafka.logs[state.id].setdefault(number, [])
             self._kafka.effect()
@@ -146,18 +150,14 @@ class FakeSteps:
     def destroy(self, state: TableState) -> Future[None]:
         def take_away() -> None:
             self._kafka.logs.pop(state.id, None)
+            for each in state.streams:
+                self._kafka.streams.pop((state.name, each["label"]), None)
             self._kafka.effect()
 
         return self._done(take_away)
 
     def stream(self, state: TableState) -> Future[None]:
-        def make() -> None:
-            for each in state.streams:
-                if each["status"] != "DISABLED":
-                    self._kafka.streams[state.name, each["label"]] = highest(state) + 1
-            self._kafka.effect()
-
-        return self._done(make)
+        return self._done(lambda: self._make_streams(state))
 
     def drop_streams(self, name: str, labels: Sequence[str]) -> Future[None]:
         def take_away() -> None:
@@ -179,9 +179,16 @@ class FakeSteps:
         future.set_result([])
         return future
 
+    def _make_streams(self, state: TableState) -> None:
+        for each in state.streams:
+            if each["status"] != "DISABLED":
+                self._kafka.streams[state.name, each["label"]] = highest(state) + 1
+                self._kafka.effect()
+
     def _build(self, state: TableState) -> None:
         logs = self._kafka.logs.setdefault(state.id, {each["number"]: [] for each in state.partitions})
         self._kafka.effect()
+        self._make_streams(state)
         for partition in state.metadata_partitions():
             if not logs[partition["number"]]:
                 logs[partition["number"]].append(genesis_of(self._me, partition))

@@ -1,0 +1,210 @@
+"""Streams as auto-admin begins and ends them: whoever dies, another finishes; propagators' checkpoints decide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+from tests.unit.auto_admin.test_decisions import REQUEST
+from tests.unit.auto_admin.test_service import Life
+from tests.unit.auto_admin.test_splits import AT, NAME, message, split, table
+from tests.unit.auto_admin.world import Kafka
+
+from dynabus.auto_admin import decisions, splits
+from dynabus.auto_admin.decisions import TableState, read_row, written
+from dynabus.auto_admin.outside import Stated
+from dynabus.auto_admin.planner import Load
+from dynabus.auto_admin.pruning import _shards
+from dynabus.core.tables.changes import Update
+from dynabus.core.tables.streams import are_followed, label_of, shards_of
+
+ON = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+OFF = {"StreamEnabled": False}
+WALL_MS = 1_700_000_000_000
+
+
+def update(state: TableState, specification: dict[str, Any], **more: Any) -> Any:
+    asked = Update.of({"TableName": NAME, "StreamSpecification": specification, **more})
+    return decisions.update(asked)(written(state), WALL_MS)
+
+
+def changed(state: TableState, specification: dict[str, Any], **more: Any) -> TableState:
+    decision = update(state, specification, **more)
+    assert decision.write, decision.outcome
+    return read_row(decision.row)
+
+
+def finished(state: TableState) -> TableState:
+    row = decisions.finish(state.id, state.revision)(written(state), WALL_MS + 5).row
+    assert row is not None
+    return read_row(row)
+
+
+# -- rows ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_stream_is_switched_on_off_and_on() -> None:
+    on = changed(table(), ON)
+    (first,) = on.streams
+    assert (on.status, first["status"], first["roots"]) == ("UPDATING", "ENABLING", [0, 1])
+    assert on.description["LatestStreamArn"] == f"{on.description['TableArn']}/stream/{first['label']}"
+    done = finished(on)
+    assert (done.status, done.streams[0]["status"]) == ("ACTIVE", "ENABLED")
+    assert "already has an enabled stream" in message(update(done, ON))
+    off = changed(done, OFF)
+    assert off.streams[0]["status"] == "DISABLING"
+    assert "StreamSpecification" not in off.description
+    assert off.description["LatestStreamLabel"] == first["label"]
+    over = finished(off)
+    assert (over.streams[0]["status"], over.streams[0]["closed_ms"]) == ("DISABLED", WALL_MS + 5)
+    assert "no stream to disable" in message(update(over, OFF))
+    again = changed(over, {**ON, "StreamViewType": "KEYS_ONLY"})
+    assert [each["label"] == first["label"] for each in again.streams] == [True, False]
+    assert again.description["StreamSpecification"]["StreamViewType"] == "KEYS_ONLY"
+    dropped = decisions.drop_streams(again.id, [each["label"] for each in again.streams])(written(again), 0)
+    assert [each["status"] for each in read_row(dropped.row or b"").streams] == ["ENABLING"]
+
+
+def test_a_stream_and_another_billing_mode_at_once() -> None:
+    """DDB-TABLE-433: these two combine."""
+    mode = {"BillingMode": "PAY_PER_REQUEST"}
+    units = {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}
+    state = changed(table(BillingMode="PROVISIONED", ProvisionedThroughput=units), ON, **mode)
+    assert state.description["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert state.streams[0]["status"] == "ENABLING"
+    assert state.pending
+
+
+def test_streams_and_splits_keep_out_of_each_other_s_way() -> None:
+    halved = read_row(split(table()).row)
+    assert "being split" in message(update(halved, ON))
+    wish = splits.Wish(NAME, 0, AT, "more units", splits.THROUGHPUT)
+    refused = splits.split(wish, Load(), 20)(written(changed(table(), ON)), 0)
+    assert "is being enabled" in message(refused)
+    assert split(finished(changed(table(), ON))).write
+
+
+def test_one_change_at_a_time() -> None:
+    state = changed(table(), ON)
+    assert "already has an enabled stream" in message(update(state, ON))
+    assert "being updated" in message(update(state, OFF))
+
+
+def test_labels_are_never_used_twice() -> None:
+    label = label_of(WALL_MS, [])
+    assert label == "2023-11-14T22:13:20.000"
+    assert label_of(WALL_MS, [label]) == "2023-11-14T22:13:20.001"
+
+
+def test_shards_are_the_partitions_of_then_and_what_came_of_them() -> None:
+    """Ancestors of before the stream are none of it."""
+    state = read_row(split(table()).row)
+    state = read_row(splits.finish(state.id, [0])(written(state), 0).row or b"")
+    state = finished(changed(state, ON))
+    state = read_row(split(state, 2, b"\x10" * 8).row)
+    found = {
+        each["number"]: each["parent"] for each in shards_of(state.streams[0], state.partitions, state.ancestors)
+    }
+    assert found == {1: -1, 2: -1, 3: -1, 4: 2, 5: 2}
+    state = read_row(splits.finish(state.id, [2])(written(state), 0).row or b"")
+    shards = shards_of(state.streams[0], state.partitions, state.ancestors)
+    assert {each["number"]: each["open"] for each in shards} == {1: True, 2: False, 3: True, 4: True, 5: True}
+    assert _shards(state) == {1, 2, 3, 4, 5}
+    assert are_followed(state.streams)
+
+
+def test_rows_of_before_streams_are_read() -> None:
+    row = orjson.loads(written(table()))
+    assert "streams" not in row
+    assert read_row(orjson.dumps(row)).streams == []
+
+
+# -- processes ----------------------------------------------------------------------------------------------------
+
+
+class Propagators:
+    """Commit what metadata say, a moment later."""
+
+    def __init__(self, life: Life) -> None:
+        self.kafka: Kafka = life.kafka
+        self.asleep = False
+
+    def turn(self) -> None:
+        """For each shard of each living stream."""
+        if self.asleep:
+            return
+        found: dict[tuple[str, int], Stated] = {}
+        for key, said in self.kafka.metadata.items():
+            if key.startswith("stream/") and said["status"] != "DISABLED":
+                opens = {said["label"]} if said["status"] in ("ENABLING", "ENABLED") else set()
+                for shard in said["shards"]:
+                    where = (said["table"], shard["number"])
+                    known = found.get(where, Stated(said["version"], frozenset()))
+                    found[where] = Stated(said["version"], known.open | opens)
+        self.kafka.checkpoints.update(found)
+
+
+class LifeOfStreams(Life):
+    """With propagators."""
+
+    def __init__(self, *names: str, **settings: Any) -> None:
+        super().__init__(*names, **settings)
+        self.propagators = Propagators(self)
+
+    def turn(self) -> None:
+        super().turn()
+        self.propagators.turn()
+
+    def streams(self) -> list[str]:
+        """Their states, in metadata after compaction, by label."""
+        return [said["status"] for key, said in sorted(self.kafka.metadata.items()) if key.startswith("stream/")]
+
+    def switch(self, specification: dict[str, Any]) -> None:
+        self.ask("UpdateTable", TableName="music", StreamSpecification=specification)
+
+
+def lived(crash_after: int | None, *names: str) -> LifeOfStreams:
+    """A table with a stream, which is disabled, and another one after it; then the table goes."""
+    life = LifeOfStreams(*names)
+    life.kafka.crash_after = crash_after
+    life.ask("CreateTable", **{**REQUEST, "StreamSpecification": ON})
+    life.until("active", lambda: life.status() == "ACTIVE" and life.streams() == ["ENABLED"])
+    life.switch(OFF)
+    life.until("disabled", lambda: life.status() == "ACTIVE" and life.streams() == ["DISABLED"])
+    return life
+
+
+def test_streams_live_and_end() -> None:
+    life = lived(None)
+    assert list(life.kafka.streams.values()) == [2]
+    life.propagators.asleep = True
+    life.switch(ON)
+    for _ in range(100):
+        life.turn()
+    # The topic is there, metadata say what shall be; until propagators have begun it is not done.
+    assert (life.status(), life.streams()) == ("UPDATING", ["DISABLED", "ENABLING"])
+    assert len(life.kafka.streams) == 2
+    life.propagators.asleep = False
+    life.until("enabled", lambda: life.status() == "ACTIVE" and life.streams() == ["DISABLED", "ENABLED"])
+    life.ask("DeleteTable", TableName="music")
+    life.until("gone", lambda: life.status() is None and not life.streams())
+    assert life.kafka.streams == {}
+
+
+@pytest.mark.parametrize("names", [(), ("admin-1", "admin-2")])
+def test_a_crash_after_any_effect_is_survived(names: tuple[str, ...]) -> None:
+    effects = lived(None, *names).kafka.effects
+    for effect in range(1, effects, 3):
+        life = lived(effect, *names)
+        assert len(life.kafka.streams) == 1, effect
+
+
+def test_a_stream_that_was_disabled_long_ago_goes_with_its_topic() -> None:
+    life = lived(None)
+    (admin,) = life.admins.values()
+    admin.streaming._retention_ms = -1
+    admin.streaming._expire_ms = 0
+    life.until("gone", lambda: not life.streams())
+    assert life.kafka.streams == {}
+    assert life.status() == "ACTIVE"
