@@ -20,7 +20,7 @@ from dynabus.core.cluster_view import Node
 from dynabus.core.messages import LeaderMetadata, TableMetadata
 from dynabus.core.replication.replica import Replica
 from dynabus.core.streams.messages import StreamMetadata
-from dynabus.core.streams.view import DELETED
+from dynabus.core.streams.view import DELETED, DISABLED
 from dynabus.core.tables.streams import stream_message
 
 
@@ -52,9 +52,11 @@ class Cache:
         """All of the table's with one version, and those that it has no more."""
         key_schema = orjson.dumps(state.description["KeySchema"])
         labels = {each["label"] for each in state.streams}
+        # A table that is going takes them with it: propagators let go before the topics do.
+        going = {"status": DISABLED} if state.status == "DELETING" else {}
         for each in state.streams:
             message = stream_message(
-                each, state.id, state.description, version, state.partitions, state.ancestors, key_schema
+                {**each, **going}, state.id, state.description, version, state.partitions, state.ancestors, key_schema
             )
             self._send_stream(message)
             self._labels.setdefault(state.id, {})[each["label"]] = message

@@ -69,9 +69,9 @@ class Executor:
         """Delete the topics of streams of the table of this name."""
         return self._worker.submit(partial(self._drop_streams, name, labels))
 
-    def checkpoints(self) -> Future[Checkpoints]:
-        """What the propagators' group has committed, by log and number."""
-        return self._worker.submit(self._checkpoints)
+    def checkpoints(self, logs: Sequence[tuple[str, int]]) -> Future[Checkpoints]:
+        """What the propagators' group has committed of these logs, by table id and number."""
+        return self._worker.submit(partial(self._checkpoints, logs))
 
     def prune(self, wishes: list[PruneWish]) -> Future[list[Pruned]]:
         """Delete what nobody needs of these logs."""
@@ -140,17 +140,14 @@ class Executor:
         except (KafkaException, TopicError) as error:
             raise StepFailed(str(error)) from error
 
-    def _checkpoints(self) -> Checkpoints:
-        prefix = self._topics.log_name(LogId(""))
-        found: dict[tuple[str, int], Stated] = {}
+    def _checkpoints(self, logs: Sequence[tuple[str, int]]) -> Checkpoints:
+        asked = {(self._topics.log_name(LogId(log)), number): (log, number) for log, number in logs}
         try:
-            for (topic, number), metadata in self._admin.group_metadata(self._topics.propagators).items():
-                if topic.startswith(prefix):
-                    checkpoint = decode_checkpoint(metadata)
-                    found[topic[len(prefix) :], number] = Stated(checkpoint.version, frozenset(checkpoint.open))
+            committed = self._admin.group_metadata(self._topics.propagators, asked)
+            read = {asked[where]: decode_checkpoint(metadata) for where, metadata in committed.items()}
         except (KafkaException, TopicError, UndecodableMessage) as error:
             raise StepFailed(str(error)) from error
-        return found
+        return {where: Stated(each.version, frozenset(each.open)) for where, each in read.items()}
 
 
 def _is_empty(reader: Consumer, topic: str, partition: int) -> bool:

@@ -112,8 +112,8 @@ class Steps(Protocol):
     def drop_streams(self, name: str, labels: Sequence[str]) -> Future[None]:
         """Delete the topics of streams of the table of this name."""
 
-    def checkpoints(self) -> Future[Checkpoints]:
-        """What the propagators' group has committed, by log and number."""
+    def checkpoints(self, logs: Sequence[tuple[str, int]]) -> Future[Checkpoints]:
+        """What the propagators' group has committed of these logs, by table id and number."""
 
     def prune(self, wishes: list[PruneWish]) -> Future[list[Pruned]]:
         """Delete what nobody needs of these logs."""

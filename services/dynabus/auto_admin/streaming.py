@@ -48,13 +48,11 @@ class Streaming:
             except StepFailed as error:
                 logger().warning("checkpoints not read, tried again", reason=str(error))
             self._job = None
-        if (
-            self._job is None
-            and now_ms >= self._due_ms
-            and any(are_changing(each.streams) for each in states.values())
-        ):
-            self._due_ms = now_ms + LOOK_MS
-            self._job = self._steps.checkpoints()
+        if self._job is None and now_ms >= self._due_ms:
+            logs = [log for each in states.values() if are_changing(each.streams) for log in _logs(each)]
+            if logs:
+                self._due_ms = now_ms + LOOK_MS
+                self._job = self._steps.checkpoints(logs)
 
     def done(self, state: TableState, version: int) -> bool:
         """Nothing begins or ends any more in its logs. `version`: of the metadata that say what shall."""
@@ -90,6 +88,12 @@ class Streaming:
             return False
         self._expire_ms = now_ms + EXPIRE_MS
         return True
+
+
+def _logs(state: TableState) -> set[tuple[str, int]]:
+    """Whose checkpoints tell: its partitions', and those that heirs come from."""
+    parents = [int(each["lineage"][-1]) for each in state.partitions if state_of(each) == HEIR]
+    return {(state.id, number) for number in (*parents, *(int(each["number"]) for each in state.partitions))}
 
 
 def _has(

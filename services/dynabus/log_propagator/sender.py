@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from functools import partial
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -18,6 +19,7 @@ from dynabus.adapters.kafka.release import let_go
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
 from dynabus.adapters.stream_codec import encode_output
+from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.propagation.follower import Output
 from dynabus.core.topics import Topics
 
@@ -25,6 +27,18 @@ DELIVERY_S = 10.0
 """A broker's fail-over takes less; meanwhile the group is not polled, which it bears for a minute."""
 
 FULL_S = 0.05
+
+OF_ONE_TOPIC = frozenset(
+    {
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.INVALID_TIMESTAMP,
+    }
+)
+"""Errors that do not pass by another producer: other streams need not wait for this one."""
 
 
 class Sender:
@@ -34,18 +48,21 @@ class Sender:
         self._kafka, self._topics = kafka, topics
         self.sent = self.replaced = 0
         self._failed = ""
+        self.culprit: PartitionId | None = None
+        """Whose topic was the reason of the last failure, if it was one alone."""
         self._producer = self._make()
 
     def deliver(self, outputs: Iterable[Output]) -> bool:
         """True once Kafka has all of them; False: some may be there, and none that follows one that is missing."""
         deadline = time.monotonic() + DELIVERY_S
+        self.culprit = None
         count = 0
         try:
             for output in outputs:
                 self._produce(output, deadline)
                 count += 1
         except KafkaException as error:
-            self._failed = self._failed or error.args[0].str()
+            self._note(error.args[0], output)
         left = self._producer.flush(max(0.0, deadline - time.monotonic())) if not self._failed else 1
         if left or self._failed:
             self._replace(self._failed or f"{left} records are not delivered after {DELIVERY_S:.0f} s")
@@ -63,7 +80,7 @@ class Sender:
                     message.value,
                     message.key,
                     output.number,
-                    on_delivery=self._delivered,
+                    on_delivery=partial(self._delivered, output),
                     timestamp=message.timestamp_ms,
                     headers=message.headers,
                 )
@@ -78,9 +95,14 @@ class Sender:
         """Nothing is left: each turn waits for its own."""
         self._producer.purge()
 
-    def _delivered(self, error: KafkaError | None, _message: Message) -> None:
+    def _delivered(self, output: Output, error: KafkaError | None, _message: Message) -> None:
         if error is not None:
-            self._failed = error.str()
+            self._note(error, output)
+
+    def _note(self, error: KafkaError, output: Output) -> None:
+        self._failed = self._failed or error.str()
+        if error.code() in OF_ONE_TOPIC and self.culprit is None:
+            self.culprit = PartitionId(LogId(output.stream.table), output.number)
 
     def _make(self) -> Producer:
         return Producer(self._kafka.stream_producer(), logger=kafka_logger())

@@ -41,6 +41,9 @@ WISH_MS = 200.0
 RETRY_MS = 500.0
 """After a look at a log that Kafka did not answer: it was just made, or Kafka is away."""
 
+HELD_OFF_MS = 5000.0
+"""Between two attempts at a stream whose topic is not there, or refuses its records."""
+
 LOST_MS = 10_000.0
 """A log that does not reach to a checkpoint for so long has lost records (I9); metadata may be old for a moment."""
 
@@ -66,6 +69,8 @@ class LogPropagator:
         self._new: dict[PartitionId, float] = {}
         """Assigned, not looked at yet; not before that time."""
         self._doubts: dict[PartitionId, _Doubt] = {}
+        self._held_off: dict[PartitionId, float] = {}
+        """Logs whose streams could not be written: not read before that time, so that others go on."""
         self._asked_ms: dict[PartitionId, float] = {}
         self._origins: dict[str, tuple[str, str]] = {}
         self._alarmed: set[PartitionId] = set()
@@ -131,6 +136,7 @@ class LogPropagator:
         for each in partitions:
             self._new.pop(each, None)
             self._doubts.pop(each, None)
+            self._held_off.pop(each, None)
             self._alarmed.discard(each)
 
     def _look_at_new(self, now_ms: float) -> None:
@@ -157,6 +163,7 @@ class LogPropagator:
 
     def _read(self, now_ms: float) -> None:
         doubted = {each for each, doubt in self._doubts.items() if now_ms < doubt.again_ms}
+        doubted |= {each for each, until_ms in self._held_off.items() if now_ms < until_ms}
         positions = self.brain.positions()
         self.reader.assign({each: offset for each, offset in positions.items() if each not in doubted})
         batch = self.reader.read(POLL_S) if positions else {}
@@ -169,6 +176,9 @@ class LogPropagator:
         else:
             self.brain.fail()
             self.reader.let_go(*self.brain.logs)
+            if self.sender.culprit is not None:
+                logger().error("a stream cannot be written, tried again", log=str(self.sender.culprit))
+                self._held_off[self.sender.culprit] = now_ms + HELD_OFF_MS
 
     def _doubt(self, now_ms: float) -> None:
         """Logs that do not have the place where they are to be read on."""

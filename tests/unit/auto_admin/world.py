@@ -167,9 +167,9 @@ class FakeSteps:
 
         return self._done(take_away)
 
-    def checkpoints(self) -> Future[Checkpoints]:
+    def checkpoints(self, logs: Sequence[tuple[str, int]]) -> Future[Checkpoints]:
         future: Future[Checkpoints] = Future()
-        future.set_result(dict(self._kafka.checkpoints))
+        future.set_result({log: self._kafka.checkpoints[log] for log in logs if log in self._kafka.checkpoints})
         return future
 
     def prune(self, wishes: list[PruneWish]) -> Future[list[Pruned]]:

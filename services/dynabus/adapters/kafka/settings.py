@@ -129,6 +129,8 @@ STREAM_PRODUCER: Properties = {
     # Nothing is given up alone, and what fails takes with it all that follows; see `log_propagator.sender`.
     "message.timeout.ms": 0,
     "enable.gapless.guarantee": True,
+    # A topic that is not there is told of soon: others wait behind it.
+    "topic.metadata.propagation.max.ms": 2000,
     "request.timeout.ms": 5000,
 }
 

@@ -170,9 +170,15 @@ class TopicAdmin:
         found = self._results(futures)[group].topic_partitions or []
         return {(each.topic, each.partition): each.offset for each in found if each.offset >= 0}
 
-    def group_metadata(self, group: str) -> dict[tuple[str, int], str]:
-        """What a consumer group has committed beside its offsets."""
-        futures = self._client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
+    def group_metadata(self, group: str, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
+        """What a consumer group has committed beside its offsets, of these topic partitions.
+
+        Of these, because librdkafka's mock does not tell of all.
+        """
+        asked = [TopicPartition(name, number) for name, number in wanted]
+        if not asked:
+            return {}
+        futures = self._client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, asked)])
         found = self._results(futures)[group].topic_partitions or []
         return {(each.topic, each.partition): each.metadata or "" for each in found if each.offset >= 0}
 
