@@ -67,8 +67,8 @@ def encode_output(output: Output, wall_ms: int) -> StreamMessage:
             "view_type": output.stream.view.value,
             "size_bytes": change.size,
             "keys": _to_avro(change.keys),
-            "new_image": None if change.new is None else _to_avro(change.new),
-            "old_image": None if change.old is None else _to_avro(change.old),
+            "new_image": _image(change.new),
+            "old_image": _image(change.old),
             "user_identity": None,
         },
     )
@@ -105,8 +105,27 @@ def decode_change(value: bytes) -> dict[str, Any]:
     return dict(record)
 
 
+_BRANCHES = {
+    "S": "string",
+    "N": "string",
+    "B": "bytes",
+    "BOOL": "boolean",
+    "NULL": "boolean",
+    "L": "array",
+    "M": "map",
+    "SS": "array",
+    "NS": "array",
+    "BS": "array",
+}
+"""Of each member's union, beside null. Named, because fastavro otherwise tries the branches on the whole value."""
+
+
 def _to_avro(item: Item) -> dict[str, Any]:
     return {name: _value_to_avro(value) for name, value in item.items()}
+
+
+def _image(item: Item | None) -> tuple[str, dict[str, Any]] | None:
+    return None if item is None else ("map", _to_avro(item))
 
 
 def _value_to_avro(value: dict[str, Any]) -> dict[str, Any]:
@@ -119,7 +138,7 @@ def _value_to_avro(value: dict[str, Any]) -> dict[str, Any]:
         content = [_value_to_avro(each) for each in content]
     elif kind == "M":
         content = _to_avro(content)
-    return {kind: content}
+    return {kind: (_BRANCHES[kind], content)}
 
 
 def _to_json(value: Mapping[str, Any]) -> dict[str, Any]:

@@ -85,6 +85,8 @@ class Follower:
     place: Place | None = None
     clock_ms: int = 0
     version: int = -1
+    moved: bool = False
+    """Something may have changed since the checkpoint was asked for."""
     _mark: bytes = NO_MARK
     _marks: Marks = ()
     _expected: bytes = NO_MARK
@@ -142,7 +144,7 @@ class Follower:
 
     def know(self, knowledge: Knowledge) -> None:
         """New metadata, or the same again."""
-        self._knowledge = knowledge
+        self._knowledge, self.moved = knowledge, True
         if self.place is None or self.stage is Stage.STOPPED or knowledge.version < self._least_version:
             return
         if self.stage is Stage.WAITING:
@@ -187,6 +189,7 @@ class Follower:
         for begin in self._begins.values():
             if begin.at is None:
                 begin.at = end
+        self.moved = True
         self._ends = {label: end if at is None else at for label, at in self._ends.items()}
         self.settle()
 
@@ -202,6 +205,7 @@ class Follower:
                 self._read(self.place, record)
 
     def _read(self, place: Place, record: Record) -> None:
+        self.moved = True
         self.place, verdict = fold(place, record, self.bodies)
         if verdict in (Verdict.DIVERGED, Verdict.UNREADABLE):
             self.stop(f"the log is {verdict.name.lower()} at offset {record.offset}")
@@ -287,6 +291,7 @@ class Follower:
 
     def checkpoint(self) -> Checkpoint | None:
         """Behind all outputs so far; None while there is none. A log that stopped commits nothing more."""
+        self.moved = False
         if self.place is None or self.place.group is None or self.stage in (Stage.WAITING, Stage.STOPPED):
             return None
         place = without_bounds(self.place)

@@ -187,7 +187,8 @@ class Propagator:
     def confirm(self) -> None:
         """Kafka has all outputs that were taken."""
         for log in self.logs.values():
-            checkpoint = log.follower.checkpoint()
+            # Most logs rest, and there may be thousands.
+            checkpoint = log.follower.checkpoint() if log.follower.moved else None
             if checkpoint is not None:
                 log.confirmed = checkpoint
 
@@ -208,7 +209,7 @@ class Propagator:
         return {
             partition: log.confirmed
             for partition, log in self.logs.items()
-            if log.confirmed is not None and log.confirmed != log.committed
+            if log.confirmed is not None and log.confirmed is not log.committed and log.confirmed != log.committed
         }
 
     def commit_done(self, checkpoints: Mapping[PartitionId, Checkpoint]) -> None:
