@@ -9,23 +9,27 @@ from __future__ import annotations
 
 import io
 import struct
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from fastavro import schemaless_reader, schemaless_writer
+from fastavro import schemaless_reader
 
+from dynabus.adapters.avro_values import ABSENT, images, integer, optional_images, text
 from dynabus.adapters.codec import SCHEMAS, UndecodableMessage
 from dynabus.core.messages import SCHEMA_NUMBERS
 from dynabus.core.propagation.follower import Output
 from dynabus.core.streams.reading import Entry
 from dynabus.core.streams.sequence import read_sequence
-from dynabus.core.values import Item
 
 _PREFIX = struct.Struct(">BI")
 _SCHEMA = SCHEMAS["stream_record"]
 SCHEMA_ID = SCHEMA_NUMBERS["stream_record"]
+
+_EVENTS = ("INSERT", "MODIFY", "REMOVE")
+_VIEWS = ("KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES")
+"""Symbols of the schema's enumerations, in its order (tests/unit/adapters compares)."""
 
 Headers = list[tuple[str, str | bytes | None]]
 
@@ -52,27 +56,24 @@ def encode_output(output: Output, wall_ms: int) -> StreamMessage:
     change = output.change
     if change is None:
         return StreamMessage(None, None, wall_ms, headers)
-    out = io.BytesIO()
-    out.write(_PREFIX.pack(0, SCHEMA_ID))
-    schemaless_writer(
-        out,
-        _SCHEMA,
-        {
-            "event_id": event_id,
-            "event_name": change.event,
-            "table": output.stream.name,
-            "stream_label": output.stream.label,
-            "sequence_number": sequence,
-            "created": change.time_ms,
-            "view_type": output.stream.view.value,
-            "size_bytes": change.size,
-            "keys": _to_avro(change.keys),
-            "new_image": _image(change.new),
-            "old_image": _image(change.old),
-            "user_identity": None,
-        },
+    stream = output.stream
+    body = b"".join(
+        (
+            text(event_id),
+            integer(_EVENTS.index(change.event)),
+            text(stream.name),
+            text(stream.label),
+            text(sequence),
+            integer(change.time_ms),
+            integer(_VIEWS.index(stream.view.value)),
+            integer(change.size),
+            images(change.keys),
+            optional_images(change.new),
+            optional_images(change.old),
+            ABSENT,  # no service did it: time to live is not built
+        )
     )
-    return StreamMessage(change.key_bytes, out.getvalue(), output.sequence.time_ms, headers)
+    return StreamMessage(change.key_bytes, _PREFIX.pack(0, SCHEMA_ID) + body, output.sequence.time_ms, headers)
 
 
 def _event_id(output: Output, sequence: str) -> str:
@@ -103,42 +104,6 @@ def decode_change(value: bytes) -> dict[str, Any]:
         if record[name] is not None:
             record[name] = {attribute: _to_json(each) for attribute, each in record[name].items()}
     return dict(record)
-
-
-_BRANCHES = {
-    "S": "string",
-    "N": "string",
-    "B": "bytes",
-    "BOOL": "boolean",
-    "NULL": "boolean",
-    "L": "array",
-    "M": "map",
-    "SS": "array",
-    "NS": "array",
-    "BS": "array",
-}
-"""Of each member's union, beside null. Named, because fastavro otherwise tries the branches on the whole value."""
-
-
-def _to_avro(item: Item) -> dict[str, Any]:
-    return {name: _value_to_avro(value) for name, value in item.items()}
-
-
-def _image(item: Item | None) -> tuple[str, dict[str, Any]] | None:
-    return None if item is None else ("map", _to_avro(item))
-
-
-def _value_to_avro(value: dict[str, Any]) -> dict[str, Any]:
-    [(kind, content)] = value.items()
-    if kind == "B":
-        content = b64decode(content)
-    elif kind == "BS":
-        content = [b64decode(each) for each in content]
-    elif kind == "L":
-        content = [_value_to_avro(each) for each in content]
-    elif kind == "M":
-        content = _to_avro(content)
-    return {kind: (_BRANCHES[kind], content)}
 
 
 def _to_json(value: Mapping[str, Any]) -> dict[str, Any]:
