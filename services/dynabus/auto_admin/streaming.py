@@ -26,6 +26,9 @@ from dynabus.core.tables.streams import are_changing
 LOOK_MS = 200.0
 """Between two questions to Kafka while a stream begins or ends; it takes a second or two, mostly the group's."""
 
+COMPLAIN_MS = 30_000.0
+"""A group's rebalance, a look for a place and a commit take seconds."""
+
 EXPIRE_MS = 60_000.0
 """Between two looks for what is over: retention is hours."""
 
@@ -39,6 +42,7 @@ class Streaming:
         self._job: Future[Checkpoints] | None = None
         self._drops: dict[str, Future[None]] = {}
         self._due_ms = self._expire_ms = 0.0
+        self._waits_since_ms: float | None = None
 
     def step(self, states: Mapping[str, TableState], now_ms: float) -> None:
         """Look, if a stream begins or ends and it is time."""
@@ -53,6 +57,17 @@ class Streaming:
             if logs:
                 self._due_ms = now_ms + LOOK_MS
                 self._job = self._steps.checkpoints(logs)
+            self._complain(bool(logs), now_ms)
+
+    def _complain(self, waits: bool, now_ms: float) -> None:
+        """Once, if propagators take long: perhaps there are none."""
+        if not waits:
+            self._waits_since_ms = None
+        elif self._waits_since_ms is None:
+            self._waits_since_ms = now_ms
+        elif now_ms - self._waits_since_ms > COMPLAIN_MS:
+            self._waits_since_ms = float("inf")
+            logger().warning("streams wait for log propagators: is one running, and does status show an alarm?")
 
     def done(self, state: TableState, version: int) -> bool:
         """Nothing begins or ends any more in its logs. `version`: of the metadata that say what shall."""

@@ -104,7 +104,8 @@ def _position(kind: str, request: Request, stream: Stream, shard: Shard, extent:
         offset = found((yield Seek(stream, shard.number, time_ms)))
         return Position(offset, Sequence(shard.generation, time_ms, 0))
     sequence = _asked(request["SequenceNumber"], shard)
-    if extent.first is not None and extent.low > 0 and sequence < extent.first.sequence:
+    if extent.low > 0 and (extent.first is None or sequence < extent.first.sequence):
+        # Where nothing is left nobody knows whether it was the last.
         raise trimmed()
     offset = found((yield Seek(stream, shard.number, sequence.time_ms)))
     return Position(offset, sequence if kind == AFTER else _before(sequence))

@@ -10,6 +10,7 @@ holds for all outputs that were taken before it.
 | log has      | and                                       | it begins                                            |
 |--------------|-------------------------------------------|------------------------------------------------------|
 | a checkpoint |                                           | there                                                |
+| a checkpoint | no stream was open, and it was pruned     | as with none: the last stream ended long ago         |
 | none         | is a child's                              | at its start, once its parent's checkpoint is sealed |
 | none         | a root's, of a stream made with its table | at its start                                         |
 | none         | a root's, of a stream that is ENABLING    | at its start, or if pruned at a replica's place      |
@@ -71,6 +72,8 @@ class Propagator:
 
     def assigned(self, partition: PartitionId, found: Found) -> None:
         """The group gave it to this process."""
+        if found.checkpoint is not None and _is_over(found, found.checkpoint):
+            found = found._replace(checkpoint=None)
         log = Log(Follower(partition, self.bodies), found, confirmed=found.checkpoint, committed=found.checkpoint)
         self.logs[partition] = log
         if found.checkpoint is not None and _is_foreign(found, found.checkpoint):
@@ -238,3 +241,9 @@ def parent_of(log: Log, partition: PartitionId) -> PartitionId:
 def _is_foreign(found: Found, checkpoint: Checkpoint) -> bool:
     place = checkpoint.place
     return place.origin != found.origin or place.fold_version != FOLD_VERSION
+
+
+def _is_over(found: Found, checkpoint: Checkpoint) -> bool:
+    """Of streams that have all ended; the log was pruned past it since, as nobody needed it."""
+    place = checkpoint.place
+    return not checkpoint.open and not place.sealed and place.next_offset < found.low

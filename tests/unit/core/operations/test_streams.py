@@ -198,6 +198,9 @@ def test_a_closed_shard_of_which_nothing_is_left_is_gone() -> None:
     # An open one stays, with the lowest number that it may have.
     assert only["ShardId"] == topics.shard(1)
     assert only["SequenceNumberRange"] == {"StartingSequenceNumber": str(Sequence(1, 0, 0))}
+    request = {"StreamArn": ARN, "ShardId": topics.shard(1), "ShardIteratorType": "AFTER_SEQUENCE_NUMBER"}
+    told = topics.message("GetShardIterator", **request, SequenceNumber=str(Sequence(1, BEGAN_MS, 0)))
+    assert told.startswith("TrimmedDataAccessException")
 
 
 def test_iterators_expire_after_a_quarter_of_an_hour(topics: Topics) -> None:

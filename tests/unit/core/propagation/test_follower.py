@@ -277,6 +277,20 @@ def test_a_stream_that_a_checkpoint_should_name_and_does_not() -> None:
     assert "the checkpoint does not say where" in (brain.logs[ROOT].follower.alarm or "")
 
 
+def test_the_checkpoint_of_a_stream_that_ended_long_ago_does_not_keep_the_next_from_beginning() -> None:
+    """The log was pruned past it meanwhile."""
+    logs = history()
+    checkpoint = checkpoint_of(logs, propagator(message()))._replace(open=())
+    low = checkpoint.place.next_offset + 5
+    brain = propagator(message("ENABLING", from_start=False))
+    assign(brain, checkpoint, low=low)
+    assert brain.wishes() == [(ROOT, Wish.PLACE)]
+    held = propagator(message())
+    assign(held, checkpoint._replace(open=(LABEL,)), low=low)
+    # Of one that is open the loss is told: it is read from a place that is not there.
+    assert held.positions() == {ROOT: checkpoint.place.next_offset}
+
+
 def test_metadata_that_are_behind_a_checkpoint_are_waited_for() -> None:
     checkpoint = checkpoint_of(history(), propagator(message()))
     brain = propagator(message())
