@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from fastavro import schemaless_reader
 
 from dynabus.adapters.avro_values import ABSENT, images, integer, optional_images, text
-from dynabus.adapters.codec import SCHEMAS, UndecodableMessage
+from dynabus.adapters.codec import SCHEMAS, UndecodableMessage, schema_text
 from dynabus.core.messages import SCHEMA_NUMBERS
 from dynabus.core.propagation.follower import Output
 from dynabus.core.streams.reading import Entry
@@ -26,6 +26,9 @@ from dynabus.core.streams.sequence import read_sequence
 _PREFIX = struct.Struct(">BI")
 _SCHEMA = SCHEMAS["stream_record"]
 SCHEMA_ID = SCHEMA_NUMBERS["stream_record"]
+
+PUBLISHED = {SCHEMA_ID: schema_text("stream_record")}
+"""Schemas that values of stream topics may name, by id."""
 
 _EVENTS = ("INSERT", "MODIFY", "REMOVE")
 _VIEWS = ("KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES")

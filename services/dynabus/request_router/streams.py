@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from dynabus.adapters.codec import UndecodableMessage
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
-from dynabus.adapters.stream_codec import decode_change, read_entry
+from dynabus.adapters.stream_codec import PUBLISHED, decode_change, read_entry
 from dynabus.core.errors import internal_server_error
 from dynabus.core.operations.calls import Context
 from dynabus.core.operations.stream_calls import (
@@ -32,6 +32,7 @@ from dynabus.core.operations.stream_calls import (
 )
 from dynabus.core.operations.stream_registry import stream_routes
 from dynabus.core.streams.reading import CLOSED, Entry
+from dynabus.core.streams.registry import Registry
 from dynabus.core.streams.view import Stream, StreamsView
 from dynabus.core.topics import Topics
 
@@ -78,6 +79,11 @@ class Streams:
         """No more questions come."""
         if self._reading is not None:
             self._reading.close()
+
+    def registry(self, path: str) -> tuple[int, bytes] | None:
+        """The answer of the schema registry's API to a GET; None for other paths."""
+        topics = [self._topics.stream_name(each.name, each.label) for each in self.view.all()]
+        return Registry(PUBLISHED, topics).answer(path)
 
     def shown(self) -> list[dict[str, str]]:
         """The member `streams` of `dynabus status --json`."""

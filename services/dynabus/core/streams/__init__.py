@@ -6,6 +6,7 @@
     view.py        the streams as metadata tell of them
     reading.py     what a reader of a stream topic counts, and what it drops
     iterators.py   shard iterators
+    registry.py    schemas for Kafka's tools
 
 Records are written by the log propagator (`core.propagation`) and read by routers (`core.operations`). Deliberately
 not here: consumer groups over shards. Who reads what is Kafka's business, or the KCL's.
