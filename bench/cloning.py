@@ -41,10 +41,10 @@ from dynabus.core.replication.records import Form
 from dynabus.core.replication.replica import Replica
 from dynabus.core.rows import encode_row
 from dynabus.core.topics import Topics
-from dynabus.storage_node.clone_receiving import CloneReceiving, Job
-from dynabus.storage_node.clone_sending import CloneSending
-from dynabus.storage_node.hosted import Hosted
-from dynabus.storage_node.readers import Log
+from dynabus.storage_node.cloning.receiving import CloneReceiving, Job
+from dynabus.storage_node.cloning.sending import CloneSending
+from dynabus.storage_node.replicas.hosted import Hosted
+from dynabus.storage_node.replicas.readers import Log
 
 TOPICS = Topics("bench")
 SOURCE, RECEIVER = NodeName("source"), NodeName("receiver")

@@ -8,6 +8,7 @@ import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ ENGINE_S = 10
 
 HEALTHY_S = 60
 """A service is healthy seconds after its start; on a machine that does other things at the same time later."""
+
+WORDS = 15
+"""First and last lines of each log that a failed test shows: what a service waited for, and what it last did."""
 
 ASK_STATUS = (
     "exec 3<>/dev/tcp/127.0.0.1/8001; printf 'GET /status HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3; cat <&3"
@@ -80,11 +84,28 @@ class Stack:
         return self.engine.networks.get(f"{self.project}_default")
 
     def status(self, service: str = "request-router-a") -> dict[str, Any]:
-        """`/status` of a running service."""
-        answer = self.container(service).exec_run(["bash", "-c", ASK_STATUS])
-        assert answer.exit_code == 0, answer.output
-        parsed: dict[str, Any] = json.loads(answer.output.partition(b"\r\n\r\n")[2])
-        return parsed
+        """`/status` of a running service, which may have no time for it at once."""
+        container = self.container(service)
+
+        def told() -> dict[str, Any] | None:
+            answer = container.exec_run(["bash", "-c", ASK_STATUS])
+            assert answer.exit_code == 0, answer.output
+            head, _, body = answer.output.partition(b"\r\n\r\n")
+            return json.loads(body) if b" 200 " in head.splitlines()[0] else None
+
+        found: dict[str, Any] = wait_until(f"status of {service}", told)
+        return found
+
+    def dynabus(self, *arguments: str, service: str = "storage-node-a") -> tuple[int, str]:
+        """Exit code and output of the command, run where Kafka can be reached: in a service's container."""
+        answer = self.container(service).exec_run(["dynabus", *arguments])
+        return answer.exit_code, answer.output.decode()
+
+    def up(self, profile: str, service: str) -> None:
+        """Start a service of another profile, which from now on is taken down with the others."""
+        self.compose = replace(self.compose, profiles=[*(self.compose.profiles or []), profile])
+        command = [*self.compose.docker_compose_command(), "up", "--detach", "--no-deps", service]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
 
     def partition(self, table: str) -> dict[str, Any]:
         """The table's only partition, as a router sees it; empty while it does not."""
@@ -130,12 +151,15 @@ class Stack:
     def last_words(self) -> str:
         """States and the ends of all logs, for a test that fails."""
         label = f"com.docker.compose.project={self.project}"
-        return "\n".join(map(_last_words, self.engine.containers.list(all=True, filters={"label": label})))
+        containers = self.engine.containers.list(all=True, filters={"label": label})
+        # Kafka has much to say and is seldom the one to blame: ours come last, where output is not cut off.
+        return "\n".join(map(_last_words, sorted(containers, key=lambda each: "-kafka-" not in each.name)))
 
 
 def _last_words(container: Container) -> str:
-    state, logs = container.attrs["State"], container.logs(tail=30)
-    return f"--- {container.name}: {state['Status']}, exit code {state['ExitCode']}\n{logs.decode(errors='replace')}"
+    state, logs = container.attrs["State"], container.logs().decode(errors="replace").splitlines()
+    words = logs if len(logs) <= 2 * WORDS else [*logs[:WORDS], "[...]", *logs[-WORDS:]]
+    return "\n".join([f"--- {container.name}: {state['Status']}, exit code {state['ExitCode']}", *words])
 
 
 def service_of(node: str) -> str:

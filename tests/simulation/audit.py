@@ -6,6 +6,7 @@ from dynabus.core.replication.fold import Verdict
 from dynabus.core.replication.fold import fold as true_fold
 from dynabus.core.replication.place import Origin, Place, start_of_log
 from dynabus.core.replication.records import Bodies, Configure, Genesis, Kind, Mutation, Record
+from dynabus.core.replication.standstill import is_fence
 
 ABSENT = 0
 """Operation number that stands for "no row"."""
@@ -37,13 +38,21 @@ class Auditor:
         self.index: dict[tuple[bytes, int], int] = {} if parent is None else parent.index
         self._members: tuple[str, ...] = ()
         self._plan = 0
+        self.fenced = False
+        self._wanted: dict[bytes, bytes] | None = None
+        """What a recovery's log must hold once it says that it holds all."""
         self.accepted = 0
         self.voids = 0
         self.terms = 0
 
     def landed(self, record: Record) -> None:
         """Fold a record and check what a history may not contain."""
-        if self.broken_log:
+        if self.broken_log or self.fenced:
+            return
+        if is_fence(record) and self.place.group is not None and record.generation == self.place.group.generation:
+            if not self.lossy:
+                raise Violation(f"{record.writer.node} fenced a log that lost nothing")
+            self.fenced = True
             return
         if self._parent is not None and record.intact and record.kind == Kind.GENESIS:
             self._check_genesis(record.value)
@@ -57,6 +66,8 @@ class Auditor:
             self._check_members(record)
             self.accepted += 1
             self.terms += record.kind == Kind.CLAIM
+            if self._wanted is not None and not self.place.is_restoring and record.kind != Kind.GENESIS:
+                self._check_restored()
             if record.kind == Kind.MUTATION:
                 self._apply(record)
         else:
@@ -108,6 +119,11 @@ class Auditor:
     def _apply(self, record: Record) -> None:
         body = self._bodies.decode(record.schema_number, record.body)
         assert isinstance(body, Mutation)
+        if self.place.is_restoring:
+            if body.new is not None:
+                self.rows[body.key] = body.new
+                self.digest ^= hash((body.key, body.new))
+            return
         key, operation = body.key, int.from_bytes(body.answer[:8], "big")
         if (key, operation) in self.index:
             raise Violation(f"operation {operation} was applied twice")
@@ -121,6 +137,26 @@ class Auditor:
             self.digest ^= hash((key, body.new))
         self.index[key, operation] = len(versions)
         versions.append(operation if body.new is not None else ABSENT)
+
+    def find(self, chain: bytes) -> int | None:
+        """The first offset behind which this history has this chain checksum; None if it never has."""
+        return next((place.next_offset for place in self.places if place.chain == chain), None)
+
+    def goes_on_from(self, history: list[tuple[bytes, int, bytes | None]]) -> None:
+        """A recovery's log: the versions of that history are those that may be seen again."""
+        self._wanted = {}
+        for key, operation, row in history:
+            versions = self.versions.setdefault(key, [ABSENT])
+            self.index[key, operation] = len(versions)
+            versions.append(operation if row is not None else ABSENT)
+            self._wanted.pop(key, None)
+            if row is not None:
+                self._wanted[key] = row
+
+    def _check_restored(self) -> None:
+        wanted, self._wanted = self._wanted, None
+        if self.rows != wanted:
+            raise Violation("what a recovery serves is not what the chosen replica held")
 
     def check_replica(self, name: str, place: Place, digest: int) -> None:
         """All readers hold one history, and replicas are equal at equal places."""

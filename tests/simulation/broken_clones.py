@@ -14,7 +14,6 @@ from dynabus.core.replication.place import Place
 from dynabus.core.replication.records import CHAIN_START
 from tests.simulation import clones, part
 from tests.simulation.broken import Patches, broken
-from tests.simulation.disk import Disk
 from tests.simulation.pruning import Pruning
 
 
@@ -78,11 +77,10 @@ def lost_chunk_is_skipped() -> Patches:
     # Without the count at the end, which would notice: each of the two must do.
     def install(self: clones.Incoming, receiving: Any) -> Any:
         manifest = receiving.manifest
-        disk = Disk()
+        disk = self.part.disk.replaced([])
         for key, row in self._rows.items():
             disk.put(key, row)
         disk.requests, disk._ids = dict(self._requests), sorted(self._requests)
-        disk.checkpoint = self.part.disk.checkpoint
         disk.commit_place(manifest["place"])
         self.part.disk = disk
         return manifest["place"]

@@ -9,7 +9,7 @@ from dynabus.core.cloning.pace import Pace
 from dynabus.core.cloning.position import Section
 from dynabus.core.replication.place import Place
 from tests.simulation.audit import Violation
-from tests.simulation.disk import Disk
+from tests.simulation.disk import Disk, History
 from tests.simulation.kafka import origin_of
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ CHUNK_PAIRS = 12
 """Few enough for several chunks of request ids."""
 
 RETRY_MS = 400.0
+PATIENCE_MS = choice.PATIENCE_MS
 
 
 class Snapshot(NamedTuple):
@@ -28,6 +29,7 @@ class Snapshot(NamedTuple):
     requests: dict[bytes, bytes]
     digest: int
     place: Place
+    history: History
 
     def pairs(self, section: Section) -> dict[bytes, bytes]:
         """In the order in which they are sent."""
@@ -50,7 +52,7 @@ class Outgoing:
             if why or request["done"]:
                 self._send(asker, "clone_refusal", {"clone": clone, "node": self.part.node.name, "why": why})
                 return
-            self._given[clone] = sender.Sender(clone, now_ms), Snapshot(*self.part.disk.commits[-1])
+            self._given[clone] = sender.Sender(clone, now_ms), _snapshot(self.part.disk)
         sending, snapshot = self._given[clone]
         sending.asked(request, now_ms)
         self._serve(asker, sending, snapshot)
@@ -83,6 +85,7 @@ class Outgoing:
             "totals": snapshot.digest,
             "requests": len(snapshot.requests),
             "chunks": chunks,
+            "history": snapshot.history,
         }
 
     def _chunk(self, sending: sender.Sender, snapshot: Snapshot) -> dict[str, Any]:
@@ -110,6 +113,8 @@ class Incoming:
         self.part, self.expected = part, expected
         self._refused: set[str] = set()
         self._retry_at_ms = 0.0
+        self._since_ms: float | None = None
+        """When it was found first that there is nobody to clone."""
         self._source = ""
         self._receiver: receiver.Receiver | None = None
         self._rows: dict[bytes, bytes] = {}
@@ -117,7 +122,7 @@ class Incoming:
 
     def step(self, now_ms: float) -> None:
         """Choose, ask, give up."""
-        if self._receiver is None and now_ms >= self._retry_at_ms:
+        if self._receiver is None and now_ms >= self._retry_at_ms and not self.part.partition.frozen:
             self._begin(now_ms)
         if self._receiver is None:
             return
@@ -135,7 +140,11 @@ class Incoming:
         said = [(part.node.name, state) for part in others if part is not None and (state := state_of(part))]
         source = choice.choose(said, self._refused)
         if source is None:
+            self._since_ms = now_ms if self._since_ms is None else self._since_ms
+            if now_ms - self._since_ms > PATIENCE_MS:
+                self.part.replay_instead(now_ms)
             return
+        self._since_ms = None
         at_least = self.expected.next_offset if self.expected is not None else 0
         wanted = receiver.Wanted(node.name, "", number, at_least)
         clone = node.world.random.getrandbits(60)
@@ -166,27 +175,35 @@ class Incoming:
 
     def _install(self, receiving: receiver.Receiver) -> Place | None:
         manifest: Any = receiving.manifest
-        disk = Disk()
+        if self.part.loss or self.part.partition.frozen:
+            raise Violation(f"{self.part.node.name} replaced a frozen replica by a clone")
+        disk = self.part.disk.replaced([])
         for key, row in self._rows.items():
             disk.put(key, row)
         for request, outcome in self._requests.items():
             disk.remember(request, outcome)
+        disk.history = [*manifest["history"]]
         if (disk.digest, len(disk.requests)) != (manifest["totals"], manifest["requests"]):
             receiving.state = receiver.State.FAILED
             return None
         place: Place = manifest["place"]
         if self.expected is not None and place.next_offset < self.expected.next_offset:
             raise Violation(f"{self.part.node.name} replaced a replica by a clone that is behind it")
-        disk.checkpoint = self.part.disk.checkpoint
         disk.commit_place(place)
         self.part.disk = disk
         return place
+
+
+def _snapshot(disk: Disk) -> Snapshot:
+    return Snapshot(*disk.commits[-1], disk.committed_history)
 
 
 def state_of(part: Part) -> Any:
     """What heartbeats say of a replica, as far as it matters here; None of an heir or a clone."""
     replica = part.replica
     if replica is None or replica.alarm is not None or replica.place.group is None or part.is_stranger:
+        return None
+    if replica.standstill or replica.place.is_restoring:
         return None
     state = "sealed" if replica.place.sealed else "active" if replica.caught_up else "opening"
     leading = replica.leader is not None and replica.leader.serving

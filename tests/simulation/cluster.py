@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from dynabus.core.ids import NodeName
-from dynabus.core.replication.effects import Leading, Query, Respond, Timing, Write
+from dynabus.core.messages import Heartbeat, ReplicaState
+from dynabus.core.replication.effects import Query, Respond, Timing, Write
 from dynabus.core.replication.records import Form
 from dynabus.core.replication.replica import Replica
 from tests.simulation.audit import Linearizability, Violation
@@ -41,6 +42,12 @@ class Cluster:
         self._channels: dict[tuple[str, str], float] = {}
         self.lossy = False
         """Kafka lost acknowledged records: from then on only agreement is promised (I9)."""
+        self.same_epoch = False
+        """That happened in a way that Kafka's leader epochs do not tell."""
+        self.witnesses: dict[NodeName, int] = {}
+        """Nodes whose disks hold what was lost, and up to where: only a broken disk may take it from them."""
+        self.recovered = False
+        """Its successor serves: all is promised again, of what was recovered."""
         self._digests: dict[bytes, int] = {}
         self._operations = 0
 
@@ -134,19 +141,26 @@ class Cluster:
 
     def _answered(self, client: Client, effect: Respond) -> None:
         self.world.events += 1
-        if not self.lossy:
+        if not self.lossy or self.recovered:
             client.receive(effect.sender.counter, effect.outcome)
 
-    def beat(
-        self, number: int, name: NodeName, incarnation: int, said: Leading, next_offset: int, able: bool
-    ) -> None:
+    def beat(self, heartbeat: Heartbeat) -> None:
+        """A heartbeat to everybody: what it names is new, and each may miss it."""
         for other in self.nodes:
-            self.send(other, "beat", number, name, incarnation, said, next_offset, able)
-        partition = self.partitions[number]
-        if said.leading and said.term >= partition.hint_term and not self.log.troubles.stalled:
+            self.send(other, "heartbeat", heartbeat)
+
+    def want_heartbeats(self) -> None:
+        """Somebody missed one, or has begun to listen."""
+        for other in self.nodes:
+            self.send(other, "heartbeats_wanted")
+
+    def hint(self, name: NodeName, said: ReplicaState) -> None:
+        """What routers make of it."""
+        partition = self.partitions[said["partition"]]
+        if said["leading"] and said["term"] >= partition.hint_term and not self.log.troubles.stalled:
             if partition.hint != name:
                 partition.old_hint = partition.hint
-            partition.hint_term, partition.hint = said.term, name
+            partition.hint_term, partition.hint = said["term"], name
             for parent in partition.lineage:
                 self.partitions[parent].sealed = True
 
@@ -161,13 +175,15 @@ class Cluster:
                 raise Violation(f"{node.name}'s heir of {part.partition.number} stopped: {part.heir.alarm}")
 
     def _check(self, node: Node, part: Part, replica: Replica) -> None:
+        if part.partition.number == 0 and replica.place.next_offset < self.witnesses.get(node.name, 0):
+            raise Violation(f"{node.name} threw away what it alone had of a log that lost it")
         leader = replica.leader
         if leader is not None and leader.serving and not replica.place.leads(leader.seat.me):
             raise Violation(f"{node.name} leads a term that it did not win")
         if replica.alarm is not None:
-            if not self.lossy:
+            if not (self.lossy and part.log is self.log):
                 raise Violation(f"{node.name} froze although Kafka lost nothing: {replica.alarm}")
-        elif self.lossy:
+        elif self.lossy and part.log is self.log:
             self._check_alike(part, node)
         else:
             part.log.auditor.check_replica(node.name, replica.place, part.disk.digest)
@@ -175,10 +191,41 @@ class Cluster:
     def lose_tail(self, count: int) -> None:
         """Kafka loses acknowledged records: from then on replicas may stop, but never mix two histories."""
         self.lossy = True
-        self.log.lose_tail(count)
+        self.same_epoch = self.world.random.random() < 0.3
+        self.log.lose_tail(count, same_epoch=self.same_epoch)
+        for name, node in self.nodes.items():
+            place = node.committed(0)
+            # Void records are no loss: nobody misses them.
+            if place is not None and self.log.auditor.find(place.chain) is None:
+                self.witnesses[name] = place.next_offset
         for node in self.nodes.values():
             if node.up and 0 in node.parts and node.parts[0].replica is not None:
                 self._check_alike(node.parts[0], node)
+
+    def unnoticed(self) -> list[NodeName]:
+        """Nodes that run, have read all of the log, hold what it has lost, and have not stopped (I9).
+
+        Where leader epochs do not tell, one who follows the winner of the log's own term may miss some of its
+        records, which is found out when the leader changes next.
+        """
+        found = []
+        for name in self.witnesses:
+            part = self.nodes[name].parts.get(0) if self.nodes[name].up else None
+            replica = part.replica if part is not None else None
+            if replica is None or replica.alarm is not None or replica.place.next_offset < len(self.log.records):
+                continue
+            follows = replica.place.reign.leader == self.log.auditor.place.reign.leader
+            if self.log.auditor.find(replica.place.chain) is None and not (self.same_epoch and follows):
+                found.append(name)
+        return found
+
+    def succeed(self, successor: Partition) -> None:
+        """A recovery is done: what was asked before the loss is measured by nothing any more."""
+        self.recovered = True
+        self.linear = Linearizability(self.logs[successor.number].auditor)
+        for client in self.clients:
+            if client.pending is not None:
+                client.pending.floor = 0
 
     def _check_alike(self, part: Part, node: Node) -> None:
         """Whoever goes on holds exactly what everybody holds who is at the same point of the same history (I9)."""

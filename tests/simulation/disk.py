@@ -7,9 +7,16 @@ from collections.abc import Iterator
 
 from dynabus.core.replication.heir import Inheritance
 from dynabus.core.replication.place import Place
+from dynabus.core.replication.request_ids import NO_KEY
 
 Commit = tuple[dict[bytes, bytes], dict[bytes, bytes], int, Place]
+History = list[tuple[bytes, int, bytes | None]]
+"""Applied mutations: key, operation, new row."""
+
 _KEPT_COMMITS = 4
+ANSWER_AT = 21
+"""Of a remembered outcome: behind expiry, status, size and digest."""
+
 _NO_ENTRIES = "what is derived from rows is a pure function of them: simulated rows have nothing to derive"
 
 
@@ -21,9 +28,13 @@ class Disk:
         self.requests: dict[bytes, bytes] = {}
         self._ids: list[bytes] = []
         self.digest = 0
+        self.history: History = []
+        self._changed: tuple[bytes, bytes | None] | None = None
+        self._lengths: dict[tuple[bytes, int], int] = {}
         self.commits: list[Commit] = []
         self.checkpoint: Commit | None = None
         """A synced copy of some commit, which no crash takes away."""
+        self._checkpoint_history: History = []
 
     def get(self, key: bytes) -> bytes | None:
         return self.rows.get(key)
@@ -36,11 +47,18 @@ class Disk:
         self.delete(key)
         self.rows[key] = row
         self.digest ^= hash((key, row))
+        self._changed = key, row
 
     def delete(self, key: bytes) -> None:
         old = self.rows.pop(key, None)
         if old is not None:
             self.digest ^= hash((key, old))
+        self._changed = key, None
+
+    @property
+    def checksum(self) -> bytes:
+        """The digest as bytes."""
+        return (self.digest & (1 << 64) - 1).to_bytes(8, "big")
 
     def get_entry(self, key: bytes) -> bytes | None:
         raise NotImplementedError(_NO_ENTRIES)
@@ -58,6 +76,11 @@ class Disk:
         raise NotImplementedError(_NO_ENTRIES)
 
     def remember(self, request_id: bytes, value: bytes) -> None:
+        if self._changed is not None and self._changed[0] != NO_KEY:
+            # The outcome of a write says which operation it was.
+            key, row = self._changed
+            self.history.append((key, int.from_bytes(value[ANSWER_AT:][:8], "big"), row))
+        self._changed = None
         if request_id not in self.requests:
             insort(self._ids, request_id)
         self.requests[request_id] = value
@@ -85,6 +108,24 @@ class Disk:
         """Data and place together (I6)."""
         self.commits.append((dict(self.rows), dict(self.requests), self.digest, place))
         del self.commits[:-_KEPT_COMMITS]
+        self._lengths[place.chain, place.next_offset] = len(self.history)
+
+    @property
+    def committed_history(self) -> History:
+        """What the last commit has applied."""
+        place = self.commits[-1][3]
+        return self.history[: self._lengths[place.chain, place.next_offset]]
+
+    def keep(self) -> None:
+        """The last commit is the checkpoint now."""
+        self.checkpoint, self._checkpoint_history = self.commits[-1], self.committed_history
+
+    def replaced(self, history: History) -> Disk:
+        """An empty one beside the same checkpoint; `history`: what will have been applied where it begins."""
+        disk = Disk()
+        disk.checkpoint, disk._checkpoint_history = self.checkpoint, self._checkpoint_history
+        disk.history = [*history]
+        return disk
 
     def inherit(self, parent: Disk, to: Inheritance) -> None:
         """What an heir gets of its parent's last commit: its rows, all request ids, and the place."""
@@ -101,11 +142,13 @@ class Disk:
         del self.commits[len(self.commits) - back :]
         kept = self.checkpoint
         if kept is not None and (not self.commits or _is_older(self.commits[-1][3], kept[3])):
-            self.commits = [kept]
+            self.commits, self.history, place = [kept], [*self._checkpoint_history], kept[3]
+            self._lengths[place.chain, place.next_offset] = len(self.history)
         if not self.commits:
             self.__init__()  # type: ignore[misc]  # an empty disk
             return None
         rows, requests, self.digest, place = self.commits[-1]
+        del self.history[self._lengths[place.chain, place.next_offset] :]
         self.rows, self.requests = dict(rows), dict(requests)
         self._ids = sorted(requests)
         return place

@@ -92,6 +92,8 @@ class Faults:
 
     def wipe(self, node: Node) -> None:
         """The disk is gone: everything is read again, the logs of ancestors too."""
+        if any(part.is_last() for part in node.parts.values()):
+            return
         node.wipe()
         self.world.after(self._later_ms(3000.0), node.start)
 

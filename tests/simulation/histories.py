@@ -188,7 +188,7 @@ class History:
         schema, body = BODIES.encode(Kind.MUTATION, stale)
         stranger = Writer(NodeName("stranger"), Incarnation(1))
         choices = [
-            encode_record(envelope._replace(writer=stranger), schema, body),
+            encode_record(envelope._replace(writer=stranger, term=place.reign.term - 1), schema, body),
             encode_record(envelope._replace(sequence=envelope.sequence + 5), schema, body),
             encode_record(envelope._replace(generation=99), schema, body),
             encode_claim(place, stranger, 5, BODIES),

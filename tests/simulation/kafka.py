@@ -5,9 +5,10 @@ from __future__ import annotations
 import marshal
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from dynabus.core.ids import Incarnation, NodeName, PartitionId, Writer
-from dynabus.core.replication.place import Origin
+from dynabus.core.replication.place import Origin, Place
 from dynabus.core.replication.records import (
     CHAIN_START,
     Body,
@@ -20,6 +21,7 @@ from dynabus.core.replication.records import (
     Kind,
     Mutation,
     Record,
+    Recovered,
     Resign,
     Seal,
     decode_record,
@@ -47,15 +49,17 @@ class QuickBodies:
         fields = tuple(
             tuple(map(tuple, f)) if isinstance(f, tuple) and f and isinstance(f[0], Child) else f for f in body
         )
-        return int(kind), marshal.dumps(tuple(int(f) if isinstance(f, Form) else f for f in fields))
+        plain: list[Any] = [tuple(f) if isinstance(f, Recovered) else f for f in fields]
+        return int(kind), marshal.dumps(tuple(int(f) if isinstance(f, Form) else f for f in plain))
 
     def decode(self, schema_number: int, body: bytes) -> Body | None:
         fields = marshal.loads(body)
         if schema_number == Kind.MUTATION:
             return Mutation(*fields)
         if schema_number == Kind.GENESIS:
-            form, *rest = fields
-            return Genesis(Form(form), *rest)
+            form, lower, upper, members, term, recovered = fields
+            told = None if recovered is None else Recovered(*recovered)
+            return Genesis(Form(form), lower, upper, members, term, told)
         if schema_number == Kind.RESIGN:
             return Resign(*fields)
         if schema_number == Kind.CONFIGURE:
@@ -88,13 +92,21 @@ class Log:
     """Appends land in the order in which they arrive; whoever watches is told."""
 
     def __init__(
-        self, world: World, members: tuple[NodeName, ...], form: Form, number: int = 0, parent: Log | None = None
+        self,
+        world: World,
+        members: tuple[NodeName, ...],
+        form: Form,
+        number: int = 0,
+        parent: Log | None = None,
+        troubles: Troubles | None = None,
     ) -> None:
         self.world = world
         self.number = number
-        self.troubles: Troubles = Troubles() if parent is None else parent.troubles
+        self.troubles: Troubles = troubles or (Troubles() if parent is None else parent.troubles)
         """Of Kafka as a whole."""
         self.records: list[Record] = []
+        self.epoch, self.cuts = 0, list[tuple[int, int]]()
+        """Of the Kafka leader, and where the log ended when it got each epoch in which it had lost something."""
         self.start = 0
         """What lies before it was pruned: only the auditor still sees it."""
         self.auditor: Auditor = Auditor(BODIES, origin_of(number), parent=None if parent is None else parent.auditor)
@@ -117,7 +129,7 @@ class Log:
         if self.troubles.stalled:
             self._stalled.append(value)
             return
-        record = decode_record(len(self.records), 0, value)
+        record = decode_record(len(self.records), self.epoch, value)
         self.records.append(record)
         self.world.events += 1
         self.auditor.landed(record)
@@ -131,12 +143,19 @@ class Log:
             if self.world.random.random() < 0.5:
                 self.land(value)
 
-    def lose_tail(self, count: int) -> None:
-        """Acknowledged records are gone; the truth is what was left."""
+    def lose_tail(self, count: int, *, same_epoch: bool) -> None:
+        """Acknowledged records are gone; the truth is what was left. `same_epoch`: from a backup of all of Kafka."""
         del self.records[len(self.records) - count :]
+        if not same_epoch:
+            self.epoch += 1
+            self.cuts.append((self.epoch, len(self.records)))
         self.auditor = Auditor(BODIES, ORIGIN, lossy=True)
         for record in self.records:
             self.auditor.landed(record)
+
+    def is_cut(self, place: Place) -> bool:
+        """What Kafka says of a reader's leader epoch: it ends before the place (KIP-320)."""
+        return any(place.leader_epoch < epoch and end < place.next_offset for epoch, end in self.cuts)
 
 
 class LogProducer:

@@ -40,7 +40,9 @@ class Moves:
     def begin(self) -> None:
         """Decide for a partition that nothing else happens to."""
         free = [
-            each for each in self.cluster.partitions.values() if not (each.closed or each.children or each.moving)
+            each
+            for each in self.cluster.partitions.values()
+            if not (each.closed or each.children or each.moving or each.frozen)
         ]
         if self.calm or self._left == 0:
             return

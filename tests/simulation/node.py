@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from weakref import WeakSet
 
-from dynabus.core.ids import Incarnation, NodeName, Writer
-from dynabus.core.messages import ReplyStatus
+from dynabus.core.cluster_view import ClusterView
+from dynabus.core.heartbeats import Saying
+from dynabus.core.ids import Incarnation, LogId, NodeName, PartitionId, Writer
+from dynabus.core.messages import Heartbeat, ReplicaState, ReplyStatus
 from dynabus.core.replication import replica as brain
-from dynabus.core.replication.effects import Append, Ask, Beat, Effect, Leading, Respond, Surroundings, Tell, Timing
-from dynabus.core.replication.records import Kind, decode_record
+from dynabus.core.replication.effects import Append, Ask, Beat, Effect, Respond, Surroundings, Tell, Timing
+from dynabus.core.replication.place import Place
+from dynabus.core.replication.records import Genesis, Kind, decode_record
+from dynabus.core.replication.standstill import is_fence
+from dynabus.storage_node.replicas.heartbeats import acquaint, hear
 from tests.simulation.audit import Violation
 from tests.simulation.kafka import BODIES, LogProducer
 from tests.simulation.part import Part
@@ -18,6 +24,7 @@ if TYPE_CHECKING:
     from tests.simulation.cluster import Cluster
 
 TICK_MS = 120.0
+LOG = LogId("simulated")
 
 
 class View:
@@ -51,6 +58,8 @@ class Node:
         self._around: Surroundings
         self._strangers: set[int] = set()
         """Partitions of which it was no member when this turn began."""
+        self._view, self._saying = ClusterView(), Saying()
+        self._acquainted: WeakSet[brain.Replica] = WeakSet()
         self._commit_ms = self.world.random.choice([100.0, 500.0, 1000.0])
 
     def clock_ms(self) -> float:
@@ -85,6 +94,12 @@ class Node:
         part = self.parts.get(number)
         return part is not None and part.has_caught_up()
 
+    def committed(self, number: int) -> Place | None:
+        """What its disk has folded of a log."""
+        part = self.parts.get(number)
+        commits = part.disk.commits if part is not None and part.partition.is_on(self.name) else []
+        return commits[-1][3] if commits else None
+
     def visible(self, number: int) -> int:
         """Records of a log that have been fetched."""
         return self._views[number].visible
@@ -100,6 +115,7 @@ class Node:
         dice = self.world.random
         self._around = Surroundings(me, dice.random, lambda: dice.getrandbits(60), BODIES, self.timing)
         self._inbox.clear()
+        self._view, self._saying = ClusterView(), Saying()
         self._turn_at_ms = None
         for number, view in self._views.items():
             view.visible, view.fetched_ms = len(self.cluster.logs[number].records), self.world.now_ms
@@ -122,10 +138,13 @@ class Node:
                 log.watchers.append(lambda number=number: self._log_grew(number))  # type: ignore[misc]
             if partition.closed or not partition.is_on(self.name):
                 if number in self.parts:
+                    self.cluster.witnesses.pop(self.name, None)
                     self.parts.pop(number).producer.purge()
             elif number not in self.parts:
                 part = self.parts[number] = Part(self, partition, self.cluster.logs[number])
                 self._start(part)
+            else:
+                self.parts[number].learn(self.clock_ms())
 
     def _start(self, part: Part) -> None:
         line = part.partition.lineage
@@ -140,6 +159,8 @@ class Node:
 
     def crash(self, commits_lost: int) -> None:
         """kill -9 (0 commits lost), or the host dies and the disks fall back further."""
+        if commits_lost:
+            self.cluster.witnesses.pop(self.name, None)
         if self.up:
             self.up = False
             for part in self.parts.values():
@@ -148,8 +169,20 @@ class Node:
     def wipe(self) -> None:
         """The host dies, and its disks are empty."""
         self.crash(0)
+        self.cluster.witnesses.pop(self.name, None)
         for part in self.parts.values():
             part.wipe()
+
+    def rebuild(self) -> None:
+        """Its disk returned other bytes than were written: its replicas, and heirs, begin again without the process
+        ending, as a scrub's repair does it. One that is frozen keeps what it has.
+        """
+        for part in self.parts.values():
+            if self.up and part.is_repairable:
+                self.cluster.witnesses.pop(self.name, None)
+                part.producer.purge()
+                part.rebuild()
+                self._start(part)
 
     def stop(self) -> None:
         """Planned: resign, wait a little, exit with a commit."""
@@ -212,25 +245,47 @@ class Node:
             if self.world.now_ms >= self.log_deaf_until_ms:
                 for part in self.parts.values():
                     part.read(now_ms)
+            self._acquaint()
             inbox, self._inbox = self._inbox, []
             for message in inbox:
                 self._take(message, now_ms)
         for part in self.parts.values():
             if part.replica is not None:
                 part.replica.tick(now_ms)
+                if part.replica is not None and part.replica.place.is_restoring:
+                    self._restore(part, now_ms)
             elif part.incoming is not None:
                 part.incoming.step(now_ms)
             elif part.heir is None:
                 self._begin_part(part, None)
         self._flush()
+        if self._saying.due(now_ms):
+            self._beat()
         self._begin_children(now_ms)
         self.cluster.check(self)
+
+    def _restore(self, part: Part, now_ms: float) -> None:
+        """What the new log's genesis says, which the shell looks up."""
+        first = part.log.records[0]
+        body = BODIES.decode(first.schema_number, first.body)
+        assert isinstance(body, Genesis)
+        assert body.recovered is not None
+        part.restore(self.parts.get(body.recovered.partition), body.recovered, now_ms)
 
     def _take(self, message: tuple[Any, ...], now_ms: float) -> None:
         kind, *rest = message
         if kind == "metadata":
             self._learn()
-            return
+        elif kind == "heartbeat":
+            hear(self._around.me, rest[0], self._view, cast("Any", self), now_ms)
+            for part in self.parts.values():
+                part.keep_loss()
+        elif kind == "heartbeats_wanted":
+            self._saying.ask()
+        else:
+            self._take_for_partition(kind, rest, now_ms)
+
+    def _take_for_partition(self, kind: str, rest: list[Any], now_ms: float) -> None:
         number, *fields = rest
         part = self.parts.get(number)
         if part is not None:
@@ -239,7 +294,8 @@ class Node:
     # -- effects ----------------------------------------------------------------------------------------------
 
     def _begin_children(self, now_ms: float) -> None:
-        for part in [*self.parts.values()]:
+        sealed = [part for part in self.parts.values() if part.replica is not None and part.replica.place.children]
+        for part in sealed:
             for begin in part.begins(now_ms):
                 child = self.parts.get(begin.number)
                 log, run = self.cluster.logs[begin.number], self.incarnation
@@ -249,11 +305,13 @@ class Node:
                 producer.produce(begin.genesis)
 
     def _flush(self) -> None:
-        pending = [(part, part.replica.take_effects()) for part in self.parts.values() if part.replica is not None]
-        effects = [(part, effect) for part, some in pending for effect in some]
-        self._check_strangers(effects)
+        effects: list[tuple[Part, Effect]] = []
+        for part in self.parts.values():
+            if part.replica is not None and (taken := part.replica.take_effects()):
+                effects += [(part, effect) for effect in taken]
         if not effects:
             return
+        self._check_strangers(effects)
         if self.world.random.random() < self.stall_chance:
             # The process is stopped between deciding and doing.
             stall_ms = self.world.random.uniform(1.0, 6000.0)
@@ -272,7 +330,8 @@ class Node:
             if not part.is_stranger:
                 continue
             number = part.partition.number
-            if isinstance(effect, Append) and decode_record(0, 0, effect.value).kind == Kind.CLAIM:
+            record = decode_record(0, 0, effect.value) if isinstance(effect, Append) else None
+            if record is not None and record.kind == Kind.CLAIM and not is_fence(record):
                 raise Violation(f"{self.name} claims {number} and is no member")
             settled = isinstance(effect, Respond) and effect.outcome.status in (ReplyStatus.OK, ReplyStatus.ERROR)
             if settled and number in self._strangers:
@@ -336,12 +395,37 @@ class Node:
                 self._beat()
 
     def _beat(self) -> None:
-        for number, part in self.parts.items():
-            replica = part.replica
-            if replica is not None:
-                said: Leading = replica.leading(self.clock_ms())
-                able = replica.caught_up and not replica.stopping and replica.alarm is None
-                self.cluster.beat(number, self.name, self.incarnation, said, replica.place.next_offset, able)
+        now_ms = self.clock_ms()
+        states = [state_of(number, hosted.replica, now_ms) for (_, number), hosted in self.hosted.items()]
+        said = self._saying.say(states, now_ms)
+        heartbeat: Heartbeat = {
+            "node": self.name,
+            "service": "storage-node",
+            "zone": "",
+            "incarnation": self.incarnation,
+            "stopping": self.stopping,
+            "number": said.number,
+            "whole": said.whole,
+            "replicas": said.replicas,
+        }
+        self.cluster.beat(heartbeat)
+        for state in states:
+            self.cluster.hint(self.name, state)
+        if self._view.wants_heartbeats(now_ms):
+            self.cluster.want_heartbeats()
+
+    @property
+    def hosted(self) -> dict[tuple[str, int], Hosted]:
+        """As much of `Hosting` as heartbeats need."""
+        parts = self.parts.items()
+        return {(LOG, n): Hosted(PartitionId(LOG, n), part.replica) for n, part in parts if part.replica is not None}
+
+    def _acquaint(self) -> None:
+        """Replicas that are new here know what was said before."""
+        for each in self.hosted.values():
+            if each.replica not in self._acquainted:
+                self._acquainted.add(each.replica)
+                acquaint(cast("Any", each), self._view, self.clock_ms())
 
     def _commit_regularly(self, run: int) -> None:
         if self.up and run == self.incarnation:
@@ -352,3 +436,41 @@ class Node:
     def _commit(self) -> None:
         for part in self.parts.values():
             part.commit()
+
+
+class Hosted(NamedTuple):
+    """As much of a hosted replica as heartbeats need."""
+
+    partition: PartitionId
+    replica: brain.Replica
+
+
+def word_for(replica: brain.Replica) -> str:
+    """Its state, as `storage_node.hosted` says it."""
+    if replica.alarm is not None:
+        return "frozen" if replica.lost else "stopped"
+    if replica.standstill:
+        return "doubtful" if replica.standstill.beyond else "held"
+    return "active" if replica.caught_up else "opening"
+
+
+def state_of(number: int, replica: brain.Replica, now_ms: float) -> ReplicaState:
+    """What a heartbeat says of it, as far as others listen."""
+    leading = replica.leading(now_ms)
+    place = replica.place
+    return {
+        "log": LOG,
+        "partition": number,
+        "generation": place.group.generation if place.group is not None else 0,
+        "state": word_for(replica),
+        "leading": leading.leading,
+        "appending": leading.appending,
+        "term": leading.term,
+        "sequence": place.next_sequence - 1,
+        "next_offset": place.next_offset,
+        "lag": replica.lag,
+        "alarm": replica.alarm or "",
+        "totals": [],
+        "checked": [],
+        "plan": place.group.plan if place.group is not None else 0,
+    }

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from dynabus.core.replication import replica as brain
-from dynabus.core.replication.effects import Peer, Query, Surroundings, Write
+from dynabus.core.replication.effects import Query, Surroundings, Write
 from dynabus.core.replication.heir import Heir
 from dynabus.core.replication.place import Place, start_of_log
-from dynabus.core.replication.records import Record
+from dynabus.core.replication.records import Record, Recovered
+from dynabus.core.replication.restoration import RESTORED_PLAN, goes_on_from, restore_requests, restore_rows
 from dynabus.core.replication.store import no_more
 from dynabus.core.replication.succession import Begin, Succession
 from tests.simulation.audit import Violation
@@ -36,6 +37,8 @@ class Part:
         self.producer: LogProducer
         self._around: Surroundings
         self._beyond_since_ms: float | None = None
+        self.loss = ""
+        """What it saw of its log's loss, written beside its disk."""
         self.incoming: Incoming | None = None
         self.outgoing = Outgoing(self)
         self._expected: Place | None = None
@@ -69,6 +72,37 @@ class Part:
         else:
             self.heir = Heir(to, self.disk, place, BODIES, no_more)
 
+    @property
+    def is_repairable(self) -> bool:
+        """What is frozen, or may have to be, keeps what it has; a clone under way is no replica yet."""
+        replica = self.replica
+        if self.loss or self.partition.frozen or (replica is None and self.heir is None):
+            return False
+        return replica is None or not (replica.alarm or replica.standstill)
+
+    def rebuild(self) -> None:
+        """The store is moved aside; log, or clone, tell all anew."""
+        if self.replica is not None:
+            self._expected = self.replica.place
+        self.disk, self._decided = self.disk.replaced([]), None
+
+    @property
+    def is_whole(self) -> bool:
+        """On its disk is all that its own log does not hold any more: others can be cloned from it."""
+        place = self.disk.commits[-1][3] if self.disk.commits else None
+        mine = place is not None and place.origin.partition.number == self.partition.number
+        return mine and place is not None and place.group is not None and place.next_offset >= self.log.start
+
+    def is_last(self) -> bool:
+        """What is pruned of its log, or will be, is nowhere else: without it the partition is lost."""
+        number = self.partition.number
+        others = [node.parts.get(number) for node in self.node.cluster.nodes.values() if node is not self.node]
+        return (
+            self.node.cluster.pruning.active
+            and self.is_whole
+            and not any(other and other.is_whole for other in others)
+        )
+
     def lacks_history(self) -> bool:
         """Some ancestor's log cannot be replayed any more."""
         return any(self.node.cluster.logs[number].start > 0 for number in self.partition.lineage)
@@ -82,16 +116,20 @@ class Part:
             self._decided = begun and self.node.cluster.pruning.clones()
         return self._decided
 
+    def replay_instead(self, now_ms: float) -> None:
+        """Nobody could be cloned for long, and the logs are whole."""
+        if not self.lacks_history() and self.log.start == 0:
+            self._decided = False
+            self.start(self._around, None, now_ms)
+
     def wipe(self) -> None:
         """The disk is gone, and with it all that was ever said of it."""
         self.disk, self.is_blank, self._expected, self._decided = Disk(), True, None, None
+        self.loss = ""
 
     def put_aside(self) -> None:
         """Its bytes are damaged; the place up to which it had read is known."""
-        assert self.replica is not None
-        self._expected, checkpoint = self.replica.place, self.disk.checkpoint
-        self.disk = Disk()
-        self.disk.checkpoint, self._decided = checkpoint, None
+        self.rebuild()
         self.start(self._around, None, self.node.clock_ms())
 
     @property
@@ -102,6 +140,9 @@ class Part:
 
     def _become_replica(self, place: Place, now_ms: float) -> None:
         self.replica, self.heir = brain.Replica(self._around, self.disk, place, now_ms), None
+        if self.loss:
+            self.replica.lose(self.loss, now_ms)
+        self.learn(now_ms)
         if self.node.name == self.partition.preferred:
             self.replica.prefer(now_ms)
 
@@ -117,20 +158,63 @@ class Part:
     def _read_replica(self, replica: brain.Replica, now_ms: float) -> None:
         records = self.log.records
         position = replica.place.next_offset
-        if position < self.log.start and replica.alarm is None and not replica.place.sealed:
-            self.put_aside()
+        if position < self.log.start:
+            if not (replica.alarm is not None or replica.place.sealed or replica.standstill.doubted):
+                self.put_aside()
             return
-        if position > len(records):
+        if position > len(records) or (self.log.cuts and self.log.is_cut(replica.place)):
             if self._beyond_since_ms is None:
                 self._beyond_since_ms = now_ms
+            replica.doubt("the place lies beyond the log's end, or of what was cut off", now_ms, beyond=True)
             if now_ms - self._beyond_since_ms > BEYOND_END_MS:
-                replica.freeze("the place lies beyond the log's end", now_ms)
+                replica.lose("the place lies beyond the log's end, or of what was cut off", now_ms)
+                self.keep_loss()
             return
         self._beyond_since_ms = None
-        visible = min(self.node.visible(self.log.number), len(records))
-        replica.end_offset = visible
+        replica.standstill.clear()
+        replica.end_offset = visible = min(self.node.visible(self.log.number), len(records))
         if position < visible:
             replica.read_log(records[position:visible], now_ms)
+            self.keep_loss()
+
+    def learn(self, now_ms: float) -> None:
+        """From metadata: the partition is frozen."""
+        if self.partition.frozen and self.replica is not None:
+            self.replica.lose("the partition is frozen", now_ms, saw=False)
+
+    def keep_loss(self) -> None:
+        if self.replica is not None and self.replica.saw_loss and not self.loss:
+            self.loss = self.replica.alarm or ""
+
+    def whereabouts(self) -> dict[str, Any]:
+        """As the command is told."""
+        assert self.replica is not None
+        place = self.replica.place
+        return {
+            "state": "frozen",
+            "in_log": self.log.auditor.find(place.chain) is not None,
+            "generation": place.group.generation if place.group is not None else 0,
+            "term": place.reign.term,
+            "next_sequence": place.next_sequence,
+            "next_offset": place.next_offset,
+            "checksum": self.disk.checksum.hex(),
+        }
+
+    def restore(self, old: Part | None, recovered: Recovered, now_ms: float) -> None:
+        """As the shell does it: a chunk in a turn, and `configure` once all is applied and is what it was."""
+        replica, leader = self.replica, self.replica.leader if self.replica is not None else None
+        if replica is None or leader is None or not leader.serving or old is None or old.replica is None:
+            return
+        if leader.unresolved or not goes_on_from(old.replica.place, recovered):
+            return
+        rows, requests, _, _ = old.disk.commits[-1]
+        if any(self.disk.get(key) != row for key, row in rows.items()):
+            restore_rows([next((k, r) for k, r in rows.items() if self.disk.get(k) != r)], leader, self.disk, now_ms)
+        elif any(self.disk.remembered(each) is None for each in requests):
+            restore_requests([*requests.items()][:], leader, self.disk, now_ms)
+        elif self.disk.checksum == recovered.checksum:
+            assert replica.place.group is not None
+            leader.configure(RESTORED_PLAN, replica.place.group.members, now_ms)
 
     def _read_heir(self, heir: Heir, now_ms: float) -> None:
         """Through another consumer, which may be slower than the replica's."""
@@ -141,10 +225,8 @@ class Part:
         if position < self.node.cluster.logs[heir.ancestor].start:
             if not self.is_blank and self._expected is None:
                 raise Violation(f"{self.node.name} lacks what was pruned of {heir.ancestor}, its ancestor")
-            kept, self.heir = self.disk.checkpoint, None
-            self.disk = Disk()
-            self.disk.checkpoint = kept
-            self.start(self._around, None, now_ms)
+            # `Node` begins again, from the parent's replica if that is here: no other child can be cloned yet.
+            self.heir, self.disk = None, self.disk.replaced([])
             return
         heir.read_log(records[position : min(self.node.visible(heir.ancestor), position + 100)])
         if heir.go_over():
@@ -190,9 +272,6 @@ class Part:
             query: Query = fields[0]
             if self.node.world.now_ms < fields[1]:
                 replica.query(query, now_ms)
-        elif kind == "beat":
-            node, incarnation, said, next_offset, able = fields
-            replica.hear(node, incarnation, said, Peer(incarnation, next_offset, now_ms, able), now_ms)
         elif kind == "question":
             node, incarnation, term, nonce = fields
             replica.question(node, incarnation, term, nonce, now_ms)
@@ -219,8 +298,8 @@ class Part:
     def begins(self, now_ms: float) -> list[Begin]:
         """Children of a sealed partition that are to begin."""
         replica = self.replica
-        if replica is None or replica.place.children is None:
-            return []
+        assert replica is not None
+        assert replica.place.children is not None
         for child in replica.place.children:
             part = self.node.parts.get(child.number)
             if part is not None and part.replica is not None and part.replica.place.group is not None:
@@ -243,4 +322,5 @@ class Part:
         self.disk.crash(commits_lost)
         if not self.disk.commits:
             self.disk = Disk()
+            self.loss = ""
             self._decided = None

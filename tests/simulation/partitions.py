@@ -28,6 +28,10 @@ class Partition:
     plan: int = 0
     children: list[int] = field(default_factory=list)
     closed: bool = False
+    frozen: bool = False
+    """Its log lost records."""
+    restoring: bool = False
+    """It goes on from a frozen one and does not hold all yet."""
     sealed: bool = False
     """Routers know that it is; what they believe is only ever right or old."""
     hint: str = ""

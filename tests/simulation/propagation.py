@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from dynabus.auto_admin.decisions import TableState
 from dynabus.auto_admin.outside import Stated
 from dynabus.auto_admin.streaming import Streaming
+from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.propagation.checkpoint import Checkpoint
 from dynabus.core.propagation.follower import Output

@@ -46,8 +46,10 @@ class Pruning:
         """A node has committed: now and then it makes a checkpoint, and says so."""
         if not self.active or part.replica is None or part.disk.commits[-1][3].group is None:
             return
+        if part.replica.alarm is not None or part.replica.standstill:
+            return
         if self._dice.random() < 0.5:
-            part.disk.checkpoint = part.disk.commits[-1]
+            part.disk.keep()
             part.is_blank = False
         durable = part.durable_offset
         if durable > 0 and self._dice.random() < 0.8:
@@ -62,7 +64,11 @@ class Pruning:
     def _damage(self) -> None:
         """Some replica's bytes are not those that were written: put aside, its place is known."""
         parts = [part for node in self.cluster.nodes.values() if node.up for part in node.parts.values()]
-        fit = [part for part in parts if part.replica is not None and part.replica.leader is None]
+        fit = [
+            part
+            for part in parts
+            if part.is_repairable and part.replica and part.replica.leader is None and not part.is_last()
+        ]
         if fit and not self.cluster.lossy:
             self.world.note("damage")
             self._dice.choice(fit).put_aside()
@@ -79,7 +85,8 @@ class Pruning:
 
     def _delete(self, number: int, until: int) -> None:
         log = self.cluster.logs[number]
-        if not self.cluster.lossy and until > log.start:
+        # Behind the curtain: nothing is deleted of a log that lost records. A recovery's is as good as any.
+        if not (self.cluster.lossy and number == 0) and until > log.start:
             self.pruned += until - log.start
             log.start = until
 
@@ -88,7 +95,7 @@ class Pruning:
         log = self.cluster.logs[partition.number]
         if partition.closed:
             return len(log.records) if self._is_inherited(partition) else 0
-        if partition.children:
+        if partition.children or partition.frozen or partition.restoring:
             return 0
         nodes = {*partition.members, *partition.target}
         stated: dict[str, int] = {
@@ -115,7 +122,7 @@ class Pruning:
 
     def _check(self, partition: Partition, until: int) -> None:
         """Every member that was not wiped since has it on disk, whatever becomes of its host."""
-        if self.cluster.lossy or partition.closed:
+        if (self.cluster.lossy and partition.number == 0) or partition.closed:
             return
         for name in partition.members:
             part = self.cluster.nodes[name].parts.get(partition.number)

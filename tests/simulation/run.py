@@ -9,25 +9,37 @@ import random
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from dynabus.core.replication.effects import Timing
-from tests.simulation import broken_clones, broken_moves, broken_splits, pruning
+from tests.simulation import broken_clones, broken_moves, broken_recoveries, broken_splits, pruning
 from tests.simulation.audit import Violation
-from tests.simulation.broken import BROKEN, active
+from tests.simulation.broken import BROKEN, active, chain_restarts_at_claims
 from tests.simulation.cluster import Cluster
 from tests.simulation.faults import Faults
 from tests.simulation.moves import DICE_SALT, Moves
 from tests.simulation.pruning import Pruning
+from tests.simulation.recoveries import RECOVERED_BOUND_MS, Recoveries
 from tests.simulation.splits import Splits
 from tests.simulation.world import World
 
-assert all((broken_splits, broken_moves, broken_clones)), "their brains are in BROKEN from here on"
+assert all((broken_splits, broken_moves, broken_clones, broken_recoveries)), "their brains are in BROKEN from here on"
+
+LOSSY = {
+    chain_restarts_at_claims.__name__,
+    *(name for name, (_, make) in BROKEN.items() if make.__module__ == broken_recoveries.__name__),
+}
+"""Broken brains of which only histories that lose records tell."""
 
 FAULTS_END_MS = 14_000.0
 EVENTS_LEAST = 550
 LIVENESS_BOUND_MS = 12_000.0
 """After the last fault: a claim that timed out (3 s, doubled, jittered), then silence of 4.5 s + 0.5 s jitter,
 asking, a claim, and a deferral of 3.2 s that mostly overlaps."""
+
+
+SCRUB_SALT = 0xD15C
+"""Dice of their own: histories without repairs of damaged replicas are the same as before there were any."""
 
 
 @dataclass
@@ -45,13 +57,14 @@ class History:
     lossy: bool
     splits: int
     moves: int
+    recoveries: int
     clones: int
     pruned: int
     trace: list[str]
 
 
-def simulate(seed: int, trace: bool = False) -> History:
-    """One history."""
+def simulate(seed: int, trace: bool = False, lose: bool = False) -> History:
+    """One history; `lose`: one in which Kafka loses acknowledged records, for certain."""
     world = World(seed)
     if trace:
         world.trace = []
@@ -62,12 +75,19 @@ def simulate(seed: int, trace: bool = False) -> History:
         timing = Timing.without_leases()
     own = random.Random(seed ^ DICE_SALT)
     moving = own.random() < 0.4
+    scrubs = random.Random(seed ^ SCRUB_SALT)
+    if scrubs.random() < 0.1:
+        repairs = sorted(scrubs.uniform(1000.0, FAULTS_END_MS - 1000.0) for _ in range(scrubs.randint(1, 3)))
+    else:
+        repairs = []
     cluster = Cluster(world, timing, dice.choice([110.0, 180.0, 300.0]), spare=moving)
+    for at_ms in repairs:
+        world.after(at_ms, _repair, cluster, scrubs)
     moves = Moves(cluster, own, count=4 if moving else 0)
     cluster.pruning = Pruning(cluster, random.Random(seed ^ pruning.DICE_SALT))
-    violation = None
+    violation, recoveries = None, Recoveries(cluster)
     try:
-        _live_through(cluster, Faults(cluster), moves)
+        _live_through(cluster, Faults(cluster), moves, recoveries, lose)
     except Violation as found:
         violation = f"{found} (at {world.now_ms:.0f} ms)"
     auditors = [log.auditor for log in cluster.logs.values()]
@@ -81,21 +101,29 @@ def simulate(seed: int, trace: bool = False) -> History:
         sum(auditor.terms for auditor in auditors),
         sum(auditor.voids for auditor in auditors),
         cluster.lossy,
-        sum(partition.closed for partition in cluster.partitions.values()),
+        sum(each.closed and not each.frozen for each in cluster.partitions.values()),
         moves.finished,
+        recoveries.done,
         cluster.pruning.cloned,
         cluster.pruning.pruned,
         world.trace or [],
     )
 
 
-def _live_through(cluster: Cluster, faults: Faults, moves: Moves) -> None:
+def _repair(cluster: Cluster, dice: random.Random) -> None:
+    node = dice.choice([*cluster.nodes.values()])
+    cluster.world.fault(f"repair {node.name}")
+    node.rebuild()
+
+
+def _live_through(cluster: Cluster, faults: Faults, moves: Moves, recoveries: Recoveries, lose: bool) -> None:
     world = cluster.world
     cluster.begin()
     splits = Splits(cluster, count=2)
     faults.plan(world.random.randint(4, 9), 600.0, FAULTS_END_MS - 1000.0)
-    if world.random.random() < 0.05:
+    if world.random.random() < 0.05 or lose:
         world.after(world.random.uniform(3000.0, FAULTS_END_MS), faults._throw, faults.lose_tail)
+        recoveries.begin()
     elif world.random.random() < 0.6:
         world.after(world.random.uniform(600.0, FAULTS_END_MS - 4000.0), splits.begin)
     moves.plan(600.0, FAULTS_END_MS - 6000.0)
@@ -103,7 +131,7 @@ def _live_through(cluster: Cluster, faults: Faults, moves: Moves) -> None:
     world.run_until(FAULTS_END_MS)
     faults.mend()
     splits.settle()
-    moves.calm = True
+    moves.calm = recoveries.calm = True
     before = [client.acknowledged for client in cluster.clients]
     # Late appends and duplicates may land long after the last fault: some histories wait for all of them.
     patient = world.random.random() < 0.25
@@ -112,9 +140,20 @@ def _live_through(cluster: Cluster, faults: Faults, moves: Moves) -> None:
         patient or cluster.lossy or world.events < EVENTS_LEAST or _trouble(cluster, before)
     ):
         world.run_until(world.now_ms + 1000.0)
-    trouble = None if cluster.lossy else _trouble(cluster, before)
+    bound_ms = LIVENESS_BOUND_MS
+    if recoveries.under_way or recoveries.done:
+        bound_ms = RECOVERED_BOUND_MS
+        while recoveries.under_way and world.now_ms < FAULTS_END_MS + bound_ms:
+            world.run_until(world.now_ms + 1000.0)
+        before = [client.acknowledged for client in cluster.clients]
+        world.run_until(world.now_ms + LIVENESS_BOUND_MS)
+        if recoveries.under_way:
+            raise Violation("a frozen partition is not recovered")
+    if cluster.lossy and not cluster.recovered and cluster.unnoticed():
+        raise Violation(f"{', '.join(cluster.unnoticed())} read on over what Kafka lost")
+    trouble = None if cluster.lossy and not cluster.recovered else _trouble(cluster, before)
     if trouble:
-        raise Violation(f"{trouble} {LIVENESS_BOUND_MS / 1000:.0f} s after the last fault")
+        raise Violation(f"{trouble} {bound_ms / 1000:.0f} s after the last fault")
 
 
 def _trouble(cluster: Cluster, before: list[int]) -> str | None:
@@ -142,6 +181,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="replay this one seed")
     parser.add_argument("--broken", help="name of a broken brain, or 'all': how many seeds until each is caught")
+    parser.add_argument("--lose", action="store_true", help="Kafka loses acknowledged records in every history")
     parser.add_argument("--trace", action="store_true", help="with --seed: print what happened")
     options = parser.parse_args(arguments)
     if options.broken and options.seed is None:
@@ -149,18 +189,18 @@ def main(arguments: list[str] | None = None) -> int:
         return max(_hunt(name, range(options.first, options.first + options.seeds)) for name in names)
     if options.seed is not None:
         with active(options.broken):
-            history = simulate(options.seed, options.trace)
+            history = simulate(options.seed, options.trace, options.lose)
         print("\n".join(history.trace))
         print(history.violation or "no violation", f"({history.events} events, {history.faults} faults)")
         return 1 if history.violation else 0
-    return _many(range(options.first, options.first + options.seeds))
+    return _many(range(options.first, options.first + options.seeds), options.lose)
 
 
 def simulate_broken(arguments: tuple[str, int]) -> History:
-    """One history with a broken brain."""
+    """One history with a broken brain: one that loses records, where only that tells."""
     name, seed = arguments
     with active(name):
-        return simulate(seed)
+        return simulate(seed, lose=name in LOSSY)
 
 
 def _hunt(name: str, seeds: range) -> int:
@@ -174,7 +214,7 @@ def _hunt(name: str, seeds: range) -> int:
     return 1
 
 
-def _many(seeds: range) -> int:
+def _many(seeds: range, lose: bool) -> int:
     started = time.monotonic()
     totals = {
         "events": 0,
@@ -186,12 +226,14 @@ def _many(seeds: range) -> int:
         "lossy": 0,
         "splits": 0,
         "moves": 0,
+        "recoveries": 0,
         "clones": 0,
         "pruned": 0,
     }
     fewest_events, fewest_faults, failed = 10**9, 10**9, 0
     with multiprocessing.Pool(os.cpu_count()) as pool:
-        for history in pool.imap_unordered(simulate, seeds, chunksize=20):
+        one = partial(simulate, lose=lose)
+        for history in pool.imap_unordered(one, seeds, chunksize=20):
             for name in totals:
                 totals[name] += int(getattr(history, name))
             fewest_events = min(fewest_events, history.events)
@@ -199,7 +241,8 @@ def _many(seeds: range) -> int:
             if history.violation:
                 failed += 1
                 print(f"seed {history.seed}: {history.violation}")
-                print(f"  replay: python -m tests.simulation.run --seed {history.seed} --trace", flush=True)
+                again = f"--seed {history.seed}{' --lose' if lose else ''} --trace"
+                print(f"  replay: python -m tests.simulation.run {again}", flush=True)
     took = time.monotonic() - started
     print(
         f"{len(seeds)} histories, {failed} with a violation; {totals['events']} events "
@@ -207,7 +250,8 @@ def _many(seeds: range) -> int:
         f"{totals['faults']} faults, at least {fewest_events} events and {fewest_faults} faults each; "
         f"{totals['acknowledged']} answers checked, {totals['unknown']} unknown, {totals['terms']} terms, "
         f"{totals['voids']} void records, {totals['lossy']} with a lost tail, {totals['splits']} splits, "
-        f"{totals['moves']} moves, {totals['clones']} clones, {totals['pruned']} records pruned; {took:.0f} s"
+        f"{totals['moves']} moves, {totals['recoveries']} recoveries, {totals['clones']} clones, "
+        f"{totals['pruned']} records pruned; {took:.0f} s, {len(seeds) / took:.1f} a second"
     )
     return 1 if failed else 0
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.broken import BROKEN, active
-from tests.simulation.run import simulate
+from tests.simulation.broken import BROKEN
+from tests.simulation.run import simulate, simulate_broken
 
 CLEAN_SEEDS = 60
+LOSSY_SEEDS = 20
 MOST_SEEDS = 4000
 """The rarest of them was caught by its 616th seed; a change of the brain moves the numbers about."""
 
@@ -18,7 +19,15 @@ def test_histories_are_clean_and_eventful() -> None:
         assert history.violation is None, f"python -m tests.simulation.run --seed {seed} --trace"
         assert history.events >= 500
         assert history.faults >= 3
-        assert history.acknowledged > 20
+        # Where Kafka loses its tail, replicas freeze, and nothing is acknowledged from then on (I9).
+        assert history.acknowledged > (0 if history.lossy else 20)
+
+
+def test_what_was_lost_is_recovered() -> None:
+    """Most of these histories lose what somebody had read; the others lose what nobody had."""
+    histories = [simulate(seed, lose=True) for seed in range(LOSSY_SEEDS)]
+    assert [history.violation for history in histories if history.violation] == []
+    assert sum(history.recoveries for history in histories) > LOSSY_SEEDS // 2
 
 
 def test_a_seed_is_a_name() -> None:
@@ -30,5 +39,4 @@ def test_a_seed_is_a_name() -> None:
 @pytest.mark.timeout(1200)  # the rarest takes 30 s of one core, and minutes on a machine that does other things
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_brain_is_caught(name: str) -> None:
-    with active(name):
-        assert any(simulate(seed).violation for seed in range(MOST_SEEDS)), BROKEN[name][0]
+    assert any(simulate_broken((name, seed)).violation for seed in range(MOST_SEEDS)), BROKEN[name][0]

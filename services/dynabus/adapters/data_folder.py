@@ -3,6 +3,7 @@
 DATA/FORMAT                  version of this layout
 DATA/lock                    locked by the process that runs here (I2)
 DATA/incarnation             of the newest run
+DATA/kafka-cluster           id of the Kafka cluster that it belongs to
 DATA/<log>/<partition>/      one replica (`adapters.lmdb`)
 DATA/<log>/<partition>.left.<number>/   a replica that left this node and is being removed
 """
@@ -72,6 +73,25 @@ class DataFolder:
         except (OSError, ValueError) as error:
             raise DataFolderError(f"cannot read or write {file}: {with_remedy(error, self.path)}") from error
         return Incarnation(incarnation)
+
+    def check_kafka(self, cluster_id: str) -> None:
+        """The Kafka of the first run, or none that counts: raises DataFolderError before anything is written to it.
+
+        An empty Kafka beside old replicas would begin as a new cluster, in which nobody would ever look at them.
+        """
+        file = self.path / "kafka-cluster"
+        try:
+            known = file.read_text().strip() if file.exists() else ""
+            if not known:
+                _write_synced(file, f"{cluster_id}\n")
+        except OSError as error:
+            raise DataFolderError(f"cannot read or write {file}: {with_remedy(error, self.path)}") from error
+        if known not in ("", cluster_id):
+            raise DataFolderError(
+                f"{self.path} belongs to Kafka cluster {known}, and this Kafka is cluster {cluster_id}. Nothing was "
+                "changed. Start the Kafka that it belongs to, or restore it; if its data is lost, keep this folder "
+                "(its replicas are all that is left) and begin anew with another one"
+            )
 
     def replica(self, partition: PartitionId) -> Path:
         """Where a replica's store lives."""

@@ -4,18 +4,16 @@ Its truth is the admin log, which it runs with the very `Replica` that storage n
 leases. Every decision is a mutation of that log; nothing outside is done before it is accepted, and everything that
 is done can be done again, so that a successor goes on wherever this process died.
 
-* `planner`    which nodes get which replicas (pure)
-* `decisions`  what a request makes of a table's row (pure)
-* `splits`     the same for splits; `splitter` says which and where, `sealing` when a parent may be sealed
-* `moves`      the same for changes of replication groups; `moving` sees each to its end
-* `nodes`      the same for storage nodes: known, draining, removed
-* `replanner`  which replicas and leaders should be elsewhere (pure), of what `inventory` sees; `rounds` asks it
-* `journal`    what was done, told from the admin log
-* `workflow`   what is left to do for a table (pure)
-* `executor`   topics and genesis records, in a thread of its own
-* `tables`     takes those steps
-* `control`    what routers ask for
-* `cache`      the metadata topic, written and kept true
-* `service`    the loop
-* `outside`    what these need of the world; `links` and `executor` are Kafka, `connection` puts all together
+* `service`     the loop; `control`: what routers and operators ask for
+* `tables/`     rows of tables, what is left to do for each, and the metadata that others read
+* `placement/`  planners, inventory, moves of replicas, nodes, replicas that differ
+* `splitting/`  splits: asked for, or due by size, heat or throughput
+* `scaling/`    what tables consume, and targets
+* `pruning/`    which records of logs nobody needs any more
+* `recovery/`   partitions whose log lost records: frozen, and recovered
+* `orders`      what leaders are told, until heartbeats show that it is done
+* `journal`     what was done, told from the admin log
+* `outside`     what these need of the world; `links` and `executor` are Kafka, `connection` puts all together
+
+In each folder `decisions`, or the file of its noun, is pure: what a request or a step makes of a row.
 """

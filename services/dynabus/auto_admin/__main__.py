@@ -19,7 +19,7 @@ from dynabus.adapters.kafka.cut_off import CutOffWatch, end_process
 from dynabus.adapters.kafka.patience import Stopped, persist
 from dynabus.adapters.kafka.settings import KafkaConfigError
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
-from dynabus.adapters.kafka.topics import reach_kafka
+from dynabus.adapters.kafka.topics import check_belonging, reach_kafka
 from dynabus.adapters.logs import configure_logs, logger
 from dynabus.adapters.memory_limit import MemoryLimitError, check_memory
 from dynabus.adapters.ops_server import Checks, OpsServer
@@ -88,7 +88,10 @@ def _serve(settings: AutoAdminSettings) -> int:
     me = Writer(NodeName(settings.name), folder.next_incarnation())
     try:
         admin = persist(
-            settings.kafka_settings(), "waiting for Kafka", lambda: _connect(settings, me), lambda: life.stopped
+            settings.kafka_settings(),
+            "waiting for Kafka",
+            lambda: _connect(settings, me, folder),
+            lambda: life.stopped,
         )
         life.admin = admin
         registry.register(AdminMetrics(admin))
@@ -107,8 +110,9 @@ def _serve(settings: AutoAdminSettings) -> int:
     return 0
 
 
-def _connect(settings: AutoAdminSettings, me: Writer) -> AutoAdmin:
+def _connect(settings: AutoAdminSettings, me: Writer, folder: DataFolder) -> AutoAdmin:
     kafka = reach_kafka(settings.kafka_settings())
+    check_belonging(kafka, folder)
     for warning in kafka.ensure(list(Topics(settings.namespace).shared())):
         logger().warning("kafka", warning=warning)
     return connect(settings, me, kafka)

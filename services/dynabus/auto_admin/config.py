@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from dynabus.adapters.settings import ServiceSettings
-from dynabus.auto_admin.heat import HeatRule
+from dynabus.auto_admin.splitting.heat import HeatRule
 from dynabus.core.tables.partition_needs import Policy
 
 

@@ -12,8 +12,8 @@ from dynabus.adapters.log_codec import AvroBodies
 from dynabus.auto_admin.config import AutoAdminSettings
 from dynabus.auto_admin.executor import Executor
 from dynabus.auto_admin.links import Links
-from dynabus.auto_admin.log_pruner import LogPruner
 from dynabus.auto_admin.outside import World
+from dynabus.auto_admin.pruning.log_pruner import LogPruner
 from dynabus.auto_admin.service import ADMIN_LOG, AutoAdmin
 from dynabus.core.ids import PartitionId, Writer
 from dynabus.core.replication.effects import Surroundings, Timing

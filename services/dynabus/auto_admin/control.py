@@ -7,16 +7,20 @@ from typing import Any
 import orjson
 
 from dynabus.adapters.logs import logger
-from dynabus.auto_admin import decisions, nodes, scaling, splits
 from dynabus.auto_admin.config import AutoAdminSettings
-from dynabus.auto_admin.decisions import table_key
 from dynabus.auto_admin.journal import Journal
-from dynabus.auto_admin.nodes import node_key
-from dynabus.auto_admin.planner import Load, Placement, plan
-from dynabus.auto_admin.rounds import SHOWN_MOST, Rounds
-from dynabus.auto_admin.scaler import Scaler
-from dynabus.auto_admin.splitter import Splitter
-from dynabus.auto_admin.tables import Tables
+from dynabus.auto_admin.placement import nodes
+from dynabus.auto_admin.placement.nodes import node_key
+from dynabus.auto_admin.placement.planner import Load, Placement, plan
+from dynabus.auto_admin.placement.rounds import SHOWN_MOST, Rounds
+from dynabus.auto_admin.recovery import decisions as recoveries
+from dynabus.auto_admin.scaling import decisions as scaling
+from dynabus.auto_admin.scaling.scaler import Scaler
+from dynabus.auto_admin.splitting import splits
+from dynabus.auto_admin.splitting.splitter import Splitter
+from dynabus.auto_admin.tables import decisions
+from dynabus.auto_admin.tables.decisions import table_key
+from dynabus.auto_admin.tables.progress import Tables
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import ApiError
 from dynabus.core.ids import Incarnation, RequestId
@@ -104,6 +108,8 @@ class Control:
             return decisions.delete(name, self._tables.refuse_more())
         if operation == "SplitPartition":
             return self._split(name, body, now_ms)
+        if operation == "RecoverPartition":
+            return self._recover(name, body)
         if operation == "DescribeTableReplicaAutoScaling":
             return scaling.describe(name, self._settings.region, self._settings.account)
         if operation == "UpdateTableReplicaAutoScaling":
@@ -133,6 +139,14 @@ class Control:
         else:
             answer = {"Events": self._journal.newest(int(body["Count"]))}
         return lambda _old, _wall_ms: Decision(False, None, Outcome(body=orjson.dumps(answer)))
+
+    def _recover(self, name: str, body: Any) -> Evaluate:
+        choice = recoveries.Choice(name, int(body["Partition"]), str(body["Node"]), dict(body["Place"]))
+        state, begun = self._tables.named(name), frozenset[int]()
+        if state is not None:
+            led = (each["number"] for each in state.partitions if self._view.leader(state.id, each["number"]))
+            begun = frozenset(led)
+        return recoveries.recover(choice, begun, self._splitter.numbers_most)
 
     def _split(self, name: str, body: Any, now_ms: float) -> Evaluate | None:
         """None while the leader looks for the middle of the partition."""

@@ -3,27 +3,31 @@ takes tens of milliseconds, or hangs while Kafka is away, and the loop's heartbe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
+from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer
 
 from dynabus.adapters.checkpoint_codec import decode_checkpoint
 from dynabus.adapters.codec import UndecodableMessage
+from dynabus.adapters.kafka.positions import extent_of
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
 from dynabus.adapters.log_codec import AvroBodies
 from dynabus.adapters.logs import kafka_logger
-from dynabus.auto_admin.decisions import TableState
-from dynabus.auto_admin.log_pruner import LogPruner
 from dynabus.auto_admin.outside import Checkpoints, Pruned, PruneWish, Stated, StepFailed
-from dynabus.auto_admin.splits import highest
+from dynabus.auto_admin.pruning.log_pruner import LogPruner
+from dynabus.auto_admin.recovery.decisions import recovered_of, recovering
+from dynabus.auto_admin.splitting.splits import highest
+from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.auto_admin.worker import Worker
 from dynabus.core.ids import LogId, NodeName, Writer
 from dynabus.core.messages import PartitionMetadata
 from dynabus.core.replication.records import CHAIN_START, Envelope, Form, Genesis, Kind, encode_record
+from dynabus.core.replication.standstill import encode_fence
 from dynabus.core.streams.view import DISABLED
 from dynabus.core.topics import STREAM_RETENTION_MS, Topic, Topics
 
@@ -56,6 +60,10 @@ class Executor:
     def grow(self, state: TableState) -> Future[None]:
         """Topic partitions for the children of a split; their logs begin with what the sealed parent leaves."""
         return self._worker.submit(partial(self._grow, state))
+
+    def renew(self, state: TableState) -> Future[None]:
+        """Fence the logs of partitions that are recovered, then begin those of their successors."""
+        return self._worker.submit(partial(self._renew, state))
 
     def destroy(self, state: TableState) -> Future[None]:
         """Delete the table's topic."""
@@ -111,6 +119,30 @@ class Executor:
         except (KafkaException, TopicError) as error:
             raise StepFailed(str(error)) from error
 
+    def _renew(self, state: TableState) -> None:
+        topic = self._topics.log_name(LogId(state.id))
+        reader = Consumer(self._kafka.log_reader(), logger=kafka_logger())
+        try:
+            for successor in recovering(state):
+                recovered, _ = recovered_of(successor)
+                # First of all: a leader of before that hears nobody reads its log all the same.
+                fence = encode_fence(recovered.generation, self._me, AvroBodies())
+                self._append(topic, recovered.partition, fence, reader)
+                if _is_empty(reader, topic, successor["number"]):
+                    self._append(topic, successor["number"], recovery_genesis(self._me, successor), reader)
+        except (KafkaException, BufferError) as error:
+            raise StepFailed(str(error)) from error
+        finally:
+            reader.close()
+
+    def _append(self, topic: str, number: int, value: bytes, reader: Consumer) -> None:
+        """One record, and only the log itself can tell that it is there."""
+        before = _end(reader, topic, number)
+        producer = Producer({**self._kafka.log_producer(), "enable.idempotence": False}, logger=kafka_logger())
+        producer.produce(topic, value, None, number)
+        if producer.flush(CALL_S) or _end(reader, topic, number) <= before:
+            raise StepFailed(f"a record for {topic}/{number} is not delivered")
+
     def _destroy(self, state: TableState) -> None:
         try:
             streams = [topic.name for topic in self._stream_topics(state, live=False)]
@@ -151,10 +183,11 @@ class Executor:
 
 
 def _is_empty(reader: Consumer, topic: str, partition: int) -> bool:
-    found = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=CALL_S)
-    if found is None:
-        raise StepFailed(f"no answer about {topic}")
-    return found[1] == 0
+    return _end(reader, topic, partition) == 0
+
+
+def _end(reader: Consumer, topic: str, partition: int) -> int:
+    return extent_of(reader, topic, partition, CALL_S)[1]
 
 
 def genesis_of(me: Writer, partition: PartitionMetadata) -> bytes:
@@ -163,6 +196,18 @@ def genesis_of(me: Writer, partition: PartitionMetadata) -> bytes:
     return _genesis(
         me, Genesis(Form.NEW, partition["lower"], partition["upper"], members, 0), partition["generation"]
     )
+
+
+def recovery_genesis(me: Writer, successor: Mapping[str, Any]) -> bytes:
+    """The first record of a successor's log: term, chain and log time of the replica that it goes on from."""
+    recovered, log_time_ms = recovered_of(successor)
+    upper = None if successor["upper"] is None else bytes.fromhex(successor["upper"])
+    members, lower = tuple(NodeName(name) for name in successor["members"]), bytes.fromhex(successor["lower"])
+    body = Genesis(Form.RECOVERY, lower, upper, members, recovered.term, recovered)
+    number, encoded = AvroBodies().encode(Kind.GENESIS, body)
+    generation = successor["generation"]
+    envelope = Envelope(generation, recovered.term, 0, recovered.chain, log_time_ms, me, 0, Kind.GENESIS)
+    return encode_record(envelope, number, encoded)
 
 
 def admin_genesis(me: Writer) -> bytes:

@@ -57,7 +57,14 @@ def _of_table(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
         yield from _of_partition(f"{name}/{partition['number']}", had.get(partition["number"], {}), partition)
     yield from _of_scaling(name, before.get("scaling", {}), after.get("scaling", {}))
     for closed in after.get("ancestors", ())[len(before.get("ancestors", ())) :]:
-        yield f"{name}/{closed['number']} was split into {closed['children'][0]} and {closed['children'][1]}"
+        children = closed.get("children", ())
+        if len(children) > 1:
+            yield f"{name}/{closed['number']} was split into {children[0]} and {children[1]}"
+        elif children:
+            node = closed["recovered"]["node"]
+            yield f"{name}/{closed['number']} was recovered as {children[0]}, from the replica of {node}"
+        else:
+            yield f"{name}/{closed['number']} was given up before it served"
 
 
 def _of_scaling(name: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
@@ -85,6 +92,10 @@ def _of_partition(name: str, before: dict[str, Any], after: dict[str, Any]) -> I
         yield f"{name}: done, its members are {', '.join(after['members'])} (plan {after['plan']})"
     if before and before.get("state") != after.get("state") and after.get("state") == "splitting":
         yield f"{name} is being split, because {after['why']}"
+    if "frozen" in after and "frozen" not in before:
+        yield f"{name} is frozen: {after['frozen']['node']} says: {after['frozen']['why']}"
+    if after.get("recovery") != before.get("recovery"):
+        yield f"{name} is being recovered as {after['recovery']}"
 
 
 def _words(move: dict[str, Any]) -> str:

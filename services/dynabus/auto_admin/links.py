@@ -32,6 +32,11 @@ FETCH_WAIT_MS = 250
 """How long an idle fetch is parked at the broker. All is assigned at the start, so that nothing waits for it."""
 
 
+LOG_BEGIN = 0
+"""Of the admin log. A number and no OFFSET_BEGINNING: a broker that does not know the new topic yet answers the
+question for that with an error, which looks the same as the loss of records, and that counts for good (I9)."""
+
+
 ONLY_PARTITION = 0
 """Of every topic here; named, because librdkafka's mock gives each topic four, and keys would choose among them."""
 
@@ -43,14 +48,14 @@ class Links:
         self.undecodable = 0
         self._log = LogProducer(kafka.log_producer())
         self._topics = topics
-        self._admin_log = topics.admin_log().name
+        self._admin_log, self._metadata = topics.admin_log().name, topics.metadata().name
         consumer = {**kafka.loop_consumer(partition_eof=True), "fetch.wait.max.ms": FETCH_WAIT_MS}
         self._consumer = Consumer(consumer, logger=kafka_logger())
         self._bus = MessageProducer(kafka.request_producer(), reports=True)
         self._consumer.assign(
             [
-                TopicPartition(self._admin_log, ONLY_PARTITION, OFFSET_BEGINNING),
-                TopicPartition(topics.metadata().name, ONLY_PARTITION, OFFSET_BEGINNING),
+                TopicPartition(self._admin_log, ONLY_PARTITION, LOG_BEGIN),
+                TopicPartition(self._metadata, ONLY_PARTITION, OFFSET_BEGINNING),
                 TopicPartition(topics.control().name, ONLY_PARTITION, OFFSET_END),
                 TopicPartition(topics.heartbeats().name, ONLY_PARTITION, OFFSET_END),
             ]
@@ -78,8 +83,8 @@ class Links:
         elif error.code() == KafkaError._AUTO_OFFSET_RESET and ours:
             turn.out_of_range = True
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:
-            # Requests and heartbeats that were cleaned up meanwhile are of no use; metadata that changes comes again.
-            read_on(self._consumer, message, OFFSET_END)
+            # Requests and heartbeats that were cleaned up meanwhile are of no use.
+            read_on(self._consumer, message, OFFSET_BEGINNING if message.topic() == self._metadata else OFFSET_END)
 
     def _decode(self, message: Message, others: list[tuple[str, Any]]) -> None:
         value = message.value()

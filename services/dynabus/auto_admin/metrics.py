@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from dynabus.auto_admin.pruning_metrics import families
+from dynabus.auto_admin.pruning.metrics import families
 from dynabus.auto_admin.service import AutoAdmin
 
 KINDS = ("read", "write")

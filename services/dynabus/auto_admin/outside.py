@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from dynabus.auto_admin.config import AutoAdminSettings
-from dynabus.auto_admin.decisions import TableState
+from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.core.ids import Writer
 from dynabus.core.messages import Heartbeat, Order, Reply
 from dynabus.core.replication.effects import Surroundings
@@ -61,13 +61,17 @@ class Bus(Protocol):
 
 
 class PruneWish(NamedTuple):
-    """Delete a log's records before `until`, which `by` still needs; `whole`: all, it is a closed partition's."""
+    """Delete a log's records before `until`, which `by` still needs; `whole`: all, it is a closed partition's.
+
+    `known`: up to where some replica has read it, so that a log that ends before has lost records (I9).
+    """
 
     log: str
     number: int
     until: int
     by: str
     whole: bool
+    known: int = 0
     followed: bool = False
     """Log propagators read it: not beyond what their group has committed."""
 
@@ -102,6 +106,9 @@ class Steps(Protocol):
 
     def grow(self, state: TableState) -> Future[None]:
         """Let the table's topic have a topic partition for each number, all with leaders."""
+
+    def renew(self, state: TableState) -> Future[None]:
+        """Fence the logs of partitions that are recovered, then begin those of their successors."""
 
     def destroy(self, state: TableState) -> Future[None]:
         """Delete the table's topic."""

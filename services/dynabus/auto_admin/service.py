@@ -13,26 +13,27 @@ from typing import Any
 
 from dynabus.adapters.logs import logger
 from dynabus.adapters.memory_store import MemoryStore
-from dynabus.auto_admin.cache import Cache
 from dynabus.auto_admin.config import heat_rule, partition_policy
-from dynabus.auto_admin.consumption import Consumption
 from dynabus.auto_admin.control import GENERATION, Control
-from dynabus.auto_admin.decisions import table_key
-from dynabus.auto_admin.differences import Differences
 from dynabus.auto_admin.executor import admin_genesis
-from dynabus.auto_admin.heat import HeatBook
-from dynabus.auto_admin.inventory import Inventory, policy_of
 from dynabus.auto_admin.journal import Journal
-from dynabus.auto_admin.moving import Moving
 from dynabus.auto_admin.outside import Turn, World
-from dynabus.auto_admin.pruning import Pruning
-from dynabus.auto_admin.rounds import Rounds
-from dynabus.auto_admin.scaler import Scaler
-from dynabus.auto_admin.sealing import Sealing
-from dynabus.auto_admin.splits import split
-from dynabus.auto_admin.splitter import Splitter
+from dynabus.auto_admin.placement.differences import Differences
+from dynabus.auto_admin.placement.inventory import Inventory, policy_of
+from dynabus.auto_admin.placement.moving import Moving
+from dynabus.auto_admin.placement.rounds import Rounds
+from dynabus.auto_admin.pruning.holds import Pruning
+from dynabus.auto_admin.recovery.freezing import Freezing
+from dynabus.auto_admin.scaling.consumption import Consumption
+from dynabus.auto_admin.scaling.scaler import Scaler
+from dynabus.auto_admin.splitting.heat import HeatBook
+from dynabus.auto_admin.splitting.sealing import Sealing
+from dynabus.auto_admin.splitting.splits import split
+from dynabus.auto_admin.splitting.splitter import Splitter
 from dynabus.auto_admin.streaming import Streaming
-from dynabus.auto_admin.tables import Tables
+from dynabus.auto_admin.tables.cache import Cache
+from dynabus.auto_admin.tables.decisions import table_key
+from dynabus.auto_admin.tables.progress import Tables
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.ids import Incarnation, LogId, NodeName, RequestId
 from dynabus.core.messages import Heartbeat, ReplyStatus
@@ -80,6 +81,7 @@ class AutoAdmin:
         self._differences = Differences(self.view, world.bus.tell)
         moving = Moving(self.view, world.bus.tell, world.settings.repair_after_ms)
         self.streaming = Streaming(world.steps, world.settings.stream_retention_ms)
+        self._freezing = Freezing(self.view)
         self.tables = Tables(
             self.replica,
             store,
@@ -88,6 +90,7 @@ class AutoAdmin:
             world.steps,
             sealing,
             moving,
+            self._freezing,
             self._splitter.short,
             self.streaming,
         )
@@ -176,6 +179,7 @@ class AutoAdmin:
             self._active_term = term
             self.tables.forget()
             self._cache.forget()
+            self._freezing.forget()
             logger().info("standby" if term is None else "active", term=self.replica.place.reign.term)
         if term is None or self.stopping:
             return
@@ -183,6 +187,8 @@ class AutoAdmin:
             self._control.settled()
         self.streaming.step(self.tables.all(), now_ms)
         self.tables.step(now_ms, lambda name, evaluate: self._decide(table_key(name), evaluate, now_ms))
+        for loss in self._freezing.due(self.tables.all(), now_ms):
+            self._decide(table_key(loss.state.name), loss.evaluate, now_ms)
         self._differences.step(self.tables.all(), now_ms)
         self.pruning.step(self.tables.all(), now_ms)
         if self.replica.leader is not None and self.replica.leader.idle:

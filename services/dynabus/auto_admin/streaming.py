@@ -16,9 +16,9 @@ from concurrent.futures import Future
 from typing import Any
 
 from dynabus.adapters.logs import logger
-from dynabus.auto_admin.decisions import TableState, drop_streams
 from dynabus.auto_admin.outside import Checkpoints, StepFailed, Steps
-from dynabus.auto_admin.splits import HEIR, state_of
+from dynabus.auto_admin.splitting.splits import HEIR, state_of
+from dynabus.auto_admin.tables.decisions import TableState, drop_streams
 from dynabus.core.replication.store import Evaluate
 from dynabus.core.streams.view import DISABLED, DISABLING, ENABLING
 from dynabus.core.tables.streams import are_changing

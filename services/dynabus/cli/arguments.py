@@ -15,7 +15,6 @@ SERVICES = {
     "auto-admin": ("dynabus.auto_admin.__main__", "the control plane"),
     "log-propagator": ("dynabus.log_propagator.__main__", "streams of tables"),
 }
-DATA = Path(".dynabus")
 THROTTLING = ("on", "off", "report")
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -38,8 +37,8 @@ def parser() -> argparse.ArgumentParser:
     _add_logs(commands)
     _add_admin(commands)
     add_migration(commands)
-    for command in (down, status):
-        _add_data(command)
+    _add_data(down)
+    _add_target(status)
     commands.add_parser("version", help="versions of dynabus and what it runs on")
     mock = commands.add_parser("mock-kafka")
     mock.add_argument("address_file", type=Path)
@@ -105,17 +104,34 @@ def _add_admin(commands: Commands) -> None:
         "--at", metavar="KEY", help="first key of the upper half, in DynamoDB's JSON (default: the middle by bytes)"
     )
     split.add_argument("--no-wait", action="store_true", help="return once it is decided")
-    _add_data(split)
+    _add_target(split)
     throttled = orders.add_parser("throttled", help="requests that were throttled, or would have been")
     throttled.add_argument("--json", action="store_true", help="for programs")
-    _add_data(throttled)
+    _add_target(throttled)
     scrub = orders.add_parser(
         "scrub", help="read replicas as a whole now and say what was found; damaged ones are rebuilt"
     )
     scrub.add_argument("table", nargs="?", metavar="TABLE", help="default: all")
     scrub.add_argument("partition", nargs="?", type=_number, metavar="PARTITION", help="its id (default: all)")
-    _add_data(scrub)
+    _add_target(scrub)
+    _add_recover(orders)
     _add_placement(orders)
+
+
+def _add_recover(orders: Commands) -> None:
+    recover = orders.add_parser(
+        "recover", help="show what a frozen partition, whose log lost records, would go on from; --yes does it"
+    )
+    recover.add_argument("table", metavar="TABLE")
+    recover.add_argument("partition", type=_number, metavar="PARTITION", help="its id, as status shows it")
+    recover.add_argument(
+        "--from", dest="source", metavar="NODE", help="whose replica to go on from (default: the most advanced)"
+    )
+    recover.add_argument(
+        "--without", action="append", default=[], metavar="NODE", help="do without this node, which is silent"
+    )
+    recover.add_argument("--yes", action="store_true", help="do it")
+    _add_target(recover)
 
 
 def _add_placement(orders: Commands) -> None:
@@ -126,13 +142,13 @@ def _add_placement(orders: Commands) -> None:
     ):
         order = orders.add_parser(name, help=text)
         order.add_argument("node", metavar="NODE", help="its name, as status shows it")
-        _add_data(order)
+        _add_target(order)
         if name == "drain":
             order.add_argument("--no-wait", action="store_true", help="return once it is decided")
-    _add_data(orders.add_parser("plan", help="what auto-admin would do now, and why"))
+    _add_target(orders.add_parser("plan", help="what auto-admin would do now, and why"))
     events = orders.add_parser("events", help="what auto-admin did, the newest last")
     events.add_argument("-n", "--count", type=_count, default=50, metavar="N", help="how many (default: 50)")
-    _add_data(events)
+    _add_target(events)
 
 
 def _number(text: str) -> int:
@@ -142,9 +158,19 @@ def _number(text: str) -> int:
 
 
 def _add_data(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--data", type=Path, metavar="DIR", help="folder of the cluster (default: .dynabus)")
+
+
+def _add_target(command: argparse.ArgumentParser) -> None:
+    """A cluster of this machine, or one that runs elsewhere (`cli.target`)."""
+    _add_data(command)
     command.add_argument(
-        "--data", type=Path, default=DATA, metavar="DIR", help="folder of the cluster (default: .dynabus)"
+        "--kafka",
+        metavar="HOST:PORT",
+        help="of a cluster that runs elsewhere, its Kafka (default: DYNABUS_KAFKA, where there is no folder)",
     )
+    command.add_argument("--kafka-config", type=Path, metavar="FILE", help="librdkafka properties to reach it with")
+    command.add_argument("--namespace", type=_namespace, metavar="NS", help="prefix of its topics (default: dynabus)")
 
 
 def _count(text: str) -> int:

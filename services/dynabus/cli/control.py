@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from confluent_kafka import OFFSET_END, Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from dynabus.adapters.clock import new_incarnation
 from dynabus.adapters.codec import UndecodableMessage, decode, encode
+from dynabus.adapters.kafka.positions import extent_of
 from dynabus.adapters.kafka.settings import KafkaSettings, read_kafka_config
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError, reach_kafka
 from dynabus.adapters.logs import kafka_logger
@@ -50,8 +51,8 @@ def connected(cluster: Cluster) -> Iterator[tuple[Consumer, Producer, Topics]]:
         consumer = Consumer(kafka.loop_consumer(), logger=kafka_logger())
         producer = Producer(kafka.request_producer(), logger=kafka_logger())
         try:
-            found = consumer.get_watermark_offsets(TopicPartition(replies.name, 0), timeout=AGAIN_S * 10)
-            consumer.assign([TopicPartition(replies.name, 0, OFFSET_END if found is None else found[1])])
+            _, end = extent_of(consumer, replies.name, 0, AGAIN_S * 10)
+            consumer.assign([TopicPartition(replies.name, 0, end)])
             yield consumer, producer, topics
         finally:
             consumer.close()

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dynabus.cli.arguments import SERVICES, parser
 from dynabus.cli.cluster import DataFolder
 from dynabus.cli.problem import Problem
+from dynabus.cli.target import DATA, target_of
 
 INTERRUPTED = 130
 """What shells use for a program that ended at Ctrl-C."""
@@ -54,7 +55,7 @@ def _run(options: argparse.Namespace) -> int:
         case "status":
             from dynabus.cli.status import print_status
 
-            print_status(_folder(options), options.json)
+            print_status(target_of(options), options.json)
         case "logs":
             from dynabus.cli.logs import print_logs
 
@@ -62,7 +63,7 @@ def _run(options: argparse.Namespace) -> int:
         case "admin" if options.order == "scrub":
             from dynabus.cli.scrub import scrub
 
-            return scrub(_folder(options), options.table, options.partition, _say)
+            return scrub(target_of(options), options.table, options.partition, _say)
         case "admin":
             _administer(options)
         case "export" | "import":
@@ -82,25 +83,29 @@ def _run(options: argparse.Namespace) -> int:
 
 def _administer(options: argparse.Namespace) -> None:
     from dynabus.cli import placement
+    from dynabus.cli.recover import Wanted, recover
     from dynabus.cli.split import split
     from dynabus.cli.throttled import print_throttled
 
-    folder = _folder(options)
+    target = target_of(options)
     match options.order:
         case "split":
-            split(folder, options.table, options.partition, options.at, not options.no_wait, _say)
+            split(target, options.table, options.partition, options.at, not options.no_wait, _say)
+        case "recover":
+            wanted = Wanted(options.table, options.partition, options.source, options.without, options.yes)
+            recover(target, wanted, _say)
         case "drain":
-            placement.drain(folder, options.node, not options.no_wait, _say)
+            placement.drain(target, options.node, not options.no_wait, _say)
         case "undrain":
-            placement.undrain(folder, options.node, _say)
+            placement.undrain(target, options.node, _say)
         case "remove":
-            placement.remove(folder, options.node, _say)
+            placement.remove(target, options.node, _say)
         case "plan":
-            placement.print_plan(folder)
+            placement.print_plan(target)
         case "throttled":
-            print_throttled(folder, options.json)
+            print_throttled(target, options.json)
         case _:
-            placement.print_events(folder, options.count)
+            placement.print_events(target, options.count)
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -121,7 +126,7 @@ def _up(options: argparse.Namespace) -> int:
 
 
 def _folder(options: argparse.Namespace) -> DataFolder:
-    return DataFolder(options.data)
+    return DataFolder(options.data or DATA)
 
 
 def _say(line: str) -> None:

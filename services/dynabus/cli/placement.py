@@ -7,23 +7,24 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from dynabus.cli.cluster import NODE, DataFolder
+from dynabus.cli.cluster import NODE
 from dynabus.cli.control import ask
 from dynabus.cli.down import stop_process
 from dynabus.cli.problem import Problem
 from dynabus.cli.status import aligned
+from dynabus.cli.target import Elsewhere, Target
 
 LOOK_S = 1.0
 
 Say = Callable[[str], None]
 
 
-def drain(folder: DataFolder, node: str, wait: bool, say: Say) -> None:
+def drain(target: Target, node: str, wait: bool, say: Say) -> None:
     """Have a node emptied; with `wait`, show how far it is until it has no replica. Raises Problem: refused."""
-    ask(folder.require(), "DrainNode", {"NodeName": node})
+    ask(target.require(), "DrainNode", {"NodeName": node})
     said = ""
     while wait:
-        told = ask(folder.require(), "DescribePlan", {})
+        told = ask(target.require(), "DescribePlan", {})
         found = next(each for each in told["Nodes"] if each["name"] == node)
         if found["state"] != "draining":
             raise Problem(f"{node} is {found['state']} again: somebody else has changed it")
@@ -49,33 +50,36 @@ def progress(node: dict[str, Any], told: dict[str, Any]) -> str:
     return f"{line}; {stuck[0]}" if stuck and not moving else line
 
 
-def undrain(folder: DataFolder, node: str, say: Say) -> None:
+def undrain(target: Target, node: str, say: Say) -> None:
     """Let a node have replicas again."""
-    ask(folder.require(), "UndrainNode", {"NodeName": node})
+    ask(target.require(), "UndrainNode", {"NodeName": node})
     say(f"{node} takes replicas again, and gets its share")
 
 
-def remove(folder: DataFolder, node: str, say: Say) -> None:
+def remove(target: Target, node: str, say: Say) -> None:
     """Forget a drained node, and stop it where it is a process of this folder. Its data folder stays."""
-    ask(folder.require(), "RemoveNode", {"NodeName": node})
-    with folder.locked():
-        cluster = folder.require()
+    ask(target.require(), "RemoveNode", {"NodeName": node})
+    if isinstance(target, Elsewhere):
+        say(f"{node} is removed: stop it where it runs")
+        return
+    with target.locked():
+        cluster = target.require()
         for process in [each for each in cluster.of(NODE) if each.name == node]:
-            stop_process(folder, cluster, process, say)
+            stop_process(target, cluster, process, say)
             cluster.processes.remove(process)
             cluster.retired.append(node)
-            folder.save(cluster)
+            target.save(cluster)
     say(f"{node} is removed")
 
 
-def print_plan(folder: DataFolder) -> None:
+def print_plan(target: Target) -> None:
     """What auto-admin would do now, and why."""
-    print(render_plan(ask(folder.require(), "DescribePlan", {})))
+    print(render_plan(ask(target.require(), "DescribePlan", {})))
 
 
-def print_events(folder: DataFolder, count: int) -> None:
+def print_events(target: Target, count: int) -> None:
     """What it did, the newest last."""
-    for each in ask(folder.require(), "ListEvents", {"Count": count})["Events"]:
+    for each in ask(target.require(), "ListEvents", {"Count": count})["Events"]:
         at = datetime.fromtimestamp(each["changed_ms"] / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         print(f"{at}  {each['event']}")
 

@@ -15,10 +15,10 @@ from confluent_kafka import Consumer, Producer
 
 from dynabus.adapters.clock import new_incarnation
 from dynabus.adapters.codec import encode
-from dynabus.cli.cluster import DataFolder
 from dynabus.cli.control import ASKER, connected, own_reply
 from dynabus.cli.problem import Problem
 from dynabus.cli.status import report
+from dynabus.cli.target import Target
 from dynabus.core.ids import NodeName
 from dynabus.core.messages import ReplyStatus, Request
 from dynabus.core.operations.calls import Code
@@ -32,7 +32,7 @@ BUDGET_MS = 60_000
 Say = Callable[[str], None]
 
 
-class Target(NamedTuple):
+class Asked(NamedTuple):
     """One replica."""
 
     table: str
@@ -45,39 +45,39 @@ class Target(NamedTuple):
         return f"{self.table}/{self.partition} on {self.node}"
 
 
-def scrub(folder: DataFolder, table: str | None, number: int | None, say: Say) -> int:
+def scrub(target: Target, table: str | None, number: int | None, say: Say) -> int:
     """0: all is well, 1: something was found. Raises Problem: no such table or partition, no cluster."""
-    cluster = folder.require()
-    targets = [*_targets(report(folder)["tables"], table, number)]
-    if not targets:
-        wanted = "no tables" if table is None else f"no table {table}" + ("" if number is None else f"/{number}")
-        raise Problem(f"{wanted} with replicas of nodes that are heard")
-    say(f"{len(targets)} replicas to read")
+    cluster = target.require()
+    wanted = [*_wanted(report(target)["tables"], table, number)]
+    if not wanted:
+        what = "no tables" if table is None else f"no table {table}" + ("" if number is None else f"/{number}")
+        raise Problem(f"{what} with replicas of nodes that are heard")
+    say(f"{len(wanted)} replicas to read")
     with connected(cluster) as (consumer, producer, topics):
-        damaged = [_said(*each) for each in _answers(consumer, producer, topics, targets)]
+        damaged = [_said(*each) for each in _answers(consumer, producer, topics, wanted)]
     return int(any(damaged))
 
 
-def _targets(tables: list[dict[str, Any]], table: str | None, number: int | None) -> Iterator[Target]:
+def _wanted(tables: list[dict[str, Any]], table: str | None, number: int | None) -> Iterator[Asked]:
     for each in tables:
         for partition in each["partitions"] if table in (None, each["name"]) else ():
             for replica in partition["replicas"] if number in (None, partition["id"]) else ():
                 if replica["state"] != "unknown":
-                    yield Target(each["name"], each["id"], partition["id"], partition["generation"], replica["node"])
+                    yield Asked(each["name"], each["id"], partition["id"], partition["generation"], replica["node"])
 
 
 def _answers(
-    consumer: Consumer, producer: Producer, topics: Topics, targets: list[Target]
-) -> Iterator[tuple[Target, dict[str, Any]]]:
+    consumer: Consumer, producer: Producer, topics: Topics, wanted: list[Asked]
+) -> Iterator[tuple[Asked, dict[str, Any]]]:
     """Each replica's, as they come."""
     incarnation, ask_at_s = new_incarnation(), float("-inf")
-    waiting = dict(enumerate(targets, 1))
+    waiting = dict(enumerate(wanted, 1))
     while waiting:
         if time.monotonic() >= ask_at_s:
             ask_at_s = time.monotonic() + ASK_AGAIN_S
-            for counter, target in waiting.items():
-                inbox = topics.requests(NodeName(target.node)).name
-                producer.produce(inbox, encode("request", _request(incarnation, counter, target)))
+            for counter, asked in waiting.items():
+                inbox = topics.requests(NodeName(asked.node)).name
+                producer.produce(inbox, encode("request", _request(incarnation, counter, asked)))
         producer.poll(0)
         message = consumer.poll(0.1)
         if message is None or message.error() is not None:
@@ -87,9 +87,9 @@ def _answers(
             yield waiting.pop(found[0]), found[1]
 
 
-def _request(incarnation: int, counter: int, target: Target) -> Request:
-    part = {"operation": int(Code.SCRUB), "log": target.log, "partition": target.partition}
-    rest = {"generation": target.generation, "consistent": False, "key": b"", "value": b"", "size": 0, "detail": b""}
+def _request(incarnation: int, counter: int, asked: Asked) -> Request:
+    part = {"operation": int(Code.SCRUB), "log": asked.log, "partition": asked.partition}
+    rest = {"generation": asked.generation, "consistent": False, "key": b"", "value": b"", "size": 0, "detail": b""}
     return {
         "asker": ASKER,
         "incarnation": incarnation,
@@ -110,7 +110,7 @@ def _answer(value: bytes | None, incarnation: int) -> tuple[int, dict[str, Any]]
     return message["counter"], orjson.loads(part["body"])
 
 
-def _said(target: Target, told: dict[str, Any]) -> bool:
+def _said(asked: Asked, told: dict[str, Any]) -> bool:
     """Print one answer. True if something was found."""
     found: list[str] = told["found"]
     if "entries" in told:
@@ -118,7 +118,7 @@ def _said(target: Target, told: dict[str, Any]) -> bool:
             f"{told['items']} items, {told['bytes']} bytes, checksum {told['checksum']} at offset {told['offset']}"
         )
         verdict = "damaged" if found else "whole" if told["whole"] else "not read to its end"
-        print(f"{target}: {verdict}; {figures}; {told['seconds']} s")
+        print(f"{asked}: {verdict}; {figures}; {told['seconds']} s")
     for each in found:
-        print(f"{target}: {each}")
+        print(f"{asked}: {each}")
     return bool(found)

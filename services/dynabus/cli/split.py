@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from dynabus.cli.cluster import DataFolder
 from dynabus.cli.control import ask
 from dynabus.cli.problem import Problem
 from dynabus.cli.status import report
+from dynabus.cli.target import Target
 
 LOOK_S = 0.1
 LOOKS = 'a key looks like \'{"pk": {"S": "some value"}}\''
@@ -18,15 +18,15 @@ LOOKS = 'a key looks like \'{"pk": {"S": "some value"}}\''
 Say = Callable[[str], None]
 
 
-def split(folder: DataFolder, table: str, number: int, at: str | None, wait: bool, say: Say) -> None:
+def split(target: Target, table: str, number: int, at: str | None, wait: bool, say: Say) -> None:
     """Raises Problem: refused, or no cluster."""
-    cluster = folder.require()
+    cluster = target.require()
     body = {"TableName": table, "Partition": number, "At": None if at is None else _key(at)}
     answer = ask(cluster, "SplitPartition", body)
     children: list[int] = answer["Children"]
     say(f"partition {number} of {table} is split into {children[0]} and {children[1]} at {answer['At']}")
     if wait:
-        _follow(folder, table, number, children, say)
+        _follow(target, table, number, children, say)
 
 
 def _key(text: str) -> Any:
@@ -40,10 +40,10 @@ def _key(text: str) -> Any:
     return key
 
 
-def _follow(folder: DataFolder, name: str, number: int, children: list[int], say: Say) -> None:
+def _follow(target: Target, name: str, number: int, children: list[int], say: Say) -> None:
     said = ""
     while said != "done":
-        table = next((each for each in report(folder)["tables"] if each["name"] == name), None)
+        table = next((each for each in report(target)["tables"] if each["name"] == name), None)
         now = "the table is gone" if table is None else progress(table, number, children)
         if now != said:
             say(now)

@@ -9,8 +9,9 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from dynabus.cli.cluster import ADMIN, NODE, PROPAGATOR, ROUTER, Cluster, DataFolder, Process
+from dynabus.cli.cluster import ADMIN, NODE, PROPAGATOR, ROUTER, Cluster, Process
 from dynabus.cli.probe import get
+from dynabus.cli.target import Elsewhere, Target
 
 ASK_FIRST = (ROUTER, NODE, ADMIN)
 OF_REPLICAS = "REPLICAS (state, sequence, lag)"
@@ -22,9 +23,13 @@ SHOWN_DIGITS = 16
 LOOPBACK = "127.0.0.1"
 
 
-def report(folder: DataFolder) -> dict[str, Any]:
+def report(target: Target) -> dict[str, Any]:
     """What `status --json` prints. Raises Problem where there is no cluster."""
-    cluster = folder.require()
+    cluster = target.require()
+    if isinstance(target, Elsewhere):
+        from dynabus.cli.observation import observe
+
+        return observe(cluster)
     kafka = cluster.kafka
     return {
         "endpoint": cluster.endpoint,
@@ -88,7 +93,8 @@ def render(status: dict[str, Any]) -> str:
     pid = f"pid {kafka['pid']}" if kafka["pid"] else "not a process of this cluster"
     if kafka["source"] in ("local", "mock") and not kafka["pid"]:
         pid = "not running"
-    lines = [f"endpoint  {status['endpoint']}", f"kafka     {kafka['source']}  {kafka['bootstrap']}  {pid}", ""]
+    endpoint = status["endpoint"] or "where your routers are; they are not among the processes, which Kafka told"
+    lines = [f"endpoint  {endpoint}", f"kafka     {kafka['source']}  {kafka['bootstrap']}  {pid}", ""]
     rows = [("SERVICE", "NAME", "ZONE", "PID", "STATE")]
     rows += [(p["service"], p["name"], p["zone"], str(p["pid"] or "-"), p["state"]) for p in status["processes"]]
     lines += aligned(rows)
@@ -169,7 +175,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def print_status(folder: DataFolder, as_json: bool) -> None:
+def print_status(target: Target, as_json: bool) -> None:
     """Print the status in one of its two forms. Raises Problem where there is no cluster."""
-    status = report(folder)
+    status = report(target)
     print(json.dumps(status, indent=2) if as_json else render(status))

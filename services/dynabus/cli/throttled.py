@@ -9,9 +9,11 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from dynabus.cli.cluster import NODE, ROUTER, Cluster, DataFolder
+from dynabus.cli.cluster import NODE, ROUTER, Cluster
 from dynabus.cli.probe import get
+from dynabus.cli.problem import Problem
 from dynabus.cli.status import LOOPBACK, aligned
+from dynabus.cli.target import Elsewhere, Target
 
 SHOWN_MOST = 50
 """Lines for people; programs get all that are kept."""
@@ -53,7 +55,9 @@ def _row(event: dict[str, Any]) -> tuple[str, str, str, str, str, str]:
     return time, event["table"], str(event["partition"]), event["key"], units, event["reason"]
 
 
-def print_throttled(folder: DataFolder, as_json: bool) -> None:
+def print_throttled(target: Target, as_json: bool) -> None:
     """Print it in one of its two forms. Raises Problem where there is no cluster."""
-    told = report(folder.require())
+    if isinstance(target, Elsewhere):
+        raise Problem("of a cluster that runs elsewhere each process tells its own: GET /throttled at its ops port")
+    told = report(target.require())
     print(json.dumps(told, indent=2) if as_json else render(told))

@@ -7,9 +7,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from dynabus.cli.arguments import DATA
 from dynabus.cli.cluster import NODE, Cluster
 from dynabus.cli.door import who_may
+from dynabus.cli.target import DATA
 
 
 def welcome(cluster: Cluster, data: Path) -> str:

@@ -72,6 +72,7 @@ class Agreement:
 
     def __init__(self) -> None:
         self._said: dict[tuple[str, int], dict[str, tuple[int, dict[int, int]]]] = {}
+        self._news: set[tuple[str, int]] = set()
 
     def heard(self, node: str, state: ReplicaState) -> None:
         """What a node said of one of its replicas."""
@@ -86,6 +87,7 @@ class Agreement:
         offset, checksum = state["checked"]
         if known is None:
             known = self._said.setdefault(key, {})[node] = (generation, {})
+        self._news.add(key)
         known[1].pop(offset, None)
         known[1][offset] = checksum
         if len(known[1]) > KEPT:
@@ -95,6 +97,12 @@ class Agreement:
         """The table is gone."""
         for key in [key for key in self._said if key[0] == log]:
             del self._said[key]
+            self._news.discard(key)
+
+    def take_news(self) -> set[tuple[str, int]]:
+        """The partitions of which a statement was heard since the last call."""
+        news, self._news = self._news, set()
+        return news
 
     def difference(self, log: str, partition: int) -> Difference | None:
         """The newest one, if at the newest offset that a replica shares with another they are not equal."""

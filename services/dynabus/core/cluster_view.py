@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from dynabus.core.agreement import Agreement
-from dynabus.core.heartbeats import ASK_AGAIN_MS
+from dynabus.core.heartbeats import ASK_AGAIN_MS, NOT_HEARD, Pulse
 from dynabus.core.key_schema import KeySchema, key_schema
 from dynabus.core.local_indexes import LocalIndexes, local_indexes
 from dynabus.core.messages import Heartbeat, LeaderMetadata, PartitionMetadata, ReplicaState, TableMetadata
@@ -22,8 +22,8 @@ NODE_SILENT_MS = 4500.0
 """Three heartbeats: a node that is silent for longer is asked last."""
 
 
-HEIR = "heir"
-"""State of a partition that does not serve yet."""
+HEIR, RESTORING, FROZEN = "heir", "restoring", "frozen"
+"""States of partitions of which the first two do not serve yet, and the third not any more."""
 
 DELETED_MOST = 10_000
 """Ids of deleted tables, which are never used again: a late, older record must not bring one back to life."""
@@ -47,13 +47,16 @@ class Table:
     partitions: list[PartitionMetadata]
     heirs: dict[int, list[PartitionMetadata]] = field(default_factory=dict)
     sealed: list[PartitionMetadata] = field(default_factory=list)
+    restoring: list[PartitionMetadata] = field(default_factory=list)
+    """Successors of frozen partitions."""
     _lowers: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         heirs = [partition for partition in self.partitions if partition["state"] == HEIR]
         for heir in heirs:
             self.heirs.setdefault(heir["lineage"][-1], []).append(heir)
-        self._serve([partition for partition in self.partitions if partition["state"] != HEIR])
+        self.restoring = [partition for partition in self.partitions if partition["state"] == RESTORING]
+        self._serve([partition for partition in self.partitions if partition["state"] not in (HEIR, RESTORING)])
 
     def _serve(self, partitions: list[PartitionMetadata]) -> None:
         self.partitions = sorted(partitions, key=lambda partition: partition["lower"])
@@ -91,12 +94,21 @@ class Node:
 
     name: str
     zone: str
-    incarnation: int
-    heard_ms: float
     stopping: bool
     replicas: dict[tuple[str, int], ReplicaState]
-    number: int
-    complete: bool
+    pulse: Pulse
+
+    @property
+    def incarnation(self) -> int:
+        return self.pulse.incarnation
+
+    @property
+    def heard_ms(self) -> float:
+        return self.pulse.heard_ms
+
+    @property
+    def complete(self) -> bool:
+        return self.pulse.whole
 
 
 class ClusterView:
@@ -182,21 +194,12 @@ class ClusterView:
         if known is not None and known.incarnation > message["incarnation"]:
             return
         told = {(state["log"], state["partition"]): state for state in message["replicas"]}
-        if message["whole"] or known is None or known.incarnation != message["incarnation"]:
-            replicas, complete = told, message["whole"]
-        else:
-            replicas, complete = known.replicas, known.complete and message["number"] == known.number + 1
-            replicas.update(told)
-        self.nodes[message["node"]] = Node(
-            message["node"],
-            message["zone"],
-            message["incarnation"],
-            now_ms,
-            message["stopping"],
-            replicas,
-            message["number"],
-            complete,
-        )
+        if known is not None and known.incarnation == message["incarnation"] and not message["whole"]:
+            known.replicas.update(told)
+            told = known.replicas
+        before = known.pulse if known is not None else NOT_HEARD
+        pulse = before.beat(message["incarnation"], message["number"], message["whole"], now_ms)
+        self.nodes[message["node"]] = Node(message["node"], message["zone"], message["stopping"], told, pulse)
         for state in message["replicas"]:
             self.agreement.heard(message["node"], state)
             if state["leading"]:
@@ -288,6 +291,7 @@ class ClusterView:
                 "status": table.status,
                 "partitions": [self._partition_status(table, partition) for partition in table.partitions],
                 "sealed": [self._partition_status(table, partition) for partition in table.sealed],
+                "restoring": [self._partition_status(table, partition) for partition in table.restoring],
             }
             for _, table in sorted(self.tables.items())
         ]
@@ -316,7 +320,11 @@ class ClusterView:
     def _joining_status(self, name: str, log: str, number: int) -> dict[str, Any]:
         """Of a node that is no member yet, whatever it is at just now."""
         status = self._replica_status(name, log, number)
-        return status if status["state"] in ("failed", "frozen", "unknown") else {**status, "state": "joining"}
+        return (
+            status
+            if status["state"] in ("failed", "frozen", "stopped", "unknown")
+            else {**status, "state": "joining"}
+        )
 
     def _replica_status(self, name: str, log: str, number: int) -> dict[str, Any]:
         node = self.nodes.get(name)

@@ -11,12 +11,15 @@ States are absolute, so one that is heard is right whatever was missed. Heartbea
 | another number, or the first heard | unknown until the next whole one; the listener asks for one            |
 
 Whoever begins to listen asks (`heartbeats_wanted` on the same topic), and every node says all at once.
-`Saying` is the speaker's half; the listener's is `core.cluster_view`.
+`Saying` is the speaker's half; the listener's is `core.cluster_view`. For a replica that rests, a listener keeps one
+`Pulse` of each node instead of hearing the same of a thousand replicas: what was said is confirmed for all of them at
+once, by the node's next heartbeat.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from dynabus.core.messages import ReplicaState
@@ -29,6 +32,32 @@ ASK_AGAIN_MS = 1000.0
 
 WHOLE_LEAST_MS = 500.0
 """Between two whole heartbeats, however many ask: a cluster whose routers start together is answered at once."""
+
+
+@dataclass(slots=True)
+class Pulse:
+    """A node's heartbeats from one that named all its replicas on, until another does, one is missed or a run begins.
+
+    Whoever was told something by one of them keeps the pulse beside it: it was so still at `heard_ms`, when the
+    newest came. One that does not begin with a whole one is a single heartbeat, and confirms nothing later.
+    """
+
+    incarnation: int
+    number: int
+    heard_ms: float
+    whole: bool
+
+    def beat(self, incarnation: int, number: int, whole: bool, now_ms: float) -> Pulse:
+        """A heartbeat of the node was heard: the pulse that it belongs to."""
+        follows = incarnation == self.incarnation and number == self.number + 1
+        if whole or not self.whole or not follows:
+            return Pulse(incarnation, number, now_ms, whole)
+        self.number, self.heard_ms = number, now_ms
+        return self
+
+
+NOT_HEARD = Pulse(-1, -1, float("-inf"), False)
+"""What the first heartbeat of a node follows. Nothing does, so it is never changed."""
 
 
 class Said(NamedTuple):

@@ -31,6 +31,7 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "split_point": 16,
     "leader_metadata": 8,
     "genesis": 20,
+    "recovery_genesis": 70,
     "claim": 21,
     "resign": 22,
     "configure": 27,

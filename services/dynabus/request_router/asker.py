@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dynabus.core.cluster_view import ClusterView, Table
+from dynabus.core.cluster_view import FROZEN, ClusterView, Table
 from dynabus.core.errors import CORAL_AVAILABILITY, ApiError
 from dynabus.core.messages import SEALED, PartitionMetadata, Reply, ReplyPart, ReplyStatus, RequestPart
 from dynabus.core.operations.calls import Call, Code, Control
@@ -186,7 +186,10 @@ class Asker:
         table = self._view.now(first.table)
         partition = table.partition_of(first.route)
         asking.partition = partition["number"]
-        if len(asking.calls) > 1:
+        if any(table.partition_of(call.route)["state"] == FROZEN for call in asking.calls):
+            # Nobody will serve it before an operator has recovered it: HTTP 500 now, as when nobody answers.
+            self._end(asking)
+        elif len(asking.calls) > 1:
             self._dispatch_together(asking, table, target, now_ms, budget_ms)
         elif first.within is not None and cuts(first.within, partition):
             asking.replies[0] = STALE

@@ -24,11 +24,12 @@ from dynabus.core.replication.request_ids import encode_request_id
 from dynabus.core.replication.store import Evaluate, Outcome, Read
 from dynabus.core.replication.unresolved import Sender
 from dynabus.core.streams.messages import PlaceRequest
-from dynabus.storage_node.admission import NodeAdmission
 from dynabus.storage_node.broker_clock import BrokerClock
-from dynabus.storage_node.hosted import Hosted
+from dynabus.storage_node.capacity.admission import NodeAdmission
 from dynabus.storage_node.orders import Orders
-from dynabus.storage_node.readers import Arrival
+from dynabus.storage_node.replicas.hosted import Hosted
+from dynabus.storage_node.replicas.readers import Arrival
+from dynabus.storage_node.replicas.whereabouts import whereabouts
 
 
 class Operations(Protocol):
@@ -131,6 +132,8 @@ class Inbox:
             hosted.query(Query(sender, part["generation"], part["consistent"], reading), now_ms)
         elif code == Code.SCRUB:
             self._scrub(hosted, sender)
+        elif code == Code.PLACE:
+            self._respond(sender, Outcome(body=orjson.dumps(whereabouts(hosted))))
         else:
             raise unknown_operation()
 

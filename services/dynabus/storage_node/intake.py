@@ -18,16 +18,16 @@ from dynabus.core.ids import Writer
 from dynabus.core.replication.records import Record, decode_record
 from dynabus.core.replication.unresolved import Sender
 from dynabus.core.topics import Topics
-from dynabus.storage_node.admission import NodeAdmission
-from dynabus.storage_node.assignments import Assignments
-from dynabus.storage_node.heartbeats import hear
-from dynabus.storage_node.hosted import Hosted
-from dynabus.storage_node.hosting import Hosting
+from dynabus.storage_node.capacity.admission import NodeAdmission
 from dynabus.storage_node.inbox import Clone, Inbox, Operations
 from dynabus.storage_node.mistakes import Mistakes
 from dynabus.storage_node.orders import Orders
 from dynabus.storage_node.outbox import Outbox
-from dynabus.storage_node.readers import OUT_OF_RANGE, Arrival
+from dynabus.storage_node.replicas.assignments import Assignments
+from dynabus.storage_node.replicas.heartbeats import hear
+from dynabus.storage_node.replicas.hosted import Hosted
+from dynabus.storage_node.replicas.hosting import Hosting
+from dynabus.storage_node.replicas.readers import OUT_OF_RANGE, Arrival, other_history
 
 UNUSABLE = (UndecodableMessage, ValueError, KeyError, TypeError)
 """Of a message outside of replication logs: damaged, or decodable but without what belongs in it."""
@@ -96,6 +96,12 @@ class Intake:
             self._take_inbox(now_ms)
 
     def _read_log(self, hosted: Hosted, records: list[Record], now_ms: float) -> None:
+        place = hosted.replica.place
+        if records[0].offset == place.next_offset - 1:
+            before, hosted.comparing = records.pop(0), False
+            if other_history(place, before):
+                self._hosting.suspect(hosted, now_ms)
+                return
         hosted.read_log(records, now_ms)
         self.touched[hosted] = None
         if hosted.dirty_since_ms is not None:

@@ -8,7 +8,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from dynabus.adapters.clock import monotonic_ms
 from dynabus.adapters.kafka.settings import KafkaSettings
-from dynabus.storage_node.readers import Arrival
+from dynabus.storage_node.replicas.readers import Arrival
 
 READ_TIMEOUT_MS = 30_000
 """For the whole topic, which holds a few records per table; it is read at 100,000 records a second."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dynabus.adapters.logs import logger
-from dynabus.storage_node.readers import Arrival
+from dynabus.storage_node.replicas.readers import Arrival
 
 LOG_EVERY_MS = 10_000.0
 """Whoever sends rubbish sends much of it; one line per topic in ten seconds says enough."""

@@ -19,6 +19,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from dynabus.adapters.clock import monotonic_ms
 from dynabus.adapters.codec import UndecodableMessage, decode
+from dynabus.adapters.kafka.positions import extent_of
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger
 from dynabus.core.ids import Incarnation, Writer
@@ -57,7 +58,7 @@ def check_free(kafka: KafkaSettings, topic: str, me: Writer, former: Incarnation
     """
     consumer = Consumer(kafka.log_reader(partition_eof=True), logger=kafka_logger())
     try:
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=CALL_TIMEOUT_S)
+        low, high = extent_of(consumer, topic, 0, CALL_TIMEOUT_S)
         consumer.assign([TopicPartition(topic, 0, max(low, high - LOOK_BACK))])
         last: Incarnation | None = None
         deadline_ms: float | None = None

@@ -15,8 +15,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from dynabus.adapters.clock import monotonic_ms
 from dynabus.adapters.ops_server import Checks
 from dynabus.core.admission.throttled import Throttled
-from dynabus.storage_node.admission_metrics import families
-from dynabus.storage_node.hosted import Hosted
+from dynabus.storage_node.capacity.metrics import families
+from dynabus.storage_node.replicas.hosted import Hosted
 from dynabus.storage_node.service import StorageNode
 from dynabus.storage_node.start import Start
 

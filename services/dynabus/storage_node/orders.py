@@ -12,9 +12,9 @@ from dynabus.core.ids import NodeName
 from dynabus.core.messages import Order, SplitPoint
 from dynabus.core.replication.membership import Wanted
 from dynabus.core.replication.records import Child
-from dynabus.storage_node.hosted import Hosted
-from dynabus.storage_node.middle import NoMiddle, middle
-from dynabus.storage_node.scrubbing import usable
+from dynabus.storage_node.replicas.hosted import Hosted
+from dynabus.storage_node.splitting.middle import NoMiddle, middle
+from dynabus.storage_node.upkeep.scrubbing import usable
 
 Tell = Callable[[SplitPoint], None]
 

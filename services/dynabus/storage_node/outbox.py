@@ -25,7 +25,7 @@ from dynabus.core.replication.store import Outcome
 from dynabus.core.replication.unresolved import Sender
 from dynabus.core.streams.messages import PlaceReply, PlaceRequest
 from dynabus.core.topics import MESSAGE_LIMIT_BYTES, Topics
-from dynabus.storage_node.hosted import Hosted
+from dynabus.storage_node.replicas.hosted import Hosted
 
 REPLY_LIMIT_BYTES = MESSAGE_LIMIT_BYTES - 64 * 1024
 """Of the parts of one reply; the rest is for prefix, names and Kafka's framing."""

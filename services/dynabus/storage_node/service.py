@@ -32,26 +32,29 @@ from dynabus.core.heartbeats import Saying
 from dynabus.core.ids import Writer
 from dynabus.core.replication.effects import Append, Beat, Effect, Respond
 from dynabus.core.topics import Topics
-from dynabus.storage_node.admission import NodeAdmission, node_admission
-from dynabus.storage_node.checkpoints import Checkpoints
-from dynabus.storage_node.clone_sending import CloneSending
+from dynabus.storage_node.capacity.admission import NodeAdmission, node_admission
+from dynabus.storage_node.capacity.heat import HeatTeller
+from dynabus.storage_node.cloning.sending import CloneSending
 from dynabus.storage_node.config import StorageNodeSettings
-from dynabus.storage_node.durable import DurableStatements
-from dynabus.storage_node.heartbeats import compose
-from dynabus.storage_node.heat import HeatTeller
-from dynabus.storage_node.hosted import Hosted
-from dynabus.storage_node.hosting import Hosting
 from dynabus.storage_node.inbox import Operations
 from dynabus.storage_node.intake import Intake
 from dynabus.storage_node.outbox import Outbox
-from dynabus.storage_node.readers import Readers
-from dynabus.storage_node.scrubbing import Scrubs
+from dynabus.storage_node.replicas.heartbeats import acquaint, compose
+from dynabus.storage_node.replicas.hosted import Hosted
+from dynabus.storage_node.replicas.hosting import Hosting
+from dynabus.storage_node.replicas.readers import Readers
+from dynabus.storage_node.upkeep.checkpoints import Checkpoints
+from dynabus.storage_node.upkeep.durable import DurableStatements
+from dynabus.storage_node.upkeep.scrubbing import Scrubs
 
 LOOK_MS = 100.0
 """Between two looks at which replicas are due: how exact elections are."""
 
-SWEEP_MS = 1000.0
-"""Between two ticks of a replica of which nothing is heard or due: what may wait a second happens then."""
+SWEEP_MS = 5000.0
+"""Between two ticks of a replica of which nothing is heard or due: what may wait for seconds happens then."""
+
+ENDS_MS = 1000.0
+"""Between two looks at where logs end that are being written."""
 
 TICK_RESTLESS_MS = 20.0
 """Replicas in an election, or with answers that wait for a lease or the end of a deferral."""
@@ -132,7 +135,7 @@ class StorageNode:
         self._restless: set[Hosted] = set()
         self._beat_asked = False
         self._beaten_ms = self._beat_due_ms = 0.0
-        self._look_due_ms = self._sweep_due_ms = self._restless_due_ms = 0.0
+        self._look_due_ms = self._sweep_due_ms = self._restless_due_ms = self._ends_due_ms = 0.0
         self._saying = Saying()
         self._compare_due_ms = 0.0
 
@@ -186,7 +189,9 @@ class StorageNode:
             self.messages += len(arrived) + len(logs)
             self.intake.take(arrived, logs, now_ms)
         if self.hosting.unsettled or self._readers.catching_up:
-            self.intake.touched.update(dict.fromkeys(self.hosting.step(now_ms)))
+            for hosted in self.hosting.step(now_ms):
+                acquaint(hosted, self.intake.view, now_ms)
+                self.intake.touched[hosted] = None
             self._beat_asked = self._beat_asked or self.hosting.take_news()
         self._tick(now_ms)
         self._perform_all()
@@ -217,6 +222,9 @@ class StorageNode:
             self._look_due_ms = now_ms + LOOK_MS
             due = self._due(now_ms)
             self.hosting.look_at_ends(due)
+            if now_ms >= self._ends_due_ms:
+                self._ends_due_ms = now_ms + ENDS_MS
+                self.hosting.look_at_ends(self.intake.dirty)
             self._scrub(now_ms)
             self.heat.step(self.hosting.hosted.values(), now_ms)
             self._checkpoint(now_ms)
@@ -244,8 +252,11 @@ class StorageNode:
         self.scrubs.step(replicas, now_ms)
         if now_ms >= self._compare_due_ms:
             self._compare_due_ms = now_ms + COMPARE_MS
-            for hosted in replicas:
-                self.scrubs.compare(hosted, self.intake.view.agreement.difference(*hosted.partition))
+            agreement = self.intake.view.agreement
+            for key in agreement.take_news():
+                hosted = self.hosting.hosted.get(key)
+                if hosted is not None:
+                    self.scrubs.compare(hosted, agreement.difference(*key))
 
     def _checkpoint(self, now_ms: float) -> None:
         """Of replicas that were read on for long, and what they come to."""

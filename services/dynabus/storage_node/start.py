@@ -19,27 +19,27 @@ from dynabus.adapters.kafka.log_producer import LogProducer
 from dynabus.adapters.kafka.message_producer import MessageProducer
 from dynabus.adapters.kafka.patience import persist
 from dynabus.adapters.kafka.settings import KafkaSettings
-from dynabus.adapters.kafka.topics import TopicAdmin, reach_kafka
+from dynabus.adapters.kafka.topics import TopicAdmin, check_belonging, reach_kafka
 from dynabus.adapters.log_codec import AvroBodies
 from dynabus.adapters.logs import kafka_logger, logger
 from dynabus.core.ids import NodeName, Writer
 from dynabus.core.replication.effects import Surroundings
 from dynabus.core.topics import Topics
-from dynabus.storage_node.ancestors import AncestorLogs
-from dynabus.storage_node.clone_receiving import CloneReceiving
-from dynabus.storage_node.clone_sending import CloneSending
-from dynabus.storage_node.clones import Clones
+from dynabus.storage_node.cloning.clones import Clones
+from dynabus.storage_node.cloning.receiving import CloneReceiving
+from dynabus.storage_node.cloning.sending import CloneSending
 from dynabus.storage_node.config import StorageNodeSettings
 from dynabus.storage_node.file_limit import FileLimit
-from dynabus.storage_node.hosting import Hosting
 from dynabus.storage_node.inbox import Operations
-from dynabus.storage_node.lookups import Lookups
 from dynabus.storage_node.metadata import newest_of_all
 from dynabus.storage_node.namesake import check_free
-from dynabus.storage_node.opening import Premises
 from dynabus.storage_node.outbox import Outbox
-from dynabus.storage_node.readers import Readers
+from dynabus.storage_node.replicas.hosting import Hosting
+from dynabus.storage_node.replicas.lookups import Lookups
+from dynabus.storage_node.replicas.opening import Premises
+from dynabus.storage_node.replicas.readers import Readers
 from dynabus.storage_node.service import Parts, StorageNode
+from dynabus.storage_node.splitting.ancestors import AncestorLogs
 
 NONCE_BITS = 62
 """Of claims and questions: never twice, and it fits Avro's signed long."""
@@ -68,11 +68,11 @@ class Start:
         settings, kafka = self._settings, self._settings.kafka_settings()
         files = FileLimit()
         me = Writer(NodeName(settings.name), folder.next_incarnation())
-        admin = self._persist("waiting for Kafka", lambda: self._ensure_topics(kafka))
+        admin = self._persist("waiting for Kafka", lambda: self._ensure_topics(kafka, folder))
         self._persist("is the name free", lambda: self._check_name(kafka, me, folder))
         readers = Readers(kafka)
         log = LogProducer(kafka.log_producer())
-        lookups = Lookups(admin, log)
+        lookups = Lookups(kafka, admin, log)
         dice = random.SystemRandom()
         around = Surroundings(
             me,
@@ -120,8 +120,9 @@ class Start:
         )
         return Clones(premises, lookups, receiving, self._settings.clone_after_records)
 
-    def _ensure_topics(self, kafka: KafkaSettings) -> TopicAdmin:
+    def _ensure_topics(self, kafka: KafkaSettings, folder: DataFolder) -> TopicAdmin:
         admin, topics = reach_kafka(kafka), self._topics
+        check_belonging(admin, folder)
         name = NodeName(self._settings.name)
         own = [topics.requests(name), topics.clone(name)]
         for warning in admin.ensure([topics.heartbeats(), topics.metadata(), *own]):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dynabus.adapters.data_folder import DataFolder
+import pytest
+
+from dynabus.adapters.data_folder import DataFolder, DataFolderError
 from dynabus.core.ids import LogId, PartitionId
 
 HERE = PartitionId(LogId("a" * 32), 3)
@@ -22,4 +24,17 @@ def test_what_is_set_aside_makes_room_and_is_found_again(tmp_path: Path) -> None
     assert folder.left_aside() == [aside]
     assert (aside / "data.mdb").read_bytes() == b"old"
     assert folder.set_aside(HERE) != aside
+    folder.close()
+
+
+def test_another_kafka_is_refused_and_nothing_is_changed(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path / "node")
+    folder.check_kafka("old")
+    folder.check_kafka("old")
+    (folder.replica(HERE)).mkdir(parents=True)
+    before = sorted(path.name for path in folder.path.rglob("*"))
+    with pytest.raises(DataFolderError, match=r"belongs to Kafka cluster old, and this Kafka is cluster new"):
+        folder.check_kafka("new")
+    folder.check_kafka("old")
+    assert sorted(path.name for path in folder.path.rglob("*")) == before
     folder.close()

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.unit.auto_admin.test_decisions import REQUEST
+from tests.unit.auto_admin.tables.test_decisions import REQUEST
 from tests.unit.auto_admin.test_service import Life
 
 from dynabus.adapters.memory_store import MemoryStore

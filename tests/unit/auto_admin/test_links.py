@@ -5,19 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, cast
 from unittest.mock import Mock
 
 import pytest
-from tests.unit.auto_admin.test_decisions import create, row
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, Message
+from tests.unit.auto_admin.tables.test_decisions import create, row
 
 from dynabus.adapters.kafka.mock import MockCluster
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topics import TopicAdmin
-from dynabus.auto_admin.decisions import read_row
 from dynabus.auto_admin.executor import Executor, admin_genesis
 from dynabus.auto_admin.links import Links
 from dynabus.auto_admin.outside import Turn
+from dynabus.auto_admin.tables.decisions import read_row
 from dynabus.auto_admin.worker import Worker
 from dynabus.core.ids import Incarnation, NodeName, Writer
 from dynabus.core.topics import Topics
@@ -104,6 +105,27 @@ def test_what_cannot_be_decoded_is_skipped_and_counted(links: Links) -> None:
     before = links.undecodable
     links._bus.send_one("links.heartbeats", b"no message")
     poll_until(links, lambda _: links.undecodable == before + 1)
+
+
+def test_only_the_admin_log_is_lost_where_its_start_is_refused(kafka: KafkaSettings) -> None:
+    """Asked for a logical offset, a broker that does not know a new topic yet answers as if records were lost."""
+    links = Links(kafka, Topics(kafka.namespace))
+    offsets = {each.topic: each.offset for each in links._consumer.assignment()}
+    assert offsets.pop("links.admin-log") == 0
+    assert set(offsets.values()) <= {OFFSET_BEGINNING, OFFSET_END}
+    turn, reset = Turn(), KafkaError(KafkaError._AUTO_OFFSET_RESET)
+    for topic in ("links.metadata", "links.heartbeats", "links.control"):
+        links._failed(reset, cast(Message, Mock(topic=lambda name=topic: name, partition=lambda: 0)), turn)
+        assert not turn.out_of_range
+    assert {each.topic: each.offset for each in links._consumer.assignment()} == {
+        "links.admin-log": 0,
+        "links.metadata": OFFSET_BEGINNING,
+        "links.heartbeats": OFFSET_END,
+        "links.control": OFFSET_END,
+    }
+    links._failed(reset, cast(Message, Mock(topic=lambda: "links.admin-log")), turn)
+    assert turn.out_of_range
+    links.close()
 
 
 def test_a_table_is_built_twice_with_one_genesis_each(kafka: KafkaSettings) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.unit.auto_admin.test_decisions import REQUEST
+from tests.unit.auto_admin.tables.test_decisions import REQUEST
 from tests.unit.auto_admin.world import NODES, TURN_MS, Crash, Kafka, Nodes, auto_admin
 
 from dynabus.auto_admin.service import AutoAdmin

@@ -6,16 +6,17 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.unit.auto_admin.test_decisions import REQUEST
+from tests.unit.auto_admin.splitting.test_splits import AT, NAME, message, split, table
+from tests.unit.auto_admin.tables.test_decisions import REQUEST
 from tests.unit.auto_admin.test_service import Life
-from tests.unit.auto_admin.test_splits import AT, NAME, message, split, table
 from tests.unit.auto_admin.world import Kafka
 
-from dynabus.auto_admin import decisions, splits
-from dynabus.auto_admin.decisions import TableState, read_row, written
 from dynabus.auto_admin.outside import Stated
-from dynabus.auto_admin.planner import Load
-from dynabus.auto_admin.pruning import _shards
+from dynabus.auto_admin.placement.planner import Load
+from dynabus.auto_admin.pruning.holds import _shards
+from dynabus.auto_admin.splitting import splits
+from dynabus.auto_admin.tables import decisions
+from dynabus.auto_admin.tables.decisions import TableState, read_row, written
 from dynabus.core.tables.changes import Update
 from dynabus.core.tables.streams import are_followed, label_of, shards_of
 

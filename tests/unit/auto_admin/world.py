@@ -10,16 +10,18 @@ from typing import Any
 
 from dynabus.adapters.log_codec import AvroBodies
 from dynabus.auto_admin.config import AutoAdminSettings
-from dynabus.auto_admin.decisions import TableState
-from dynabus.auto_admin.executor import genesis_of
+from dynabus.auto_admin.executor import genesis_of, recovery_genesis
 from dynabus.auto_admin.outside import Checkpoints, Delivered, Pruned, PruneWish, Stated, StepFailed, Turn, World
+from dynabus.auto_admin.recovery.decisions import recovered_of, recovering
 from dynabus.auto_admin.service import ADMIN_LOG, AutoAdmin
-from dynabus.auto_admin.splits import highest
+from dynabus.auto_admin.splitting.splits import highest
+from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.core.ids import Incarnation, NodeName, PartitionId, Writer
 from dynabus.core.messages import Heartbeat, ReplicaState, TableMetadata
 from dynabus.core.replication.effects import Surroundings, Timing
 from dynabus.core.replication.place import Origin
 from dynabus.core.replication.records import decode_record
+from dynabus.core.replication.standstill import encode_fence
 
 TURN_MS = 50.0
 WALL_MS = 1_700_000_000_000
@@ -147,6 +149,19 @@ class FakeSteps:
 
         return self._done(add)
 
+    def renew(self, state: TableState) -> Future[None]:
+        return self._done(lambda: self._renew(state))
+
+    def _renew(self, state: TableState) -> None:
+        logs = self._kafka.logs[state.id]
+        for successor in recovering(state):
+            recovered, _ = recovered_of(successor)
+            logs[recovered.partition].append(encode_fence(recovered.generation, self._me, AvroBodies()))
+            self._kafka.effect()
+            if not logs[successor["number"]]:
+                logs[successor["number"]].append(recovery_genesis(self._me, successor))
+                self._kafka.effect()
+
     def destroy(self, state: TableState) -> Future[None]:
         def take_away() -> None:
             self._kafka.logs.pop(state.id, None)
@@ -221,6 +236,8 @@ class Nodes:
         """(plan, members) of the last configure that counted, by log and partition."""
         self.leaders: dict[tuple[str, int], str] = {}
         """Where it is not the preferred member."""
+        self.frozen: dict[int, str] = {}
+        """By partition: what its replicas say that they have lost."""
         self.lag = 0
         """Of replicas that join."""
         self.sizes: dict[int, int] = {}
@@ -298,6 +315,11 @@ class Nodes:
         said["plan"], members = self.groups.get(place, (0, each["members"]))
         if name not in members:
             said["state"], said["lag"] = ("failed" if name in self.failed else "joining"), self.lag
+        if each["number"] in self.frozen:
+            said["state"], said["alarm"], said["leading"] = "frozen", self.frozen[each["number"]], False
+        if each["state"] == "restoring":
+            assert self._kafka.logs[table["id"]][each["number"]], "published before its log had begun"
+            said["plan"], said["generation"] = 1, each["generation"]
         said["totals"] = [1, self.sizes.get(each["number"], 0)]
         if waits:
             said["state"] = "failed" if name in self.failed else "heir"

@@ -8,11 +8,11 @@ import orjson
 import pytest
 
 from dynabus.adapters.codec import decode, encode
-from dynabus.cli.scrub import Target, _answer, _request, _said, _targets
+from dynabus.cli.scrub import Asked, _answer, _request, _said, _wanted
 from dynabus.cli.status import render
 from dynabus.core.operations.calls import Code
 
-TARGET = Target("music", "a" * 32, 3, 7, "node-2")
+TARGET = Asked("music", "a" * 32, 3, 7, "node-2")
 
 
 def replica(node: str, **more: Any) -> dict[str, Any]:
@@ -38,7 +38,7 @@ TABLES = [table("one", replica("node-1"), replica("node-2", state="unknown")), t
     ],
 )
 def test_replicas_of_nodes_that_are_heard_are_asked(wanted: tuple[str | None, int | None], found: list[str]) -> None:
-    assert [str(target) for target in _targets(TABLES, *wanted)] == found
+    assert [str(target) for target in _wanted(TABLES, *wanted)] == found
 
 
 def test_the_question_is_a_request_that_nodes_know() -> None:

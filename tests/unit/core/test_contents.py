@@ -22,7 +22,7 @@ from dynabus.core.replication.place import Group, Origin, start_of_log
 from dynabus.core.replication.records import Form
 from dynabus.core.replication.store import Store
 from dynabus.core.rows import CorruptRow, encode_row
-from dynabus.storage_node.seeding import seed
+from dynabus.storage_node.splitting.seeding import seed
 
 NONE = LocalIndexes("pk", ())
 LOG = LogId("a" * 32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dynabus.core.heartbeats import WHOLE_EVERY, WHOLE_LEAST_MS, Saying
+from dynabus.core.heartbeats import NOT_HEARD, WHOLE_EVERY, WHOLE_LEAST_MS, Saying
 
 
 def state(partition: int, **members: Any) -> Any:
@@ -59,3 +59,22 @@ def test_who_asks_is_answered_with_all_but_not_all_the_time() -> None:
     assert saying.due(WHOLE_LEAST_MS)
     assert named(saying, state(0), now_ms=WHOLE_LEAST_MS) == (True, [0])
     assert not saying.due(2 * WHOLE_LEAST_MS)
+
+
+def test_a_pulse_goes_on_while_nothing_is_missed() -> None:
+    first = NOT_HEARD.beat(1, 7, True, 10.0)
+    assert first.beat(1, 8, False, 20.0) is first
+    assert (first.heard_ms, first.number) == (20.0, 8)
+
+
+def test_a_pulse_ends_with_a_whole_heartbeat_a_missed_one_and_another_run() -> None:
+    for following in ((1, 8, True), (1, 9, False), (2, 8, False)):
+        first = NOT_HEARD.beat(1, 7, True, 10.0)
+        assert first.beat(*following, 20.0) is not first
+        assert first.heard_ms == 10.0
+
+
+def test_what_does_not_begin_with_a_whole_one_confirms_nothing_later() -> None:
+    first = NOT_HEARD.beat(1, 7, False, 10.0)
+    assert first.beat(1, 8, False, 20.0) is not first
+    assert (first.heard_ms, NOT_HEARD.heard_ms) == (10.0, float("-inf"))

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 from tests.unit.core.test_contents import NONE, apply, row
-from tests.unit.storage_node.test_seeding import INDEXES, item
+from tests.unit.storage_node.splitting.test_seeding import INDEXES, item
 
 from dynabus.adapters.memory_store import MemoryStore
 from dynabus.core.contents import Contents

@@ -357,3 +357,17 @@ def test_a_page_that_was_cut_goes_back_to_its_operation(desk: Desk) -> None:
     assert [reply["status"] for reply in cut.result() if reply is not None] == [ReplyStatus.STALE_ROUTE]
     assert not whole.done()
     assert parts(desk.sent[-1]) == [(2, 2)]
+
+
+def test_nobody_is_asked_about_a_frozen_partition(loop: asyncio.AbstractEventLoop) -> None:
+    found = view()
+    frozen = {**view_message(), "version": 2}
+    frozen["partitions"][0]["state"] = "frozen"
+    desk = Desk(loop, found)
+    waits = desk.ask(desk.call())
+    found.take("table_metadata", frozen, 0.0)
+    desk.asker.tick(RESEND_MS)
+    at_once = desk.ask(desk.call(), desk.call(key=b"l"))
+    assert (waits.result(), at_once.result()) == ([None], [None, None])
+    assert [send.node for send in desk.sent] == ["node-1"], "only before it was known"
+    assert len(desk.asker) == 0

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import pytest
 from tests.unit.core.test_contents import NONE, row
-from tests.unit.storage_node.replicas import LOG, ME, ORIGIN, PARTITION, read_back
-from tests.unit.storage_node.test_scrubbing import leading, put
+from tests.unit.storage_node.stand_ins import LOG, ME, ORIGIN, PARTITION, read_back
+from tests.unit.storage_node.upkeep.test_scrubbing import leading, put
 
 from dynabus.adapters.codec import decode, encode
 from dynabus.adapters.lmdb import LmdbStore
@@ -20,9 +20,9 @@ from dynabus.core.cloning.receiver import Wanted
 from dynabus.core.contents import Contents
 from dynabus.core.replication.place import Place, start_of_log
 from dynabus.core.topics import Topics
-from dynabus.storage_node.clone_receiving import CloneFailed, CloneReceiving, Job, OtherHistory, unfinished
-from dynabus.storage_node.clone_sending import CloneSending
-from dynabus.storage_node.hosted import Hosted
+from dynabus.storage_node.cloning.receiving import CloneFailed, CloneReceiving, Job, OtherHistory, unfinished
+from dynabus.storage_node.cloning.sending import CloneSending
+from dynabus.storage_node.replicas.hosted import Hosted
 
 ROWS = 2000
 TOPICS = Topics("t")

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 from tests.unit.core.test_contents import NONE
-from tests.unit.storage_node.test_scrubbing import leading
+from tests.unit.storage_node.upkeep.test_scrubbing import leading
 
 from dynabus.adapters.lmdb import LmdbStore, StoreError
 from dynabus.adapters.log_codec import encode_place
 from dynabus.core.contents import Contents
 from dynabus.core.rows import CorruptRow
 from dynabus.core.scrub import Audit
-from dynabus.storage_node.scrub_reading import Phase, Position, read_chunk
+from dynabus.storage_node.upkeep.scrub_reading import Phase, Position, read_chunk
 
 ROWS, PAGE_BYTES, HEAD_BYTES = 400, 4096, 16
 FAST = 1e12

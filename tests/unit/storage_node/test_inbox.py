@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import orjson
 import pytest
 from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME
-from tests.unit.storage_node.replicas import ME, PARTITION, leading
+from tests.unit.storage_node.stand_ins import ME, PARTITION, leading
 
 from dynabus.adapters.codec import UndecodableMessage, encode
 from dynabus.core.admission import Mode
@@ -18,11 +18,11 @@ from dynabus.core.messages import ReplyStatus, SplitPoint, TokenLease
 from dynabus.core.replication.effects import Append, Respond, Tell
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.replication.unresolved import Sender
-from dynabus.storage_node.admission import NodeAdmission
+from dynabus.storage_node.capacity.admission import NodeAdmission
 from dynabus.storage_node.inbox import Inbox
 from dynabus.storage_node.orders import Orders
-from dynabus.storage_node.readers import Arrival
-from dynabus.storage_node.scrubbing import Scrubs
+from dynabus.storage_node.replicas.readers import Arrival
+from dynabus.storage_node.upkeep.scrubbing import Scrubs
 
 PUT, GET, REFUSED = 1, 2, 3
 

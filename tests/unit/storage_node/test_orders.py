@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.unit.storage_node.replicas import leading, read_back
+from tests.unit.storage_node.stand_ins import leading, read_back
 
 from dynabus.adapters.lmdb import LmdbStore
 from dynabus.adapters.log_codec import encode_place
@@ -14,8 +14,8 @@ from dynabus.core.messages import Order, SplitPoint
 from dynabus.core.replication.effects import Append
 from dynabus.core.replication.records import Kind, decode_record
 from dynabus.core.replication.succession import AGAIN_MS
-from dynabus.storage_node.hosted import Hosted
 from dynabus.storage_node.orders import Orders
+from dynabus.storage_node.replicas.hosted import Hosted
 
 CHILDREN: list[Any] = [
     {"number": 1, "generation": 2, "lower": b"", "upper": b"m"},

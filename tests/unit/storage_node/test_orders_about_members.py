@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.unit.storage_node.replicas import BODIES, ME, PARTITION, hosted, hosting, leading, read_back
+from tests.unit.storage_node.stand_ins import BODIES, ME, PARTITION, hosted, hosting, leading, read_back
 
 from dynabus.core.heartbeats import Saying
 from dynabus.core.ids import Incarnation, NodeName
 from dynabus.core.replication.effects import Append, Leading, Peer
 from dynabus.core.replication.records import Configure, Kind, Resign, decode_record
-from dynabus.storage_node.heartbeats import compose
-from dynabus.storage_node.hosted import Hosted
 from dynabus.storage_node.orders import Orders
+from dynabus.storage_node.replicas.heartbeats import compose
+from dynabus.storage_node.replicas.hosted import Hosted
 
 
 def obey(replica: Hosted, kind: str, plan: int, *members: str, generation: int = 1) -> list[tuple[int, Any]]:

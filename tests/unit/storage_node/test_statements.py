@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.unit.storage_node.test_scrubbing import leading
+from tests.unit.storage_node.upkeep.test_scrubbing import leading
 
 from dynabus.adapters.codec import decode, encode
 from dynabus.core.checksum import signed
 from dynabus.core.rows import CorruptRow
-from dynabus.storage_node.heartbeats import replica_state
+from dynabus.storage_node.replicas.heartbeats import replica_state
 
 
 def test_a_replica_at_rest_says_its_checksum_once(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, NewPartitions, NewTopic, OffsetSpec
 
+from dynabus.adapters.data_folder import DataFolder
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topic_rules import (
     UnsafeKafka,
@@ -261,6 +262,13 @@ def reach_kafka(settings: KafkaSettings) -> TopicAdmin:
     admin = TopicAdmin(settings)
     admin.cluster(REACH_TIMEOUT_S)
     return admin
+
+
+def check_belonging(admin: TopicAdmin, folder: DataFolder) -> None:
+    """This Kafka is the folder's. Raises DataFolderError, TopicError. The mock forgets all, its id means nothing."""
+    cluster = admin.cluster()
+    if not cluster.is_mock:
+        folder.check_kafka(cluster.cluster_id)
 
 
 @contextmanager

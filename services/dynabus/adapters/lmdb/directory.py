@@ -29,7 +29,7 @@ DIRTY, SYNCED, CLEAN = "dirty", "synced", "clean"
 _STATE = "state"
 _DATA = "data.mdb"
 _DAMAGED = ".damaged-"
-_PLACE = "place"
+_PLACE, _LOSS = "place", "lost"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -108,6 +108,21 @@ def place_put_aside(path: Path) -> bytes | None:
         if file.exists():
             return file.read_bytes()
     return None
+
+
+def keep_loss(path: Path, why: str) -> None:
+    """Beside a store: its log lost records that it holds (I9). Synced: no restart may forget it."""
+    with (path / _LOSS).open("w") as file:
+        file.write(why)
+        file.flush()
+        os.fsync(file.fileno())
+    _sync(path)
+
+
+def loss_kept(path: Path) -> str:
+    """What `keep_loss` wrote; empty if nothing."""
+    file = path / _LOSS
+    return file.read_text() if file.exists() else ""
 
 
 def _put_aside(path: Path) -> list[Path]:

@@ -23,6 +23,8 @@ class Code(IntEnum):
     PAGE = 5
     SCRUB = 6
     """Of operators, not of routers: read the whole replica and compare it with its checksums."""
+    PLACE = 7
+    """Of operators: where the replica stands, and with what contents."""
 
 
 class Call(NamedTuple):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from dynabus.core.heartbeats import Pulse
 from dynabus.core.ids import NodeName, Writer
 from dynabus.core.replication.election import ElectionTiming
 from dynabus.core.replication.lease import LeaseTiming
@@ -107,12 +108,23 @@ class Leading(NamedTuple):
 
 @dataclass(slots=True)
 class Peer:
-    """What another node's heartbeat said last."""
+    """What another node's heartbeat said last; later ones confirm it through the `pulse`, if they missed nothing.
+
+    `doubtful`: its place seems to lie beyond the log's end; None: it does not say. `lost`: why it is frozen (I9).
+    """
 
     incarnation: int
     next_offset: int
     heard_ms: float
     able: bool
+    doubtful: bool | None = None
+    lost: str = ""
+    pulse: Pulse | None = None
+
+    @property
+    def confirmed_ms(self) -> float:
+        """When it was so, as far as heartbeats tell."""
+        return self.heard_ms if self.pulse is None else self.pulse.heard_ms
 
 
 @dataclass(frozen=True, slots=True)

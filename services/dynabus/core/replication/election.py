@@ -71,6 +71,8 @@ class Election:
     _leader_ms: float = float("-inf")
     _self_ms: float = float("-inf")
     _due_ms: float = float("inf")
+    _planned_ms: float = float("-inf")
+    """When what is due was decided: a heartbeat of before that changes nothing any more."""
     _at_once: bool = False
     _stage_ends_ms: float = float("inf")
     _timeout_ms: float = 0.0
@@ -83,6 +85,16 @@ class Election:
             self.stage = Stage.WATCHING
             self._watch(now_ms)
 
+    def heard_leader_since(self, at_ms: float) -> bool:
+        """It turns out that a healthy leader was heard at that time. False if that is no news."""
+        if at_ms <= self._leader_ms:
+            return False
+        if at_ms > self._planned_ms:
+            self.heard_leader(at_ms)
+        else:
+            self._leader_ms = at_ms
+        return True
+
     def heard_self(self, now_ms: float) -> None:
         """Our own heartbeat came back: Kafka works. After a gap, the others get a whole period of silence first."""
         deaf = now_ms - self._self_ms > 2 * self.timing.heartbeat_ms
@@ -94,7 +106,7 @@ class Election:
         """The leader's node was heard in a newer incarnation: no need to wait for silence."""
         if self.stage is Stage.WATCHING:
             self._leader_ms = float("-inf")
-            self._due_ms = min(self._due_ms, now_ms + self.random() * self.timing.jitter_ms)
+            self._plan(min(self._due_ms, now_ms + self.random() * self.timing.jitter_ms), now_ms)
 
     def term_ended(self, now_ms: float, *, successor: bool) -> None:
         """A resign was accepted: its named successor claims at once, others leave it a moment."""
@@ -104,7 +116,7 @@ class Election:
             self.stage = Stage.WATCHING
             self._at_once = True
             wait = self.timing.succession_ms + self.random() * self.timing.succession_ms
-            self._due_ms = now_ms + wait
+            self._plan(now_ms + wait, now_ms)
 
     def term_begins(self, now_ms: float, *, preferred: bool) -> None:
         """The log has begun and nobody has claimed: the preferred replica at once, others after the usual silence."""
@@ -117,7 +129,7 @@ class Election:
         """Claim at the next tick without asking; the log showed that nobody leads."""
         self.stage = Stage.WATCHING
         self._at_once = True
-        self._due_ms = now_ms
+        self._plan(now_ms, now_ms)
 
     def claim_accepted(self, now_ms: float, *, replayed: bool) -> None:
         """Somebody's claim (perhaps ours) was accepted: the attempt is over, whoever won.
@@ -136,7 +148,7 @@ class Election:
         if self.stage is Stage.CLAIMING:
             self.stage = Stage.WATCHING
             self._at_once = False
-            self._due_ms = now_ms + self.random() * self._timeout_ms
+            self._plan(now_ms + self.random() * self._timeout_ms, now_ms)
 
     def answered(self, now_ms: float, *, hears_leader: bool, better: bool) -> None:
         """Another replica's answer. `better`: it is caught up and able to claim."""
@@ -144,12 +156,17 @@ class Election:
             return
         if hears_leader:
             self.stage = Stage.WATCHING
-            self._due_ms = now_ms + self.timing.jitter_ms + self.random() * self.timing.jitter_ms
+            self._plan(now_ms + self.timing.jitter_ms + self.random() * self.timing.jitter_ms, now_ms)
         self._better = self._better or better
 
     def hears_leader(self, now_ms: float) -> bool:
         """Whether a healthy leader was heard within the silence that would make us suspect."""
         return now_ms - self._leader_ms <= self.timing.silence_ms
+
+    def wants_news(self, now_ms: float) -> bool:
+        """Whether it must be looked at now what later heartbeats confirmed: a step is due, or far away."""
+        silence_ms = self.timing.silence_ms + self.timing.jitter_ms
+        return self.stage is not Stage.WATCHING or not 0 < self._due_ms - now_ms <= silence_ms
 
     def is_due(self, now_ms: float) -> bool:
         """While watching: the leader has been silent for long enough, or a claim was planned for now."""
@@ -171,7 +188,7 @@ class Election:
             return Step.CLAIM
         if now_ms - self._self_ms > 2 * self.timing.heartbeat_ms:
             return None
-        self.stage, self._better = Stage.ASKING, False
+        self.stage, self._better, self._planned_ms = Stage.ASKING, False, now_ms
         self._stage_ends_ms = now_ms + self.timing.ask_ms
         return Step.ASK
 
@@ -188,9 +205,12 @@ class Election:
             return None
         if self._better and not caught_up:
             self.stage = Stage.WATCHING
-            self._due_ms = now_ms + self.timing.heartbeat_ms
+            self._plan(now_ms + self.timing.heartbeat_ms, now_ms)
             return None
         return Step.CLAIM
 
     def _watch(self, now_ms: float) -> None:
-        self._due_ms = now_ms + self.timing.silence_ms + self.random() * self.timing.jitter_ms
+        self._plan(now_ms + self.timing.silence_ms + self.random() * self.timing.jitter_ms, now_ms)
+
+    def _plan(self, due_ms: float, now_ms: float) -> None:
+        self._due_ms, self._planned_ms = due_ms, now_ms

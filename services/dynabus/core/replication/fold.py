@@ -13,8 +13,8 @@
 | begun                   | claim above current term + 1                           | diverged |
 | begun                   | term below the current                                 | void     |
 | begun                   | term above the current                                 | diverged |
-| resigned                | current term                                           | void     |
-| led                     | writer is not the term's winner                        | void     |
+| led, resigned           | current term, writer is not that term's winner         | diverged |
+| resigned                | current term, by its winner                            | void     |
 | led                     | not the next sequence                                  | void     |
 | led                     | next sequence, another previous checksum               | diverged |
 | led                     | next sequence, same previous checksum                  | accepted |
@@ -23,8 +23,12 @@ A `configure` that is accepted changes the members only if its plan is newer tha
 the admin log, so whatever order they come in, the newest that was ever appended is the one that counts.
 
 Diverged means: the log that this reader folded is not the log that it reads now, because Kafka lost its tail or the
-topic was made anew; the reader stops (I9). A record that would be accepted but whose version or kind this code does
-not know is *unreadable*: the reader stops too, rather than guess.
+topic was made anew; the reader stops (I9). Only who has read back its own claim writes anything else in that term
+(I2), and all readers of one log agree whose claim it was: a record of the current term by somebody else is of another
+log, in which another claim won. A deposed leader's late records are of older terms and stay void.
+
+A record that would be accepted but whose version or kind this code does not know is *unreadable*: the reader stops
+too, rather than guess. Of somebody else it is void, since later versions may have kinds that anybody writes.
 """
 
 from __future__ import annotations
@@ -54,6 +58,7 @@ class Verdict(IntEnum):
     UNREADABLE = 3
 
 
+_KINDS = frozenset(Kind)
 _BODY_KINDS = {Kind.GENESIS: Genesis, Kind.CONFIGURE: Configure, Kind.RESIGN: Resign, Kind.SEAL: Seal}
 
 
@@ -85,9 +90,10 @@ def _judge_led(place: Place, record: Record) -> Verdict:
     reign = place.reign
     if record.term != reign.term:
         return Verdict.DIVERGED if record.term > reign.term else Verdict.VOID
-    if reign.resigned or reign.leader is None or record.writer != reign.leader.writer:
-        return Verdict.VOID
-    if record.sequence != place.next_sequence:
+    if reign.leader is not None and record.writer != reign.leader.writer:
+        only_winners_write = record.version == FORMAT_VERSION and record.kind in _KINDS
+        return Verdict.DIVERGED if only_winners_write else Verdict.VOID
+    if reign.leader is None or reign.resigned or record.sequence != place.next_sequence:
         return Verdict.VOID
     return Verdict.ACCEPTED if record.previous == place.chain else Verdict.DIVERGED
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
+from dynabus.core.errors import InvariantError
 from dynabus.core.ids import NodeName, Writer
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.replication.effects import Append, Effect, Respond, Timing, Write
@@ -173,6 +174,11 @@ class Leader:
         if self.serving and plan > self._plan:
             self._plan = plan
             self._append(Kind.CONFIGURE, Configure(members, plan), now_ms)
+
+    def restore(self, mutation: Mutation, now_ms: float) -> None:
+        """Append what a recovery's log shall hold; nobody asked for it, so nobody is answered."""
+        if self.serving and self._append(Kind.MUTATION, mutation, now_ms, mutation) is None:
+            raise InvariantError("a row that was in a log does not fit into one")
 
     # -- endings ----------------------------------------------------------------------------------------------
 

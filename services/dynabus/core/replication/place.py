@@ -92,6 +92,11 @@ class Place(NamedTuple):
         """No term came before the first one of this log (I7)."""
         return self.group is not None and self.group.form in (Form.NEW, Form.CHILD)
 
+    @property
+    def is_restoring(self) -> bool:
+        """A recovery's log that does not hold all yet: its first `configure` says that it does."""
+        return self.group is not None and self.group.form is Form.RECOVERY and self.group.plan == 0
+
     def admits(self, node: NodeName) -> bool:
         """The node is a member, as the log says and nothing else (I2): it may claim, and answer."""
         return self.group is not None and self.group.has(node)

@@ -68,6 +68,22 @@ class Child(NamedTuple):
     upper: bytes | None
 
 
+class Recovered(NamedTuple):
+    """What a recovery goes on from: the place of one replica of a partition whose log lost records.
+
+    `checksum`: of its contents (`core.checksum`), 8 bytes, which the new log's must be once it holds them.
+    """
+
+    partition: int
+    generation: int
+    node: NodeName
+    term: int
+    next_sequence: int
+    next_offset: int
+    chain: bytes
+    checksum: bytes
+
+
 class Genesis(NamedTuple):
     """First record of a log; its generation stands in the envelope."""
 
@@ -76,6 +92,7 @@ class Genesis(NamedTuple):
     upper: bytes | None
     members: tuple[NodeName, ...]
     term: int
+    recovered: Recovered | None = None
 
 
 class Configure(NamedTuple):

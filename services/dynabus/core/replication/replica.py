@@ -8,7 +8,7 @@ Invariants:
 * It leads only after it read back its own claim, known by nonce and incarnation, with all before it applied (I2).
 * Only members claim and answer: what replays the log to join the group, or has left it, does neither (I2).
 * Rows change only when `fold` accepted a mutation, and never otherwise (I1, I5).
-* Diverged or unreadable: it stops for good and says why (I9). It never starts again by itself.
+* Diverged or unreadable: it stops for good and says why (I9). It never starts again by itself (`standstill`).
 """
 
 from __future__ import annotations
@@ -39,19 +39,20 @@ from dynabus.core.replication.neighbours import Neighbours
 from dynabus.core.replication.place import Place, encode_claim
 from dynabus.core.replication.records import Child, Kind, Mutation, Record
 from dynabus.core.replication.request_ids import apply_mutation
+from dynabus.core.replication.stopping import Stoppable
 from dynabus.core.replication.store import Follow, Outcome, Store, no_more
 from dynabus.core.replication.unresolved import Sender
 
 
-class Replica:
+class Replica(Stoppable):
     """One replica of one partition."""
 
     def __init__(self, around: Surroundings, store: Store, place: Place, now_ms: float, follow: Follow = no_more):
+        super().__init__()
         self.place = place
         self.store = store
         self._follow = follow
         self.leader: Leader | None = None
-        self.alarm: str | None = None
         self.stopping = self.preferred = False
         self.end_offset: int | None = None  # the log's end as last heard of
         self.voids = 0  # since this process started
@@ -72,6 +73,9 @@ class Replica:
 
     def read_log(self, records: Iterable[Record], now_ms: float) -> None:
         """Fold and apply. `now_ms` was read after the consume call that returned the records."""
+        if self.standstill:
+            self.standstill.missed = True
+            return
         for record in records:
             if self.alarm is not None or self.place.sealed:
                 break
@@ -88,7 +92,7 @@ class Replica:
         elif verdict == Verdict.VOID:
             self.voids += 1
         elif verdict == Verdict.DIVERGED:
-            self.freeze(f"diverged at offset {record.offset}: the log is not the one that was read before", now_ms)
+            self._diverged(record, now_ms)
         else:
             self.freeze(f"record at offset {record.offset} is of a newer version; upgrade this node", now_ms)
 
@@ -143,15 +147,13 @@ class Replica:
         election, mine = self.election, record.writer == self._around.me
         return mine and election.stage is Stage.CLAIMING and record.nonce == election.nonce
 
-    def _lead(
-        self, before: Place, record: Record, claim_sent_ms: float, carried: float | None, now_ms: float
-    ) -> None:
+    def _lead(self, before: Place, record: Record, sent_ms: float, carried: float | None, now_ms: float) -> None:
         group = self.place.group
         if group is None:
             raise InvariantError("a claim was accepted before the log began")
         until_ms = self._deferred_until_ms(before, record.term, carried)
         me, place, term, generation = self._around.me, self.place, record.term, group.generation
-        seat = Seat(me, generation, term, claim_sent_ms, now_ms, until_ms, place.log_time_ms, place.chain)
+        seat = Seat(me, generation, term, sent_ms, now_ms, until_ms, place.log_time_ms, place.chain)
         self.leader = Leader(seat, self.store, self._around.bodies, self._around.timing, self._effects)
 
     def _deferred_until_ms(self, before: Place, term: int, carried: float | None) -> float:
@@ -185,11 +187,6 @@ class Replica:
         elif reign.leader.writer.node == me.node and reign.leader.writer != me:
             self.election.claim_at_once(now_ms)
 
-    def freeze(self, why: str, now_ms: float) -> None:
-        """Stop reading, serving and claiming, for good; the reason is what status and heartbeats show (I9)."""
-        self.alarm = why
-        self._retire(now_ms)
-
     # -- requests ---------------------------------------------------------------------------------------------
 
     def write(self, request: Write, now_ms: float, wall_ms: int) -> None:
@@ -215,8 +212,8 @@ class Replica:
             self.leader.read(request.sender, request.read, now_ms)
 
     def _refused(self, sender: Sender, generation: int) -> bool:
-        group = self.place.group
-        if group is not None and group.generation == generation and self.alarm is None and not self.place.sealed:
+        group, stopped = self.place.group, self.alarm is not None or self.place.sealed or self.standstill
+        if group is not None and group.generation == generation and not stopped and not self.place.is_restoring:
             return False
         self._effects.append(Respond(sender, Outcome(ReplyStatus.STALE_ROUTE, SEALED if self.place.sealed else b"")))
         return True
@@ -230,15 +227,17 @@ class Replica:
     def hear(self, node: NodeName, incarnation: Incarnation, said: Leading, peer: Peer, now_ms: float) -> None:
         """A node's heartbeat, the own one included."""
         if (node, incarnation) == self._around.me:
-            self.election.heard_self(now_ms)
-            self._reclaim(now_ms)
+            self.hear_itself(now_ms)
         else:
             self.neighbours.heard_peer(node, peer)
-        self.neighbours.heard_leading(self.place.reign, node, incarnation, said, now_ms)
+            self.heard_of_loss(node, peer, now_ms)
+        self.neighbours.heard_leading(self.place.reign, node, incarnation, said, now_ms, peer.pulse)
 
-    def _reclaim(self, now_ms: float) -> None:
-        """Kafka is back after we stepped down for want of it: claim again at once (I4)."""
-        stepped_down = self.leader is not None and not self.leader.serving and not self.stopping
+    def hear_itself(self, now_ms: float) -> None:
+        """Kafka brought the own node's heartbeat; if we stepped down for want of it, claim again at once (I4)."""
+        self.election.heard_self(now_ms)
+        stopped = self.stopping or self.standstill
+        stepped_down = self.leader is not None and not self.leader.serving and not stopped
         if stepped_down and self.election.stage is Stage.WATCHING and self.place.leads(self._around.me):
             self.election.claim_at_once(now_ms)
 
@@ -266,6 +265,7 @@ class Replica:
                 leader.serving = False
                 self._effects.append(Beat())
             leader.answers(now_ms)
+        self.neighbours.tick(self.place.reign, now_ms)
         step = self.election.tick(now_ms, able=self._able, caught_up=self.caught_up)
         if step is Step.ASK:
             self._ask()
@@ -301,7 +301,7 @@ class Replica:
 
     def regroup(self, wanted: Wanted, now_ms: float) -> None:
         """Auto-admin wants other members, or another leader."""
-        if self.leader is not None and self.place.group is not None:
+        if self.leader is not None and self.place.group is not None and not self.place.is_restoring:
             since_ms = now_ms - self._around.timing.election.recent_ms
             obey(wanted, self.leader, self.place.group, self.neighbours, since_ms, now_ms)
 
@@ -324,12 +324,11 @@ class Replica:
     @property
     def restless(self) -> bool:
         """Time alone may change something within milliseconds: such a replica needs a tick every 20 ms or so."""
-        leader = self.leader
-        return self.election.stage is not Stage.WATCHING or (leader is not None and not leader.idle)
+        return self.election.stage is not Stage.WATCHING or (self.leader is not None and not self.leader.idle)
 
     def is_due(self, now_ms: float) -> bool:
-        """Time has come for what was set; such a replica needs a tick soon."""
-        return self.election.is_due(now_ms)
+        """Time has come for what was set, or it stands still, which may end: such a replica needs a tick soon."""
+        return bool(self.standstill) or self.election.is_due(now_ms)
 
     @property
     def lag(self) -> int:
@@ -339,7 +338,7 @@ class Replica:
     @property
     def _able(self) -> bool:
         leading = self.leader is not None and self.leader.serving
-        may_claim = not self.stopping and self.alarm is None and not self.place.sealed and not leading
+        may_claim = not (self.stopping or self.standstill or self.alarm is not None or self.place.sealed or leading)
         return may_claim and self.place.admits(self._around.me.node)
 
     def leading(self, now_ms: float) -> Leading:

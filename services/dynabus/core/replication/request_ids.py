@@ -63,6 +63,16 @@ def remember(store: Store, mutation: Mutation, sequence: int, log_time_ms: int) 
         _purge(store, b"", log_time_ms, PURGE_EVERY)
 
 
+NO_KEY = b"\0"
+"""Shorter than the hash that keys begin with: a mutation of it, from nothing to nothing, is a request id alone."""
+
+
+def carried_over(request_id: bytes, value: bytes) -> Mutation:
+    """A remembered outcome as a record that says it again in another log (a recovery's)."""
+    expires_ms, status, size, outcome = _VALUE.unpack_from(value)
+    return Mutation(NO_KEY, None, None, 0, request_id, expires_ms, status, value[_VALUE.size :], size, outcome)
+
+
 def _purge(store: Store, prefix: bytes, log_time_ms: int, most: int) -> None:
     for _ in range(most):
         first = store.first_remembered(prefix)

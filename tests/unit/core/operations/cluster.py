@@ -9,9 +9,10 @@ from typing import Any
 import orjson
 
 from dynabus.adapters.memory_store import MemoryStore
-from dynabus.auto_admin import decisions, scaling
-from dynabus.auto_admin.decisions import TableState
-from dynabus.auto_admin.planner import Placement
+from dynabus.auto_admin.placement.planner import Placement
+from dynabus.auto_admin.scaling import decisions as scaling
+from dynabus.auto_admin.tables import decisions
+from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.core.cluster_view import ClusterView, Table
 from dynabus.core.contents import Contents
 from dynabus.core.errors import ApiError

@@ -136,10 +136,20 @@ def test_the_claim_is_hashed_into_a_chain_that_never_restarts(begun: Reader) -> 
     assert begun.place.chain == next_chain(chain, record.value)
 
 
-def test_only_the_winner_of_the_term_writes(led: Reader) -> None:
-    assert led.write(B) == Verdict.VOID
-    assert led.write(Writer(A.node, Incarnation(2))) == Verdict.VOID
+@pytest.mark.parametrize("other", [B, Writer(A.node, Incarnation(2))])
+def test_whoever_else_writes_in_a_term_won_it_in_another_log(led: Reader, other: Writer) -> None:
+    before = led.place
+    assert led.write(other, sequence=9) == Verdict.DIVERGED
+    assert led.place == before
     assert led.write(A) == Verdict.ACCEPTED
+    assert led.read(led.record(Kind.RESIGN, Resign(True, None), A)) == Verdict.ACCEPTED
+    assert led.write(other) == Verdict.DIVERGED
+    assert led.claim(B) == Verdict.ACCEPTED
+    assert led.write(A, term=1) == Verdict.VOID, "late, of an older term"
+
+
+def test_a_term_that_nobody_has_won_has_no_records(begun: Reader) -> None:
+    assert begun.write(A) == Verdict.VOID
 
 
 def test_other_terms(led: Reader) -> None:
@@ -211,8 +221,14 @@ def test_offsets_have_no_gaps(led: Reader) -> None:
 @pytest.mark.parametrize("change", [{"version": 2}, {"kind": 99}, {"schema_number": 999}])
 def test_what_is_unknown_stops_the_reader_only_if_it_would_count(led: Reader, change: dict[str, int]) -> None:
     record = replace(led.record(Kind.RESIGN, Resign(True, None), A), **change)  # type: ignore[arg-type]
-    assert fold(led.place, replace(record, writer=B), BODIES)[1] == Verdict.VOID
     assert fold(led.place, record, BODIES) == (led.place, Verdict.UNREADABLE)
+    assert fold(led.place, replace(record, sequence=9), BODIES)[1] == Verdict.VOID
+
+
+@pytest.mark.parametrize("change", [{"version": 2}, {"kind": 99}])
+def test_what_is_unknown_may_be_of_a_kind_that_anybody_writes(led: Reader, change: dict[str, int]) -> None:
+    record = replace(led.record(Kind.RESIGN, Resign(True, None), B), **change)  # type: ignore[arg-type]
+    assert fold(led.place, record, BODIES)[1] == Verdict.VOID
 
 
 def test_log_time_follows_the_leader_and_not_a_claim(led: Reader) -> None:

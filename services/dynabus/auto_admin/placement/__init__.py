@@ -1,0 +1,1 @@
+"""Where replicas are and should be: inventory, planners, moves, nodes, and replicas that differ."""

@@ -1,0 +1,1 @@
+"""Partitions whose log lost records (I9): frozen, and recovered into a successor."""

@@ -1,0 +1,1 @@
+"""Auto scaling: what tables consume, their targets, and what is changed for them."""

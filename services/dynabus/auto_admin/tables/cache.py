@@ -1,0 +1,152 @@
+"""The metadata topic: a cache of the admin log for everybody else, written here and kept true.
+
+A version says how far its publisher had read the admin log, so that of two the higher one is right. A deposed
+auto-admin that wakes up late may still publish something old; readers ignore it, but compaction would keep it as the
+last of its key. The topic is therefore read too: what is older than what was published is published again, and a
+table that the log no longer knows is taken away. A version from beyond the log's end proves nothing, so that an
+admin log that lost its end does not take tables away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import orjson
+
+from dynabus.auto_admin.outside import Bus, Delivered
+from dynabus.auto_admin.tables.decisions import TableState
+from dynabus.auto_admin.tables.workflow import ANNOUNCED, metadata_version, version_offset
+from dynabus.core.cluster_view import Node
+from dynabus.core.messages import LeaderMetadata, TableMetadata
+from dynabus.core.replication.replica import Replica
+from dynabus.core.streams.messages import StreamMetadata
+from dynabus.core.streams.view import DELETED, DISABLED
+from dynabus.core.tables.streams import stream_message
+
+
+class Cache:
+    """What the metadata topic has of tables and leaders, as read and as sent."""
+
+    def __init__(self, bus: Bus, replica: Replica) -> None:
+        self._bus, self._replica = bus, replica
+        self._highest: dict[str, int] = {}
+        """Version per table id, as read from the topic."""
+        self._overwritten: set[str] = set()
+        """Tables whose last record is older than one before it."""
+        self._labels: dict[str, dict[str, StreamMetadata]] = {}
+        """Streams by table id and label, as the topic has them."""
+        self._leaders: dict[tuple[str, int], tuple[int, str]] = {}
+
+    def forget(self) -> None:
+        """Another term: leaders are published again as they are heard."""
+        self._leaders.clear()
+
+    # -- streams ----------------------------------------------------------------------------------------------
+
+    def saw_stream(self, stream: StreamMetadata) -> None:
+        """A record of the topic, whoever wrote it. An old one behind a newer one: `saw` tells, they come together."""
+        if stream["status"] != DELETED:
+            self._labels.setdefault(stream["table"], {})[stream["label"]] = stream
+
+    def _publish_streams(self, state: TableState, version: int) -> None:
+        """All of the table's with one version, and those that it has no more."""
+        key_schema = orjson.dumps(state.description["KeySchema"])
+        labels = {each["label"] for each in state.streams}
+        # A table that is going takes them with it: propagators let go before the topics do.
+        going = {"status": DISABLED} if state.status == "DELETING" else {}
+        for each in state.streams:
+            message = stream_message(
+                {**each, **going}, state.id, state.description, version, state.partitions, state.ancestors, key_schema
+            )
+            self._send_stream(message)
+            self._labels.setdefault(state.id, {})[each["label"]] = message
+        self._forget_streams(state.id, self._labels.get(state.id, {}).keys() - labels, version)
+
+    def _forget_streams(self, table_id: str, labels: Iterable[str], version: int) -> None:
+        for label in [*labels]:
+            known = self._labels[table_id].pop(label)
+            self._send_stream({**known, "version": version, "status": DELETED})
+            self._bus.metadata(f"stream/{table_id}/{label}", "stream_metadata", None, _whatever)
+
+    def _send_stream(self, message: StreamMetadata) -> None:
+        key = f"stream/{message['table']}/{message['label']}"
+        self._bus.metadata(key, "stream_metadata", message, _whatever)
+
+    # -- tables -----------------------------------------------------------------------------------------------
+
+    def saw(self, table: TableMetadata) -> None:
+        """A record of the topic, whoever wrote it."""
+        table_id, version = table["id"], table["version"]
+        if version < self._highest.get(table_id, version):
+            self._overwritten.add(table_id)
+        else:
+            self._highest[table_id] = version
+            self._overwritten.discard(table_id)
+
+    def version(self, table_id: str) -> int:
+        """What the topic has of the table."""
+        return self._highest.get(table_id, -1)
+
+    def has(self, table_id: str) -> bool:
+        """The topic has had a record of the table."""
+        return table_id in self._highest
+
+    def is_overwritten(self, table_id: str) -> bool:
+        """The topic's last record of the table is an old one; publish again."""
+        return table_id in self._overwritten
+
+    def clean(self, known: Mapping[str, TableState]) -> None:
+        """Tombstones for tables that were removed."""
+        for table_id in self._highest.keys() - known.keys():
+            if version_offset(self._highest[table_id]) <= self._replica.place.next_offset:
+                self._forget_streams(table_id, self._labels.get(table_id, {}).keys(), self._highest[table_id])
+                self._labels.pop(table_id, None)
+                del self._highest[table_id]
+                self._overwritten.discard(table_id)
+                self._bus.metadata(f"table/{table_id}", "table_metadata", None, _whatever)
+
+    def publish(self, state: TableState, status: str, delivered: Delivered) -> None:
+        """With the version of now. An announced table has no partitions yet; a deleted table's leaders go first."""
+        self._overwritten.discard(state.id)
+        message: TableMetadata = {
+            "id": state.id,
+            "name": state.name,
+            "version": metadata_version(self._replica.place.next_offset, status),
+            "status": state.status if status == ANNOUNCED else status,
+            "description": orjson.dumps(state.description),
+            "partitions": [] if status == ANNOUNCED else state.metadata_partitions(),
+        }
+        if status == "DELETED":
+            self._forget_streams(state.id, self._labels.get(state.id, {}).keys(), message["version"])
+        elif status != ANNOUNCED:
+            # Before the table: who sees its new status then has its streams.
+            self._publish_streams(state, message["version"])
+        if status == "DELETED":
+            for each in (*state.partitions, *state.ancestors):
+                self._leaders.pop((state.id, each["number"]), None)
+                self._bus.metadata(f"leader/{state.id}/{each['number']}", "leader_metadata", None, _whatever)
+        self._bus.metadata(f"table/{state.id}", "table_metadata", message, delivered)
+
+    # -- leaders ----------------------------------------------------------------------------------------------
+
+    def publish_leaders(self, node: Node, known: Mapping[str, TableState]) -> None:
+        """The durable copy of who leads, for whoever starts later. One that is lost comes with the next change."""
+        for said in node.replicas.values():
+            state = known.get(said["log"])
+            key, led = (said["log"], said["partition"]), (said["term"], node.name)
+            if not said["leading"] or state is None or state.status == "DELETING":
+                continue
+            if self._leaders.get(key, (-1, "")) < led:
+                self._leaders[key] = led
+                message: LeaderMetadata = {
+                    "log": said["log"],
+                    "partition": said["partition"],
+                    "term": said["term"],
+                    "node": node.name,
+                    "incarnation": node.incarnation,
+                }
+                self._bus.metadata(f"leader/{said['log']}/{said['partition']}", "leader_metadata", message, _whatever)
+
+
+def _whatever(_delivered: bool) -> None:
+    """Nothing depends on it."""

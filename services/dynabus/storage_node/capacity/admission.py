@@ -1,0 +1,122 @@
+"""A storage node's part of admission: its replicas' caps, and buckets of tables whose first partition it leads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from dynabus.adapters.clock import unix_ms
+from dynabus.core.admission import Mode
+from dynabus.core.admission.admission import authority_partition
+from dynabus.core.admission.authority import Authority
+from dynabus.core.admission.capacity import Limit
+from dynabus.core.admission.partition import Metered, PartitionMeter
+from dynabus.core.admission.refusals import reason_of
+from dynabus.core.admission.throttled import Event, Throttled
+from dynabus.core.cluster_view import ClusterView, Table
+from dynabus.core.ids import NodeName, Writer
+from dynabus.core.messages import LeaseRequest, RequestPart, TokenLease
+from dynabus.core.replication.records import Form
+from dynabus.core.replication.replica import Replica
+from dynabus.core.replication.store import Evaluate, Read
+from dynabus.storage_node.config import StorageNodeSettings
+from dynabus.storage_node.replicas.hosted import Hosted
+
+AUTHORITIES_MOST = 2500
+"""As many as tables; those of tables that are deleted, or led elsewhere by now, are the oldest."""
+
+Grant = Callable[[str, TokenLease], None]
+"""Send a lease to a router."""
+
+
+class _Owned(NamedTuple):
+    """The authority of a table in one term of leadership, for one version of the table."""
+
+    term: int
+    version: int
+    authority: Authority
+
+
+class NodeAdmission:
+    """`view` is the node's own; it tells what tables there are."""
+
+    def __init__(self, mode: Mode, caps: tuple[int, int], node: NodeName, grant: Grant) -> None:
+        self.view = ClusterView()
+        self.throttled = Throttled()
+        self.owned: dict[str, _Owned] = {}
+        self._mode, self._caps, self._node, self._grant = mode, caps, node, grant
+
+    # -- partition caps ---------------------------------------------------------------------------------------
+
+    def evaluation(
+        self, hosted: Hosted, evaluate: Evaluate, part: RequestPart, request_id: bytes, now_ms: float
+    ) -> Evaluate:
+        """A write's evaluation, with the rules of indexes and behind the partition's cap."""
+        evaluate = hosted.rules.evaluation(evaluate)
+        meter = self._meter(hosted, part["log"], now_ms)
+        return evaluate if meter is None else meter.evaluation(evaluate, part, request_id, self._refuses, now_ms)
+
+    def reading(self, hosted: Hosted, read: Read, part: RequestPart, now_ms: float) -> Read:
+        """A read behind the partition's cap."""
+        meter = self._meter(hosted, part["log"], now_ms)
+        return read if meter is None else meter.reading(read, part, self._refuses, now_ms)
+
+    def _meter(self, hosted: Hosted, log: str, now_ms: float) -> PartitionMeter | None:
+        table = self.view.table(log) if self._mode is not Mode.OFF else None
+        if table is None:
+            return None
+        metered = hosted.meter
+        if metered is None:
+            meter = PartitionMeter(table.description, len(table.partitions), self._caps, now_ms)
+            metered = hosted.meter = Metered(table.version, meter)
+        elif metered.version != table.version:
+            metered.meter.change(table.description, len(table.partitions), self._caps, now_ms)
+            hosted.meter = Metered(table.version, metered.meter)
+        return metered.meter
+
+    def _refuses(self, part: RequestPart, dimension: int, units: int) -> bool:
+        table = self.view.table(part["log"])
+        name = table.name if table is not None else part["log"]
+        reason = reason_of(dimension, Limit.KEY_RANGE)
+        self.throttled.note(Event(unix_ms(), name, part["partition"], part["key"], reason, units))
+        return self._mode is Mode.ON
+
+    # -- tables' buckets --------------------------------------------------------------------------------------
+
+    def lease(self, hosted: Hosted | None, request: LeaseRequest, now_ms: float) -> None:
+        """Answer a router, if the buckets of the table are kept here; else it will ask whoever leads."""
+        table = self.view.table(request["log"])
+        if hosted is None or table is None or request["partition"] != authority_partition(table):
+            return
+        authority = self._authority(hosted.replica, table, now_ms)
+        lease = authority.answer(request, self._node, now_ms) if authority is not None else None
+        if lease is not None:
+            self._grant(request["asker"], lease)
+
+    def _authority(self, replica: Replica, table: Table, now_ms: float) -> Authority | None:
+        leader, group = replica.leader, replica.place.group
+        if leader is None or not leader.serving or group is None:
+            return None
+        term = leader.seat.term
+        owned = self.owned.get(table.id)
+        if owned is None or owned.term != term:
+            is_first = term == 1 and group.form is Form.NEW
+            authority = Authority(table.description, leader.seat.accepted_ms, is_first=is_first, now_ms=now_ms)
+            self._keep(table.id, _Owned(term, table.version, authority))
+            return authority
+        if owned.version != table.version:
+            owned.authority.change(table.description, now_ms)
+            self._keep(table.id, owned._replace(version=table.version))
+        return owned.authority
+
+    def _keep(self, log: str, owned: _Owned) -> None:
+        self.owned.pop(log, None)
+        self.owned[log] = owned
+        if len(self.owned) > AUTHORITIES_MOST:
+            del self.owned[next(iter(self.owned))]
+
+
+def node_admission(settings: StorageNodeSettings, me: Writer, grant: Grant) -> NodeAdmission:
+    """As the settings have it. Routers' leases are granted whatever they say: routers have a setting of their own."""
+    caps = (settings.partition_read_units, settings.partition_write_units)
+    return NodeAdmission(settings.throttling, caps, me.node, grant)

@@ -1,0 +1,1 @@
+"""Clones of living replicas: who is asked, sending, receiving."""

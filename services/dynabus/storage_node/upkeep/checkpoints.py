@@ -1,0 +1,207 @@
+"""What a replica has on disk for certain, whatever becomes of the host (I8).
+
+With `sync` each commit but the last is that. Without it a store is discarded after a crash of the host, so now and
+then the last commit is copied beside it: verified, synced, and then left alone. That copy is the checkpoint; after a
+crash of the host the replica is opened from it and reads the log on. Logs are pruned behind checkpoints only.
+
+    DATA/<log>/<partition>.checkpoint/        the copy, clean
+    DATA/<log>/<partition>.checkpoint/place   up to where it has read, for whoever does not want to open it
+
+| a checkpoint is due                                       | because                                      |
+|-----------------------------------------------------------|----------------------------------------------|
+| `checkpoint_records` were read since the last one, and    | copies then cost less than what was written  |
+| half as many as it has items                              |                                              |
+| there is none, and it is the child of a split             | its ancestors' logs wait for it              |
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from dynabus.adapters.clock import exact_ms
+from dynabus.adapters.codec import UndecodableMessage
+from dynabus.adapters.data_folder import DataFolder
+from dynabus.adapters.lmdb import LmdbStore, Snapshot, SnapshotClosed, StoreError, discard, install
+from dynabus.adapters.log_codec import decode_place
+from dynabus.adapters.logs import logger
+from dynabus.core.cloning.contents import NotWhole, Received
+from dynabus.core.cloning.messages import CloneManifest
+from dynabus.core.cloning.pace import Pace
+from dynabus.core.cloning.position import CHUNK_BYTES, CHUNK_PAIRS, Position, Section
+from dynabus.core.ids import PartitionId
+from dynabus.core.replication.place import Origin
+from dynabus.core.replication.records import Form
+from dynabus.storage_node.cloning.copies import write
+from dynabus.storage_node.replicas.hosted import Hosted
+
+COMMIT_BYTES = 32 << 20
+"""LMDB keeps changed pages in memory until the commit."""
+
+LOOK_MS = 5000.0
+"""Between two looks at who has read on for long enough, which takes minutes."""
+
+RETRY_MS = 60_000.0
+"""After one that failed: a full disk is not free in a second."""
+
+REST_S = 0.002
+"""After each chunk, whatever the pace: the loop gets the interpreter."""
+
+PLACE = "place"
+
+
+class Checkpoints:
+    """`step` in the loop; one copy at a time, in a thread. `made` and `failed` count."""
+
+    def __init__(self, folder: DataFolder, records: int, bytes_per_s: float, sync: bool) -> None:
+        self.made = self.failed = 0
+        self._folder, self._records, self._bytes_per_s, self._sync = folder, records, bytes_per_s, sync
+        self._due_ms = 0.0
+        self._retry_ms: dict[PartitionId, float] = {}
+        self._pool: ThreadPoolExecutor | None = None
+        self._job: tuple[Hosted, Future[int]] | None = None
+
+    def step(self, replicas: Iterable[Hosted], now_ms: float) -> None:
+        """Collect what is done, begin what is due."""
+        if now_ms < self._due_ms or self._sync:
+            return
+        self._due_ms = now_ms + LOOK_MS
+        if self._job is not None:
+            if not self._job[1].done():
+                return
+            self._collect(*self._job, now_ms)
+            self._job = None
+        for hosted in replicas:
+            if self._is_due(hosted, now_ms):
+                self._begin(hosted, self._folder.replica(hosted.partition), now_ms)
+                return
+
+    def _is_due(self, hosted: Hosted, now_ms: float) -> bool:
+        group = hosted.replica.place.group
+        if group is None or hosted.failed or hosted.alarm or now_ms < self._retry_ms.get(hosted.partition, 0.0):
+            return False
+        if hosted.durable_offset < 0 and group.form is Form.CHILD:
+            return True
+        read = hosted.committed_offset - max(0, hosted.durable_offset)
+        return read >= max(self._records, hosted.contents.totals[0][0] // 2)
+
+    def _begin(self, hosted: Hosted, path: Path, now_ms: float) -> None:
+        hosted.commit(now_ms)
+        if hosted.failed:
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
+        indexes = len(hosted.contents.indexes.all)
+        snapshot, pace = hosted.store.snapshot(), Pace(self._bytes_per_s)
+        self._job = (hosted, self._pool.submit(copy, snapshot, indexes, checkpoint_of(path), pace))
+
+    def _collect(self, hosted: Hosted, future: Future[int], now_ms: float) -> None:
+        partition = hosted.partition
+        try:
+            hosted.durable_offset = future.result()
+        except (StoreError, NotWhole, SnapshotClosed, UndecodableMessage, OSError) as error:
+            self.failed += 1
+            self._retry_ms[partition] = now_ms + RETRY_MS
+            if not isinstance(error, SnapshotClosed):
+                logger().warning("no checkpoint", partition=str(partition), reason=str(error))
+        else:
+            self.made += 1
+            logger().info("checkpoint", partition=str(partition), offset=hosted.durable_offset)
+
+    def close(self) -> None:
+        """Do not wait: what is not whole is thrown away by the next one."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def checkpoint_of(path: Path) -> Path:
+    """Where a replica's checkpoint lies."""
+    return path.with_name(path.name + ".checkpoint")
+
+
+def copy(snapshot: Snapshot, indexes: int, path: Path, pace: Pace) -> int:
+    """Make the checkpoint; the offset that it has. Raises StoreError, NotWhole, SnapshotClosed, OSError."""
+    made = path.with_name(path.name + ".new")
+    store: LmdbStore | None = None
+    try:
+        discard(made)
+        store = LmdbStore(made)
+        place, totals = snapshot.place or b"", _written(snapshot, store, Received(indexes), pace)
+        store.close(place, totals)
+        store = None
+        _write_synced(made / PLACE, place)
+        install(made, path)
+    finally:
+        snapshot.close()
+        if store is not None:
+            store.abandon()
+    return decode_place(place).next_offset
+
+
+def _written(snapshot: Snapshot, store: LmdbStore, received: Received, pace: Pace) -> bytes:
+    """All pairs; what is to be stored beside the place. Each row's CRC and the contents checksum are proved."""
+    position, uncommitted = Position(), 0
+    while position.section is not Section.END:
+        section, after = position
+        pairs, last = snapshot.bounded(section.name.lower(), after, CHUNK_PAIRS, CHUNK_BYTES)
+        received.add(section, pairs)
+        write(store, section, pairs)
+        size = sum(len(key) + len(value) for key, value in pairs)
+        pace.spend(size, exact_ms())
+        time.sleep(max(REST_S, pace.wait_ms(exact_ms()) / 1000))
+        uncommitted += size
+        if uncommitted > COMMIT_BYTES:
+            store.commit(b"")
+            uncommitted = 0
+        position = position.behind([key for key, _ in pairs], last=last)
+    return received.check(_manifest(snapshot))
+
+
+def _manifest(snapshot: Snapshot) -> CloneManifest:
+    return {
+        "clone": 0,
+        "node": "",
+        "place": snapshot.place or b"",
+        "totals": snapshot.totals or b"",
+        "requests": snapshot.request_count,
+        "chunks": -1,
+    }
+
+
+def offset_of(path: Path, origin: Origin) -> int:
+    """Up to where the checkpoint of a replica has read this very log; -1 where there is none."""
+    file = checkpoint_of(path) / PLACE
+    if not file.exists():
+        return -1
+    try:
+        place = decode_place(file.read_bytes())
+    except (UndecodableMessage, OSError) as error:
+        logger().warning("checkpoint is unreadable", path=str(path), reason=str(error))
+        return -1
+    return place.next_offset if place.origin == origin else -1
+
+
+def restore(path: Path) -> bool:
+    """Put a copy of the checkpoint in place of a store that cannot be trusted; False where there is none.
+
+    A copy, since the checkpoint is what the log may be pruned behind, after a second crash as after the first.
+    """
+    checkpoint, made = checkpoint_of(path), path.with_name(path.name + ".restored")
+    if not (checkpoint / PLACE).exists():
+        return False
+    discard(made)
+    shutil.copytree(checkpoint, made)
+    (made / PLACE).unlink()
+    install(made, path)
+    return True
+
+
+def _write_synced(file: Path, content: bytes) -> None:
+    with file.open("wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
