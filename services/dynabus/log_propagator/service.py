@@ -188,7 +188,7 @@ class LogPropagator:
             doubt.again_ms = now_ms + RETRY_MS
             log = self.brain.logs.get(partition)
             if log is not None and now_ms - doubt.since_ms > LOST_MS:
-                log.follower.stop("the log does not have the place of the checkpoint: records are lost, or pruned")
+                log.follower.lose("the log does not have the place of the checkpoint: records are lost, or pruned")
         self.reader.out_of_range.clear()
 
     def _commit(self) -> None:
@@ -225,6 +225,9 @@ class LogPropagator:
             if log.follower.alarm is not None and partition not in self._alarmed:
                 self._alarmed.add(partition)
                 logger().error("log stopped", log=str(partition), reason=log.follower.alarm)
+            if log.follower.note is not None:
+                logger().error("recovered, with a gap", log=str(partition), reason=log.follower.note)
+                log.follower.note = None
 
     def status(self) -> list[dict[str, Any]]:
         """Its logs, for `dynabus status`; another thread may ask."""

@@ -115,6 +115,24 @@ def test_shards_are_the_partitions_of_then_and_what_came_of_them() -> None:
     assert are_followed(state.streams)
 
 
+def test_a_successor_of_a_lost_log_is_a_shard_behind_it() -> None:
+    """Once it serves; and what comes of it is too, though its own lineage begins anew."""
+    state = finished(changed(table(), ON))
+    stream = state.streams[0]
+    told = {"partition": 0, "generation": 1, "node": "node-1", "next_offset": 77}
+    lost = {"number": 0, "generation": 1, "lineage": [], "children": [2], "recovered": told}
+    other = next(each for each in state.partitions if each["number"] == 1)
+    restoring = {"number": 2, "generation": 2, "lineage": [], "state": "restoring", "recovered": told}
+    while_restoring = shards_of(stream, [*state.partitions, restoring], [])
+    assert [each["number"] for each in while_restoring] == [0, 1]
+    child = {"number": 3, "generation": 3, "lineage": [2]}
+    closed = {"number": 2, "generation": 2, "lineage": [], "children": [3]}
+    shards = {each["number"]: each for each in shards_of(stream, [other, child], [lost, closed])}
+    assert {number: each["parent"] for number, each in shards.items()} == {0: -1, 1: -1, 2: 0, 3: 2}
+    assert (shards[0]["successor"], shards[0]["recovered_offset"], shards[0]["open"]) == (2, 77, False)
+    assert shards[2]["successor"] == -1
+
+
 def test_rows_of_before_streams_are_read() -> None:
     row = orjson.loads(written(table()))
     assert "streams" not in row

@@ -6,6 +6,7 @@
 | READING | records                                                           | SEALED  |
 | SEALED  | nothing: the log has ended, its shards are closed                 |         |
 | STOPPED | people: the log diverged, or a checkpoint is lost                 |         |
+| STOPPED, the log has lost records | a recovery: metadata name a successor   | SEALED  |
 
 Streams within it:
 
@@ -34,7 +35,7 @@ from dynabus.core.ids import PartitionId
 from dynabus.core.propagation.checkpoint import NO_MARK, Checkpoint, Marks, mark_of, marks_of, without_bounds
 from dynabus.core.replication.fold import Verdict, fold
 from dynabus.core.replication.place import Origin, Place, start_of_log
-from dynabus.core.replication.records import Bodies, Form, Kind, Mutation, Record
+from dynabus.core.replication.records import Bodies, Child, Form, Kind, Mutation, Record
 from dynabus.core.rows import CorruptRow
 from dynabus.core.streams.changes import Change, change_of
 from dynabus.core.streams.reading import CHANGE, CLOSED, OPENED
@@ -82,6 +83,8 @@ class Follower:
     bodies: Bodies
     stage: Stage = Stage.WAITING
     alarm: str | None = None
+    note: str | None = None
+    """What people should know of it though it goes on."""
     place: Place | None = None
     clock_ms: int = 0
     version: int = -1
@@ -89,6 +92,8 @@ class Follower:
     """Something may have changed since the checkpoint was asked for."""
     _mark: bytes = NO_MARK
     _marks: Marks = ()
+    _lost: bool = False
+    """The log is not the one that was folded: records are lost (I9)."""
     _expected: bytes = NO_MARK
     _least_version: int = 0
     _open: dict[str, Stream | None] = field(default_factory=dict)
@@ -140,11 +145,37 @@ class Follower:
         """For good: nothing is guessed."""
         self.stage, self.alarm = Stage.STOPPED, why
 
+    def lose(self, why: str) -> None:
+        """The same, since the log has lost records. If a recovery goes on from it, its shards end here."""
+        self.stop(why)
+        self._lost = True
+        self._succeed()
+
+    def _succeed(self) -> None:
+        """The partition is closed, and another one goes on with its range: as a seal that names it would say."""
+        place, number = self.place, self.partition.number
+        shards = [each.shards[number] for each in self._knowledge.streams if number in each.shards]
+        successor = next((shard.successor for shard in shards if shard.successor is not None), None)
+        if not self._lost or successor is None or place is None or place.group is None:
+            return
+        child, offset = successor
+        if place.next_offset < offset:
+            self.note = (
+                f"changes at offsets {place.next_offset} to {offset - 1} are lost to streams, not to the table"
+            )
+        self.place = place._replace(children=(Child(child, place.group.generation + 1, b"", None),))
+        # Its range is not known here: the child's log is not compared with it.
+        self._marks = ((child, NO_MARK),)
+        self._say_all(CLOSED, place.next_offset - 1)
+        self.stage, self.alarm, self.moved = Stage.SEALED, None, True
+
     # -- what metadata say ----------------------------------------------------------------------------------------
 
     def know(self, knowledge: Knowledge) -> None:
         """New metadata, or the same again."""
         self._knowledge, self.moved = knowledge, True
+        if self.stage is Stage.STOPPED:
+            self._succeed()
         if self.place is None or self.stage is Stage.STOPPED or knowledge.version < self._least_version:
             return
         if self.stage is Stage.WAITING:
@@ -207,8 +238,10 @@ class Follower:
     def _read(self, place: Place, record: Record) -> None:
         self.moved = True
         self.place, verdict = fold(place, record, self.bodies)
-        if verdict in (Verdict.DIVERGED, Verdict.UNREADABLE):
-            self.stop(f"the log is {verdict.name.lower()} at offset {record.offset}")
+        if verdict is Verdict.DIVERGED:
+            self.lose(f"the log is another one, or has lost records, at offset {record.offset}")
+        elif verdict is Verdict.UNREADABLE:
+            self.stop(f"the log has a record that this version cannot read, at offset {record.offset}")
         elif verdict is Verdict.ACCEPTED:
             self._accept(self.place, record)
         if self._begins or self._ends:

@@ -6,12 +6,18 @@ from typing import TypedDict
 
 
 class ShardMetadata(TypedDict):
-    """A shard of a stream, which has its partition's number and generation; `parent`: -1 for a root."""
+    """A shard of a stream, which has its partition's number and generation; `parent`: -1 for a root.
+
+    `successor`: of a partition whose log lost records, the one that goes on from its place `recovered_offset`; else
+    -1.
+    """
 
     number: int
     generation: int
     parent: int
     open: bool
+    successor: int
+    recovered_offset: int
 
 
 class StreamMetadata(TypedDict):

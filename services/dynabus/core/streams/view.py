@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import orjson
 
 from dynabus.core.streams.changes import View
-from dynabus.core.streams.messages import StreamMetadata
+from dynabus.core.streams.messages import ShardMetadata, StreamMetadata
 
 ENABLING, ENABLED, DISABLING, DISABLED = "ENABLING", "ENABLED", "DISABLING", "DISABLED"
 DELETED = "DELETED"
@@ -30,12 +30,16 @@ LIVE = frozenset({ENABLING, ENABLED, DISABLING})
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A shard, which has the number and generation of its partition. `parent` is a shard too; None for a root."""
+    """A shard, which has the number and generation of its partition. `parent` is a shard too; None for a root.
+
+    `successor`: what goes on from a partition whose log lost records, and from which offset of that log.
+    """
 
     number: int
     generation: int
     parent: int | None
     is_open: bool
+    successor: tuple[int, int] | None = None
 
     @property
     def id(self) -> str:
@@ -74,12 +78,7 @@ class Stream:
 
 def read_stream(message: StreamMetadata) -> Stream:
     """The stream of a message."""
-    shards = {
-        each["number"]: Shard(
-            each["number"], each["generation"], None if each["parent"] < 0 else each["parent"], each["open"]
-        )
-        for each in message["shards"]
-    }
+    shards = {each["number"]: _shard(each) for each in message["shards"]}
     return Stream(
         message["table"],
         message["name"],
@@ -91,6 +90,17 @@ def read_stream(message: StreamMetadata) -> Stream:
         message["created_ms"],
         message["from_start"],
         shards,
+    )
+
+
+def _shard(told: ShardMetadata) -> Shard:
+    parent, successor = told["parent"], told["successor"]
+    return Shard(
+        told["number"],
+        told["generation"],
+        None if parent < 0 else parent,
+        told["open"],
+        None if successor < 0 else (successor, told["recovered_offset"]),
     )
 
 

@@ -126,20 +126,45 @@ def shards_of(
     stream: Stream, partitions: Sequence[Mapping[str, Any]], ancestors: Sequence[Mapping[str, Any]]
 ) -> list[ShardMetadata]:
     """Of the partitions in which it began and of all that came of them, the closed ones too."""
-    roots = set(stream["roots"])
-    open_numbers = {each["number"] for each in partitions}
+    parents = _parents(partitions, ancestors)
+    open_numbers = {int(each["number"]) for each in partitions}
     found: list[ShardMetadata] = []
     for each in sorted((*partitions, *ancestors), key=lambda partition: int(partition["number"])):
-        lineage = each.get("lineage", [])
-        within = [number for number in lineage if number in roots]
-        if each["number"] not in roots and not within:
-            continue
-        parent = lineage[-1] if within else -1
         number = int(each["number"])
+        line = _line(number, parents)
+        if not set(line) & set(stream["roots"]):
+            continue
+        lost = "recovered" in each and number not in open_numbers
         found.append(
-            {"number": number, "generation": each["generation"], "parent": parent, "open": number in open_numbers}
+            {
+                "number": number,
+                "generation": int(each["generation"]),
+                "parent": -1 if number in stream["roots"] else line[-2],
+                "open": number in open_numbers,
+                "successor": int(each["children"][0]) if lost else -1,
+                "recovered_offset": int(each["recovered"]["next_offset"]) if lost else 0,
+            }
         )
     return found
+
+
+def _parents(partitions: Sequence[Mapping[str, Any]], ancestors: Sequence[Mapping[str, Any]]) -> dict[int, int]:
+    """The partition before each one: what was split, or what a recovery went on from."""
+    parents = {
+        int(each["number"]): int(each["lineage"][-1]) for each in (*partitions, *ancestors) if each.get("lineage")
+    }
+    for each in ancestors:
+        if "recovered" in each:
+            parents.update({int(child): int(each["number"]) for child in each["children"]})
+    return parents
+
+
+def _line(number: int, parents: Mapping[int, int]) -> list[int]:
+    """Its ancestors, the oldest first, and itself."""
+    line = [number]
+    while line[0] in parents:
+        line.insert(0, parents[line[0]])
+    return line
 
 
 def stream_message(
