@@ -8,6 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 from dynabus.core.ids import PartitionId
+from dynabus.core.propagation import follower as follower_module
 from dynabus.core.propagation.checkpoint import Checkpoint
 from dynabus.core.propagation.follower import Follower, Knowledge
 from dynabus.core.propagation.propagator import Propagator
@@ -130,7 +131,7 @@ def older_metadata_will_do() -> Patches:
 def ends_at_once() -> Patches:
     def know(self: Follower, knowledge: Knowledge) -> None:
         real(self, knowledge)
-        if self.place is not None and self._ends:
+        if self.place is not None and self._openings._ends:
             self.told_end(self.place.next_offset)
 
     real = Follower.know
@@ -163,3 +164,13 @@ def repeats_count() -> Patches:
 @broken("a producer delivers what follows a record that it has given up")
 def later_records_land_without_earlier_ones() -> Patches:
     return [(propagation, "WILD", True)]
+
+
+@broken("the contents with which a recovered log begins are taken for changes")
+def contents_are_changes() -> Patches:
+    return [(follower_module, "is_restoring", lambda _place: False)]
+
+
+@broken("a reader that had read more than a log has now waits for more, though a recovery went on elsewhere")
+def lost_logs_are_waited_for() -> Patches:
+    return [(Follower, "_see_final_end", lambda self: None), (Follower, "lose", lambda self, why: None)]

@@ -20,6 +20,7 @@ from dynabus.core.replication.records import (
     NOBODY,
     Body,
     Child,
+    Configure,
     Empty,
     Envelope,
     Form,
@@ -70,6 +71,10 @@ class History:
     ranges: dict[int, tuple[int, int]] = field(default_factory=dict)
     now_ms: int = START_MS
     may_split: bool = True
+    lost: set[tuple[int, int]] = field(default_factory=set)
+    """(number, offset) of what logs have lost: whoever had read it has it."""
+    recovered: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """By number of a log that lost records: its successor, and the offset from which that goes on."""
     _values: dict[str, str] = field(default_factory=dict)
     _writers: dict[int, Writer] = field(default_factory=dict)
     _runs: int = 0
@@ -86,7 +91,7 @@ class History:
 
     def open_numbers(self) -> list[int]:
         """Partitions that are not sealed."""
-        return [number for number, place in self.places.items() if not place.sealed]
+        return [number for number, place in self.places.items() if not place.sealed and number not in self.recovered]
 
     def step(self) -> None:
         """Something happens in one log."""
@@ -127,6 +132,40 @@ class History:
             self._claim(child.number)
         if self.dice.random() < 0.5:
             self._trouble(number)
+
+    def lose(self, number: int) -> None:
+        """The log loses its end; what is there is fenced, and a replica that had read all goes on in another log."""
+        log = self.logs[number]
+        cut = self.dice.randrange(0, max(1, min(6, len(log) - 4)))
+        kept = len(log) - cut
+        self.lost |= {(number, offset) for offset in range(kept, len(log))}
+        self.recovered[number] = (max(self.logs) + 1, len(log))
+        del log[kept:]
+        fence = self._envelope(number, Kind.CLAIM)._replace(term=2**62, kind=Kind.CLAIM)
+        schema, body = BODIES.encode(Kind.CLAIM, Empty())
+        log.append(decode_record(len(log), 0, encode_record(fence, schema, body)))
+        for _ in range(self.dice.randrange(3)):
+            log.append(decode_record(len(log), 0, b"late"))
+        self._go_on(number, max(self.logs) + 1)
+
+    def _go_on(self, number: int, successor: int) -> None:
+        """The contents first, then the `configure` that says that they are all there."""
+        before = self._group(number)
+        self.logs[successor], self.ranges[successor] = [], self.ranges[number]
+        self.lineage[successor] = []  # as rows have it: the closed partition names it
+        self.places[successor] = start_of_log(origin(successor))
+        genesis = Genesis(Form.RECOVERY, b"", None, MEMBERS, self.places[number].reign.term)
+        envelope = Envelope(before.generation + 1, 0, 0, CHAIN_START, 0, NOBODY, 0, Kind.GENESIS)
+        self._append(successor, Kind.GENESIS, genesis, envelope)
+        self._claim(successor)
+        lower, upper = self.ranges[successor]
+        for key, value in sorted(self._values.items()):
+            if lower <= int(key[1:]) < upper:
+                row = _row(key, value, self.now_ms)
+                self._led(
+                    successor, Kind.MUTATION, Mutation(key.encode(), None, row, self.now_ms, b"", 0, 0, b"", 0, b"")
+                )
+        self._led(successor, Kind.CONFIGURE, Configure(MEMBERS, 1))
 
     # -- records ----------------------------------------------------------------------------------------------
 

@@ -6,6 +6,8 @@ Modelled is what Kafka does: rebalances, members that die, sleep and wake up as 
 off, and land late; commits that the group refuses. A run ends without faults, and then each stream, read as it is
 documented, must be the accepted history.
 
+In some runs logs lose their ends and are recovered: what was lost a stream may have or not, what came of it is whole.
+
 Checked at once: nothing lands in a child's shard before its parent's was closed, and no checkpoint goes back.
 """
 
@@ -101,7 +103,10 @@ class World:
             group = place.group
             assert group is not None
             row = {"number": number, "generation": group.generation, "lineage": self.history.lineage[number]}
-            (ancestors if place.sealed else partitions).append(row)
+            successor = self.history.recovered.get(number)
+            if successor is not None:
+                row |= {"children": [successor[0]], "recovered": {"next_offset": successor[1]}}
+            (ancestors if place.sealed or successor is not None else partitions).append(row)
         return TableState(TABLE, "music", "UPDATING", {}, partitions, streams=self.streams, ancestors=ancestors)
 
     def switch(self) -> None:
@@ -142,6 +147,12 @@ class World:
     def may_split(self) -> bool:
         """Not while a stream begins."""
         return all(each["status"] != "ENABLING" for each in self.streams)
+
+    def lose(self) -> None:
+        """A log loses records, and is recovered; not while a stream begins."""
+        if self.may_split and len(self.history.logs) < 6:
+            self.history.lose(self.dice.choice(self.history.open_numbers()))
+            self.publish()
 
     def ends(self) -> dict[int, int]:
         """Of all logs."""
@@ -272,6 +283,10 @@ class Process:
 
     def _batch(self) -> dict[PartitionId, list[Any]]:
         logs = self.world.history.logs
+        for where, offset in self.brain.positions().items():
+            if offset > len(logs[where.number]):
+                # As the shell says it once that has lasted.
+                self.brain.logs[where].follower.lose("the log does not reach to the place")
         return {
             where: logs[where.number][offset : offset + self.world.dice.randint(1, BATCH)]
             for where, offset in self.brain.positions().items()
@@ -294,6 +309,7 @@ class Run:
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
         self.world = World(self.dice, History(self.dice))
+        self.losing = self.dice.random() < 0.4
         self.world.history.begin()
         self.processes = [Process(self.world, member) for member in range(PROCESSES)]
         if self.dice.random() < 0.5:
@@ -318,8 +334,11 @@ class Run:
             world.history.step()
             if len(world.history.logs) > before:
                 world.publish()
-        elif what < 0.27:
+        elif what < 0.265:
             world.switch()
+        elif what < 0.27:
+            if self.losing:
+                world.lose()
         elif what < 0.32:
             world.finish()
         elif what < 0.34:
@@ -376,7 +395,8 @@ class Run:
         topic = self.world.topics.get((label, number), [])
         batch = count(Position(0, BEFORE_ALL), [each.entry for each in topic], 10**6, 10**9)
         seen = [_truth(topic[entry.offset].output) for entry in batch.entries]
-        wanted = [each for each in self.world.history.truth if each.number == number]
+        history = self.world.history
+        wanted = [each for each in history.truth if each.number == number]
         begun = [each.entry.sequence.offset for each in topic if each.entry.type == OPENED]
         # What came before it was ENABLED may be in it, what came after must be.
         least = self.world.enabled_at.get(label, {}).get(number, 0)
@@ -384,7 +404,13 @@ class Run:
         if label in self.world.disabled_at and most is None:
             # The partition began after the stream's end: it may have no shard.
             most = 0
-        must = [each for each in wanted if least <= each.offset and (most is None or each.offset < most)]
+        must = [
+            each
+            for each in wanted
+            if least <= each.offset
+            and (most is None or each.offset < most)
+            and (number, each.offset) not in history.lost
+        ]
         may = {each.offset for each in wanted}
         if [each for each in seen if each in must] != must:
             missing = [each for each in must if each not in seen]

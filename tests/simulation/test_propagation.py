@@ -5,21 +5,25 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.broken_propagation import BROKEN, active
-from tests.simulation.propagation import Run, simulate
+from tests.simulation.propagation import Run, Violation, simulate
 
-CLEAN_SEEDS = 40
+CLEAN_SEEDS = 25
 MOST_SEEDS = 400
-"""The rarest was caught by its 45th seed."""
+"""The rarest was caught by its 28th seed; a change of the model moves the numbers about."""
 
 
 def test_histories_are_clean_and_eventful() -> None:
-    records = 0
+    records = recovered = 0
     for seed in range(CLEAN_SEEDS):
-        assert simulate(seed) is None, f"python -m tests.simulation.propagation --seed {seed}"
         run = Run(seed)
-        run.live()
+        try:
+            run.live()
+        except Violation as violation:
+            raise AssertionError(f"python -m tests.simulation.propagation --seed {seed}") from violation
         records += sum(map(len, run.world.topics.values()))
+        recovered += len(run.world.history.recovered)
     assert records > 20 * CLEAN_SEEDS
+    assert recovered
 
 
 def test_a_seed_is_a_name() -> None:

@@ -1,7 +1,8 @@
 """The log propagator's decisions: replication logs in, what is derived from them out. Pure.
 
     checkpoint.py   where a reader stands, small enough for the metadata of a committed offset
-    follower.py     one log: fold, begin and end of streams, outputs
+    follower.py     one log: fold, outputs
+    openings.py     which streams are written from it, and from where to where
     propagator.py   all logs of one process: who waits for whom, what is confirmed, what is committed
 
 A checkpoint is committed with or after its outputs and never before them, so that work may be repeated and nothing is

@@ -5,23 +5,11 @@
 | WAITING | metadata as new as its checkpoint's writer knew; a place to begin | READING |
 | READING | records                                                           | SEALED  |
 | SEALED  | nothing: the log has ended, its shards are closed                 |         |
-| STOPPED | people: the log diverged, or a checkpoint is lost                 |         |
-| STOPPED, the log has lost records | a recovery: metadata name a successor   | SEALED  |
+| STOPPED | people: the log diverged, or a checkpoint is lost; where the log  | SEALED  |
+|         | has lost records, a recovery that names a successor               |         |
 
-Streams within it:
-
-| label is in the checkpoint | metadata say        | reader                                                   |
-|----------------------------|---------------------|----------------------------------------------------------|
-| no                         | ENABLING            | folds to where the log ended when it heard that: `opened` |
-| no, log has no checkpoint  | made with its table | `opened` behind the genesis                              |
-| no, log has no checkpoint  | the parent had it   | the same                                                 |
-| no                         | ENABLED             | STOPPED: it was begun once, and nobody knows where       |
-| yes                        | ENABLING, ENABLED   | each change becomes a record; `closed` at the seal       |
-| yes                        | DISABLING           | goes on to where the log ended when it heard that: `closed` |
-| yes                        | DISABLED, or none   | nothing more                                             |
-
-Outputs are functions of the log from where a stream begins. Mutations that restore a recovered partition (form
-RECOVERY, before the first plan) are contents, not changes.
+Which streams are written meanwhile is told by `openings`. Outputs are functions of the log from where a stream
+begins. Mutations that restore a recovered partition (form RECOVERY, before the first plan) are contents, not changes.
 """
 
 from __future__ import annotations
@@ -33,6 +21,7 @@ from typing import NamedTuple
 
 from dynabus.core.ids import PartitionId
 from dynabus.core.propagation.checkpoint import NO_MARK, Checkpoint, Marks, mark_of, marks_of, without_bounds
+from dynabus.core.propagation.openings import Openings
 from dynabus.core.replication.fold import Verdict, fold
 from dynabus.core.replication.place import Origin, Place, start_of_log
 from dynabus.core.replication.records import Bodies, Child, Form, Kind, Mutation, Record
@@ -40,7 +29,7 @@ from dynabus.core.rows import CorruptRow
 from dynabus.core.streams.changes import Change, change_of
 from dynabus.core.streams.reading import CHANGE, CLOSED, OPENED
 from dynabus.core.streams.sequence import Sequence as SequenceNumber
-from dynabus.core.streams.view import DISABLED, DISABLING, ENABLED, ENABLING, Stream
+from dynabus.core.streams.view import Stream
 
 
 class Stage(Enum):
@@ -68,16 +57,8 @@ class Knowledge(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Begin:
-    """A stream to be begun once the log is folded to `at`; None: not known yet how far that is."""
-
-    stream: Stream
-    at: int | None = None
-
-
-@dataclass(slots=True)
 class Follower:
-    """`take_checkpoint`, then `know`, then records. Outputs collect until `take_outputs`."""
+    """First where it begins, then `know`, then records. Outputs collect until `take_outputs`."""
 
     partition: PartitionId
     bodies: Bodies
@@ -94,14 +75,18 @@ class Follower:
     _marks: Marks = ()
     _lost: bool = False
     """The log is not the one that was folded: records are lost (I9)."""
+    _is_final: bool = False
+    """A recovery went on from this log: nothing counts in it any more."""
+    _final_end: int | None = None
+    """Where it ended when that was heard."""
     _expected: bytes = NO_MARK
     _least_version: int = 0
-    _open: dict[str, Stream | None] = field(default_factory=dict)
-    _begins: dict[str, _Begin] = field(default_factory=dict)
-    _ends: dict[str, int | None] = field(default_factory=dict)
-    """Streams to be closed once the log is folded so far; None: not known yet how far that is."""
+    _openings: Openings = field(init=False)
     _outputs: list[Output] = field(default_factory=list)
     _knowledge: Knowledge = field(default_factory=lambda: Knowledge(-1, ()))
+
+    def __post_init__(self) -> None:
+        self._openings = Openings(self.partition.number)
 
     # -- where it begins ------------------------------------------------------------------------------------------
 
@@ -111,9 +96,7 @@ class Follower:
         # A place from a checkpoint has no bounds any more, from which they could be computed.
         self._mark, self._marks = checkpoint.mark, checkpoint.marks
         self._least_version = max(self._least_version, checkpoint.version)
-        self._open = dict.fromkeys(checkpoint.open)
-        self._begins.clear()
-        self._ends.clear()
+        self._openings.restore(checkpoint.open)
         self._outputs.clear()
         self.stage = Stage.SEALED if self.place.sealed else Stage.WAITING
         self.know(self._knowledge)
@@ -138,7 +121,7 @@ class Follower:
 
     def _begin_at_start(self, origin: Origin, labels: Iterable[str]) -> None:
         self.place = start_of_log(origin)
-        self._open = dict.fromkeys(labels)
+        self._openings.restore(labels)
         self.know(self._knowledge)
 
     def stop(self, why: str) -> None:
@@ -151,11 +134,21 @@ class Follower:
         self._lost = True
         self._succeed()
 
+    @property
+    def _successor(self) -> tuple[int, int] | None:
+        number = self.partition.number
+        shards = [each.shards[number] for each in self._knowledge.streams if number in each.shards]
+        return next((shard.successor for shard in shards if shard.successor is not None), None)
+
+    def _see_final_end(self) -> None:
+        """A reader that has read more than the log has now may have passed the fence before it was written."""
+        place, end = self.place, self._final_end
+        if self.stage is Stage.READING and place is not None and end is not None and place.next_offset >= end:
+            self.lose("the log ended otherwise than it was read")
+
     def _succeed(self) -> None:
         """The partition is closed, and another one goes on with its range: as a seal that names it would say."""
-        place, number = self.place, self.partition.number
-        shards = [each.shards[number] for each in self._knowledge.streams if number in each.shards]
-        successor = next((shard.successor for shard in shards if shard.successor is not None), None)
+        place, successor = self.place, self._successor
         if not self._lost or successor is None or place is None or place.group is None:
             return
         child, offset = successor
@@ -181,48 +174,26 @@ class Follower:
         if self.stage is Stage.WAITING:
             self.stage = Stage.READING
         self.version = knowledge.version
-        streams = {stream.label: stream for stream in knowledge.streams}
-        for label in [*self._open]:
-            stream = self._open[label] = streams.get(label)
-            if stream is None or stream.status == DISABLED:
-                # Closed wherever it was begun: that is what DISABLED means.
-                del self._open[label]
-                self._ends.pop(label, None)
-            elif stream.status == DISABLING:
-                self._ends.setdefault(label, None)
-        for label, begin in [*self._begins.items()]:
-            if label not in streams or streams[label].status != ENABLING:
-                del self._begins[label]
-            else:
-                begin.stream = streams[label]
-        for stream in knowledge.streams:
-            if stream.label not in self._open and stream.label not in self._begins:
-                self._meet(stream)
+        self._is_final = self._successor is not None
+        lost = self._openings.know(knowledge.streams, meet=self.stage is not Stage.SEALED)
+        if lost is not None:
+            self.stop(lost)
         self.settle()
-
-    def _meet(self, stream: Stream) -> None:
-        """A stream that has no shard here yet."""
-        if self.stage is Stage.SEALED or self.partition.number not in stream.shards:
-            return
-        if stream.status == ENABLING:
-            self._begins[stream.label] = _Begin(stream)
-        elif stream.status == ENABLED:
-            self.stop(f"stream {stream.label} was begun here, and the checkpoint does not say where")
 
     @property
     def wants_end(self) -> bool:
         """It wants to be told how far the log reaches now."""
-        unknown = any(begin.at is None for begin in self._begins.values()) or None in self._ends.values()
+        unknown = self._openings.wants_end or (self._is_final and self._final_end is None)
         return self.stage is Stage.READING and unknown
 
     def told_end(self, end: int) -> None:
         """The log reached so far after the last `know`."""
-        for begin in self._begins.values():
-            if begin.at is None:
-                begin.at = end
         self.moved = True
-        self._ends = {label: end if at is None else at for label, at in self._ends.items()}
+        if self._is_final and self._final_end is None:
+            self._final_end = end
+        self._openings.told_end(end)
         self.settle()
+        self._see_final_end()
 
     # -- the log --------------------------------------------------------------------------------------------------
 
@@ -234,6 +205,7 @@ class Follower:
             assert self.place is not None
             if record.offset >= self.place.next_offset:
                 self._read(self.place, record)
+        self._see_final_end()
 
     def _read(self, place: Place, record: Record) -> None:
         self.moved = True
@@ -244,7 +216,7 @@ class Follower:
             self.stop(f"the log has a record that this version cannot read, at offset {record.offset}")
         elif verdict is Verdict.ACCEPTED:
             self._accept(self.place, record)
-        if self._begins or self._ends:
+        if self._openings.is_changing:
             self.settle()
 
     def _accept(self, place: Place, record: Record) -> None:
@@ -264,49 +236,33 @@ class Follower:
             self.stage = Stage.SEALED
 
     def _change(self, place: Place, record: Record) -> None:
-        group = place.group
-        assert group is not None
-        if group.form is Form.RECOVERY and group.plan == 0:
+        streams = self._openings.streams
+        if not streams or is_restoring(place):
             return
         body = self.bodies.decode(record.schema_number, record.body)
         if not isinstance(body, Mutation):
             self.stop(f"the mutation at offset {record.offset} cannot be read")
             return
         self.clock_ms = max(self.clock_ms, body.timestamp_ms)
-        found: dict[tuple[str, ...], Change | None] = {}
-        for stream in [stream for stream in self._open.values() if stream is not None]:
-            names = tuple(stream.key_names)
-            if names not in found:
-                try:
-                    found[names] = change_of(body, names)
-                except CorruptRow as error:
-                    self.stop(f"the mutation at offset {record.offset}: {error}")
-                    return
-            change = found[names]
-            if change is not None:
+        try:
+            change = change_of(body, streams[0].key_names)
+        except CorruptRow as error:
+            self.stop(f"the mutation at offset {record.offset}: {error}")
+            return
+        if change is not None:
+            for stream in streams:
                 self._say(stream, CHANGE, record.offset, change.seen(stream.view))
 
     def settle(self) -> None:
         """Begin and end what is to begin or to end here."""
         place = self.place
-        if self.stage is not Stage.READING or place is None or place.group is None:
-            return
-        for label, begin in [*self._begins.items()]:
-            if begin.at is not None and place.next_offset >= begin.at:
-                del self._begins[label]
-                self._open[label] = begin.stream
-                self._say(begin.stream, OPENED, place.next_offset - 1)
-        for label, at in [*self._ends.items()]:
-            if at is not None and place.next_offset >= at:
-                del self._ends[label]
-                stream = self._open.pop(label)
-                assert stream is not None
-                self._say(stream, CLOSED, place.next_offset - 1)
+        if self.stage is Stage.READING and place is not None and place.group is not None:
+            for stream, what in self._openings.settle(place.next_offset):
+                self._say(stream, what, place.next_offset - 1)
 
     def _say_all(self, what: str, offset: int) -> None:
-        for stream in self._open.values():
-            if stream is not None:
-                self._say(stream, what, offset)
+        for stream in self._openings.streams:
+            self._say(stream, what, offset)
 
     def _say(self, stream: Stream, what: str, offset: int, change: Change | None = None) -> None:
         place = self.place
@@ -328,4 +284,10 @@ class Follower:
         if self.place is None or self.place.group is None or self.stage in (Stage.WAITING, Stage.STOPPED):
             return None
         place = without_bounds(self.place)
-        return Checkpoint(place, self._mark, self._marks, self.version, self.clock_ms, tuple(self._open))
+        return Checkpoint(place, self._mark, self._marks, self.version, self.clock_ms, self._openings.labels)
+
+
+def is_restoring(place: Place) -> bool:
+    """What the log of a recovered partition has up to its first `configure` are contents, not changes."""
+    group = place.group
+    return group is not None and group.form is Form.RECOVERY and group.plan == 0

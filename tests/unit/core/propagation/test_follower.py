@@ -354,6 +354,19 @@ def test_the_shard_of_a_log_that_lost_records_ends_where_a_recovery_goes_on(firs
     assert other.positions() == {}
 
 
+def test_a_reader_that_had_passed_the_place_of_the_fence_ends_too() -> None:
+    """It has read more than the log has now, and would wait for what comes behind that for ever."""
+    logs = history(30)
+    brain = propagator(message())
+    assign(brain)
+    brain.read({ROOT: logs.logs[0]})
+    learn(brain, recovered(offset=len(logs.logs[0])))
+    assert brain.wishes() == [(ROOT, Wish.END)]
+    brain.told_end(ROOT, len(logs.logs[0]) - 2)
+    assert types(brain.outputs())[-1] == CLOSED
+    assert brain.logs[ROOT].follower.stage is Stage.SEALED
+
+
 def test_what_is_lost_to_a_stream_is_told() -> None:
     """The replica had read more than the log has now, and more than the propagator had."""
     logs = history(30)
