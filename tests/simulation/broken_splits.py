@@ -100,12 +100,15 @@ def heir_skips_to_the_seal() -> Patches:
 
 @broken("I2", "a child's log begins when its parent's seal is sent, not when it is accepted")
 def genesis_before_the_seal_is_accepted() -> Patches:
-    real_seal, real_begins = Replica.seal, part.Part.begins
+    real_seal, real_begins, real_has_heirs = Replica.seal, part.Part.begins, part.Part.has_heirs
 
     def seal(self: Replica, generation: int, children: tuple[Child, ...], now_ms: float) -> None:
         real_seal(self, generation, children, now_ms)
         if self.leader is not None and not self.leader.serving and not self.place.sealed:
             self.hasty = self.place._replace(children=children)  # type: ignore[attr-defined]
+
+    def has_heirs(self: part.Part) -> bool:
+        return real_has_heirs(self) or getattr(self.replica, "hasty", None) is not None
 
     def begins(self: part.Part, now_ms: float) -> Any:
         hasty = getattr(self.replica, "hasty", None)
@@ -113,7 +116,7 @@ def genesis_before_the_seal_is_accepted() -> Patches:
             return real_begins(self, now_ms)
         return Succession(self._around.me, self._around.bodies).tick(hasty, now_ms)
 
-    return [(Replica, "seal", seal), (part.Part, "begins", begins)]
+    return [(Replica, "seal", seal), (part.Part, "begins", begins), (part.Part, "has_heirs", has_heirs)]
 
 
 @broken("I10", "heirs keep only the request ids of their own keys")

@@ -294,8 +294,7 @@ class Node:
     # -- effects ----------------------------------------------------------------------------------------------
 
     def _begin_children(self, now_ms: float) -> None:
-        sealed = [part for part in self.parts.values() if part.replica is not None and part.replica.place.children]
-        for part in sealed:
+        for part in [part for part in self.parts.values() if part.has_heirs()]:
             for begin in part.begins(now_ms):
                 child = self.parts.get(begin.number)
                 log, run = self.cluster.logs[begin.number], self.incarnation

@@ -295,6 +295,10 @@ class Part:
                 self.node.cluster.pruning.cloned += 1
                 self._become_replica(place, now_ms)
 
+    def has_heirs(self) -> bool:
+        """It has read a seal, which is asked in every turn."""
+        return self.replica is not None and self.replica.place.children is not None
+
     def begins(self, now_ms: float) -> list[Begin]:
         """Children of a sealed partition that are to begin."""
         replica = self.replica

@@ -31,6 +31,9 @@ LOSSY = {
 }
 """Broken brains of which only histories that lose records tell."""
 
+CONTESTED = {name for name, (_, make) in BROKEN.items() if make.__module__ == broken_splits.__name__}
+"""Those of which histories tell soonest in which seals are contested."""
+
 FAULTS_END_MS = 14_000.0
 EVENTS_LEAST = 550
 LIVENESS_BOUND_MS = 12_000.0
@@ -63,8 +66,9 @@ class History:
     trace: list[str]
 
 
-def simulate(seed: int, trace: bool = False, lose: bool = False) -> History:
-    """One history; `lose`: one in which Kafka loses acknowledged records, for certain."""
+def simulate(seed: int, trace: bool = False, lose: bool = False, contested: bool = False) -> History:
+    """One history; `lose`: one in which Kafka loses acknowledged records, for certain; `contested`: one with splits,
+    for certain, whose seals meet the claims of others."""
     world = World(seed)
     if trace:
         world.trace = []
@@ -87,7 +91,7 @@ def simulate(seed: int, trace: bool = False, lose: bool = False) -> History:
     cluster.pruning = Pruning(cluster, random.Random(seed ^ pruning.DICE_SALT))
     violation, recoveries = None, Recoveries(cluster)
     try:
-        _live_through(cluster, Faults(cluster), moves, recoveries, lose)
+        _live_through(cluster, Faults(cluster), moves, recoveries, lose, contested)
     except Violation as found:
         violation = f"{found} (at {world.now_ms:.0f} ms)"
     auditors = [log.auditor for log in cluster.logs.values()]
@@ -116,15 +120,17 @@ def _repair(cluster: Cluster, dice: random.Random) -> None:
     node.rebuild()
 
 
-def _live_through(cluster: Cluster, faults: Faults, moves: Moves, recoveries: Recoveries, lose: bool) -> None:
+def _live_through(
+    cluster: Cluster, faults: Faults, moves: Moves, recoveries: Recoveries, lose: bool, contested: bool
+) -> None:
     world = cluster.world
     cluster.begin()
-    splits = Splits(cluster, count=2)
+    splits = Splits(cluster, count=2, contested=contested)
     faults.plan(world.random.randint(4, 9), 600.0, FAULTS_END_MS - 1000.0)
-    if world.random.random() < 0.05 or lose:
+    if not contested and (world.random.random() < 0.05 or lose):
         world.after(world.random.uniform(3000.0, FAULTS_END_MS), faults._throw, faults.lose_tail)
         recoveries.begin()
-    elif world.random.random() < 0.6:
+    elif contested or world.random.random() < 0.6:
         world.after(world.random.uniform(600.0, FAULTS_END_MS - 4000.0), splits.begin)
     moves.plan(600.0, FAULTS_END_MS - 6000.0)
     cluster.pruning.plan(1500.0, FAULTS_END_MS - 2000.0)
@@ -182,6 +188,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, help="replay this one seed")
     parser.add_argument("--broken", help="name of a broken brain, or 'all': how many seeds until each is caught")
     parser.add_argument("--lose", action="store_true", help="Kafka loses acknowledged records in every history")
+    parser.add_argument("--contested", action="store_true", help="in every history seals meet the claims of others")
     parser.add_argument("--trace", action="store_true", help="with --seed: print what happened")
     options = parser.parse_args(arguments)
     if options.broken and options.seed is None:
@@ -189,18 +196,20 @@ def main(arguments: list[str] | None = None) -> int:
         return max(_hunt(name, range(options.first, options.first + options.seeds)) for name in names)
     if options.seed is not None:
         with active(options.broken):
-            history = simulate(options.seed, options.trace, options.lose)
+            contested = options.contested or options.broken in CONTESTED
+            history = simulate(options.seed, options.trace, options.lose, contested)
         print("\n".join(history.trace))
         print(history.violation or "no violation", f"({history.events} events, {history.faults} faults)")
         return 1 if history.violation else 0
-    return _many(range(options.first, options.first + options.seeds), options.lose)
+    seeds = range(options.first, options.first + options.seeds)
+    return _many(seeds, lose=options.lose, contested=options.contested)
 
 
 def simulate_broken(arguments: tuple[str, int]) -> History:
-    """One history with a broken brain: one that loses records, where only that tells."""
+    """One history with a broken brain: of the kind that tells most of it."""
     name, seed = arguments
     with active(name):
-        return simulate(seed, lose=name in LOSSY)
+        return simulate(seed, lose=name in LOSSY, contested=name in CONTESTED)
 
 
 def _hunt(name: str, seeds: range) -> int:
@@ -214,7 +223,7 @@ def _hunt(name: str, seeds: range) -> int:
     return 1
 
 
-def _many(seeds: range, lose: bool) -> int:
+def _many(seeds: range, lose: bool, contested: bool) -> int:
     started = time.monotonic()
     totals = {
         "events": 0,
@@ -232,7 +241,7 @@ def _many(seeds: range, lose: bool) -> int:
     }
     fewest_events, fewest_faults, failed = 10**9, 10**9, 0
     with multiprocessing.Pool(os.cpu_count()) as pool:
-        one = partial(simulate, lose=lose)
+        one = partial(simulate, lose=lose, contested=contested)
         for history in pool.imap_unordered(one, seeds, chunksize=20):
             for name in totals:
                 totals[name] += int(getattr(history, name))

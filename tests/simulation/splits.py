@@ -17,11 +17,14 @@ LOOK_MS = 300.0
 
 
 class Splits:
-    """Splits the first partition, and perhaps one of its children. Until it `stops` it may do everything twice."""
+    """Splits the first partition, and perhaps one of its children. Until it `stops` it may do everything twice.
 
-    def __init__(self, cluster: Cluster, count: int) -> None:
+    `contested`: most seals are ordered while somebody else claims, which few histories see otherwise.
+    """
+
+    def __init__(self, cluster: Cluster, count: int, contested: bool = False) -> None:
         self.cluster, self.world = cluster, cluster.world
-        self.left = count
+        self.left, self.contested = count, contested
         dice = self.world.random
         self.hasty = dice.random() < 0.25
         """It orders the seal without waiting for heirs: that must cost time only."""
@@ -79,12 +82,28 @@ class Splits:
             names = list(cluster.nodes)
             target = parent.hint if dice.random() < 0.9 and parent.hint else dice.choice(names)
             children = tuple(cluster.partitions[number].child for number in parent.children)
-            cluster.send(target, "seal", parent.number, parent.generation, children)
+            order = (target, "seal", parent.number, parent.generation, children)
+            if self.contested and not self.calm and dice.random() < 0.5:
+                # The seal comes behind a claim that the leader has not read.
+                self._rival(target)
+                self._deafen(target)
+                self.world.after(dice.uniform(0.0, 200.0), cluster.send, *order)
+                return
+            cluster.send(*order)
             if dice.random() < 0.15 and not self.calm:
                 # Everybody but the leader reads the seal.
                 self.world.after(dice.uniform(1.0, 6.0), self._deafen, target)
-        elif dice.random() < 0.1 and not self.calm:
+            elif self.contested and not self.calm:
+                # Behind the seal comes a claim, of somebody who has read it, or not.
+                self.world.after(dice.uniform(0.0, 12.0), self._rival, target)
+        elif dice.random() < (0.5 if self.contested else 0.1) and not self.calm:
             self._depose(parent)
+
+    def _rival(self, name: str) -> None:
+        """Another node claims."""
+        others = [node for node in self.cluster.nodes.values() if node.name != name and node.up]
+        if others:
+            self.world.random.choice(others).claim()
 
     def _deafen(self, name: str) -> None:
         node, until_ms = self.cluster.nodes[NodeName(name)], self.world.random.uniform(500.0, 4000.0)
