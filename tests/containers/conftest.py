@@ -54,6 +54,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("stack")
 
 
+@pytest.fixture(scope="module", name="stack")
+def _stack(folder: Path) -> Iterator[stack.Stack]:
+    """One broker; a module that wants another one has a fixture of its own."""
+    with stack.running(folder) as started:
+        yield started
+
+
+@pytest.fixture
+def table(stack: stack.Stack, request: pytest.FixtureRequest, last_words: Callable[[stack.Stack], None]) -> str:
+    """Each test gets a table of its own, named as the test."""
+    last_words(stack)
+    name: str = request.node.name.removeprefix("test_").replace("_", "-")
+    stack.create_table(name)
+    return name
+
+
 @pytest.fixture
 def last_words(request: pytest.FixtureRequest) -> Iterator[Callable[[stack.Stack], None]]:
     """Logs of a stack whose test failed."""

@@ -91,7 +91,7 @@ class Stack:
             answer = container.exec_run(["bash", "-c", ASK_STATUS])
             assert answer.exit_code == 0, answer.output
             head, _, body = answer.output.partition(b"\r\n\r\n")
-            return json.loads(body) if b" 200 " in head.splitlines()[0] else None
+            return json.loads(body) if b" 200 " in head.partition(b"\r\n")[0] else None
 
         found: dict[str, Any] = wait_until(f"status of {service}", told)
         return found

@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
 import pytest
 
 from tests.containers.conftest import Note
-from tests.containers.stack import Stack, running
+from tests.containers.stack import Stack
 from tests.containers.under_load import ACKS_AFTER, under_load
 from tests.integration.cluster import wait_until
 from tests.integration.load import Load
 
-pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(600)]
 
 SIGKILLED = 137
 """Exit code of a container whose process was killed."""
 
 FAILOVER_S = 8.0
 """Suspicion takes 4.5 s and up to 0.5 s of jitter, the election 0.3 s; the rest is for a busy machine."""
-
-
-@pytest.fixture(scope="module")
-def stack(folder: Path) -> Iterator[Stack]:
-    with running(folder) as started:
-        yield started
-
-
-@pytest.fixture
-def table(stack: Stack, request: pytest.FixtureRequest, last_words: Callable[[Stack], None]) -> str:
-    """Each fault gets a table of its own, named as the fault."""
-    last_words(stack)
-    name: str = request.node.name.removeprefix("test_").replace("_", "-")
-    stack.create_table(name)
-    return name
 
 
 def test_kill_leader(stack: Stack, table: str, note: Note) -> None:

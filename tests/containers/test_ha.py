@@ -15,7 +15,7 @@ from tests.containers.under_load import ACKS_AFTER, under_load
 from tests.integration.cluster import wait_until
 from tests.integration.load import Load
 
-pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(600)]
 
 TABLE = "kill-log-broker"
 BROKERS = 3

@@ -6,7 +6,7 @@ from __future__ import annotations
 import io
 import tarfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from tests.containers.conftest import Note
-from tests.containers.stack import Stack, running
+from tests.containers.stack import Stack
 from tests.containers.under_load import ACKS_AFTER, Result, under_load
 from tests.integration.cluster import client, wait_until
 from tests.integration.load import Load
 
-pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(600)]
 
 DATA = "/var/lib/dynabus"
 SPLITS = 5
@@ -27,21 +27,6 @@ HEALTHY_S = 120.0
 
 STILL = b'{"pk":{"S":"still"}'
 """The begin of an item that nobody changes, as it is stored."""
-
-
-@pytest.fixture(scope="module")
-def stack(folder: Path) -> Iterator[Stack]:
-    with running(folder) as started:
-        yield started
-
-
-@pytest.fixture
-def table(stack: Stack, request: pytest.FixtureRequest, last_words: Callable[[Stack], None]) -> str:
-    """Of each test's own; those of earlier tests stay, and are looked after too."""
-    last_words(stack)
-    name: str = request.node.name.removeprefix("test_").replace("_", "-")
-    stack.create_table(name)
-    return name
 
 
 @pytest.fixture

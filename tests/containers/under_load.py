@@ -14,6 +14,8 @@ from tests.integration.cluster import client
 from tests.integration.load import Load, Recorded
 
 ACKS_BEFORE, ACKS_AFTER = 1000, 100
+PATIENCE_S = 180.0
+"""Three brokers that have just started keep two cores busy for a minute."""
 
 Fault = Callable[[Load], None]
 """Throws the fault, waits until it has taken effect and until it is over."""
@@ -44,7 +46,7 @@ class Result:
 def under_load(stack: Stack, table: str, fault: Fault) -> Result:
     """Nothing that was acknowledged is missing, nothing read was stale, ADDs counted once; and the check can fail."""
     with Load(stack.port, table) as load, Probe(stack.port, table) as probe:
-        load.wait_for_acks(ACKS_BEFORE)
+        load.wait_for_acks(ACKS_BEFORE, PATIENCE_S)
         probe.wait_for_samples()
         began = time.monotonic()
         fault(load)

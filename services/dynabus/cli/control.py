@@ -43,11 +43,10 @@ def ask(cluster: Cluster, operation: str, body: dict[str, Any]) -> dict[str, Any
 @contextmanager
 def connected(cluster: Cluster) -> Iterator[tuple[Consumer, Producer, Topics]]:
     """A consumer of what is answered to commands from now on, and a producer. Raises Problem: no Kafka."""
-    extra = read_kafka_config(Path(cluster.kafka_config)) if cluster.kafka_config else {}
-    kafka, topics = KafkaSettings(cluster.kafka_bootstrap, cluster.namespace, ASKER, extra), Topics(cluster.namespace)
+    kafka, topics = kafka_of(cluster), Topics(cluster.namespace)
     replies = topics.replies(ASKER)
-    try:
-        _reached(kafka).ensure([replies])
+    with explained(cluster):
+        reached(kafka).ensure([replies])
         consumer = Consumer(kafka.loop_consumer(), logger=kafka_logger())
         producer = Producer(kafka.request_producer(), logger=kafka_logger())
         try:
@@ -56,11 +55,24 @@ def connected(cluster: Cluster) -> Iterator[tuple[Consumer, Producer, Topics]]:
             yield consumer, producer, topics
         finally:
             consumer.close()
+
+
+def kafka_of(cluster: Cluster) -> KafkaSettings:
+    """How a command reaches a cluster's Kafka."""
+    extra = read_kafka_config(Path(cluster.kafka_config)) if cluster.kafka_config else {}
+    return KafkaSettings(cluster.kafka_bootstrap, cluster.namespace, ASKER, extra)
+
+
+@contextmanager
+def explained(cluster: Cluster) -> Iterator[None]:
+    """Raises Problem for whatever Kafka's clients raise."""
+    try:
+        yield
     except (KafkaException, TopicError) as error:
         raise Problem(f"Kafka at {cluster.kafka_bootstrap} does not answer ({error}): is the cluster up?") from error
 
 
-def _reached(kafka: KafkaSettings) -> TopicAdmin:
+def reached(kafka: KafkaSettings) -> TopicAdmin:
     """A busy machine may miss one deadline. Raises TopicError."""
     for _ in range(REACH_TRIES - 1):
         try:

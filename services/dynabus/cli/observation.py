@@ -5,25 +5,23 @@ The same view that routers have, made for one look. Routers themselves write no 
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
+from dynabus.adapters.clock import exact_ms
 from dynabus.adapters.codec import UndecodableMessage, decode, encode
 from dynabus.adapters.kafka.positions import extent_of
-from dynabus.adapters.kafka.settings import KafkaSettings, read_kafka_config
-from dynabus.adapters.kafka.topics import TopicError, reach_kafka
+from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger
 from dynabus.cli.cluster import ADMIN, NODE, Cluster
+from dynabus.cli.control import ASKER, explained, kafka_of, reached
 from dynabus.cli.problem import Problem
 from dynabus.core.cluster_view import NODE_SILENT_MS, ClusterView
 from dynabus.core.topics import Topics
 
-ASKER = "cli"
 CALL_S = 5.0
-LEAST_S = 1.7
+LEAST_MS = 1700.0
 """Nodes that nobody names, and standbys, are heard within a heartbeat's period."""
 
 
@@ -83,18 +81,15 @@ class Observer:
 
 def observe(cluster: Cluster) -> dict[str, Any]:
     """What `status --json` prints of it. Raises Problem: no Kafka there, or no cluster of that namespace."""
-    extra = read_kafka_config(Path(cluster.kafka_config)) if cluster.kafka_config else {}
-    kafka, topics = KafkaSettings(cluster.kafka_bootstrap, cluster.namespace, ASKER, extra), Topics(cluster.namespace)
+    kafka, topics = kafka_of(cluster), Topics(cluster.namespace)
     wanted = {topics.metadata().name, topics.heartbeats().name}
-    try:
-        if not wanted <= reach_kafka(kafka).names(cluster.namespace):
+    with explained(cluster):
+        if not wanted <= reached(kafka).names(cluster.namespace):
             raise Problem(
                 f"there is no cluster of namespace {cluster.namespace} in the Kafka at {cluster.kafka_bootstrap}: "
                 "name it with --namespace NS"
             )
         observer = _listen(kafka, topics)
-    except (KafkaException, TopicError) as error:
-        raise Problem(f"Kafka at {cluster.kafka_bootstrap} does not answer ({error}): is the cluster up?") from error
     return {
         "endpoint": None,
         "kafka": {"source": cluster.kafka_source, "bootstrap": cluster.kafka_bootstrap, "pid": None},
@@ -115,13 +110,14 @@ def _listen(kafka: KafkaSettings, topics: Topics) -> Observer:
         consumer.assign([TopicPartition(metadata, 0, first), TopicPartition(heartbeats, 0, end)])
         producer.produce(heartbeats, encode("heartbeats_wanted", {"asker": ASKER}), partition=0)
         producer.flush(CALL_S)
-        begin_s = time.monotonic()
-        while (passed_s := time.monotonic() - begin_s) * 1000 < NODE_SILENT_MS:
-            if passed_s > LEAST_S and observer.complete(time.monotonic() * 1000):
+        begin_ms = now_ms = exact_ms()
+        while now_ms - begin_ms < NODE_SILENT_MS:
+            if now_ms - begin_ms > LEAST_MS and observer.complete(now_ms):
                 break
             message = consumer.poll(0.1)
+            now_ms = exact_ms()
             if message is not None:
-                observer.take(message, time.monotonic() * 1000)
+                observer.take(message, now_ms)
     finally:
         consumer.close()
     return observer

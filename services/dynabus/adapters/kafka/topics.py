@@ -22,7 +22,15 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, NewPartitions, NewTopic, OffsetSpec
+from confluent_kafka.admin import (
+    AdminClient,
+    ClusterMetadata,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    OffsetSpec,
+    PartitionMetadata,
+)
 
 from dynabus.adapters.data_folder import DataFolder
 from dynabus.adapters.kafka.settings import KafkaSettings
@@ -156,7 +164,7 @@ class TopicAdmin:
         """Let the topic have `total` topic partitions, all with leaders; one that has more is no error."""
         if self.cluster().is_mock:
             _refuse_many_on_mock(name, total)
-        elif len(self._metadata().topics[name].partitions) < total:
+        elif len(_known(self._metadata(), name)) < total:
             self._results(self._client.create_partitions([NewPartitions(name, total)]))
         self._wait_for_leaders([Topic(name, total, {}, "log")], timeout_s)
 
@@ -219,8 +227,8 @@ class TopicAdmin:
 
     def _replication_of(self, names: set[str]) -> dict[str, int]:
         """The smallest number of copies that a topic partition of each topic has."""
-        topics = self._metadata().topics
-        return {name: min(len(p.replicas) for p in topics[name].partitions.values()) for name in names}
+        metadata = self._metadata()
+        return {name: min(len(p.replicas) for p in _known(metadata, name).values()) for name in names}
 
     def _ensure_on_mock(self, topics: Sequence[Topic], timeout_s: float) -> list[str]:
         for topic in topics:
@@ -282,6 +290,15 @@ def _as_topic_error(ignore: int | None = None) -> Iterator[None]:
             raise TopicError(kafka_error.str(), retriable) from error
     except TimeoutError as error:
         raise TopicError(f"Kafka did not answer within {CALL_TIMEOUT_S} s", retriable=True) from error
+
+
+def _known(metadata: ClusterMetadata, name: str) -> Mapping[int, PartitionMetadata]:
+    """Its topic partitions. Raises TopicError: another broker answered than before, and does not know it yet."""
+    topic = metadata.topics.get(name)
+    if topic is None or not topic.partitions:
+        raise TopicError(f"a broker does not know of topic {name} yet", retriable=True)
+    partitions: Mapping[int, PartitionMetadata] = topic.partitions
+    return partitions
 
 
 def _has_leaders(metadata: ClusterMetadata, name: str, count: int) -> bool:

@@ -13,7 +13,7 @@ from dynabus.adapters.kafka.topic_rules import (
     unsafe_settings,
     warnings_for,
 )
-from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
+from dynabus.adapters.kafka.topics import KafkaCluster, TopicAdmin, TopicError
 from dynabus.core.ids import LogId
 from dynabus.core.topics import Topics
 
@@ -102,3 +102,17 @@ def test_a_kafka_that_does_not_answer_is_a_retriable_error() -> None:
     with pytest.raises(TopicError) as error:
         admin.cluster(timeout_s=0.2)
     assert error.value.retriable
+
+
+def test_a_broker_that_does_not_know_a_topic_yet_is_asked_again(
+    mock: TopicAdmin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While brokers start, one may tell of a topic and the next one not."""
+    nothing = mock._metadata()
+    nothing.topics.clear()
+    monkeypatch.setattr(mock, "_metadata", lambda *_: nothing)
+    monkeypatch.setattr(mock, "cluster", lambda *_: KafkaCluster("real", 3))
+    for ask in (lambda: mock._replication_of({LOG.name}), lambda: mock.create_partitions(LOG.name, 2)):
+        with pytest.raises(TopicError, match="does not know of topic") as caught:
+            ask()
+        assert caught.value.retriable
