@@ -366,13 +366,23 @@ def test_a_stream_is_described(streams: Any, arn: str) -> None:
     assert later["StreamDescription"]["Shards"] == []
 
 
-def test_a_table_s_end_is_its_stream_s(
-    db: Any, streams: Any, make_stream: Callable[[str, str], str], refused: Refused
-) -> None:
-    """Ours: DynamoDB keeps it for a day."""
-    arn = make_stream("conformance-deleted", "NEW_IMAGE")
-    shards(streams, arn)
-    db.delete_table(TableName="conformance-deleted")
-    wait_until("gone", lambda: not streams.list_streams(TableName="conformance-deleted")["Streams"], 60)
-    code, _ = refused(streams.describe_stream, StreamArn=arn)
-    assert code == "ResourceNotFoundException"
+def test_a_stream_outlives_its_table(db: Any, streams: Any, make_stream: Callable[[str, str], str]) -> None:
+    """It is DISABLED, read to its end as before; a new table of that name has a stream of its own."""
+    name = "conformance-deleted"
+    arn = make_stream(name, "NEW_IMAGE")
+    (shard,) = shards(streams, arn)
+    db.put_item(TableName=name, Item={"pk": {"S": "last words"}})
+    db.delete_table(TableName=name)
+    wait_until("gone", lambda: name not in db.list_tables()["TableNames"], 60)
+    described = streams.describe_stream(StreamArn=arn)["StreamDescription"]
+    assert (described["StreamStatus"], described["TableName"]) == ("DISABLED", name)
+    assert "EndingSequenceNumber" in described["Shards"][0]["SequenceNumberRange"]
+    again = make_stream(name, "NEW_IMAGE")
+    assert again != arn
+    both = [each["StreamArn"] for each in streams.list_streams(TableName=name)["Streams"]]
+    assert both == [arn, again]
+    asked = {"StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+    answer = streams.get_records(ShardIterator=streams.get_shard_iterator(**asked)["ShardIterator"])
+    assert [each["dynamodb"]["Keys"]["pk"] for each in answer["Records"]] == [{"S": "last words"}]
+    assert "NextShardIterator" not in answer
+    db.delete_table(TableName=name)

@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, TopicPartition
 from dynabus.adapters.stream_codec import decode_change
 from tests.integration.cluster import RunningCluster, client, kill, paused, running, wait_until
 from tests.integration.load import Load
-from tests.integration.streams import Poller, create_streaming
+from tests.integration.streams import Poller, create_streaming, items_of
 from tests.integration.test_clones import TABLE, fill, table_id
 from tests.integration.test_pruning import start_of_log
 from tests.integration.test_splits import numbers, split
@@ -123,6 +123,58 @@ def test_streams_that_are_switched_on_and_off_under_load(cluster: RunningCluster
     _check_chain(ended)
     assert all(_version(ended, key) >= version for key, version in versions.items() if _version(ended, key))
     assert len(ended.ended) == len(ended.shards) == 1
+
+
+def test_update_table_waits_for_a_propagator_and_status_says_so(cluster: RunningCluster) -> None:
+    """CreateTable waits for none: its stream begins where the logs begin, whenever that is read."""
+    cluster.create_table("waits")
+    for pid in cluster.pids("log-propagator").values():
+        kill(pid)
+    arn = create_streaming(cluster.port, "begins")
+    db = client(cluster.port)
+    db.put_item(TableName="begins", Item={"pk": {"S": "a"}})
+    on = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    db.update_table(TableName="waits", StreamSpecification=on)
+
+    def told() -> bool:
+        lines = [line for line in cluster.command("status").splitlines() if line.startswith("WAIT")]
+        wanted = {
+            "begins is ENABLED": "its records come once one runs",
+            "waits is ENABLING": "the table waits for one",
+        }
+        return all(any(each in line and why in line for line in lines) for each, why in wanted.items())
+
+    # Kafka's group still counts those that were killed, until their sessions end.
+    wait_until("status says that no propagator runs", told, 60)
+    assert db.describe_table(TableName="waits")["Table"]["TableStatus"] == "UPDATING"
+
+    def logged() -> bool:
+        return "a stream waits for log propagators" in cluster.command("logs", "auto-admin", "-n", "1000")
+
+    wait_until("the log says so", logged, 30)
+    cluster.up()
+    wait_until("ACTIVE", lambda: db.describe_table(TableName="waits")["Table"]["TableStatus"] == "ACTIVE", 60)
+    Poller(cluster.port, arn).read_until_equal("begins", 60)
+    wait_until("nothing waits", lambda: "WAIT" not in cluster.command("status"), 30)
+
+
+def test_a_deleted_table_s_stream_has_its_last_changes(cluster: RunningCluster) -> None:
+    arn = create_streaming(cluster.port, "deleted")
+    with Load(cluster.port, "deleted") as load:
+        load.wait_for_acks(200, 240)
+    load.check()
+    wanted = items_of(cluster.port, "deleted")
+    db = client(cluster.port)
+    db.delete_table(TableName="deleted")
+    wait_until("gone", lambda: "deleted" not in db.list_tables()["TableNames"], 60)
+    again = create_streaming(cluster.port, "deleted")
+    poller = Poller(cluster.port, arn)
+    wait_until("its end", lambda: poller.look() == 0 and len(poller.ended) == len(poller.shards) == 1, 60)
+    poller.check()
+    assert poller.newest() == wanted
+    other = Poller(cluster.port, again)
+    wait_until("the new one's shard", lambda: other.look() or other.shards, 60)
+    assert not other.records
 
 
 def _switch(db: Any, table: str, specification: dict[str, Any]) -> str:

@@ -283,13 +283,13 @@ class Process:
 
     def _batch(self) -> dict[PartitionId, list[Any]]:
         logs = self.world.history.logs
-        for where, offset in self.brain.positions().items():
-            if offset > len(logs[where.number]):
+        for where, place in self.brain.positions().items():
+            if place.next_offset > len(logs[where.number]):
                 # As the shell says it once that has lasted.
                 self.brain.logs[where].follower.lose("the log does not reach to the place")
         return {
-            where: logs[where.number][offset : offset + self.world.dice.randint(1, BATCH)]
-            for where, offset in self.brain.positions().items()
+            where: logs[where.number][place.next_offset : place.next_offset + self.world.dice.randint(1, BATCH)]
+            for where, place in self.brain.positions().items()
         }
 
     def _find_out(self) -> None:

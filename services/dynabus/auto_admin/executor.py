@@ -66,7 +66,7 @@ class Executor:
         return self._worker.submit(partial(self._renew, state))
 
     def destroy(self, state: TableState) -> Future[None]:
-        """Delete the table's topic."""
+        """Delete the topic of the table's logs; those of its streams stay for their retention."""
         return self._worker.submit(partial(self._destroy, state))
 
     def stream(self, state: TableState) -> Future[None]:
@@ -80,6 +80,10 @@ class Executor:
     def checkpoints(self, logs: Sequence[tuple[str, int]]) -> Future[Checkpoints]:
         """What the propagators' group has committed of these logs, by table id and number."""
         return self._worker.submit(partial(self._checkpoints, logs))
+
+    def propagators(self) -> Future[int]:
+        """How many log propagators run, as far as their group tells."""
+        return self._worker.submit(self._propagators)
 
     def prune(self, wishes: list[PruneWish]) -> Future[list[Pruned]]:
         """Delete what nobody needs of these logs."""
@@ -145,8 +149,7 @@ class Executor:
 
     def _destroy(self, state: TableState) -> None:
         try:
-            streams = [topic.name for topic in self._stream_topics(state, live=False)]
-            self._admin.delete([self._topics.log_name(LogId(state.id)), *streams])
+            self._admin.delete([self._topics.log_name(LogId(state.id))])
         except (KafkaException, TopicError) as error:
             raise StepFailed(str(error)) from error
 
@@ -159,11 +162,11 @@ class Executor:
         except (KafkaException, TopicError, UnsafeKafka) as error:
             raise StepFailed(str(error)) from error
 
-    def _stream_topics(self, state: TableState, *, live: bool = True) -> list[Topic]:
+    def _stream_topics(self, state: TableState) -> list[Topic]:
         return [
             self._topics.stream(state.name, each["label"], highest(state) + 1, self._stream_retention_ms)
             for each in state.streams
-            if each["status"] != DISABLED or not live
+            if each["status"] != DISABLED
         ]
 
     def _drop_streams(self, name: str, labels: Sequence[str]) -> None:
@@ -180,6 +183,12 @@ class Executor:
         except (KafkaException, TopicError, UndecodableMessage) as error:
             raise StepFailed(str(error)) from error
         return {where: Stated(each.version, frozenset(each.open)) for where, each in read.items()}
+
+    def _propagators(self) -> int:
+        try:
+            return self._admin.group_members(self._topics.propagators)
+        except (KafkaException, TopicError) as error:
+            raise StepFailed(str(error)) from error
 
 
 def _is_empty(reader: Consumer, topic: str, partition: int) -> bool:

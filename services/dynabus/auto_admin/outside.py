@@ -111,7 +111,7 @@ class Steps(Protocol):
         """Fence the logs of partitions that are recovered, then begin those of their successors."""
 
     def destroy(self, state: TableState) -> Future[None]:
-        """Delete the table's topic."""
+        """Delete the topic of the table's logs; those of its streams stay for their retention."""
 
     def stream(self, state: TableState) -> Future[None]:
         """Make the topics of the table's streams, with a topic partition for each number it ever had."""
@@ -121,6 +121,9 @@ class Steps(Protocol):
 
     def checkpoints(self, logs: Sequence[tuple[str, int]]) -> Future[Checkpoints]:
         """What the propagators' group has committed of these logs, by table id and number."""
+
+    def propagators(self) -> Future[int]:
+        """How many log propagators run, as far as their group tells."""
 
     def prune(self, wishes: list[PruneWish]) -> Future[list[Pruned]]:
         """Delete what nobody needs of these logs."""

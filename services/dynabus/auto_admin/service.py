@@ -33,7 +33,9 @@ from dynabus.auto_admin.splitting.splitter import Splitter
 from dynabus.auto_admin.streaming import Streaming
 from dynabus.auto_admin.tables.cache import Cache
 from dynabus.auto_admin.tables.decisions import table_key
+from dynabus.auto_admin.tables.kept import drop, kept_key
 from dynabus.auto_admin.tables.progress import Tables
+from dynabus.auto_admin.tables.stream_endings import drop_streams
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.ids import Incarnation, LogId, NodeName, RequestId
 from dynabus.core.messages import Heartbeat, ReplyStatus
@@ -186,7 +188,7 @@ class AutoAdmin:
         if self.replica.leader is not None and self.replica.leader.idle:
             self._control.settled()
         self.streaming.step(self.tables.all(), now_ms)
-        self.tables.step(now_ms, lambda name, evaluate: self._decide(table_key(name), evaluate, now_ms))
+        self.tables.step(now_ms, lambda key, evaluate: self._decide(key, evaluate, now_ms))
         for loss in self._freezing.due(self.tables.all(), now_ms):
             self._decide(table_key(loss.state.name), loss.evaluate, now_ms)
         self._differences.step(self.tables.all(), now_ms)
@@ -203,13 +205,20 @@ class AutoAdmin:
             self._decide(table_key(wish.name), evaluate, now_ms)
         self._rounds.look(now_ms, lambda key, evaluate: self._decide(key, evaluate, now_ms))
         if self.streaming.looks_for_expired(now_ms):
-            for state in self.tables.all().values():
-                dropped = self.streaming.expired(state, self._world.wall_ms())
-                if dropped is not None:
-                    self._decide(table_key(state.name), dropped, now_ms)
+            self._drop_streams(now_ms)
         self.scaler.look(
             self.tables.all(), now_ms, lambda name, evaluate: self._decide(table_key(name), evaluate, now_ms)
         )
+
+    def _drop_streams(self, now_ms: float) -> None:
+        """Those whose retention is over, of tables that are there and of deleted ones."""
+        wall_ms = self._world.wall_ms()
+        for state in self.tables.all().values():
+            if labels := self.streaming.expired(state, wall_ms):
+                self._decide(table_key(state.name), drop_streams(state.id, labels), now_ms)
+        for state in self.tables.kept().values():
+            if labels := self.streaming.expired(state, wall_ms):
+                self._decide(kept_key(state.id), drop(labels), now_ms)
 
     # -- messages ---------------------------------------------------------------------------------------------
 

@@ -6,31 +6,36 @@
 | DISABLING | no partition's checkpoint names it, each written by one that knew                | FINISH: DISABLED |
 | DISABLED  | its retention is over                                                            | topic, row go    |
 
-An heir that has no checkpoint yet takes over what its parent's says.
+DISABLING are those of a table that is being deleted, too; DISABLED, they stay as others do (`tables.kept`). An
+heir that has no checkpoint yet takes over what its parent's says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, NamedTuple
 
 from dynabus.adapters.logs import logger
 from dynabus.auto_admin.outside import Checkpoints, StepFailed, Steps
 from dynabus.auto_admin.splitting.splits import HEIR, state_of
-from dynabus.auto_admin.tables.decisions import TableState, drop_streams
-from dynabus.core.replication.store import Evaluate
+from dynabus.auto_admin.tables.decisions import TableState
+from dynabus.auto_admin.waiting import Wait, Waiting
 from dynabus.core.streams.view import DISABLED, DISABLING, ENABLING
-from dynabus.core.tables.streams import are_changing
+from dynabus.core.tables.streams import are_changing, are_followed
 
 LOOK_MS = 200.0
 """Between two questions to Kafka while a stream begins or ends; it takes a second or two, mostly the group's."""
 
-COMPLAIN_MS = 30_000.0
-"""A group's rebalance, a look for a place and a commit take seconds."""
-
 EXPIRE_MS = 60_000.0
 """Between two looks for what is over: retention is hours."""
+
+
+class Drop(NamedTuple):
+    """Topics that are being deleted, by the labels of their streams."""
+
+    labels: list[str]
+    job: Future[None]
 
 
 class Streaming:
@@ -38,36 +43,37 @@ class Streaming:
 
     def __init__(self, steps: Steps, retention_ms: float) -> None:
         self._steps, self._retention_ms = steps, retention_ms
+        self.waiting = Waiting(steps)
         self._found: Checkpoints = {}
         self._job: Future[Checkpoints] | None = None
-        self._drops: dict[str, Future[None]] = {}
+        self._drops: dict[str, Drop] = {}
         self._due_ms = self._expire_ms = 0.0
-        self._waits_since_ms: float | None = None
 
     def step(self, states: Mapping[str, TableState], now_ms: float) -> None:
-        """Look, if a stream begins or ends and it is time."""
+        """Look, if a stream begins or ends and it is time; and tell who is waited for."""
         if self._job is not None and self._job.done():
             try:
                 self._found = self._job.result()
             except StepFailed as error:
                 logger().warning("checkpoints not read, tried again", reason=str(error))
             self._job = None
-        if self._job is None and now_ms >= self._due_ms:
-            logs = [log for each in states.values() if are_changing(each.streams) for log in _logs(each)]
-            if logs:
-                self._due_ms = now_ms + LOOK_MS
-                self._job = self._steps.checkpoints(logs)
-            self._complain(bool(logs), now_ms)
+        if self._job is not None or now_ms < self._due_ms:
+            return
+        self._due_ms = now_ms + LOOK_MS
+        changing = [each for each in states.values() if are_changing(each.streams)]
+        if changing:
+            self._job = self._steps.checkpoints([log for each in changing for log in _logs(each)])
+        waits = [wait for each in changing for wait in self._waits_of(each)]
+        self.waiting.step(waits, [each for each in states.values() if are_followed(each.streams)], now_ms)
 
-    def _complain(self, waits: bool, now_ms: float) -> None:
-        """Once, if propagators take long: perhaps there are none."""
-        if not waits:
-            self._waits_since_ms = None
-        elif self._waits_since_ms is None:
-            self._waits_since_ms = now_ms
-        elif now_ms - self._waits_since_ms > COMPLAIN_MS:
-            self._waits_since_ms = float("inf")
-            logger().warning("streams wait for log propagators: is one running, and does status show an alarm?")
+    def _waits_of(self, state: TableState) -> list[Wait]:
+        """What propagators have yet to begin or to end, as the last look found it."""
+        return [
+            Wait(state.id, state.name, each["label"], each["status"], tuple(missing))
+            for each in state.streams
+            if each["status"] in (ENABLING, DISABLING)
+            and (missing := [int(p["number"]) for p in state.partitions if not _has(state, p, self._found, each, -1)])
+        ]
 
     def done(self, state: TableState, version: int) -> bool:
         """Nothing begins or ends any more in its logs. `version`: of the metadata that say what shall."""
@@ -78,24 +84,24 @@ class Streaming:
             for partition in state.partitions
         )
 
-    def expired(self, state: TableState, wall_ms: int) -> Evaluate | None:
-        """What drops streams whose topics are gone; deleting those topics is begun here."""
+    def expired(self, state: TableState, wall_ms: int) -> list[str]:
+        """Labels of streams whose topics are gone, to be dropped; deleting those topics is begun here."""
         over = [
             each["label"]
             for each in state.streams
             if each["status"] == DISABLED and wall_ms - each["closed_ms"] > self._retention_ms
         ]
-        job = self._drops.get(state.id)
+        drop = self._drops.get(state.id)
         if not over:
-            return None
-        if job is None:
+            return []
+        if drop is None:
             logger().info("streams are over", table=state.name, labels=over)
-            self._drops[state.id] = self._steps.drop_streams(state.name, over)
-            return None
-        if not job.done():
-            return None
+            self._drops[state.id] = Drop(over, self._steps.drop_streams(state.name, over))
+            return []
+        if not drop.job.done():
+            return []
         del self._drops[state.id]
-        return drop_streams(state.id, over) if job.exception() is None else None
+        return drop.labels if drop.job.exception() is None else []
 
     def looks_for_expired(self, now_ms: float) -> bool:
         """Once a minute, and at each turn while topics are being deleted."""

@@ -40,8 +40,9 @@ def report(target: Target) -> dict[str, Any]:
         },
         "processes": [_process(process) for process in cluster.processes],
         **_seen(cluster),
-        "held": _held(cluster),
+        "held": _told_by_admins(cluster, "held"),
         "logs": _logs(cluster),
+        "waits": _told_by_admins(cluster, "waits"),
     }
 
 
@@ -77,13 +78,14 @@ def _logs(cluster: Cluster) -> list[dict[str, Any]]:
     return found
 
 
-def _held(cluster: Cluster) -> list[dict[str, Any]]:
-    """Readers that hold up the pruning of logs for long, as the active auto-admin knows them; others tell none."""
+def _told_by_admins(cluster: Cluster, member: str) -> list[dict[str, Any]]:
+    """Readers that hold up the pruning of logs for long, streams that wait for propagators: as the active auto-admin
+    knows them; others tell none."""
     found: list[dict[str, Any]] = []
     for process in cluster.of(ADMIN):
         answer = get(LOOPBACK, process.ops_port, "/status") if process.is_alive else None
         if answer is not None and answer[0] == 200:
-            found += json.loads(answer[1]).get("held", [])
+            found += json.loads(answer[1]).get(member, [])
     return found
 
 
@@ -99,7 +101,7 @@ def render(status: dict[str, Any]) -> str:
     rows += [(p["service"], p["name"], p["zone"], str(p["pid"] or "-"), p["state"]) for p in status["processes"]]
     lines += aligned(rows)
     lines += ["", *_render_tables(status["tables"]), *_render_streams(status.get("streams", ()))]
-    return "\n".join([*lines, *_alarms(status["tables"]), *_lags(status), *_stopped(status)])
+    return "\n".join([*lines, *_alarms(status["tables"]), *_lags(status), *_stopped(status), *_waits(status)])
 
 
 def _render_streams(streams: Iterable[dict[str, Any]]) -> list[str]:
@@ -117,6 +119,26 @@ def _stopped(status: dict[str, Any]) -> list[str]:
         for each in status.get("logs", ())
         if each.get("alarm")
     ]
+
+
+def _waits(status: dict[str, Any]) -> list[str]:
+    """A line for each stream that waits for log propagators."""
+    return [
+        f"WAIT   stream {each['label']} of {each['table']} is {each['status']}{_since(each)}: {_whom(each)}"
+        for each in status.get("waits", ())
+    ]
+
+
+def _since(wait: dict[str, Any]) -> str:
+    return "" if wait["for_s"] is None else f" for {wait['for_s']} s"
+
+
+def _whom(wait: dict[str, Any]) -> str:
+    if wait["propagators"] == 0:
+        late = "its records come once one runs" if wait["status"] == "ENABLED" else "the table waits for one"
+        return f"no log propagator runs, {late} (`dynabus up`, or `dynabus log-propagator`)"
+    numbers = ", ".join(str(number) for number in wait["partitions"])
+    return f"for log propagators{f', in partition {numbers}' if numbers else ''}"
 
 
 def _lags(status: dict[str, Any]) -> list[str]:

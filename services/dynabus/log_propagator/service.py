@@ -165,7 +165,7 @@ class LogPropagator:
         doubted = {each for each, doubt in self._doubts.items() if now_ms < doubt.again_ms}
         doubted |= {each for each, until_ms in self._held_off.items() if now_ms < until_ms}
         positions = self.brain.positions()
-        self.reader.assign({each: offset for each, offset in positions.items() if each not in doubted})
+        self.reader.assign({each: place for each, place in positions.items() if each not in doubted})
         batch = self.reader.read(POLL_S) if positions else {}
         for partition in batch:
             self._doubts.pop(partition, None)
@@ -181,14 +181,23 @@ class LogPropagator:
                 self._held_off[self.sender.culprit] = now_ms + HELD_OFF_MS
 
     def _doubt(self, now_ms: float) -> None:
-        """Logs that do not have the place where they are to be read on."""
+        """Logs that do not have the place where they are to be read on, and those of which Kafka does not tell."""
+        for partition in self.reader.unanswered:
+            self._held_off[partition] = now_ms + RETRY_MS
+        self.reader.unanswered.clear()
         for partition in self.reader.out_of_range:
             self.reader.let_go(partition)
-            doubt = self._doubts.setdefault(partition, _Doubt(now_ms, now_ms))
+            doubt = self._doubts.get(partition)
+            if doubt is None or now_ms - doubt.again_ms > LOST_MS:
+                # One that was tried again long ago was in order then, and rested since.
+                doubt = self._doubts[partition] = _Doubt(now_ms, now_ms)
             doubt.again_ms = now_ms + RETRY_MS
             log = self.brain.logs.get(partition)
             if log is not None and now_ms - doubt.since_ms > LOST_MS:
-                log.follower.lose("the log does not have the place of the checkpoint: records are lost, or pruned")
+                log.follower.lose(
+                    f"the log does not have the place {log.follower.place.next_offset if log.follower.place else 0}, "
+                    "or another history before it: records are lost, or pruned"
+                )
         self.reader.out_of_range.clear()
 
     def _commit(self) -> None:

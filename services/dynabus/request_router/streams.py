@@ -87,16 +87,7 @@ class Streams:
 
     def shown(self) -> list[dict[str, str]]:
         """The member `streams` of `dynabus status --json`."""
-        return [
-            {
-                "table": each.name,
-                "label": each.label,
-                "status": each.status,
-                "view": each.view.value,
-                "topic": self._topics.stream_name(each.name, each.label),
-            }
-            for each in self.view.all()
-        ]
+        return self.view.shown(self._topics)
 
 
 class StreamTopics:

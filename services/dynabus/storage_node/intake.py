@@ -14,7 +14,9 @@ from confluent_kafka import KafkaError
 
 from dynabus.adapters.clock import unix_ms
 from dynabus.adapters.codec import UndecodableMessage, decode
+from dynabus.adapters.kafka.positions import OUT_OF_RANGE
 from dynabus.core.ids import Writer
+from dynabus.core.replication.place import other_history
 from dynabus.core.replication.records import Record, decode_record
 from dynabus.core.replication.unresolved import Sender
 from dynabus.core.topics import Topics
@@ -27,7 +29,7 @@ from dynabus.storage_node.replicas.assignments import Assignments
 from dynabus.storage_node.replicas.heartbeats import hear
 from dynabus.storage_node.replicas.hosted import Hosted
 from dynabus.storage_node.replicas.hosting import Hosting
-from dynabus.storage_node.replicas.readers import OUT_OF_RANGE, Arrival, other_history
+from dynabus.storage_node.replicas.readers import Arrival
 
 UNUSABLE = (UndecodableMessage, ValueError, KeyError, TypeError)
 """Of a message outside of replication logs: damaged, or decodable but without what belongs in it."""

@@ -17,6 +17,8 @@ from dynabus.auto_admin.pruning.holds import _shards
 from dynabus.auto_admin.splitting import splits
 from dynabus.auto_admin.tables import decisions
 from dynabus.auto_admin.tables.decisions import TableState, read_row, written
+from dynabus.auto_admin.tables.progress import END_MOST_MS
+from dynabus.auto_admin.tables.stream_endings import drop_streams
 from dynabus.core.tables.changes import Update
 from dynabus.core.tables.streams import are_followed, label_of, shards_of
 
@@ -63,7 +65,7 @@ def test_a_stream_is_switched_on_off_and_on() -> None:
     again = changed(over, {**ON, "StreamViewType": "KEYS_ONLY"})
     assert [each["label"] == first["label"] for each in again.streams] == [True, False]
     assert again.description["StreamSpecification"]["StreamViewType"] == "KEYS_ONLY"
-    dropped = decisions.drop_streams(again.id, [each["label"] for each in again.streams])(written(again), 0)
+    dropped = drop_streams(again.id, [each["label"] for each in again.streams])(written(again), 0)
     assert [each["status"] for each in read_row(dropped.row or b"").streams] == ["ENABLING"]
 
 
@@ -184,7 +186,7 @@ class LifeOfStreams(Life):
 
 
 def lived(crash_after: int | None, *names: str) -> LifeOfStreams:
-    """A table with a stream, which is disabled, and another one after it; then the table goes."""
+    """A table with a stream, which is disabled."""
     life = LifeOfStreams(*names)
     life.kafka.crash_after = crash_after
     life.ask("CreateTable", **{**REQUEST, "StreamSpecification": ON})
@@ -207,8 +209,52 @@ def test_streams_live_and_end() -> None:
     life.propagators.asleep = False
     life.until("enabled", lambda: life.status() == "ACTIVE" and life.streams() == ["DISABLED", "ENABLED"])
     life.ask("DeleteTable", TableName="music")
-    life.until("gone", lambda: life.status() is None and not life.streams())
-    assert life.kafka.streams == {}
+    life.until("gone", lambda: life.status() is None)
+    assert life.streams() == ["DISABLED", "DISABLED"]
+    assert len(life.kafka.streams) == 2
+
+
+def expire(life: LifeOfStreams) -> None:
+    """Retention is over."""
+    for admin in life.admins.values():
+        admin.streaming._retention_ms = -1
+        admin.streaming._expire_ms = 0
+
+
+def outlived(crash_after: int | None, *names: str) -> LifeOfStreams:
+    """A table with a stream is deleted, and made again under its name; then the first stream's retention is over."""
+    life = LifeOfStreams(*names)
+    life.kafka.crash_after = crash_after
+    with_stream = {**REQUEST, "StreamSpecification": ON}
+    life.ask("CreateTable", **with_stream)
+    life.until("active", lambda: life.status() == "ACTIVE" and life.streams() == ["ENABLED"])
+    life.ask("DeleteTable", TableName="music")
+    life.until("gone", lambda: life.status() is None)
+    assert life.streams() == ["DISABLED"]
+    life.ask("CreateTable", **with_stream)
+    life.until(
+        "active again", lambda: life.status() == "ACTIVE" and sorted(life.streams()) == ["DISABLED", "ENABLED"]
+    )
+    return life
+
+
+def labels(life: LifeOfStreams) -> dict[str, str]:
+    """Labels of the streams in metadata, by status."""
+    return {said["status"]: said["label"] for key, said in life.kafka.metadata.items() if key.startswith("stream/")}
+
+
+def test_a_deleted_table_s_stream_stays_and_its_name_is_free() -> None:
+    life = outlived(None)
+    told = labels(life)
+    assert told["ENABLED"] > told["DISABLED"]
+    assert life.kafka.streams == {("music", label): 2 for label in told.values()}
+    expire(life)
+    life.until("gone", lambda: life.streams() == ["ENABLED"])
+    assert life.kafka.streams == {("music", told["ENABLED"]): 2}
+    assert life.status() == "ACTIVE"
+    # Its row is gone too: whoever comes next finds nothing of it.
+    (admin,) = life.admins.values()
+    assert admin.tables.kept() == {}
 
 
 @pytest.mark.parametrize("names", [(), ("admin-1", "admin-2")])
@@ -219,11 +265,66 @@ def test_a_crash_after_any_effect_is_survived(names: tuple[str, ...]) -> None:
         assert len(life.kafka.streams) == 1, effect
 
 
-def test_a_stream_that_was_disabled_long_ago_goes_with_its_topic() -> None:
+@pytest.mark.parametrize("names", [(), ("admin-1", "admin-2")])
+def test_a_crash_after_any_effect_loses_no_kept_stream(names: tuple[str, ...]) -> None:
+    effects = outlived(None, *names).kafka.effects
+    for effect in range(1, effects, 3):
+        life = outlived(effect, *names)
+        assert len(life.kafka.streams) == 2, effect
+        expire(life)
+        life.until("gone", lambda life=life: life.streams() == ["ENABLED"])
+        assert len(life.kafka.streams) == 1, effect
+
+
+def test_an_old_word_about_a_kept_stream_is_put_right() -> None:
+    """Of an auto-admin that was deposed while the table was there: the topic's last word must be the right one."""
+    life = outlived(None)
+    ended = labels(life)["DISABLED"]
+    key, said = next((key, said) for key, said in life.kafka.metadata.items() if said.get("label") == ended)
+    life.kafka.put_metadata(key, "stream_metadata", {**said, "status": "ENABLED", "version": 1})
+    life.until("put right", lambda: life.kafka.metadata[key]["status"] == "DISABLED")
+    assert life.kafka.metadata[key]["version"] > said["version"]
+
+
+def test_a_table_is_deleted_though_no_propagator_runs() -> None:
+    """After a while, and with an error in the log; its stream says DISABLED, which ends whoever reads it."""
+    life = LifeOfStreams()
+    life.ask("CreateTable", **{**REQUEST, "StreamSpecification": ON})
+    life.until("active", lambda: life.status() == "ACTIVE" and life.streams() == ["ENABLED"])
+    life.propagators.asleep, life.kafka.propagators = True, 0
+    life.ask("DeleteTable", TableName="music")
+    for _ in range(400):
+        life.turn()
+    assert (life.status(), life.streams()) == ("DELETING", ["DISABLING"])
+    life.kafka.now_ms += END_MOST_MS
+    life.until("gone", lambda: life.status() is None)
+    assert life.streams() == ["DISABLED"]
+
+
+def test_who_is_waited_for_is_told() -> None:
     life = lived(None)
     (admin,) = life.admins.values()
-    admin.streaming._retention_ms = -1
-    admin.streaming._expire_ms = 0
+    life.propagators.asleep = True
+    life.switch(ON)
+    waiting = admin.streaming.waiting
+    life.until("told", lambda: bool(waiting.lines))
+    (line,) = waiting.lines
+    assert (line["table"], line["status"], line["partitions"]) == ("music", "ENABLING", [0, 1])
+    life.until("counted", lambda: waiting.propagators == 1)
+    life.propagators.asleep = False
+    life.until("enabled", lambda: life.status() == "ACTIVE" and not waiting.lines)
+    # A table that is ACTIVE waits for nobody, and yet nothing comes out of it.
+    life.kafka.propagators = 0
+    life.until("told", lambda: bool(waiting.lines))
+    (line,) = waiting.lines
+    assert (line["status"], line["partitions"], line["propagators"]) == ("ENABLED", [], 0)
+    life.kafka.propagators = 2
+    life.until("one runs", lambda: not waiting.lines)
+
+
+def test_a_stream_that_was_disabled_long_ago_goes_with_its_topic() -> None:
+    life = lived(None)
+    expire(life)
     life.until("gone", lambda: not life.streams())
     assert life.kafka.streams == {}
     assert life.status() == "ACTIVE"

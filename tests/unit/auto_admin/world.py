@@ -50,6 +50,8 @@ class Kafka:
         """Topic partitions of streams' topics, by table and label."""
         self.checkpoints: dict[tuple[str, int], Stated] = {}
         """What propagators have committed."""
+        self.propagators = 1
+        """How many are in the group."""
         self.replies: list[Any] = []
         self.orders: list[tuple[str, Any]] = []
         self.effects = 0
@@ -164,9 +166,10 @@ class FakeSteps:
 
     def destroy(self, state: TableState) -> Future[None]:
         def take_away() -> None:
+            assert all(each["status"] == "DISABLED" for each in state.streams), (
+                "their logs are taken from propagators"
+            )
             self._kafka.logs.pop(state.id, None)
-            for each in state.streams:
-                self._kafka.streams.pop((state.name, each["label"]), None)
             self._kafka.effect()
 
         return self._done(take_away)
@@ -185,6 +188,11 @@ class FakeSteps:
     def checkpoints(self, logs: Sequence[tuple[str, int]]) -> Future[Checkpoints]:
         future: Future[Checkpoints] = Future()
         future.set_result({log: self._kafka.checkpoints[log] for log in logs if log in self._kafka.checkpoints})
+        return future
+
+    def propagators(self) -> Future[int]:
+        future: Future[int] = Future()
+        future.set_result(self._kafka.propagators)
         return future
 
     def prune(self, wishes: list[PruneWish]) -> Future[list[Pruned]]:

@@ -16,6 +16,7 @@ from tests.unit.core.propagation.test_follower import ROOT, history, message
 from dynabus.core.ids import Incarnation, NodeName, PartitionId, Writer
 from dynabus.core.propagation.checkpoint import Checkpoint
 from dynabus.core.propagation.follower import Output, Stage
+from dynabus.core.replication.place import Place
 from dynabus.core.replication.records import Record
 from dynabus.core.streams.view import StreamsView
 from dynabus.log_propagator import service
@@ -80,10 +81,11 @@ class FakeReader:
         self._world, self._at, self.records = world, 0, 0
         self._assigned: dict[PartitionId, int] = {}
         self.out_of_range: set[PartitionId] = set()
+        self.unanswered: set[PartitionId] = set()
 
-    def assign(self, positions: Mapping[PartitionId, int]) -> None:
-        for where in positions.keys() - self._assigned.keys():
-            self._assigned[where] = positions[where]
+    def assign(self, places: Mapping[PartitionId, Place]) -> None:
+        for where in places.keys() - self._assigned.keys():
+            self._assigned[where] = places[where].next_offset
 
     def let_go(self, *partitions: PartitionId) -> None:
         for each in partitions:
@@ -239,6 +241,22 @@ def test_a_log_that_does_not_reach_to_its_checkpoint_stops_after_a_while(world: 
     (shown,) = process.status()
     assert shown["state"] == "stopped"
     assert "lost" in shown["alarm"]
+
+
+def test_a_doubt_of_long_ago_proves_nothing(world: World) -> None:
+    """The log was in order since; where nothing is written nothing comes that would say so."""
+    process = propagator(world)
+    world.callbacks[0]([ROOT])
+    turns(world, process, 12)
+    world.out_of_range = {ROOT}
+    turns(world, process, 20)
+    world.out_of_range = set()
+    world.now_ms += 3 * LOST_MS
+    turns(world, process, 10)
+    world.out_of_range = {ROOT}
+    world.now_ms += 3 * LOST_MS
+    turns(world, process, 20)
+    assert process.readiness() is None
 
 
 def test_a_planned_stop_commits_and_leaves(world: World) -> None:

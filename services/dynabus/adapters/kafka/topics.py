@@ -191,6 +191,12 @@ class TopicAdmin:
         found = self._results(futures)[group].topic_partitions or []
         return {(each.topic, each.partition): each.metadata or "" for each in found if each.offset >= 0}
 
+    def group_members(self, group: str) -> int:
+        """How many processes are in a consumer group; none in one that is not known."""
+        futures = self._client.describe_consumer_groups([group], request_timeout=CALL_TIMEOUT_S)
+        found = self._results(futures, ignore=KafkaError.GROUP_ID_NOT_FOUND)
+        return len(found[group].members or []) if group in found else 0
+
     def names(self, prefix: str) -> set[str]:
         """Names of the existing topics that begin so."""
         return {name for name in self._metadata().topics if name.startswith(prefix)}

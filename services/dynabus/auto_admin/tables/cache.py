@@ -52,11 +52,9 @@ class Cache:
         """All of the table's with one version, and those that it has no more."""
         key_schema = orjson.dumps(state.description["KeySchema"])
         labels = {each["label"] for each in state.streams}
-        # A table that is going takes them with it: propagators let go before the topics do.
-        going = {"status": DISABLED} if state.status == "DELETING" else {}
         for each in state.streams:
             message = stream_message(
-                {**each, **going}, state.id, state.description, version, state.partitions, state.ancestors, key_schema
+                each, state.id, state.description, version, state.partitions, state.ancestors, key_schema
             )
             self._send_stream(message)
             self._labels.setdefault(state.id, {})[each["label"]] = message
@@ -95,15 +93,28 @@ class Cache:
         """The topic's last record of the table is an old one; publish again."""
         return table_id in self._overwritten
 
-    def clean(self, known: Mapping[str, TableState]) -> None:
-        """Tombstones for tables that were removed."""
+    def clean(self, known: Mapping[str, TableState], kept: Mapping[str, TableState]) -> None:
+        """Tombstones for tables that were removed, and for their streams that are not `kept`."""
         for table_id in self._highest.keys() - known.keys():
             if version_offset(self._highest[table_id]) <= self._replica.place.next_offset:
-                self._forget_streams(table_id, self._labels.get(table_id, {}).keys(), self._highest[table_id])
-                self._labels.pop(table_id, None)
                 del self._highest[table_id]
                 self._overwritten.discard(table_id)
                 self._bus.metadata(f"table/{table_id}", "table_metadata", None, _whatever)
+        for table_id in self._labels.keys() - known.keys():
+            self._clean_streams(table_id, kept.get(table_id))
+
+    def _clean_streams(self, table_id: str, kept: TableState | None) -> None:
+        """Of a table that is no more. What an auto-admin of before says of those that are kept is put right."""
+        labels = self._labels[table_id]
+        version = max((each["version"] for each in labels.values()), default=0)
+        if version_offset(version) > self._replica.place.next_offset:
+            return
+        if kept is not None and any(each["status"] != DISABLED for each in labels.values()):
+            self._publish_streams(kept, metadata_version(self._replica.place.next_offset, "DELETED"))
+        kept_labels = {each["label"] for each in kept.streams} if kept is not None else set()
+        self._forget_streams(table_id, labels.keys() - kept_labels, version)
+        if not labels:
+            del self._labels[table_id]
 
     def publish(self, state: TableState, status: str, delivered: Delivered) -> None:
         """With the version of now. An announced table has no partitions yet; a deleted table's leaders go first."""
@@ -116,9 +127,7 @@ class Cache:
             "description": orjson.dumps(state.description),
             "partitions": [] if status == ANNOUNCED else state.metadata_partitions(),
         }
-        if status == "DELETED":
-            self._forget_streams(state.id, self._labels.get(state.id, {}).keys(), message["version"])
-        elif status != ANNOUNCED:
+        if status != ANNOUNCED:
             # Before the table: who sees its new status then has its streams.
             self._publish_streams(state, message["version"])
         if status == "DELETED":

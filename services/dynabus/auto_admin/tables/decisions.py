@@ -4,7 +4,7 @@ key    b"table/" + name
 row    JSON: id, name, status, description (DescribeTable's members), partitions and their ancestors, tags,
        pending (members that are described when the change is done), revision (one more with each decision)
 
-(none) --CreateTable--> CREATING --finish--> ACTIVE --DeleteTable--> DELETING --remove--> (none)
+(none) --CreateTable--> CREATING --finish--> ACTIVE --DeleteTable--> DELETING --remove--> (none, or `kept`)
                                              ACTIVE --UpdateTable--> UPDATING --finish--> ACTIVE
 
 Some changes are done at once, and warm throughput changes while the table is ACTIVE (`core.tables.changes`).
@@ -23,7 +23,6 @@ from dynabus.auto_admin.placement.planner import Placement
 from dynabus.core.errors import ApiError, resource_not_found
 from dynabus.core.messages import PartitionMetadata, ReplyStatus
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
-from dynabus.core.streams.view import DISABLED
 from dynabus.core.tables.capacity_changes import Changed, as_of
 from dynabus.core.tables.changes import Update, change
 from dynabus.core.tables.changes import finish as finished
@@ -35,7 +34,14 @@ from dynabus.core.tables.descriptions import (
     refuse_creation,
     refuse_deletion,
 )
-from dynabus.core.tables.streams import Stream, change_streams, described, finish_streams, new_stream
+from dynabus.core.tables.streams import (
+    Stream,
+    change_streams,
+    described,
+    end_streams,
+    finish_streams,
+    new_stream,
+)
 from dynabus.core.tables.tags import Tags, listed, merge, without
 
 FIRST_GENERATION = 1
@@ -126,8 +132,12 @@ def create(
     region: str,
     account: str,
     limit: ApiError | None = None,
+    kept: Sequence[Stream] = (),
 ) -> Evaluate:
-    """CreateTable: nothing of that name may exist. `limit`: what else stands against one more table."""
+    """CreateTable: nothing of that name may exist. `limit`: what else stands against one more table.
+
+    `kept`: streams of deleted tables of that name, which are still read by their labels.
+    """
 
     def evaluate(old: bytes | None, wall_ms: int) -> Decision:
         name = request["TableName"]
@@ -149,22 +159,24 @@ def create(
             for number, ((lower, upper), placement) in enumerate(zip(bounds, placements, strict=True))
         ]
         tags, pending = dict(request.get("Tags", {})), pending_of_new(request, wall_ms)
-        streams = _streams_of_new(request, len(partitions), wall_ms)
+        streams = _streams_of_new(request, len(partitions), kept, wall_ms)
         if streams:
             description = described(description, streams[-1])
         made = TableState(
             own_id, name, "CREATING", description, partitions, tags, pending, changed_ms=wall_ms, streams=streams
         )
-        return _decide(made)
+        return decide(made)
 
     return evaluate
 
 
-def _streams_of_new(request: Mapping[str, Any], partitions: int, wall_ms: int) -> list[Stream]:
+def _streams_of_new(
+    request: Mapping[str, Any], partitions: int, kept: Sequence[Stream], wall_ms: int
+) -> list[Stream]:
     specification = request.get("StreamSpecification")
     if specification is None or not specification["StreamEnabled"]:
         return []
-    return [new_stream(specification["StreamViewType"], wall_ms, range(partitions), (), from_start=True)]
+    return [new_stream(specification["StreamViewType"], wall_ms, range(partitions), kept, from_start=True)]
 
 
 def update(asked: Update, limit: ApiError | None = None) -> Evaluate:
@@ -185,7 +197,7 @@ def update(asked: Update, limit: ApiError | None = None) -> Evaluate:
         if limit is not None and status != state.status:
             return refuse(limit)
         after = replace(state, status=status, description=changed.description, pending=changed.pending)
-        return _decide(next_revision(after), changed.answer)
+        return decide(next_revision(after), changed.answer)
 
     return evaluate
 
@@ -218,8 +230,9 @@ def delete(name: str, limit: ApiError | None = None) -> Evaluate:
             description=as_of(state.description, wall_ms / 1000),
             pending={},
             changed_ms=wall_ms,
+            streams=end_streams(state.streams),
         )
-        return _decide(next_revision(after))
+        return decide(next_revision(after))
 
     return evaluate
 
@@ -288,22 +301,7 @@ def finish(own_id: str, revision: int) -> Evaluate:
             return Decision(False, None, Outcome())
         description = finished(state.description, state.pending, wall_ms)
         done = replace(state, status="ACTIVE", description=description, pending={})
-        return _decide(next_revision(replace(done, streams=finish_streams(state.streams, wall_ms))))
-
-    return evaluate
-
-
-def drop_streams(own_id: str, labels: Sequence[str]) -> Evaluate:
-    """Topics of streams that were disabled long ago are gone."""
-
-    def evaluate(old: bytes | None, _: int) -> Decision:
-        state = read_row(old) if old is not None else None
-        if state is None or state.id != own_id:
-            return Decision(False, None, Outcome())
-        kept = [each for each in state.streams if each["label"] not in labels or each["status"] != DISABLED]
-        if len(kept) == len(state.streams):
-            return Decision(False, None, Outcome())
-        return _decide(next_revision(replace(state, streams=kept)))
+        return decide(next_revision(replace(done, streams=finish_streams(state.streams, wall_ms))))
 
     return evaluate
 
@@ -325,7 +323,8 @@ def next_revision(state: TableState) -> TableState:
     return replace(state, revision=state.revision + 1)
 
 
-def _decide(state: TableState, answer: dict[str, Any] | None = None) -> Decision:
+def decide(state: TableState, answer: dict[str, Any] | None = None) -> Decision:
+    """Write the row; `answer`: what is described, if it is not the row."""
     told = {**state.description, "TableStatus": state.status} if answer is None else answer
     # Counted: routers wait until they see a change, and only then.
     return Decision(True, written(state), Outcome(body=_described(told), count=1))

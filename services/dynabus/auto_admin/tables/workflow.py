@@ -26,9 +26,10 @@
 |          | not published by us                       | PUBLISH: its node restores                        |
 |          | it holds all                              | SUCCEED: the next decision, it takes the place    |
 | DELETING | not published by us                       | PUBLISH: nodes close their replicas               |
-| DELETING | published, no node holds a replica of it  | DESTROY: the topic                                |
+| DELETING | published, its streams have all           | CLOSE: the next decision, they are DISABLED       |
+| DELETING | published, no stream left to close, no node holds a replica of it | DESTROY: the log's topic  |
 | DELETING | destroyed                                 | RETRACT: published once more, as DELETED          |
-| DELETING | retracted                                 | REMOVE: the next decision                         |
+| DELETING | retracted                                 | REMOVE: the next decision; its streams are `kept` |
 
 Everything may be done twice, so a new active auto-admin knows nothing and begins at the top. Published means that
 Kafka has the row's present revision: what the row no longer says, nobody would publish again.
@@ -46,6 +47,7 @@ class Step(Enum):
     BUILD = "build"
     PUBLISH = "publish"
     FINISH = "finish"
+    CLOSE = "close"
     DESTROY = "destroy"
     RETRACT = "retract"
     REMOVE = "remove"
@@ -110,6 +112,14 @@ class Division(NamedTuple):
     restored: bool = False
 
 
+class Ending(Enum):
+    """Of streams whose table is being deleted."""
+
+    NONE = "none ends"
+    WAITS = "propagators have yet to read the logs to their ends"
+    DONE = "they have, or were waited for long enough"
+
+
 def next_step(
     status: str,
     progress: Progress,
@@ -120,12 +130,13 @@ def next_step(
     division: Division | None = None,
     moved: bool = False,
     streams: frozenset[str] = frozenset(),
+    ending: Ending = Ending.NONE,
 ) -> Step | None:
     """`led`: every partition has a leader. `held`: some living node still has a replica of it.
 
     `unfinished`: what the row says is to be done needs nothing but FINISH. `division`: partitions are being split.
     `moved`: one of its groups has the members that were decided, or cannot have them. `streams`: labels of those that
-    need a topic.
+    need a topic. `ending`: how far streams of a table that is being deleted are.
     """
     if progress.busy:
         return None
@@ -151,6 +162,8 @@ def next_step(
     if status == "CREATING":
         return Step.FINISH if led else None
     if status == "DELETING":
+        if ending is not Ending.NONE:
+            return Step.CLOSE if ending is Ending.DONE else None
         return None if held else Step.DESTROY
     if unfinished:
         return Step.FINISH

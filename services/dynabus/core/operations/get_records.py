@@ -1,8 +1,9 @@
 """GetRecords. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_GetRecords.html
 
 Each change once, in order (`core.streams.reading`). Where the shard is closed and read to its end there is no
-NextShardIterator; else there is always one, with or without records. At most 1,000 records, and 1 MB of them as they
-lie in Kafka, though always one. Order of checks and words: DynamoDB Local.
+NextShardIterator; else there is always one, with or without records. Of a stream that is DISABLED all that is there
+is the end, whether or not a propagator came to write it: a table's deletion waits for that, but not for ever. At most
+1,000 records, and 1 MB of them as they lie in Kafka, though always one. Order of checks and words: DynamoDB Local.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from dynabus.core.errors import invalid_parameter, resource_not_found, validatio
 from dynabus.core.operations.calls import Request
 from dynabus.core.operations.shapes import Member, check
 from dynabus.core.operations.stream_arns import find_stream
-from dynabus.core.operations.stream_calls import Fetch, StreamContext, StreamSteps, fetched
+from dynabus.core.operations.stream_calls import Fetch, Fetched, StreamContext, StreamSteps, fetched
 from dynabus.core.operations.stream_errors import expired, trimmed
 from dynabus.core.streams.iterators import ShardIterator, read_iterator
-from dynabus.core.streams.reading import Entry, count
+from dynabus.core.streams.reading import Batch, Entry, count
+from dynabus.core.streams.view import DISABLED
 
 RECORDS_MOST = 1000
 BYTES_MOST = 1 << 20
@@ -53,10 +55,15 @@ def route(body: Request, context: StreamContext, decode: Decode) -> StreamSteps:
         raise trimmed()
     batch = count(iterator.position, found.entries, limit, BYTES_MOST)
     answer: dict[str, Any] = {"Records": [_shown(each, decode(each.value), context) for each in batch.entries]}
-    if not batch.ended:
+    if not (batch.ended or (stream.status == DISABLED and _is_all(batch, found))):
         following = ShardIterator(iterator.arn, wall_ms, iterator.number, batch.position)
         answer["NextShardIterator"] = str(following)
     return orjson.dumps(answer)
+
+
+def _is_all(batch: Batch, found: Fetched) -> bool:
+    """Nothing lies behind what was read, and nothing of it is left for the next call."""
+    return found.at_end and (not found.entries or batch.position.offset > found.entries[-1].offset)
 
 
 def _shown(entry: Entry, record: dict[str, Any], context: StreamContext) -> dict[str, Any]:

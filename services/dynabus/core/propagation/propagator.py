@@ -168,10 +168,10 @@ class Propagator:
 
     # -- the work -------------------------------------------------------------------------------------------------
 
-    def positions(self) -> dict[PartitionId, int]:
+    def positions(self) -> dict[PartitionId, Place]:
         """Where logs are to be read on; those that wait, ended or stopped are not read."""
         return {
-            partition: log.follower.place.next_offset
+            partition: log.follower.place
             for partition, log in self.logs.items()
             if log.follower.stage is Stage.READING and log.follower.place is not None
         }

@@ -16,6 +16,7 @@ import orjson
 
 from dynabus.core.streams.changes import View
 from dynabus.core.streams.messages import ShardMetadata, StreamMetadata
+from dynabus.core.topics import Topics
 
 ENABLING, ENABLED, DISABLING, DISABLED = "ENABLING", "ENABLED", "DISABLING", "DISABLED"
 DELETED = "DELETED"
@@ -144,6 +145,19 @@ class StreamsView:
     def version(self, table: str) -> int:
         """What is known of a table's streams; all are published together, with one version."""
         return max((stream.version for stream in self._streams.values() if stream.table == table), default=-1)
+
+    def shown(self, topics: Topics) -> list[dict[str, str]]:
+        """The member `streams` of `dynabus status --json`."""
+        return [
+            {
+                "table": each.name,
+                "label": each.label,
+                "status": each.status,
+                "view": each.view.value,
+                "topic": topics.stream_name(each.name, each.label),
+            }
+            for each in self.all()
+        ]
 
     def named(self, name: str, label: str) -> Stream | None:
         """The newest of a table's name and a label."""

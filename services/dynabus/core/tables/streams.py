@@ -5,6 +5,7 @@
 | CreateTable with a stream      | a stream that is ENABLED, once the table is ACTIVE         |                     |
 | UpdateTable, StreamEnabled     | UPDATING; StreamSpecification, LatestStreamArn and -Label  | stream ENABLED      |
 | UpdateTable, not StreamEnabled | UPDATING; no StreamSpecification, the latest ARN stays     | DISABLED, dated     |
+| DeleteTable                    | DELETING                                                   | DISABLED, dated     |
 
 Words and shapes: DDB-TABLE-050 of ack-api-quirks (see `descriptions`). Source of the wordings marked ours: none.
 """
@@ -101,6 +102,11 @@ def change_streams(
         specification["StreamViewType"], wall_ms, [each["number"] for each in partitions], streams, from_start=False
     )
     return updating(described(existing, made), pending), [*streams, made]
+
+
+def end_streams(streams: Sequence[Stream]) -> list[Stream]:
+    """Their table is being deleted: what its logs hold until now they get, and nothing more."""
+    return [{**each, "status": DISABLING} if each["status"] == ENABLED else each for each in streams]
 
 
 def finish_streams(streams: Sequence[Stream], wall_ms: int) -> list[Stream]:

@@ -253,3 +253,14 @@ def test_a_stream_s_fetches_are_bounded(topics: Topics) -> None:
     assert isinstance(call.stream, Stream)
     assert (call.number, call.offset, call.most) == (0, 0, 4)
     assert read_stream(message()).table == TABLE
+
+
+def test_all_that_a_disabled_stream_has_is_its_end(topics: Topics) -> None:
+    """Its table was deleted, and no propagator came to close the shard."""
+    topics.write(1, CHANGE, 7, 20)
+    topics.write(1, CHANGE, 8, 21)
+    assert topics.keys(topics.iterator(number=1), limit=1)[1] is False
+    topics.view.take(message(status="DISABLED", version=16, shards={0: -1, 1: 0, 2: 0}))
+    seen, ended = topics.keys(topics.iterator(number=1), limit=1)
+    assert (seen[-2:], ended) == (["7", "8"], True)
+    assert topics.keys(topics.iterator("LATEST", number=1)) == ([], True)
