@@ -17,6 +17,7 @@ from pathlib import Path
 from tests.integration.cluster import running
 
 from bench import workload
+from bench.figures import Measured
 from bench.generator import Generator, choose
 from bench.processes import of_cluster, thread_cpu_s
 from bench.run import throttling_arguments
@@ -49,12 +50,12 @@ def costs(pids: Mapping[str, int]) -> Costs:
 
 def measure(
     pids: Mapping[str, int], generator: Generator, port: int, requests: Path, connections: int, seconds: int
-) -> tuple[float, Costs]:
-    """(operations per second, microseconds per operation) under this load."""
+) -> tuple[Measured, Costs]:
+    """(figures, microseconds of CPU per operation) under this load."""
     before = costs(pids)
     measured = generator.run(port, requests, connections, seconds)
     spent = {key: value - before.get(key, 0.0) for key, value in costs(pids).items()}
-    return measured.ops_per_s, {key: 1e6 * value / measured.count for key, value in spent.items()}
+    return measured, {key: 1e6 * value / measured.count for key, value in spent.items()}
 
 
 def show(operation: str, connections: int, ops_per_s: float, spent: Costs) -> None:
@@ -79,8 +80,8 @@ def main() -> None:
             requests = workload.write_prepared(operation, Path(folder))
             generator.run(cluster.port, requests, WARM_UP_CONNECTIONS, WARM_UP_S)
             for connections in CONCURRENCIES:
-                ops_per_s, spent = measure(pids, generator, cluster.port, requests, connections, seconds)
-                show(operation, connections, ops_per_s, spent)
+                measured, spent = measure(pids, generator, cluster.port, requests, connections, seconds)
+                show(operation, connections, measured.ops_per_s, spent)
 
 
 if __name__ == "__main__":

@@ -64,10 +64,10 @@ def run(plan: Plan, generator: Generator) -> Results:
     return results
 
 
-def throttling_arguments() -> list[str]:
+def throttling_arguments(program: str = DYNABUS) -> list[str]:
     """Limits of a partition (1,000 writes a second) would be measured instead of the database, and no peer has them:
     they are reported, not enforced, where this version enforces them."""
-    usage = subprocess.run([DYNABUS, "up", "--help"], capture_output=True, text=True).stdout
+    usage = subprocess.run([program, "up", "--help"], capture_output=True, text=True).stdout
     return ["--throttling", "report"] if "--throttling" in usage else []
 
 

@@ -54,14 +54,15 @@ def client(port: int, **retries: Any) -> Any:
 class RunningCluster:
     """One cluster in its own data directory on ports of its own."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, program: str = DYNABUS) -> None:
         self.data = folder / "data"
+        self.program = program
         self.port = choose_neighbours(MOST_ROUTERS)
         self.arguments = arguments
 
     def command(self, *arguments: str, timeout_s: float = SECONDS_TO_SERVE) -> str:
         done = subprocess.run(
-            [DYNABUS, *arguments, "--data", str(self.data)], capture_output=True, text=True, timeout=timeout_s
+            [self.program, *arguments, "--data", str(self.data)], capture_output=True, text=True, timeout=timeout_s
         )
         if done.returncode:
             raise AssertionError(f"dynabus {' '.join(arguments)}: {done.stdout}{done.stderr}\n{self.last_words()}")
@@ -118,9 +119,9 @@ class RunningCluster:
 
 
 @contextmanager
-def running(folder: Path, *arguments: str) -> Iterator[RunningCluster]:
-    """A cluster for one test; taken down whatever happens."""
-    cluster = RunningCluster(folder, *arguments)
+def running(folder: Path, *arguments: str, program: str = DYNABUS) -> Iterator[RunningCluster]:
+    """A cluster for one test; taken down whatever happens. `program`: the command of another version."""
+    cluster = RunningCluster(folder, *arguments, program=program)
     try:
         cluster.up()
         yield cluster

@@ -98,7 +98,10 @@ class AutoAdmin:
         )
         inventory, policy = Inventory(self.view, store), policy_of(world.settings)
         settings = world.settings
-        self.pruning = Pruning(self.view, world.steps, settings.prune_every_ms, settings.log_lag_records)
+        retention_ms = 1000 * settings.log_retention_s
+        self.pruning = Pruning(
+            self.view, world.steps, settings.prune_every_ms, settings.log_lag_records, retention_ms
+        )
         self._rounds = Rounds(inventory, self.tables, moving, policy)
         self._control = Control(
             world.settings, self.tables, self.view, needs, self._splitter, self._rounds, journal, self.scaler

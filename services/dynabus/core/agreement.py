@@ -9,7 +9,7 @@ wrong is not told by a majority but by the log.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from dynabus.core.checksum import signed
@@ -73,6 +73,9 @@ class Agreement:
     def __init__(self) -> None:
         self._said: dict[tuple[str, int], dict[str, tuple[int, dict[int, int]]]] = {}
         self._news: set[tuple[str, int]] = set()
+        self._differing: dict[tuple[str, int], Difference] = {}
+        self._unjudged: set[tuple[str, int]] = set()
+        """Partitions of which something was heard since all differences were asked for."""
 
     def heard(self, node: str, state: ReplicaState) -> None:
         """What a node said of one of its replicas."""
@@ -81,6 +84,7 @@ class Agreement:
         if known is not None and (known[0] != generation or max(known[1]) > state["next_offset"]):
             # Another log, or a replica that begins anew: what it said before does not count.
             del self._said[key][node]
+            self._unjudged.add(key)
             known = None
         if not state["checked"]:
             return
@@ -88,6 +92,7 @@ class Agreement:
         if known is None:
             known = self._said.setdefault(key, {})[node] = (generation, {})
         self._news.add(key)
+        self._unjudged.add(key)
         known[1].pop(offset, None)
         known[1][offset] = checksum
         if len(known[1]) > KEPT:
@@ -98,6 +103,8 @@ class Agreement:
         for key in [key for key in self._said if key[0] == log]:
             del self._said[key]
             self._news.discard(key)
+            self._unjudged.discard(key)
+            self._differing.pop(key, None)
 
     def take_news(self) -> set[tuple[str, int]]:
         """The partitions of which a statement was heard since the last call."""
@@ -117,9 +124,13 @@ class Agreement:
                     break
         return found
 
-    def differences(self) -> Iterator[Difference]:
-        """Of all partitions."""
-        for key in list(self._said):
+    def differences(self) -> list[Difference]:
+        """Of all partitions; those of which nothing was heard since the last call are as they were."""
+        for key in self._unjudged:
             found = self.difference(*key)
             if found is not None:
-                yield found
+                self._differing[key] = found
+            else:
+                self._differing.pop(key, None)
+        self._unjudged.clear()
+        return [*self._differing.values()]

@@ -39,6 +39,7 @@ from dynabus.storage_node.config import StorageNodeSettings
 from dynabus.storage_node.inbox import Operations
 from dynabus.storage_node.intake import Intake
 from dynabus.storage_node.outbox import Outbox
+from dynabus.storage_node.replicas.due import LOOK_MS, DueReplicas
 from dynabus.storage_node.replicas.heartbeats import acquaint, compose
 from dynabus.storage_node.replicas.hosted import Hosted
 from dynabus.storage_node.replicas.hosting import Hosting
@@ -46,12 +47,6 @@ from dynabus.storage_node.replicas.readers import Readers
 from dynabus.storage_node.upkeep.checkpoints import Checkpoints
 from dynabus.storage_node.upkeep.durable import DurableStatements
 from dynabus.storage_node.upkeep.scrubbing import Scrubs
-
-LOOK_MS = 100.0
-"""Between two looks at which replicas are due: how exact elections are."""
-
-SWEEP_MS = 5000.0
-"""Between two ticks of a replica of which nothing is heard or due: what may wait for seconds happens then."""
 
 ENDS_MS = 1000.0
 """Between two looks at where logs end that are being written."""
@@ -132,10 +127,11 @@ class StorageNode:
         self._readers, self._log = parts.readers, parts.log
         self._stop_asked = False
         self._errands: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._due = DueReplicas()
         self._restless: set[Hosted] = set()
         self._beat_asked = False
         self._beaten_ms = self._beat_due_ms = 0.0
-        self._look_due_ms = self._sweep_due_ms = self._restless_due_ms = self._ends_due_ms = 0.0
+        self._look_due_ms = self._restless_due_ms = self._ends_due_ms = 0.0
         self._saying = Saying()
         self._compare_due_ms = 0.0
 
@@ -182,7 +178,8 @@ class StorageNode:
 
     def turn(self) -> None:
         """One turn of the loop."""
-        arrived, logs = self._readers.poll(self._wait_s())
+        resting = any(hosted.rest.now for hosted in self._restless)
+        arrived, logs = self._readers.poll(self._wait_s(), read_back=resting)
         now_ms = exact_ms()
         self.turns += 1
         if arrived or logs:
@@ -220,7 +217,7 @@ class StorageNode:
         touched = self.intake.touched
         if now_ms >= self._look_due_ms:
             self._look_due_ms = now_ms + LOOK_MS
-            due = self._due(now_ms)
+            due = self._due.take(self.hosting.by_log, now_ms)
             self.hosting.look_at_ends(due)
             if now_ms >= self._ends_due_ms:
                 self._ends_due_ms = now_ms + ENDS_MS
@@ -235,17 +232,11 @@ class StorageNode:
         for hosted in touched:
             hosted.tick(now_ms)
             self.hosting.settle(hosted)
+            self._due.ticked(hosted)
             if hosted.restless:
                 self._restless.add(hosted)
             else:
                 self._restless.discard(hosted)
-
-    def _due(self, now_ms: float) -> list[Hosted]:
-        replicas = self.hosting.hosted.values()
-        if now_ms >= self._sweep_due_ms:
-            self._sweep_due_ms = now_ms + SWEEP_MS
-            return [*replicas]
-        return [hosted for hosted in replicas if hosted.replica.is_due(now_ms)]
 
     def _scrub(self, now_ms: float) -> None:
         replicas = self.hosting.hosted.values()
@@ -301,6 +292,9 @@ class StorageNode:
                 self._perform_rare(hosted, effect)
         if records:
             self._log.append(*hosted.log, records)
+            rested = hosted.rest.now
+            if not hosted.rest.appended(exact_ms(), fetched=self._readers.fetches(hosted.log)) and rested:
+                self.hosting.settle(hosted)
         if hosted.replica.place.sealed:
             for number, genesis in hosted.begins(exact_ms()):
                 self._log.append(hosted.log.topic, number, [genesis])

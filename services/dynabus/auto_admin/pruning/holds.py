@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
+from heapq import nsmallest
 from typing import Any
 
 from dynabus.adapters.logs import logger
@@ -31,23 +32,29 @@ IN_DOUBT = frozenset({"doubtful", "held", "frozen"})
 LOGS_MOST = 200
 """Of one round: each is a question or two to Kafka, of milliseconds."""
 
+REST_MS = 600_000.0
+"""Between two looks at a log that nobody writes, if its records are kept for as long: only age frees more of it."""
+
 Where = tuple[str, int]
 
 
 class Pruning:
     """Fed with nodes' statements. `held`: by log, what the last look at it found; another thread may read it."""
 
-    def __init__(self, view: ClusterView, steps: Steps, every_ms: float, lag_records: int) -> None:
+    def __init__(
+        self, view: ClusterView, steps: Steps, every_ms: float, lag_records: int, retention_ms: float
+    ) -> None:
         self.held: dict[Where, Pruned] = {}
         self.records = 0
         """Deleted since the start."""
         self._view, self._steps = view, steps
         self._every_ms, self._lag_records = every_ms, lag_records
+        self._rest_ms = min(REST_MS, retention_ms)
         self._stated: dict[str, tuple[int, dict[Where, int]]] = {}
         self._due_ms = 0.0
-        self._next = 0
         self._job: Future[list[Pruned]] | None = None
         self._warned: set[tuple[Where, str]] = set()
+        self._looked: dict[Where, tuple[PruneWish, float]] = {}
 
     def told(self, message: DurablePlaces) -> None:
         """What a node has on disk. What it said in an earlier run says nothing: its disk may be another one."""
@@ -74,12 +81,29 @@ class Pruning:
         wishes = [wish for state in states.values() if state.status in moves.MOVABLE for wish in self._wishes(state)]
         for where in self.held.keys() - {(wish.log, wish.number) for wish in wishes}:
             del self.held[where]
-        # Round and round, so that thousands of logs are each looked at.
-        self._next = self._next if self._next < len(wishes) else 0
-        part = wishes[self._next : self._next + LOGS_MOST]
-        self._next += LOGS_MOST
+        part = self._due(wishes, now_ms)
         if part:
             self._job = self._steps.prune(part)
+
+    def _due(self, wishes: list[PruneWish], now_ms: float) -> list[PruneWish]:
+        """Those that were looked at longest ago, so that thousands of logs take turns; those that rest seldom."""
+        self._looked = {at: self._looked[at] for wish in wishes if (at := (wish.log, wish.number)) in self._looked}
+        due = [wish for wish in wishes if not self._rests(wish, now_ms)]
+        part = nsmallest(LOGS_MOST, due, key=self._looked_ms)
+        self._looked |= {(wish.log, wish.number): (wish, now_ms) for wish in part}
+        return part
+
+    def _looked_ms(self, wish: PruneWish) -> float:
+        seen = self._looked.get((wish.log, wish.number))
+        return seen[1] if seen is not None else float("-inf")
+
+    def _rests(self, wish: PruneWish, now_ms: float) -> bool:
+        """Nothing was read of it since it was looked at, and no reader was late."""
+        where = (wish.log, wish.number)
+        seen, found = self._looked.get(where), self.held.get(where)
+        if seen is None or found is None or seen[0] != wish or self.is_late(found):
+            return False
+        return now_ms - seen[1] < self._rest_ms
 
     def _wishes(self, state: TableState) -> Iterator[PruneWish]:
         """Of one table: open partitions that are whole and not being split, then closed ones that nobody needs."""

@@ -22,8 +22,8 @@ from dynabus.core.cluster_view import ClusterView
 from dynabus.core.replication.restoration import RESTORED_PLAN
 from dynabus.core.replication.store import Evaluate
 
-LOOK_MS = 500.0
-"""Between two looks at all partitions; heartbeats come every 1.5 s."""
+LOOK_MS = 1500.0
+"""Between two looks at all partitions: as often as heartbeats come."""
 
 PATIENCE_MS = 30_000.0
 """Three times what a replica takes to be sure, and far more than a new Kafka leader takes to learn its own end."""

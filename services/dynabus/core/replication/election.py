@@ -70,7 +70,8 @@ class Election:
     claim_sent_ms: float = 0.0
     _leader_ms: float = float("-inf")
     _self_ms: float = float("-inf")
-    _due_ms: float = float("inf")
+    due_ms: float = float("inf")
+    """While watching: when the leader will have been silent for long enough, or a claim is planned."""
     _planned_ms: float = float("-inf")
     """When what is due was decided: a heartbeat of before that changes nothing any more."""
     _at_once: bool = False
@@ -106,7 +107,7 @@ class Election:
         """The leader's node was heard in a newer incarnation: no need to wait for silence."""
         if self.stage is Stage.WATCHING:
             self._leader_ms = float("-inf")
-            self._plan(min(self._due_ms, now_ms + self.random() * self.timing.jitter_ms), now_ms)
+            self._plan(min(self.due_ms, now_ms + self.random() * self.timing.jitter_ms), now_ms)
 
     def term_ended(self, now_ms: float, *, successor: bool) -> None:
         """A resign was accepted: its named successor claims at once, others leave it a moment."""
@@ -166,11 +167,7 @@ class Election:
     def wants_news(self, now_ms: float) -> bool:
         """Whether it must be looked at now what later heartbeats confirmed: a step is due, or far away."""
         silence_ms = self.timing.silence_ms + self.timing.jitter_ms
-        return self.stage is not Stage.WATCHING or not 0 < self._due_ms - now_ms <= silence_ms
-
-    def is_due(self, now_ms: float) -> bool:
-        """While watching: the leader has been silent for long enough, or a claim was planned for now."""
-        return now_ms >= self._due_ms
+        return self.stage is not Stage.WATCHING or not 0 < self.due_ms - now_ms <= silence_ms
 
     def tick(self, now_ms: float, *, able: bool, caught_up: bool) -> Step | None:
         """What to do now. `able`: member, not stopping, not frozen, not leading."""
@@ -182,7 +179,7 @@ class Election:
             return None
         if self.stage is Stage.ASKING:
             return self._decide(now_ms, caught_up)
-        if now_ms < self._due_ms or not caught_up:
+        if now_ms < self.due_ms or not caught_up:
             return None
         if self._at_once:
             return Step.CLAIM
@@ -213,4 +210,4 @@ class Election:
         self._plan(now_ms + self.timing.silence_ms + self.random() * self.timing.jitter_ms, now_ms)
 
     def _plan(self, due_ms: float, now_ms: float) -> None:
-        self._due_ms, self._planned_ms = due_ms, now_ms
+        self.due_ms, self._planned_ms = due_ms, now_ms

@@ -326,9 +326,10 @@ class Replica(Stoppable):
         """Time alone may change something within milliseconds: such a replica needs a tick every 20 ms or so."""
         return self.election.stage is not Stage.WATCHING or (self.leader is not None and not self.leader.idle)
 
-    def is_due(self, now_ms: float) -> bool:
-        """Time has come for what was set, or it stands still, which may end: such a replica needs a tick soon."""
-        return bool(self.standstill) or self.election.is_due(now_ms)
+    @property
+    def due_ms(self) -> float:
+        """When it needs a tick, if nothing happens: always, while it stands still, which may end."""
+        return float("-inf") if self.standstill else self.election.due_ms
 
     @property
     def lag(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from dynabus.core.ids import NodeName
 from dynabus.core.replication.effects import Append, Beat, Effect, Peer, Surroundings
 from dynabus.core.replication.leader import Leader
@@ -10,7 +12,7 @@ from dynabus.core.replication.records import Record
 from dynabus.core.replication.standstill import Standstill, encode_fence, is_fence
 
 
-class Stoppable:
+class Stoppable(ABC):
     """`alarm`: why it has stopped. `lost`: its log lost acknowledged records (I9), some of which `saw_loss` holds."""
 
     place: Place
@@ -22,8 +24,9 @@ class Stoppable:
         self.alarm: str | None = None
         self.lost, self.saw_loss, self.standstill = False, False, Standstill()
 
+    @abstractmethod
     def _retire(self, now_ms: float) -> None:
-        raise NotImplementedError
+        """The term is over for this replica."""
 
     def freeze(self, why: str, now_ms: float) -> None:
         """Stop reading, serving and claiming, for good; the reason is what status and heartbeats show."""

@@ -28,6 +28,7 @@ from dynabus.core.replication.succession import Begin, Succession
 from dynabus.core.rows import CorruptRow
 from dynabus.core.scrub import Damage
 from dynabus.storage_node.replicas.readers import By, Log
+from dynabus.storage_node.replicas.resting import Rest
 
 BROKEN_STORE = (StoreError, CorruptRow)
 DAMAGED = (StoreDamagedError, CorruptRow)
@@ -53,6 +54,7 @@ class Hosted:
         "partition",
         "read",
         "replica",
+        "rest",
         "restless",
         "rules",
         "scrub_tried_ms",
@@ -104,6 +106,7 @@ class Hosted:
         """Each commit is, once another one follows."""
         self.dirty_since_ms: float | None = None
         self.restless = True
+        self.rest = Rest()
         self.meter: Metered | None = None
         self.read = 0
         """Records read since the process started, those that are void too."""
@@ -113,7 +116,9 @@ class Hosted:
         """Which consumer should read its log once it is up to date: read-backs must not wait."""
         replica = self.replica
         urgent = replica.leader is not None or replica.election.stage is Stage.CLAIMING
-        return By.MAIN if urgent else By.FOLLOWED
+        if not urgent:
+            return By.FOLLOWED
+        return By.RESTING if self.rest.now else By.MAIN
 
     @property
     def state(self) -> str:
@@ -205,6 +210,8 @@ class Hosted:
         if self.note and not self.damage and self.state == "active":
             logger().info("replica repaired", partition=str(self.partition), offset=self.replica.place.next_offset)
             self.note = ""
+        leader = self.replica.leader
+        self.rest.look(now_ms, leads=leader is not None, idle=leader is not None and leader.idle)
         self.restless = self.replica.restless or self.succession.pending(self.replica.place)
 
     def begins(self, now_ms: float) -> list[Begin]:

@@ -1,8 +1,10 @@
-"""The node's three consumers, assigned by hand, each position given with its assignment (I6).
+"""The node's four consumers, assigned by hand, each position given with its assignment (I6).
 
 | consumer   | reads                                             | so that                                   |
 |------------|---------------------------------------------------|-------------------------------------------|
-| `main`     | inbox, heartbeats, metadata, logs that are led     | a request and its read-back wait for none |
+| `main`     | inbox, heartbeats, metadata, logs that are led and | a request and its read-back wait for none |
+|            | written                                            |                                           |
+| `resting`  | logs that are led and rest                         | hundreds of them are not in each fetch    |
 | `followed` | logs that are up to date and led elsewhere         | they come in batches, not one by one      |
 | `catch_up` | logs that are behind, or were just opened          | bulk delays neither of the others         |
 
@@ -11,6 +13,12 @@ that is new would wait until the parked fetch comes back, so both are read by `c
 and move when they have reached their end. Followers that are woken for each record cost as much as the leader and,
 on the broker, are served before it (their fetches were parked earlier): `followed` prefetches next to nothing and is
 drained 20 times a second at most, which makes Kafka batch for it.
+
+A fetch of librdkafka lists every topic partition of its consumer, and so does the answer. With a thousand logs on
+`main` each of its fetches, hundreds a second under load, would carry them all. So logs that rest (module `resting`)
+are read by the consumer `resting`, whose fetches wait at the broker for half a second. One is answered at once when
+something is appended, so the first write after a rest is read back as soon as any; meanwhile the loop looks at
+`resting` all the time. Only a log that has just gone over may not be in that fetch yet: written then, it goes back.
 
 A consumer lets one thread in at a time (confluent-kafka), so only the loop calls them, and never a call that waits.
 A topic that a consumer does not know is fetched after its next look at all topics, within a second and a half; so it
@@ -54,6 +62,14 @@ FOLLOWED: Properties = {
     "fetch.wait.max.ms": 500,
 }
 
+RESTING: Properties = {"fetch.wait.max.ms": 500}
+
+READ_BACK_POLL_S = 0.001
+"""While a record is to be read back on `resting`: as soon as on `main`, whose message would end the wait."""
+
+IN_FETCH_MS = 1000
+"""Until a log that was given to `resting` is in its parked fetch for certain: half a second, and as much again."""
+
 QUERY_TIMEOUT_S = 5.0
 
 KNOWN_AFTER_MS = 750
@@ -77,6 +93,7 @@ class By(Enum):
     """The consumers."""
 
     MAIN = "main"
+    RESTING = "resting"
     FOLLOWED = "followed"
     CATCH_UP = "catch-up"
 
@@ -100,10 +117,17 @@ class Readers:
     def __init__(self, settings: KafkaSettings) -> None:
         own: dict[str, Any] = {"logger": kafka_logger()}
         self.main = Consumer({**settings.loop_consumer(), **own})
+        self.resting = Consumer({**settings.loop_consumer(), **RESTING, **own})
         self.followed = Consumer({**settings.loop_consumer(), **FOLLOWED, **own})
         self.catch_up = Consumer({**settings.log_reader(partition_eof=False), **own})
-        self._consumers = {By.MAIN: self.main, By.FOLLOWED: self.followed, By.CATCH_UP: self.catch_up}
+        self._consumers = {
+            By.MAIN: self.main,
+            By.RESTING: self.resting,
+            By.FOLLOWED: self.followed,
+            By.CATCH_UP: self.catch_up,
+        }
         self._by: dict[Log, By] = {}
+        self._rests_since_ms: dict[Log, int] = {}
         self._known_from_ms: dict[str, float] = {}
         self.catching_up: set[Log] = set()
         self._more = False
@@ -111,23 +135,34 @@ class Readers:
         self._flows = False
         self._hurry_until_ms = 0
 
-    def poll(self, timeout_s: float) -> tuple[list[Arrival], list[Arrival]]:
-        """What `main` has, after waiting for it for at most so long, and what the other two have."""
+    def poll(self, timeout_s: float, *, read_back: bool = False) -> tuple[list[Arrival], list[Arrival]]:
+        """What `main` has, after waiting for it for at most so long, and what the others have.
+
+        `read_back`: a record is under way to a log that rests.
+        """
         if self.catching_up:
             timeout_s = 0.0 if self._more else min(timeout_s, CATCH_UP_POLL_S)
         elif self._flows:
             timeout_s = min(timeout_s, FOLLOW_MS / 1000)
         if self._hurry_until_ms:
             timeout_s = min(timeout_s, HURRY_POLL_S)
+        if read_back:
+            timeout_s = min(timeout_s, READ_BACK_POLL_S)
         first = self.main.poll(timeout_s)
         arrived = [] if first is None else [first, *self.main.consume(DRAIN_MOST, 0)]
         now_ms = monotonic_ms()
-        logs = self._drain_followed(now_ms) if now_ms >= self._follow_due_ms else []
+        logs = self.resting.consume(DRAIN_MOST, 0) if read_back or now_ms >= self._follow_due_ms else []
+        if now_ms >= self._follow_due_ms:
+            logs += self._drain_followed(now_ms)
         if self.catching_up:
             old = self.catch_up.consume(DRAIN_MOST, 0)
             self._more = bool(old)
             logs += old
         return cast("list[Arrival]", arrived), cast("list[Arrival]", logs)
+
+    def fetches(self, log: Log) -> bool:
+        """Whether its consumer has it in the fetch that waits at the broker."""
+        return monotonic_ms() - self._rests_since_ms.get(log, 0) >= IN_FETCH_MS
 
     def _drain_followed(self, now_ms: int) -> list[Any]:
         drained = self.followed.consume(DRAIN_MOST, 0)
@@ -181,6 +216,8 @@ class Readers:
             self.leave(log)
         self._consumers[by].incremental_assign([position(*log, place) for log, place in places])
         self._by.update((log, by) for log, _ in places)
+        if by is By.RESTING:
+            self._rests_since_ms.update(dict.fromkeys((log for log, _ in places), monotonic_ms()))
         if by is By.CATCH_UP:
             self.catching_up.update(log for log, _ in places)
 
@@ -189,6 +226,7 @@ class Readers:
         by = self._by.pop(log, None)
         if by is not None:
             self.catching_up.discard(log)
+            self._rests_since_ms.pop(log, None)
             self._consumers[by].incremental_unassign([TopicPartition(*log)])
 
     def reader_of(self, log: Log) -> By | None:

@@ -40,10 +40,12 @@ class Steps:
 
 
 class Ward:
-    def __init__(self, state: TableState | None = None) -> None:
+    def __init__(self, state: TableState | None = None, retention_ms: float = 0.0) -> None:
         self.state = state or table()
         self.steps, self.view, self.now_ms = Steps(), ClusterView(), 1000.0
-        self.pruning = Pruning(self.view, cast("Any", self.steps), EVERY_MS, lag_records=100)
+        self.pruning = Pruning(
+            self.view, cast("Any", self.steps), EVERY_MS, lag_records=100, retention_ms=retention_ms
+        )
 
     def told(self, node: str, offset: int, number: int = 0, incarnation: int = 1) -> None:
         place = DurablePlace(log=self.state.id, partition=number, offset=offset)
@@ -191,8 +193,27 @@ def test_a_failed_call_is_made_again(ward: Ward) -> None:
 def test_thousands_of_logs_take_turns(ward: Ward) -> None:
     first, *_ = ward.state.partitions
     ward.state = replace(ward.state, partitions=[{**first, "number": n} for n in range(LOGS_MOST + 50)])
-    seen = [*ward.look(), *ward.look()]
-    assert sorted(seen) == list(range(LOGS_MOST + 50))
+    first_look, second = ward.look(), ward.look()
+    assert len(first_look) == len(second) == LOGS_MOST
+    assert {*first_look, *second} == set(range(LOGS_MOST + 50)), "those first that were not looked at yet"
+
+
+def test_a_log_that_rests_is_looked_at_seldom() -> None:
+    ward = Ward(with_members(table()), retention_ms=10 * EVERY_MS)
+    numbers = [partition["number"] for partition in ward.state.partitions]
+    ward.steps.answer = [Pruned(ward.state.id, number, 5, 500, 0, "retention", 0) for number in numbers]
+    assert ward.look()
+    assert not ward.look()
+    ward.told("node-1", 50)
+    assert [*ward.look()] == [0], "it was read on"
+    looked = [wish for _ in range(12) for wish in ward.look()]
+    assert sorted(looked) == numbers, "records have grown old"
+
+
+def test_a_log_that_a_late_reader_holds_does_not_rest() -> None:
+    ward = Ward(with_members(table()), retention_ms=10 * EVERY_MS)
+    ward.steps.answer = [Pruned(ward.state.id, 0, 5, 500, 0, "archive", 400)]
+    assert all(ward.look() for _ in range(4))
 
 
 def test_a_reader_that_lags_is_named_while_it_does(ward: Ward) -> None:
