@@ -133,6 +133,8 @@ def test_a_successor_of_a_lost_log_is_a_shard_behind_it() -> None:
     assert {number: each["parent"] for number, each in shards.items()} == {0: -1, 1: -1, 2: 0, 3: 2}
     assert (shards[0]["successor"], shards[0]["recovered_offset"], shards[0]["open"]) == (2, 77, False)
     assert shards[2]["successor"] == -1
+    given_up = {"number": 4, "generation": 2, "lineage": [0], "children": []}
+    assert [each["number"] for each in shards_of(stream, [other, child], [lost, closed, given_up])] == [0, 1, 2, 3]
 
 
 def test_rows_of_before_streams_are_read() -> None:

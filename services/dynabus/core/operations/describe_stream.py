@@ -1,7 +1,7 @@
 """DescribeStream. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_DescribeStream.html
 
-Shards come from metadata, their sequence numbers from the topic. A shard is shown from when it was opened until
-nothing of it is left. ShardFilter (CHILD_SHARDS) shows the children of one shard.
+Shards come from metadata, their sequence numbers from the topic. Those of one parent, and those without one, are
+shown together or not at all. ShardFilter (CHILD_SHARDS) shows the children of one shard.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dynabus.core.errors import validation_error
 from dynabus.core.operations.calls import Request
 from dynabus.core.operations.shapes import Member, detected, faults_of, read
 from dynabus.core.operations.stream_arns import STREAM_ARN, find_stream
-from dynabus.core.operations.stream_calls import Extent, Extents, StreamContext, StreamSteps, extents, is_visible
+from dynabus.core.operations.stream_calls import Extent, StreamContext, StreamSteps, extents_for, is_visible
 from dynabus.core.streams.reading import CLOSED
 from dynabus.core.streams.sequence import Sequence
 from dynabus.core.streams.view import Shard, Stream
@@ -37,10 +37,9 @@ def route(body: Request, context: StreamContext) -> StreamSteps:
     request = _shaped(body)
     stream = find_stream(request["StreamArn"], context)
     shards = _chosen(stream, request)
-    reply = yield Extents(stream, [shard.number for shard in shards])
-    seen = [pair for pair in zip(shards, extents(reply), strict=True) if is_visible(*pair)]
+    extents = yield from extents_for(stream, shards)
+    seen = [shard for shard in shards if is_visible(stream, shard, extents)]
     limit = request.get("Limit", SHARDS_MOST)
-    numbers = {shard.number for shard, _ in seen}
     description: dict[str, Any] = {
         "StreamArn": context.arn(stream),
         "StreamLabel": stream.label,
@@ -49,10 +48,10 @@ def route(body: Request, context: StreamContext) -> StreamSteps:
         "CreationRequestDateTime": stream.created_ms / 1000,
         "TableName": stream.name,
         "KeySchema": stream.key_schema,
-        "Shards": [_described(stream, shard, extent) for shard, extent in seen[:limit]],
+        "Shards": [_described(stream, shard, extents[shard.number]) for shard in seen[:limit]],
     }
-    if len(numbers) > limit:
-        description["LastEvaluatedShardId"] = seen[limit - 1][0].id
+    if len(seen) > limit:
+        description["LastEvaluatedShardId"] = seen[limit - 1].id
     return orjson.dumps({"StreamDescription": description})
 
 
@@ -84,7 +83,7 @@ def _chosen(stream: Stream, request: Request) -> list[Shard]:
 
 def _described(stream: Stream, shard: Shard, extent: Extent) -> dict[str, Any]:
     first, last = extent.first, extent.last
-    # Of an open shard that is empty, since all of it is older than the retention, nothing better is known.
+    # Of an open shard that is empty, since it has just begun or is older than the retention, nothing better is known.
     numbers = {"StartingSequenceNumber": str(first.sequence if first else Sequence(shard.generation, 0, 0))}
     if last is not None and last.type == CLOSED:
         numbers["EndingSequenceNumber"] = str(last.sequence)

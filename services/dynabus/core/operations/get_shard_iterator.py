@@ -25,13 +25,12 @@ from dynabus.core.operations.shapes import Member, check
 from dynabus.core.operations.stream_arns import STREAM_ARN, find_stream
 from dynabus.core.operations.stream_calls import (
     Extent,
-    Extents,
     Seek,
     StreamCall,
     StreamContext,
     StreamReply,
     StreamSteps,
-    extents,
+    extents_for,
     found,
     is_visible,
 )
@@ -64,10 +63,10 @@ def route(body: Request, context: StreamContext) -> StreamSteps:
     shard = stream.shard(request["ShardId"])
     if shard is None:
         raise _no_such_shard(request)
-    (extent,) = extents((yield Extents(stream, [shard.number])))
-    if not is_visible(shard, extent):
+    extents = yield from extents_for(stream, [shard])
+    if not is_visible(stream, shard, extents):
         raise _no_such_shard(request)
-    position = yield from _position(kind, request, stream, shard, extent)
+    position = yield from _position(kind, request, stream, shard, extents[shard.number])
     issued_ms = context.context.wall_ms()
     return orjson.dumps(
         {"ShardIterator": str(ShardIterator(request["StreamArn"], issued_ms, shard.number, position))}

@@ -8,18 +8,18 @@ An operation is a generator like those on tables, but its calls are these, one a
 | Fetch   | records from an offset on, some or none, and what is there of the topic partition |
 | Seek    | the first offset whose time is not before the one given                        |
 
-Raises in the generator: `StreamUnreachable` where Kafka does not answer in time.
+Where Kafka does not answer in time the router answers HTTP 500, and the generator is left alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from dynabus.core.operations.calls import Context
-from dynabus.core.streams.reading import Entry
-from dynabus.core.streams.view import Shard, Stream, StreamsView
+from dynabus.core.streams.reading import CLOSED, Entry
+from dynabus.core.streams.view import DISABLED, ENABLED, Shard, Stream, StreamsView
 
 
 class Extents(NamedTuple):
@@ -83,12 +83,6 @@ class StreamContext:
         return f"arn:aws:dynamodb:{context.region}:{context.account}:table/{stream.name}/stream/{stream.label}"
 
 
-def extents(reply: StreamReply) -> list[Extent]:
-    """The reply to `Extents`."""
-    assert isinstance(reply, list)
-    return reply
-
-
 def fetched(reply: StreamReply) -> Fetched:
     """The reply to `Fetch`."""
     assert isinstance(reply, Fetched)
@@ -101,6 +95,45 @@ def found(reply: StreamReply) -> int:
     return reply
 
 
-def is_visible(shard: Shard, extent: Extent) -> bool:
-    """A shard is there once its propagator has opened it, and as long as anything of it is, or it is open."""
-    return extent.end > 0 and (shard.is_open or extent.low < extent.end)
+Looks = Generator[StreamCall, StreamReply, dict[int, Extent]]
+
+
+def extents_for(stream: Stream, shards: Iterable[Shard]) -> Looks:
+    """By number, of these shards and of all others that tell which of them are visible."""
+    shards = [*shards]
+    parents = {shard.parent for shard in shards if shard.parent is not None}
+    # Parents first: one that is seen closed has been so when its children are looked at.
+    found = yield from _look(stream, parents | {shard.number for shard in shards})
+    doubted = {shard.parent for shard in shards if not _is_due(stream, shard, found)}
+    siblings = {number for number, each in stream.shards.items() if each.parent in doubted and number not in found}
+    return {**found, **((yield from _look(stream, siblings)) if siblings else {})}
+
+
+def _look(stream: Stream, numbers: Iterable[int]) -> Looks:
+    asked = sorted(numbers)
+    reply = yield Extents(stream, asked)
+    assert isinstance(reply, list)
+    return dict(zip(asked, reply, strict=True))
+
+
+def is_visible(stream: Stream, shard: Shard, extents: Mapping[int, Extent]) -> bool:
+    """A shard is there from when it begins, together with its siblings, until it is closed and nothing of it is left.
+
+    `extents`: those of `extents_for`. Whoever sees one child of a closed shard takes it for all that there are:
+    Amazon's Kinesis Client Library looks for children once, when it has read their parent.
+    """
+    own = extents[shard.number]
+    if stream.status == DISABLED:
+        has_begun = own.end > 0
+    else:
+        siblings = [number for number, each in stream.shards.items() if each.parent == shard.parent]
+        has_begun = _is_due(stream, shard, extents) or all(extents[number].end > 0 for number in siblings)
+    return has_begun and (shard.is_open or own.low < own.end or own.end == 0)
+
+
+def _is_due(stream: Stream, shard: Shard, extents: Mapping[int, Extent]) -> bool:
+    """Propagators open it, whether or not they have done so yet. In a stream that ends they may not."""
+    if shard.parent is None or stream.status != ENABLED:
+        return stream.status == ENABLED
+    last = extents[shard.parent].last
+    return last is not None and last.type == CLOSED

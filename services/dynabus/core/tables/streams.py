@@ -131,14 +131,17 @@ def are_changing(streams: Iterable[Stream]) -> bool:
 def shards_of(
     stream: Stream, partitions: Sequence[Mapping[str, Any]], ancestors: Sequence[Mapping[str, Any]]
 ) -> list[ShardMetadata]:
-    """Of the partitions in which it began and of all that came of them, the closed ones too."""
+    """Of the partitions in which it began and of all that came of them, the closed ones too.
+
+    Heirs that never served, since a recovery took their parent's place, have no shard.
+    """
     parents = _parents(partitions, ancestors)
     open_numbers = {int(each["number"]) for each in partitions}
     found: list[ShardMetadata] = []
     for each in sorted((*partitions, *ancestors), key=lambda partition: int(partition["number"])):
         number = int(each["number"])
         line = _line(number, parents)
-        if not set(line) & set(stream["roots"]):
+        if not set(line) & set(stream["roots"]) or each.get("children") == []:
             continue
         lost = "recovered" in each and number not in open_numbers
         found.append(

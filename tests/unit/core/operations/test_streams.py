@@ -37,6 +37,7 @@ class Topics:
         self.now_ms = BEGAN_MS
         self.shards: dict[int, list[Entry]] = {}
         self.low: dict[int, int] = {}
+        self.tail = 1000
         self.context = StreamContext(Context(ClusterView(), "us-east-1", "0" * 12, lambda: self.now_ms), self.view)
 
     def write(self, number: int, kind: str, offset: int, time_ms: int = 5) -> None:
@@ -81,7 +82,7 @@ class Topics:
         low = self.low.get(number, 0)
         left = entries[low:]
         # Behind the end of a shard a late repeat may lie.
-        last = max(left, key=lambda entry: (entry.type == CLOSED, entry.sequence), default=None)
+        last = max(left[-self.tail :], key=lambda entry: (entry.type == CLOSED, entry.sequence), default=None)
         return Extent(low, len(entries), left[0] if left else None, last)
 
     # -- as clients do ------------------------------------------------------------------------------------------
@@ -153,7 +154,7 @@ def test_the_latest_is_what_comes_next() -> None:
 
 def test_shards_are_described_with_their_lineage(topics: Topics) -> None:
     described = topics.ask("DescribeStream", StreamArn=ARN)["StreamDescription"]
-    first, second = described["Shards"]
+    first, second, _ = described["Shards"]
     assert first["ShardId"] == topics.shard(0)
     assert first["SequenceNumberRange"]["StartingSequenceNumber"] == str(Sequence(1, BEGAN_MS, 0))
     assert first["SequenceNumberRange"]["EndingSequenceNumber"] == str(Sequence(1, BEGAN_MS + 8, 9))
@@ -162,8 +163,56 @@ def test_shards_are_described_with_their_lineage(topics: Topics) -> None:
     assert "EndingSequenceNumber" not in second["SequenceNumberRange"]
 
 
+def described(topics: Topics, **more: Any) -> list[str]:
+    answer = topics.ask("DescribeStream", StreamArn=ARN, **more)
+    return [each["ShardId"] for each in answer["StreamDescription"]["Shards"]]
+
+
+def test_the_children_of_a_shard_are_shown_together() -> None:
+    """Amazon's library looks for them once, when it has read their parent, and takes what it sees for all."""
+    topics = Topics()
+    first, *children = (topics.shard(number) for number in range(3))
+    only = {"Type": "CHILD_SHARDS", "ShardId": first}
+    assert described(topics) == [first]
+    topics.write(0, OPENED, 0)
+    topics.write(1, OPENED, 0)
+    assert (described(topics), described(topics, ShardFilter=only)) == ([first], [])
+    request = {"StreamArn": ARN, "ShardId": children[0], "ShardIteratorType": "TRIM_HORIZON"}
+    assert topics.message("GetShardIterator", **request).startswith("ResourceNotFoundException")
+    topics.write(0, CLOSED, 9)
+    assert (described(topics), described(topics, ShardFilter=only)) == ([first, *children], children)
+    # One that is not opened yet is read from its begin.
+    iterators = [topics.iterator(kind, number=2) for kind in ("TRIM_HORIZON", "LATEST")]
+    assert [topics.keys(iterator) for iterator in iterators] == [([], False)] * 2
+    topics.write(2, OPENED, 0)
+    topics.write(2, CHANGE, 1)
+    assert [topics.keys(iterator) for iterator in iterators] == [(["1"], False)] * 2
+
+
+def test_children_are_shown_though_repeats_hide_the_end_of_their_parent(topics: Topics) -> None:
+    for _ in range(20):
+        topics.write(0, CHANGE, 8, 8)
+    topics.tail = 16
+    assert described(topics) == [topics.shard(0)]
+    topics.write(2, OPENED, 0)
+    assert described(topics) == [topics.shard(number) for number in range(3)]
+
+
+@pytest.mark.parametrize(("status", "shown"), [("ENABLING", []), ("ENABLED", [0, 1]), ("DISABLED", [1])])
+def test_a_stream_s_first_shards_are_shown_together(status: str, shown: list[int]) -> None:
+    """Those of a stream that is gone before anybody wrote it are not."""
+    topics = Topics()
+    topics.view.take(message(status, version=16, shards={0: -1, 1: -1}))
+    topics.write(1, OPENED, 0)
+    assert described(topics) == [topics.shard(number) for number in shown]
+
+
+def test_partitions_that_a_disabled_stream_s_table_gets_are_none_of_its_shards(topics: Topics) -> None:
+    topics.view.take(message("DISABLED", version=16, shards={0: -1, 1: 0, 2: 0}))
+    assert described(topics) == [topics.shard(0), topics.shard(1)]
+
+
 def test_shards_come_in_pages_and_by_parent(topics: Topics) -> None:
-    topics.write(2, OPENED, 0, 9)
     page = topics.ask("DescribeStream", StreamArn=ARN, Limit=2)["StreamDescription"]
     assert [each["ShardId"] for each in page["Shards"]] == [topics.shard(0), topics.shard(1)]
     assert page["LastEvaluatedShardId"] == topics.shard(1)
