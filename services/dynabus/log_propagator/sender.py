@@ -28,6 +28,8 @@ DELIVERY_S = 10.0
 
 FULL_S = 0.05
 
+CALL_S = 5.0
+
 OF_ONE_TOPIC = frozenset(
     {
         KafkaError.UNKNOWN_TOPIC_OR_PART,
@@ -50,6 +52,8 @@ class Sender:
         self._failed = ""
         self.culprit: PartitionId | None = None
         """Whose topic was the reason of the last failure, if it was one alone."""
+        self._counts: dict[str, int] = {}
+        """Topic partitions of each topic that the producer knows; it looks for new ones every few minutes only."""
         self._producer = self._make()
 
     def deliver(self, outputs: Iterable[Output]) -> bool:
@@ -73,6 +77,7 @@ class Sender:
     def _produce(self, output: Output, deadline: float) -> None:
         message = encode_output(output, unix_ms())
         topic = self._topics.stream_name(output.stream.name, output.stream.label)
+        self._look_for(topic, output.number)
         while True:
             try:
                 self._producer.produce(
@@ -90,6 +95,13 @@ class Sender:
                 self._producer.poll(FULL_S)
             else:
                 return
+
+    def _look_for(self, topic: str, number: int) -> None:
+        if number >= self._counts.get(topic, 0):
+            found = self._producer.list_topics(topic, timeout=CALL_S).topics[topic]
+            self._counts[topic] = len(found.partitions)
+            if number >= len(found.partitions):
+                raise KafkaException(KafkaError(KafkaError._UNKNOWN_PARTITION))
 
     def close(self) -> None:
         """Nothing is left: each turn waits for its own."""
@@ -111,6 +123,7 @@ class Sender:
         logger().warning("stream producer replaced, work is repeated", reason=why)
         stuck, self._producer = self._producer, self._make()
         self._failed = ""
+        self._counts.clear()
         self.replaced += 1
         stuck.purge(blocking=False)
         let_go([stuck])
