@@ -86,7 +86,7 @@ def test_names(db: Any, refused: Refused, name: str) -> None:
             "greater than or equal to 1",
         ),
         ({"GlobalSecondaryIndexes": [{"IndexName": "i"}]}, "GlobalSecondaryIndexes is not supported"),
-        ({"StreamSpecification": {"StreamEnabled": True}}, "StreamSpecification is not supported"),
+        ({"StreamSpecification": {"StreamEnabled": True}}, "UpdateViewType is required"),
         ({"SSESpecification": {"Enabled": True}}, "SSESpecification is not supported"),
         ({"ResourcePolicy": "{}"}, "ResourcePolicy is not supported"),
         ({"GlobalSecondaryIndexes": []}, "List of GlobalSecondaryIndexes is empty"),

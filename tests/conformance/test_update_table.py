@@ -306,7 +306,6 @@ def test_shapes_before_tables(db: Any, refused: Refused, change: dict[str, Any],
     ("member", "value"),
     [
         ("GlobalSecondaryIndexUpdates", [{"Delete": {"IndexName": "abc"}}]),
-        ("StreamSpecification", {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}),
         ("SSESpecification", {"Enabled": True}),
         ("ReplicaUpdates", [{"Create": {"RegionName": "eu-west-1"}}]),
         ("MultiRegionConsistency", "STRONG"),

@@ -30,7 +30,7 @@ KAFKA = {
     "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
     "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
 }
-SERVICES_ON = {"request-router": "8001", "storage-node": "8002", "auto-admin": "8003"}
+SERVICES_ON = {"request-router": "8001", "storage-node": "8002", "auto-admin": "8003", "log-propagator": "8004"}
 """With their ops ports, for those that share one network."""
 
 SERVICES = tuple(SERVICES_ON)

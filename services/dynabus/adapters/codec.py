@@ -29,6 +29,11 @@ def _schema_folder() -> Any:
     return installed if installed.is_dir() else Path(__file__).resolve().parents[3] / "schemas"
 
 
+def schema_text(kind: str) -> str:
+    """The JSON of a schema, as it is published, without its blanks."""
+    return json.dumps(json.loads((_schema_folder() / f"{kind}.avsc").read_text()), separators=(",", ":"))
+
+
 def load_schemas() -> dict[str, Any]:
     """Every schema of the registry, parsed, by its name."""
     folder = _schema_folder()

@@ -49,8 +49,12 @@ class Life:
             self.admin.stopping = True
 
     def status(self) -> dict[str, Any]:
-        """Readers that hold up the pruning of logs for long."""
-        return {"tables": [], "held": [] if self.admin is None else self.admin.pruning.lines()}
+        """Readers that hold up the pruning of logs for long, and streams that wait for propagators."""
+        if self.admin is None:
+            return {"tables": [], "held": [], "waits": []}
+        is_active = self.admin.active_term is not None
+        waits = self.admin.streaming.waiting.lines if is_active else []
+        return {"tables": [], "held": self.admin.pruning.lines(), "waits": waits}
 
     def readiness(self) -> str | None:
         if self.admin is None:

@@ -70,6 +70,11 @@ class AutoAdminSettings(ServiceSettings):
         description="Seconds for which records stay in replication logs though no replica needs them: for other "
         "readers of Kafka, and for replicas that come back and need not be cloned then.",
     )
+    stream_retention_s: int = Field(
+        default=86_400,
+        ge=60,
+        description="Seconds for which records of streams stay (DynamoDB: 24 hours), and streams that were disabled.",
+    )
     log_readers: str = Field(
         default="",
         description="Consumer groups, with commas between them, that no log is pruned past: up to what they "
@@ -84,6 +89,11 @@ class AutoAdminSettings(ServiceSettings):
         default=10_000, ge=100, description="Milliseconds between two looks at what can be pruned."
     )
     heartbeat_ms: int = Field(default=1500, ge=50, description="Period of heartbeats (milliseconds).")
+
+    @property
+    def stream_retention_ms(self) -> int:
+        """As Kafka has it."""
+        return self.stream_retention_s * 1000
 
     @property
     def readers(self) -> tuple[str, ...]:

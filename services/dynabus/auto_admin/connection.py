@@ -42,7 +42,7 @@ def connect(settings: AutoAdminSettings, me: Writer, admin: TopicAdmin) -> AutoA
         around=Surroundings(me, dice.random, partial(dice.getrandbits, 62), AvroBodies(), timing),
         origin=Origin(identity.cluster_id, identity.topic_id, PartitionId(ADMIN_LOG, 0)),
         bus=Links(kafka, topics),
-        steps=Executor(kafka, topics, me, admin, pruner),
+        steps=Executor(kafka, topics, me, admin, pruner, settings.stream_retention_ms),
         now_ms=exact_ms,
         wall_ms=unix_ms,
         numbers_most=MOCK_PARTITIONS if admin.cluster().is_mock else NUMBERS_MOST,

@@ -20,6 +20,7 @@ from dynabus.auto_admin.splitting import splits
 from dynabus.auto_admin.splitting.splitter import Splitter
 from dynabus.auto_admin.tables import decisions
 from dynabus.auto_admin.tables.decisions import table_key
+from dynabus.auto_admin.tables.kept import streams_named
 from dynabus.auto_admin.tables.progress import Tables
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import ApiError
@@ -171,12 +172,13 @@ class Control:
         if not placements:
             return None
         settings, limit = self._settings, self._tables.refuse_more(new=True)
-        evaluate = decisions.create(body, request_id, placements, settings.region, settings.account)
+        kept = streams_named(self._tables.kept(), body["TableName"])
+        evaluate = decisions.create(body, request_id, placements, settings.region, settings.account, None, kept)
         # Pure, and for a name that is free it reads the whole request.
         evaluate(None, 0)
         if limit is None:
             return evaluate
-        return decisions.create(body, request_id, placements, settings.region, settings.account, limit)
+        return decisions.create(body, request_id, placements, settings.region, settings.account, limit, kept)
 
     def _place(self, request: dict[str, Any], request_id: bytes, now_ms: float) -> list[Placement]:
         """Where the new table's replicas go; empty while too few nodes are heard."""

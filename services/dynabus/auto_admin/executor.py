@@ -3,20 +3,22 @@ takes tens of milliseconds, or hangs while Kafka is away, and the loop's heartbe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Producer
 
+from dynabus.adapters.checkpoint_codec import decode_checkpoint
+from dynabus.adapters.codec import UndecodableMessage
 from dynabus.adapters.kafka.positions import extent_of
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
 from dynabus.adapters.log_codec import AvroBodies
 from dynabus.adapters.logs import kafka_logger
-from dynabus.auto_admin.outside import Pruned, PruneWish, StepFailed
+from dynabus.auto_admin.outside import Checkpoints, Pruned, PruneWish, Stated, StepFailed
 from dynabus.auto_admin.pruning.log_pruner import LogPruner
 from dynabus.auto_admin.recovery.decisions import recovered_of, recovering
 from dynabus.auto_admin.splitting.splits import highest
@@ -26,7 +28,8 @@ from dynabus.core.ids import LogId, NodeName, Writer
 from dynabus.core.messages import PartitionMetadata
 from dynabus.core.replication.records import CHAIN_START, Envelope, Form, Genesis, Kind, encode_record
 from dynabus.core.replication.standstill import encode_fence
-from dynabus.core.topics import Topics
+from dynabus.core.streams.view import DISABLED
+from dynabus.core.topics import STREAM_RETENTION_MS, Topic, Topics
 
 CALL_S = 5.0
 """For one question or one flush; Kafka answers in milliseconds, and a step that failed is tried again."""
@@ -36,8 +39,15 @@ class Executor:
     """One thread, one step at a time. Every step may be done twice, by this process and by its successor."""
 
     def __init__(
-        self, kafka: KafkaSettings, topics: Topics, me: Writer, admin: TopicAdmin, pruner: LogPruner
+        self,
+        kafka: KafkaSettings,
+        topics: Topics,
+        me: Writer,
+        admin: TopicAdmin,
+        pruner: LogPruner,
+        stream_retention_ms: int = STREAM_RETENTION_MS,
     ) -> None:
+        self._stream_retention_ms = stream_retention_ms
         self._kafka, self._topics, self._me, self._admin, self._pruner = kafka, topics, me, admin, pruner
         self._worker = Worker("executor")
         # Of its own: a new table does not wait until hundreds of logs were looked at.
@@ -56,8 +66,24 @@ class Executor:
         return self._worker.submit(partial(self._renew, state))
 
     def destroy(self, state: TableState) -> Future[None]:
-        """Delete the table's topic."""
+        """Delete the topic of the table's logs; those of its streams stay for their retention."""
         return self._worker.submit(partial(self._destroy, state))
+
+    def stream(self, state: TableState) -> Future[None]:
+        """Make the topics of the table's streams, with a topic partition for each number it ever had."""
+        return self._worker.submit(partial(self._stream, state))
+
+    def drop_streams(self, name: str, labels: Sequence[str]) -> Future[None]:
+        """Delete the topics of streams of the table of this name."""
+        return self._worker.submit(partial(self._drop_streams, name, labels))
+
+    def checkpoints(self, logs: Sequence[tuple[str, int]]) -> Future[Checkpoints]:
+        """What the propagators' group has committed of these logs, by table id and number."""
+        return self._worker.submit(partial(self._checkpoints, logs))
+
+    def propagators(self) -> Future[int]:
+        """How many log propagators run, as far as their group tells."""
+        return self._worker.submit(self._propagators)
 
     def prune(self, wishes: list[PruneWish]) -> Future[list[Pruned]]:
         """Delete what nobody needs of these logs."""
@@ -68,7 +94,7 @@ class Executor:
         # Tables are seldom made: clients that live as long as one step cost nothing in between, and none is broken.
         reader = Consumer(self._kafka.log_reader(), logger=kafka_logger())
         try:
-            self._admin.ensure([topic])
+            self._admin.ensure([topic, *self._stream_topics(state)])
             self._begin_logs(topic.name, state, reader)
         except (KafkaException, TopicError, UnsafeKafka, BufferError) as error:
             raise StepFailed(str(error)) from error
@@ -90,6 +116,9 @@ class Executor:
 
     def _grow(self, state: TableState) -> None:
         try:
+            # Shards first: whoever reads the child's log has somewhere to write then.
+            for topic in self._stream_topics(state):
+                self._admin.create_partitions(topic.name, topic.partitions)
             self._admin.create_partitions(self._topics.log_name(LogId(state.id)), highest(state) + 1)
         except (KafkaException, TopicError) as error:
             raise StepFailed(str(error)) from error
@@ -121,6 +150,43 @@ class Executor:
     def _destroy(self, state: TableState) -> None:
         try:
             self._admin.delete([self._topics.log_name(LogId(state.id))])
+        except (KafkaException, TopicError) as error:
+            raise StepFailed(str(error)) from error
+
+    def _stream(self, state: TableState) -> None:
+        try:
+            topics = self._stream_topics(state)
+            self._admin.ensure(topics)
+            for topic in topics:
+                self._admin.create_partitions(topic.name, topic.partitions)
+        except (KafkaException, TopicError, UnsafeKafka) as error:
+            raise StepFailed(str(error)) from error
+
+    def _stream_topics(self, state: TableState) -> list[Topic]:
+        return [
+            self._topics.stream(state.name, each["label"], highest(state) + 1, self._stream_retention_ms)
+            for each in state.streams
+            if each["status"] != DISABLED
+        ]
+
+    def _drop_streams(self, name: str, labels: Sequence[str]) -> None:
+        try:
+            self._admin.delete([self._topics.stream_name(name, label) for label in labels])
+        except (KafkaException, TopicError) as error:
+            raise StepFailed(str(error)) from error
+
+    def _checkpoints(self, logs: Sequence[tuple[str, int]]) -> Checkpoints:
+        asked = {(self._topics.log_name(LogId(log)), number): (log, number) for log, number in logs}
+        try:
+            committed = self._admin.group_metadata(self._topics.propagators, asked)
+            read = {asked[where]: decode_checkpoint(metadata) for where, metadata in committed.items()}
+        except (KafkaException, TopicError, UndecodableMessage) as error:
+            raise StepFailed(str(error)) from error
+        return {where: Stated(each.version, frozenset(each.open)) for where, each in read.items()}
+
+    def _propagators(self) -> int:
+        try:
+            return self._admin.group_members(self._topics.propagators)
         except (KafkaException, TopicError) as error:
             raise StepFailed(str(error)) from error
 

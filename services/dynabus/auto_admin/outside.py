@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -72,6 +72,8 @@ class PruneWish(NamedTuple):
     by: str
     whole: bool
     known: int = 0
+    followed: bool = False
+    """Log propagators read it: not beyond what their group has committed."""
 
 
 class Pruned(NamedTuple):
@@ -84,6 +86,16 @@ class Pruned(NamedTuple):
     deleted: int
     by: str
     held: int
+
+
+class Stated(NamedTuple):
+    """Of a log's checkpoint: which metadata its writer knew, and the labels that are open."""
+
+    version: int
+    open: frozenset[str]
+
+
+Checkpoints = Mapping[tuple[str, int], Stated]
 
 
 class Steps(Protocol):
@@ -99,7 +111,19 @@ class Steps(Protocol):
         """Fence the logs of partitions that are recovered, then begin those of their successors."""
 
     def destroy(self, state: TableState) -> Future[None]:
-        """Delete the table's topic."""
+        """Delete the topic of the table's logs; those of its streams stay for their retention."""
+
+    def stream(self, state: TableState) -> Future[None]:
+        """Make the topics of the table's streams, with a topic partition for each number it ever had."""
+
+    def drop_streams(self, name: str, labels: Sequence[str]) -> Future[None]:
+        """Delete the topics of streams of the table of this name."""
+
+    def checkpoints(self, logs: Sequence[tuple[str, int]]) -> Future[Checkpoints]:
+        """What the propagators' group has committed of these logs, by table id and number."""
+
+    def propagators(self) -> Future[int]:
+        """How many log propagators run, as far as their group tells."""
 
     def prune(self, wishes: list[PruneWish]) -> Future[list[Pruned]]:
         """Delete what nobody needs of these logs."""

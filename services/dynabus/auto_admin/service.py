@@ -30,9 +30,12 @@ from dynabus.auto_admin.splitting.heat import HeatBook
 from dynabus.auto_admin.splitting.sealing import Sealing
 from dynabus.auto_admin.splitting.splits import split
 from dynabus.auto_admin.splitting.splitter import Splitter
+from dynabus.auto_admin.streaming import Streaming
 from dynabus.auto_admin.tables.cache import Cache
 from dynabus.auto_admin.tables.decisions import table_key
+from dynabus.auto_admin.tables.kept import drop, kept_key
 from dynabus.auto_admin.tables.progress import Tables
+from dynabus.auto_admin.tables.stream_endings import drop_streams
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.ids import Incarnation, LogId, NodeName, RequestId
 from dynabus.core.messages import Heartbeat, ReplyStatus
@@ -79,6 +82,7 @@ class AutoAdmin:
         )
         self._differences = Differences(self.view, world.bus.tell)
         moving = Moving(self.view, world.bus.tell, world.settings.repair_after_ms)
+        self.streaming = Streaming(world.steps, world.settings.stream_retention_ms)
         self._freezing = Freezing(self.view)
         self.tables = Tables(
             self.replica,
@@ -90,6 +94,7 @@ class AutoAdmin:
             moving,
             self._freezing,
             self._splitter.short,
+            self.streaming,
         )
         inventory, policy = Inventory(self.view, store), policy_of(world.settings)
         settings = world.settings
@@ -185,7 +190,8 @@ class AutoAdmin:
             return
         if self.replica.leader is not None and self.replica.leader.idle:
             self._control.settled()
-        self.tables.step(now_ms, lambda name, evaluate: self._decide(table_key(name), evaluate, now_ms))
+        self.streaming.step(self.tables.all(), now_ms)
+        self.tables.step(now_ms, lambda key, evaluate: self._decide(key, evaluate, now_ms))
         for loss in self._freezing.due(self.tables.all(), now_ms):
             self._decide(table_key(loss.state.name), loss.evaluate, now_ms)
         self._differences.step(self.tables.all(), now_ms)
@@ -201,9 +207,21 @@ class AutoAdmin:
             evaluate = split(wish, self.tables.load(), self._splitter.numbers_most)
             self._decide(table_key(wish.name), evaluate, now_ms)
         self._rounds.look(now_ms, lambda key, evaluate: self._decide(key, evaluate, now_ms))
+        if self.streaming.looks_for_expired(now_ms):
+            self._drop_streams(now_ms)
         self.scaler.look(
             self.tables.all(), now_ms, lambda name, evaluate: self._decide(table_key(name), evaluate, now_ms)
         )
+
+    def _drop_streams(self, now_ms: float) -> None:
+        """Those whose retention is over, of tables that are there and of deleted ones."""
+        wall_ms = self._world.wall_ms()
+        for state in self.tables.all().values():
+            if labels := self.streaming.expired(state, wall_ms):
+                self._decide(table_key(state.name), drop_streams(state.id, labels), now_ms)
+        for state in self.tables.kept().values():
+            if labels := self.streaming.expired(state, wall_ms):
+                self._decide(kept_key(state.id), drop(labels), now_ms)
 
     # -- messages ---------------------------------------------------------------------------------------------
 
@@ -219,6 +237,8 @@ class AutoAdmin:
                 self._cache.publish_leaders(self.view.nodes[message["node"]], self.tables.all())
         elif kind == "table_metadata":
             self._cache.saw(message)
+        elif kind == "stream_metadata":
+            self._cache.saw_stream(message)
         elif kind == "durable_places":
             # Standbys too: what they know they can use at once.
             self.pruning.told(message)

@@ -13,6 +13,7 @@ SERVICES = {
     "request-router": ("dynabus.request_router.__main__", "the HTTP front end"),
     "storage-node": ("dynabus.storage_node.__main__", "replicas of partitions"),
     "auto-admin": ("dynabus.auto_admin.__main__", "the control plane"),
+    "log-propagator": ("dynabus.log_propagator.__main__", "streams of tables"),
 }
 THROTTLING = ("on", "off", "report")
 
@@ -53,6 +54,12 @@ def _add_up(commands: Commands) -> None:
     up.add_argument("--nodes", type=_count, metavar="N", help="storage nodes (default: 3)")
     up.add_argument(
         "--routers", type=_count, metavar="N", help="request routers, on ports from --port on (default: 1)"
+    )
+    up.add_argument(
+        "--propagators",
+        type=_count,
+        metavar="N",
+        help="log propagators, which share the tables' streams (default: 1)",
     )
     up.add_argument("--host", metavar="ADDRESS", help="address to serve on (default: 127.0.0.1)")
     up.add_argument("--port", type=_port, metavar="PORT", help="port to serve on (default: 8000)")

@@ -27,6 +27,7 @@ LOCK_WAIT_S = 2.0
 ZONES = ("a", "b", "c")
 
 ROUTER, NODE, ADMIN = "request-router", "storage-node", "auto-admin"
+PROPAGATOR = "log-propagator"
 KAFKA = "kafka"
 
 

@@ -114,7 +114,7 @@ def _up(options: argparse.Namespace) -> int:
     from dynabus.cli.up import up
     from dynabus.cli.welcome import welcome
 
-    fields = ["kafka", "kafka_config", "nodes", "routers", "host", "port", "namespace"]
+    fields = ["kafka", "kafka_config", "nodes", "routers", "propagators", "host", "port", "namespace"]
     fields += ["auth", "tls_cert", "tls_key", "throttling"]
     folder = _folder(options)
     cluster = up(folder, Wish(**{name: getattr(options, name) for name in fields}), _say)

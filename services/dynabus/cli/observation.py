@@ -13,11 +13,13 @@ from dynabus.adapters.clock import exact_ms
 from dynabus.adapters.codec import UndecodableMessage, decode, encode
 from dynabus.adapters.kafka.positions import extent_of
 from dynabus.adapters.kafka.settings import KafkaSettings
+from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
 from dynabus.adapters.logs import kafka_logger
 from dynabus.cli.cluster import ADMIN, NODE, Cluster
 from dynabus.cli.control import ASKER, explained, kafka_of, reached
 from dynabus.cli.problem import Problem
 from dynabus.core.cluster_view import NODE_SILENT_MS, ClusterView
+from dynabus.core.streams.view import DISABLING, ENABLING, StreamsView
 from dynabus.core.topics import Topics
 
 CALL_S = 5.0
@@ -29,7 +31,7 @@ class Observer:
     """Fed with the messages of both topics."""
 
     def __init__(self, metadata: str) -> None:
-        self.view = ClusterView()
+        self.view, self.streams = ClusterView(), StreamsView()
         self.loaded = False
         self._metadata = metadata
         self._admins: dict[str, tuple[str, bool]] = {}
@@ -49,6 +51,8 @@ class Observer:
             kind, said = decode(value)
         except UndecodableMessage:
             return  # Not written by us; services count those.
+        if kind == "stream_metadata":
+            self.streams.take(said)
         self.view.take(kind, said, now_ms)
         if kind == "heartbeat" and said["service"] == ADMIN:
             self._admins[said["node"]] = (said["zone"], said["stopping"])
@@ -78,25 +82,51 @@ class Observer:
             for service, name, zone, stopping in sorted(admins + nodes)
         ]
 
+    def waits(self, propagators: int | None) -> list[dict[str, Any]]:
+        """Streams that wait for log propagators, of which so many run; in which partitions auto-admin alone knows."""
+        return [
+            {
+                "table": each.name,
+                "label": each.label,
+                "status": each.status,
+                "partitions": [],
+                "propagators": propagators,
+                "for_s": None,
+            }
+            for each in self.streams.all()
+            if each.status in (ENABLING, DISABLING) or (each.is_live and propagators == 0)
+        ]
+
 
 def observe(cluster: Cluster) -> dict[str, Any]:
     """What `status --json` prints of it. Raises Problem: no Kafka there, or no cluster of that namespace."""
     kafka, topics = kafka_of(cluster), Topics(cluster.namespace)
     wanted = {topics.metadata().name, topics.heartbeats().name}
     with explained(cluster):
-        if not wanted <= reached(kafka).names(cluster.namespace):
+        admin = reached(kafka)
+        if not wanted <= admin.names(cluster.namespace):
             raise Problem(
                 f"there is no cluster of namespace {cluster.namespace} in the Kafka at {cluster.kafka_bootstrap}: "
                 "name it with --namespace NS"
             )
         observer = _listen(kafka, topics)
+        propagators = _propagators(admin, topics) if observer.streams.live_tables() else None
     return {
         "endpoint": None,
         "kafka": {"source": cluster.kafka_source, "bootstrap": cluster.kafka_bootstrap, "pid": None},
         "processes": observer.processes(),
         "tables": observer.view.status(),
+        "streams": observer.streams.shown(topics),
         "held": [],
+        "waits": observer.waits(propagators),
     }
+
+
+def _propagators(admin: TopicAdmin, topics: Topics) -> int | None:
+    try:
+        return admin.group_members(topics.propagators)
+    except (KafkaException, TopicError):
+        return None  # librdkafka's mock cannot tell, and a client may not be allowed to ask.
 
 
 def _listen(kafka: KafkaSettings, topics: Topics) -> Observer:

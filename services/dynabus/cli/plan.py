@@ -8,13 +8,14 @@ from pathlib import Path
 
 from dynabus.adapters.kafka.source import KafkaSource, SourceError, SourceKind, parse_source
 from dynabus.adapters.ports import choose_ports
-from dynabus.cli.cluster import ADMIN, NODE, ROUTER, ZONES, Cluster, Process
+from dynabus.cli.cluster import ADMIN, NODE, PROPAGATOR, ROUTER, ZONES, Cluster, Process
 from dynabus.cli.door import change_door
 from dynabus.cli.problem import Problem
 
 DEFAULT_PORT = 8000
 DEFAULT_NODES = 3
 DEFAULT_ROUTERS = 1
+DEFAULT_PROPAGATORS = 1
 DEFAULT_NAMESPACE = "dynabus"
 
 
@@ -26,6 +27,7 @@ class Wish:
     kafka_config: Path | None = None
     nodes: int | None = None
     routers: int | None = None
+    propagators: int | None = None
     host: str | None = None
     port: int | None = None
     namespace: str | None = None
@@ -91,6 +93,7 @@ def _refuse_changes(known: Cluster, wish: Wish) -> None:
     for flag, wanted, have, how in (
         ("--nodes", wish.nodes, len(known.of(NODE)), ": `dynabus admin drain NODE` and `remove NODE` do"),
         ("--routers", wish.routers, len(known.of(ROUTER)), ""),
+        ("--propagators", wish.propagators, len(known.of(PROPAGATOR)), ""),
     ):
         if wanted is not None and wanted < have:
             raise Problem(
@@ -122,6 +125,9 @@ def _add_processes(known: Cluster, wish: Wish) -> None:
     served = range(known.port, known.port + routers)
     _add(known, ADMIN, "admin", 1, served)
     _add(known, NODE, "node", wish.nodes or len(known.of(NODE)) or DEFAULT_NODES, served)
+    _add(
+        known, PROPAGATOR, "propagator", wish.propagators or len(known.of(PROPAGATOR)) or DEFAULT_PROPAGATORS, served
+    )
     _add(known, ROUTER, "router", routers, served)
 
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from dynabus.cli.cluster import ADMIN, NODE, ROUTER, Cluster, Process
+from dynabus.cli.cluster import ADMIN, NODE, PROPAGATOR, ROUTER, Cluster, Process
 from dynabus.cli.probe import get
 from dynabus.cli.target import Elsewhere, Target
 
@@ -39,8 +39,10 @@ def report(target: Target) -> dict[str, Any]:
             "pid": kafka.pid if kafka.is_alive else None,
         },
         "processes": [_process(process) for process in cluster.processes],
-        "tables": _tables(cluster),
-        "held": _held(cluster),
+        **_seen(cluster),
+        "held": _told_by_admins(cluster, "held"),
+        "logs": _logs(cluster),
+        "waits": _told_by_admins(cluster, "waits"),
     }
 
 
@@ -55,24 +57,35 @@ def _process(process: Process) -> dict[str, Any]:
     }
 
 
-def _tables(cluster: Cluster) -> list[dict[str, Any]]:
-    """From the first process that answers; routers see every table, and they are seldom busy."""
+def _seen(cluster: Cluster) -> dict[str, Any]:
+    """From the first process that answers; routers see every table and stream, and they are seldom busy."""
     for service in ASK_FIRST:
         for process in cluster.of(service):
             answer = get(LOOPBACK, process.ops_port, "/status") if process.is_alive else None
             if answer is not None and answer[0] == 200:
-                tables: list[dict[str, Any]] = json.loads(answer[1])["tables"]
-                return tables
-    return []
+                seen: dict[str, Any] = json.loads(answer[1])
+                return {"tables": seen["tables"], "streams": seen.get("streams", [])}
+    return {"tables": [], "streams": []}
 
 
-def _held(cluster: Cluster) -> list[dict[str, Any]]:
-    """Readers that hold up the pruning of logs for long, as the active auto-admin knows them; others tell none."""
+def _logs(cluster: Cluster) -> list[dict[str, Any]]:
+    """Replication logs that log propagators read, as these say."""
+    found: list[dict[str, Any]] = []
+    for process in cluster.of(PROPAGATOR):
+        answer = get(LOOPBACK, process.ops_port, "/status") if process.is_alive else None
+        if answer is not None and answer[0] == 200:
+            found += [{**log, "by": process.name} for log in json.loads(answer[1]).get("logs", [])]
+    return found
+
+
+def _told_by_admins(cluster: Cluster, member: str) -> list[dict[str, Any]]:
+    """Readers that hold up the pruning of logs for long, streams that wait for propagators: as the active auto-admin
+    knows them; others tell none."""
     found: list[dict[str, Any]] = []
     for process in cluster.of(ADMIN):
         answer = get(LOOPBACK, process.ops_port, "/status") if process.is_alive else None
         if answer is not None and answer[0] == 200:
-            found += json.loads(answer[1]).get("held", [])
+            found += json.loads(answer[1]).get(member, [])
     return found
 
 
@@ -87,7 +100,45 @@ def render(status: dict[str, Any]) -> str:
     rows = [("SERVICE", "NAME", "ZONE", "PID", "STATE")]
     rows += [(p["service"], p["name"], p["zone"], str(p["pid"] or "-"), p["state"]) for p in status["processes"]]
     lines += aligned(rows)
-    return "\n".join([*lines, "", *_render_tables(status["tables"]), *_alarms(status["tables"]), *_lags(status)])
+    lines += ["", *_render_tables(status["tables"]), *_render_streams(status.get("streams", ()))]
+    return "\n".join([*lines, *_alarms(status["tables"]), *_lags(status), *_stopped(status), *_waits(status)])
+
+
+def _render_streams(streams: Iterable[dict[str, Any]]) -> list[str]:
+    """Streams by their plain names, beside their topics."""
+    rows: list[Sequence[str]] = [("STREAM OF", "LABEL", "STATUS", "VIEW", "TOPIC")]
+    rows += [(each["table"], each["label"], each["status"], each["view"], each["topic"]) for each in streams]
+    return ["", *aligned(rows)] if len(rows) > 1 else []
+
+
+def _stopped(status: dict[str, Any]) -> list[str]:
+    """A line for each log that a propagator cannot read on."""
+    names = {table.get("id"): table["name"] for table in status["tables"]}
+    return [
+        f"ALARM  streams of {names.get(each['log'], each['log'])}/{each['partition']}, {each['by']}: {each['alarm']}"
+        for each in status.get("logs", ())
+        if each.get("alarm")
+    ]
+
+
+def _waits(status: dict[str, Any]) -> list[str]:
+    """A line for each stream that waits for log propagators."""
+    return [
+        f"WAIT   stream {each['label']} of {each['table']} is {each['status']}{_since(each)}: {_whom(each)}"
+        for each in status.get("waits", ())
+    ]
+
+
+def _since(wait: dict[str, Any]) -> str:
+    return "" if wait["for_s"] is None else f" for {wait['for_s']} s"
+
+
+def _whom(wait: dict[str, Any]) -> str:
+    if wait["propagators"] == 0:
+        late = "its records come once one runs" if wait["status"] == "ENABLED" else "the table waits for one"
+        return f"no log propagator runs, {late} (`dynabus up`, or `dynabus log-propagator`)"
+    numbers = ", ".join(str(number) for number in wait["partitions"])
+    return f"for log propagators{f', in partition {numbers}' if numbers else ''}"
 
 
 def _lags(status: dict[str, Any]) -> list[str]:

@@ -48,6 +48,11 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "clone_chunk": 52,
     "clone_refusal": 53,
     "durable_places": 54,
+    "stream_metadata": 90,
+    "stream_record": 91,
+    "checkpoint": 92,
+    "place_request": 93,
+    "place_reply": 94,
 }
 """Numbers are never re-used; a changed schema gets a new number, and readers learn it before writers use it.
 

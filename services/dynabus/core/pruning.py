@@ -8,6 +8,8 @@ A log is pruned behind the smallest offset that anybody still needs:
 |                                  | nothing in its present run                                                     |
 | a partition that is being split  | its start: heirs may be copied anew, or replay                                 |
 | the log of a closed ancestor     | its start, until each child is on the disks of all its members                 |
+| the log propagators, where the   | the offset that their group committed; its start where it has none: the log    |
+| table has a stream               | of a closed partition too, until they have read its seal                       |
 | a named reader                   | the offset that its consumer group committed; its start where it has none      |
 | anybody else, and repairs        | what is younger than the retention, and the last `RECORDS_LEAST`               |
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 from dynabus.core.ids import LogId, NodeName
 
@@ -20,7 +21,13 @@ SHORT_RETENTION_MS = 10 * 60 * 1000
 CLONE_RETENTION_MS = 2 * 60 * 1000
 """A receiver asks again after seconds for what it lacks; nobody looks at old chunks."""
 
+STREAM_RETENTION_MS = 24 * 60 * 60 * 1000
+"""DynamoDB's. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html"""
+
+STREAM_SEGMENT_MS = 60 * 60 * 1000
+
 FOREVER = "-1"
+FAR = str((1 << 63) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,20 @@ _LOG = {
     **_LIMIT,
 }
 
+_STREAM = {
+    "cleanup.policy": "delete",
+    "retention.ms": str(STREAM_RETENTION_MS),
+    # Only closed segments are removed; by the hour is how exact a day's retention needs to be.
+    "segment.ms": str(STREAM_SEGMENT_MS),
+    # Of the write: sequence numbers are found by it. Brokers refuse times an hour ahead by default, and a leader's
+    # clock must not keep its changes out of the stream.
+    "message.timestamp.type": "CreateTime",
+    "message.timestamp.after.max.ms": FAR,
+    "message.timestamp.before.max.ms": FAR,
+    "unclean.leader.election.enable": "false",
+    **_LIMIT,
+}
+
 KINDS: Mapping[str, TopicKind] = {
     kind.kind: kind
     for kind in (
@@ -81,8 +102,8 @@ KINDS: Mapping[str, TopicKind] = {
             "metadata",
             "metadata",
             1,
-            "`table/<id>` or `leader/<id>/<partition>`",
-            "`table_metadata`, `leader_metadata`",
+            "`table/<id>`, `stream/<id>/<label>` or `leader/<id>/<partition>`",
+            "`table_metadata`, `stream_metadata`, `leader_metadata`",
             "compacted",
             {
                 "cleanup.policy": "compact",
@@ -107,11 +128,13 @@ KINDS: Mapping[str, TopicKind] = {
             "requests.<node>",
             1,
             "-",
-            "`request`, `question`, `answer`, `order`, `lease_request`, `clone_request`",
+            "`request`, `question`, `answer`, `order`, `lease_request`, `clone_request`, `place_request`",
             "10 minutes",
             dict(_SHORT),
         ),
-        TopicKind("replies", "replies.<asker>", 1, "-", "`reply`, `lease`", "10 minutes", dict(_SHORT)),
+        TopicKind(
+            "replies", "replies.<asker>", 1, "-", "`reply`, `lease`, `place_reply`", "10 minutes", dict(_SHORT)
+        ),
         TopicKind(
             "clone",
             "clone.<node>",
@@ -122,6 +145,15 @@ KINDS: Mapping[str, TopicKind] = {
             dict(_CLONE),
         ),
         TopicKind("log", "log.<table id>", None, "-", "replication-log record", "pruned by auto-admin", dict(_LOG)),
+        TopicKind(
+            "stream",
+            "stream.<table>.<label>",
+            None,
+            "primary key, JSON",
+            "`stream_record`, behind Confluent's prefix",
+            "the stream's retention",
+            dict(_STREAM),
+        ),
     )
 }
 
@@ -163,6 +195,20 @@ class Topics:
     def log_name(self, log: LogId) -> str:
         return f"{self.namespace}.log.{log}"
 
+    @property
+    def propagators(self) -> str:
+        """The consumer group of the log propagators."""
+        return f"{self.namespace}.log-propagator"
+
+    def stream(self, table: str, label: str, partitions: int, retention_ms: int) -> Topic:
+        """The shards of a table's stream."""
+        config = {**KINDS["stream"].config, "retention.ms": str(retention_ms)}
+        return Topic(self.stream_name(table, label), partitions, config, "stream")
+
+    def stream_name(self, table: str, label: str) -> str:
+        """Of a stream's topic; `label` as the API has it."""
+        return f"{self.namespace}.stream.{stream_topic(table, label)}"
+
     def shared(self) -> tuple[Topic, ...]:
         """The topics that exist once per cluster, whatever tables and nodes there are."""
         return (self.admin_log(), self.metadata(), self.control(), self.heartbeats())
@@ -171,3 +217,46 @@ class Topics:
         spec = KINDS[kind]
         assert spec.partitions is not None
         return Topic(f"{self.namespace}.{name}", spec.partitions, spec.config, kind)
+
+
+_ESCAPED_MOST = 180
+"""Of a table's name in a topic's: with a namespace of 32 characters, the kind and a label of 18 a topic's name stays
+below Kafka's 249."""
+
+
+def stream_topic(table: str, label: str) -> str:
+    """Name of a stream's topic below `<ns>.stream.`; test vectors in tests/vectors/stream_topics.json.
+
+    | in the table's name             | in the topic's                                                      |
+    |---------------------------------|---------------------------------------------------------------------|
+    | letters, digits, -              | the same                                                            |
+    | _                               | __                                                                  |
+    | .                               | _-                                                                  |
+    | more than 180 characters by now | the first 140 (no half escape), _x, 32 hexadecimal digits (BLAKE2b) |
+
+    Then a dot and the label without -, : and dots. Kafka allows 249 characters and takes a.b and a_b for one name in
+    some of its metrics; between the dots of ours there are none, so two names never differ in that alone.
+    """
+    escaped = "".join(_ESCAPES.get(each, each) for each in table)
+    if len(escaped) > _ESCAPED_MOST:
+        kept = escaped[: _ESCAPED_MOST - 40]
+        if (len(kept) - len(kept.rstrip("_"))) % 2:
+            kept = kept[:-1]
+        escaped = f"{kept}_x{blake2b(table.encode(), digest_size=16).hexdigest()}"
+    return f"{escaped}.{''.join(each for each in label if each.isalnum())}"
+
+
+_ESCAPES = {"_": "__", ".": "_-"}
+
+
+def table_of_stream_topic(name: str) -> str | None:
+    """The table's name, from a topic's name below `<ns>.stream.`; None where it was shortened."""
+    escaped = name.partition(".")[0]
+    table, position = "", 0
+    while position < len(escaped):
+        each = escaped[position : position + 2] if escaped[position] == "_" else escaped[position]
+        if each not in ("__", "_-") and each[0] == "_":
+            return None
+        table += {"__": "_", "_-": "."}.get(each, each)
+        position += len(each)
+    return table

@@ -64,7 +64,7 @@ class Life:
 
 
 async def _status(router: Router) -> dict[str, object]:
-    return {"tables": router.view.status()}
+    return {"tables": router.view.status(), "streams": router.streams.shown()}
 
 
 def main(argv: Sequence[str]) -> int:

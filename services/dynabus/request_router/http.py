@@ -25,6 +25,7 @@ from dynabus.core.errors import (
 from dynabus.core.operations.describe_endpoints import HOST
 from dynabus.core.operations.items import Refused
 from dynabus.core.operations.registry import routes
+from dynabus.core.operations.stream_registry import stream_routes
 from dynabus.core.request_label import request_label
 from dynabus.core.signatures import require_claim
 from dynabus.request_router.access import Access
@@ -45,6 +46,7 @@ from dynabus.request_router.requests import HttpRequest, Named
 from dynabus.request_router.service import Router
 
 TARGET_PREFIX = b"DynamoDB_20120810."
+STREAMS_PREFIX = b"DynamoDBStreams_20120810."
 
 RPC_V2 = (b"smithy-protocol", b"rpc-v2-cbor")
 
@@ -68,6 +70,7 @@ class Application:
     def __init__(self, router: Router, access: Access | None = None) -> None:
         self._router, self._access = router, access
         self._targets = {TARGET_PREFIX + name.encode(): name for name in routes}
+        self._targets |= {STREAMS_PREFIX + name.encode(): name for name in stream_routes}
         self._cors = Cors(router.settings.cors_origins)
         self._pages = Pages(router, self._cors, is_open=access is None)
 

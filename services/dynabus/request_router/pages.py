@@ -1,4 +1,5 @@
-"""What is no POST: health and status for people and load balancers, CORS's first question, and refusals.
+"""What is no POST: health and status for people and load balancers, schemas of stream topics for Kafka's tools,
+CORS's first question, and refusals.
 
 Source of the refusals and of the text at the root: dynalite's recorded answers.
 """
@@ -12,11 +13,12 @@ from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from dynabus.core.request_label import request_label
+from dynabus.core.streams.registry import KIND
 from dynabus.request_router.answers import JSON, NO_SUCH_THING, NO_SUCH_TYPE, Answer, Cors
 from dynabus.request_router.requests import HttpRequest
 from dynabus.request_router.service import Router
 
-PRIVATE = frozenset({"/status", "/metrics"})
+PRIVATE = ("/status", "/metrics", "/subjects")
 """They name tables, so where clients must sign they are on the port of health and metrics alone."""
 
 Page = tuple[int, bytes, bytes]
@@ -44,7 +46,7 @@ class Pages:
 
     def _page(self, path: str) -> Page:
         router = self._router
-        if path in PRIVATE and not self._is_open:
+        if path.startswith(PRIVATE) and not self._is_open:
             return 403, JSON, b'{"status":"only on the port of health and metrics"}'
         match path:
             case "/":
@@ -54,11 +56,12 @@ class Pages:
             case "/readyz":
                 return self._readiness()
             case "/status":
-                return 200, JSON, orjson.dumps({"tables": router.view.status()})
+                return 200, JSON, orjson.dumps({"tables": router.view.status(), "streams": router.streams.shown()})
             case "/metrics":
                 return 200, CONTENT_TYPE_LATEST.encode(), generate_latest(REGISTRY)
             case _:
-                return 404, JSON, b'{"status":"no such page"}'
+                found = router.streams.registry(path)
+                return (found[0], KIND, found[1]) if found else (404, JSON, b'{"status":"no such page"}')
 
     def _readiness(self) -> Page:
         reason = self._router.readiness()

@@ -16,12 +16,14 @@ from dynabus.core.errors import ApiError
 from dynabus.core.messages import LeaseRequest, ReplyPart
 from dynabus.core.operations.calls import Call, Context, Control, Until
 from dynabus.core.operations.registry import routes
+from dynabus.core.operations.stream_registry import stream_routes
 from dynabus.core.topics import MESSAGE_LIMIT_BYTES, Topics
 from dynabus.request_router.admission_metrics import families
 from dynabus.request_router.asker import BYTES_MOST, Asker, Asking, Send
 from dynabus.request_router.bus import Batch, Bus
 from dynabus.request_router.config import RouterSettings
 from dynabus.request_router.metrics import Metrics
+from dynabus.request_router.streams import Streams
 
 TICK_S = 0.025
 """How exact re-sends are; a tick over an empty map costs nothing."""
@@ -68,6 +70,7 @@ class Router:
         self.admission = Admission(settings.throttling, settings.name, self.incarnation, self._ask_authority, unix_ms)
         self.metrics = Metrics(self._counts, self._gauges, lambda: families(self.admission))
         self._context = Context(self.view, settings.region, settings.account, unix_ms)
+        self.streams = Streams(settings.kafka_settings, self.topics, self._context)
         self._bus: Bus | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ticker: asyncio.Task[None] | None = None
@@ -91,6 +94,7 @@ class Router:
     async def stop(self) -> None:
         if self._ticker is not None:
             self._ticker.cancel()
+        self.streams.close()
         if self._bus is not None:
             await asyncio.to_thread(self._bus.close)
 
@@ -133,6 +137,8 @@ class Router:
 
     async def run(self, operation: str, body: Any, counter: int) -> bytes:
         """The answer's JSON of one API request. Raises ApiError, or Refused with a storage node's error."""
+        if operation in stream_routes:
+            return await self.streams.run(operation, body)
         now_ms: float = monotonic_ms()
         deadline_ms = now_ms + self.settings.request_deadline_ms
         steps = routes[operation](body, self._context)
@@ -278,6 +284,8 @@ class Router:
             else:
                 if kind == "table_metadata" and message["status"] == "DELETED":
                     self.admission.forget(message["id"])
+                if kind == "stream_metadata":
+                    self.streams.view.take(message)
                 self.view.take(kind, message, now_ms)
                 view_changed = True
         if view_changed:

@@ -1,5 +1,5 @@
 """What arrives in a node's inbox, and which replica's brain it goes to: requests, questions, answers, orders;
-requests for a share of a table's throughput, and for clones.
+requests for a share of a table's throughput, for clones, and for a replica's place.
 
 A request whose budget has run out is dropped: its asker has stopped waiting, or has sent it again. A part for a
 partition that is not here is answered STALE_ROUTE; everything else is the brain's business.
@@ -23,6 +23,7 @@ from dynabus.core.replication.effects import Query, Write
 from dynabus.core.replication.request_ids import encode_request_id
 from dynabus.core.replication.store import Evaluate, Outcome, Read
 from dynabus.core.replication.unresolved import Sender
+from dynabus.core.streams.messages import PlaceRequest
 from dynabus.storage_node.broker_clock import BrokerClock
 from dynabus.storage_node.capacity.admission import NodeAdmission
 from dynabus.storage_node.orders import Orders
@@ -59,8 +60,9 @@ class Inbox:
         admission: NodeAdmission,
         scrub: Callable[[Hosted, Sender], None],
         clone: Clone,
+        tell_place: Callable[[PlaceRequest, Hosted], None],
     ) -> None:
-        self._clone = clone
+        self._clone, self._tell_place = clone, tell_place
         self._writes, self._reads = operations.writes, operations.reads
         self._find, self._respond, self.orders, self._admission = find, respond, orders, admission
         self._scrub = scrub
@@ -88,6 +90,10 @@ class Inbox:
             self._admission.lease(self._find(body["log"], body["partition"]), body, now_ms)
         elif kind == "clone_request":
             self._clone(body, self._find(body["log"], body["partition"]), now_ms)
+        elif kind == "place_request":
+            hosted = self._find(body["log"], body["partition"])
+            if hosted is not None and hosted.state == "active":
+                self._tell_place(body, hosted)
         else:
             raise UndecodableMessage(f"a {kind} does not belong here")
 

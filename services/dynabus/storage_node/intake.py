@@ -14,7 +14,9 @@ from confluent_kafka import KafkaError
 
 from dynabus.adapters.clock import unix_ms
 from dynabus.adapters.codec import UndecodableMessage, decode
+from dynabus.adapters.kafka.positions import OUT_OF_RANGE
 from dynabus.core.ids import Writer
+from dynabus.core.replication.place import other_history
 from dynabus.core.replication.records import Record, decode_record
 from dynabus.core.replication.unresolved import Sender
 from dynabus.core.topics import Topics
@@ -27,7 +29,7 @@ from dynabus.storage_node.replicas.assignments import Assignments
 from dynabus.storage_node.replicas.heartbeats import hear
 from dynabus.storage_node.replicas.hosted import Hosted
 from dynabus.storage_node.replicas.hosting import Hosting
-from dynabus.storage_node.replicas.readers import OUT_OF_RANGE, Arrival, other_history
+from dynabus.storage_node.replicas.readers import Arrival
 
 UNUSABLE = (UndecodableMessage, ValueError, KeyError, TypeError)
 """Of a message outside of replication logs: damaged, or decodable but without what belongs in it."""
@@ -52,7 +54,7 @@ class Intake:
         self.dirty: dict[Hosted, None] = {}
         """Replicas that applied records since their last commit, longest first."""
         orders = Orders(outbox.split_point)
-        self.inbox = Inbox(operations, self._find, outbox.respond, orders, admission, scrub, clone)
+        self.inbox = Inbox(operations, self._find, outbox.respond, orders, admission, scrub, clone, outbox.tell_place)
         self.mistakes = Mistakes()
         self.view = admission.view
         self.heard_itself = False
@@ -138,9 +140,10 @@ class Intake:
 
     def learn(self, message: Arrival, now_ms: float) -> None:
         """One message of the metadata topic: which replicas this node has, and what `status` shows."""
-        kind = "table_metadata" if (message.key() or b"").startswith(b"table/") else "leader_metadata"
-        if message.value() is None:
-            return
+        key = message.key() or b""
+        if message.value() is None or key.startswith(b"stream/"):
+            return  # streams are the propagators' business
+        kind = "table_metadata" if key.startswith(b"table/") else "leader_metadata"
         _, decoded = self._decoded((kind,), message, now_ms)
         if decoded is None:
             return

@@ -8,13 +8,24 @@ from __future__ import annotations
 
 from dynabus.adapters.codec import encode
 from dynabus.adapters.kafka.message_producer import MessageProducer
+from dynabus.adapters.log_codec import encode_place
 from dynabus.core.ids import NodeName, PartitionId, Writer
-from dynabus.core.messages import Answer, Heartbeat, NodeHeat, Question, ReplyPart, SplitPoint, TokenLease
+from dynabus.core.messages import (
+    Answer,
+    Heartbeat,
+    NodeHeat,
+    Question,
+    ReplyPart,
+    SplitPoint,
+    TokenLease,
+)
 from dynabus.core.pruning import DurablePlaces
 from dynabus.core.replication.effects import Ask, Tell
 from dynabus.core.replication.store import Outcome
 from dynabus.core.replication.unresolved import Sender
+from dynabus.core.streams.messages import PlaceReply, PlaceRequest
 from dynabus.core.topics import MESSAGE_LIMIT_BYTES, Topics
+from dynabus.storage_node.replicas.hosted import Hosted
 
 REPLY_LIMIT_BYTES = MESSAGE_LIMIT_BYTES - 64 * 1024
 """Of the parts of one reply; the rest is for prefix, names and Kafka's framing."""
@@ -101,6 +112,16 @@ class Outbox:
     def grant(self, asker: str, lease: TokenLease) -> None:
         """Answer a router that asked for a share of a table's throughput."""
         self.producer.send_one(self._topics.replies(asker).name, encode("lease", lease))
+
+    def tell_place(self, request: PlaceRequest, hosted: Hosted) -> None:
+        """Where a replica stands: what it has folded, whether or not that is on its disk yet."""
+        reply: PlaceReply = {
+            "incarnation": request["incarnation"],
+            "log": request["log"],
+            "partition": request["partition"],
+            "place": encode_place(hosted.replica.place),
+        }
+        self.producer.send_one(self._topics.replies(request["asker"]).name, encode("place_reply", reply))
 
     def beat(self, heartbeat: Heartbeat) -> None:
         """Tell everybody."""

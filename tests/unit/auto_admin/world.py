@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from dynabus.adapters.log_codec import AvroBodies
 from dynabus.auto_admin.config import AutoAdminSettings
 from dynabus.auto_admin.executor import genesis_of, recovery_genesis
-from dynabus.auto_admin.outside import Delivered, Pruned, PruneWish, StepFailed, Turn, World
+from dynabus.auto_admin.outside import Checkpoints, Delivered, Pruned, PruneWish, Stated, StepFailed, Turn, World
 from dynabus.auto_admin.recovery.decisions import recovered_of, recovering
 from dynabus.auto_admin.service import ADMIN_LOG, AutoAdmin
 from dynabus.auto_admin.splitting.splits import highest
@@ -25,6 +25,9 @@ from dynabus.core.replication.standstill import encode_fence
 
 TURN_MS = 50.0
 WALL_MS = 1_700_000_000_000
+KEPT = ("table_metadata", "stream_metadata")
+"""What the metadata topic has of before, for whoever starts."""
+
 NODES = {"node-1": "a", "node-2": "b", "node-3": "c"}
 
 
@@ -43,6 +46,12 @@ class Kafka:
         self.metadata: dict[str, Any] = {}
         """After compaction."""
         self.logs: dict[str, dict[int, list[bytes]]] = {}
+        self.streams: dict[tuple[str, str], int] = {}
+        """Topic partitions of streams' topics, by table and label."""
+        self.checkpoints: dict[tuple[str, int], Stated] = {}
+        """What propagators have committed."""
+        self.propagators = 1
+        """How many are in the group."""
         self.replies: list[Any] = []
         self.orders: list[tuple[str, Any]] = []
         self.effects = 0
@@ -80,7 +89,7 @@ class FakeBus:
         self._at = len(kafka.messages)
         return Turn(
             [decode_record(first + at, 0, value) for at, value in enumerate(values)],
-            [message for at, message in fresh if at >= self._began_at or message[0] == "table_metadata"],
+            [message for at, message in fresh if at >= self._began_at or message[0] in KEPT],
             self._log_at,
             kafka.out_of_range,
         )
@@ -135,6 +144,7 @@ class FakeSteps:
 
     def grow(self, state: TableState) -> Future[None]:
         def add() -> None:
+            self._make_streams(state)
             for number in range(highest(state) + 1):
                 self._kafka.logs[state.id].setdefault(number, [])
             self._kafka.effect()
@@ -156,10 +166,34 @@ class FakeSteps:
 
     def destroy(self, state: TableState) -> Future[None]:
         def take_away() -> None:
+            assert all(each["status"] == "DISABLED" for each in state.streams), (
+                "their logs are taken from propagators"
+            )
             self._kafka.logs.pop(state.id, None)
             self._kafka.effect()
 
         return self._done(take_away)
+
+    def stream(self, state: TableState) -> Future[None]:
+        return self._done(lambda: self._make_streams(state))
+
+    def drop_streams(self, name: str, labels: Sequence[str]) -> Future[None]:
+        def take_away() -> None:
+            for label in labels:
+                self._kafka.streams.pop((name, label), None)
+            self._kafka.effect()
+
+        return self._done(take_away)
+
+    def checkpoints(self, logs: Sequence[tuple[str, int]]) -> Future[Checkpoints]:
+        future: Future[Checkpoints] = Future()
+        future.set_result({log: self._kafka.checkpoints[log] for log in logs if log in self._kafka.checkpoints})
+        return future
+
+    def propagators(self) -> Future[int]:
+        future: Future[int] = Future()
+        future.set_result(self._kafka.propagators)
+        return future
 
     def prune(self, wishes: list[PruneWish]) -> Future[list[Pruned]]:
         """Nothing is told of any disk in these tests, so nothing may be asked for."""
@@ -168,9 +202,16 @@ class FakeSteps:
         future.set_result([])
         return future
 
+    def _make_streams(self, state: TableState) -> None:
+        for each in state.streams:
+            if each["status"] != "DISABLED":
+                self._kafka.streams[state.name, each["label"]] = highest(state) + 1
+                self._kafka.effect()
+
     def _build(self, state: TableState) -> None:
         logs = self._kafka.logs.setdefault(state.id, {each["number"]: [] for each in state.partitions})
         self._kafka.effect()
+        self._make_streams(state)
         for partition in state.metadata_partitions():
             if not logs[partition["number"]]:
                 logs[partition["number"]].append(genesis_of(self._me, partition))

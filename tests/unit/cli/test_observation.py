@@ -139,6 +139,20 @@ def test_a_cluster_is_seen_through_its_kafka(kafka: KafkaSettings, monkeypatch: 
             producer.flush(10)
         return found
 
+    stream = {
+        "table": "1",
+        "name": "t",
+        "label": "2026-11-28T22:53:32.123",
+        "version": 1,
+        "status": "ENABLING",
+        "view": "NEW_IMAGE",
+        "key_schema": b"[]",
+        "created_ms": 5,
+        "from_start": False,
+        "shards": [],
+    }
+    producer.produce(topics.metadata().name, encode("stream_metadata", stream), "stream/1", 0)
+    producer.flush(10)
     monkeypatch.setattr(observation, "extent_of", then_speak)
     began_s = time.monotonic()
     told = observe(Elsewhere(kafka.bootstrap, "far").require())
@@ -149,7 +163,21 @@ def test_a_cluster_is_seen_through_its_kafka(kafka: KafkaSettings, monkeypatch: 
     ]
     (partition,) = told["tables"][0]["partitions"]
     assert (partition["leader"], partition["term"]) == ("node-1", 3)
-    assert "node-1 (active, 7, 0)" in render(told)
+    shown = render(told)
+    assert "node-1 (active, 7, 0)" in shown
+    assert "far.stream.t.20261128T225332123" in shown
+    assert "WAIT   stream 2026-11-28T22:53:32.123 of t is ENABLING: for log propagators" in shown
+
+
+def test_streams_that_nobody_writes_are_told() -> None:
+    observer = Observer("m")
+    for label, status in (("a", "ENABLED"), ("b", "DISABLED"), ("c", "DISABLING")):
+        stream = {"table": "1", "name": "t", "label": label, "version": 1, "status": status, "view": "NEW_IMAGE"}
+        more = {"key_schema": b"[]", "created_ms": 5, "from_start": True, "shards": []}
+        observer.take(Said("m", "stream_metadata", stream | more), 0)  # type: ignore[arg-type]
+    assert [each["label"] for each in observer.waits(0)] == ["a", "c"]
+    assert [each["label"] for each in observer.waits(1)] == ["c"]
+    assert [each["label"] for each in observer.waits(None)] == ["c"]
 
 
 def test_another_namespace_has_no_cluster(kafka: KafkaSettings) -> None:

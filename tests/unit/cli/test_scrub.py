@@ -88,3 +88,28 @@ def test_a_reader_that_holds_up_pruning_is_named() -> None:
     held = {"log": "1" * 32, "partition": 3, "by": "archive", "records": 4000}
     shown = {**status, "tables": [{**table("one", replica("node-1")), "id": "1" * 32}], "held": [held]}
     assert render(shown).splitlines()[-1].startswith("LAG    one/3: archive is behind; for it alone 4000 records")
+
+
+def test_a_stream_that_waits_says_for_whom() -> None:
+    status = {
+        "endpoint": "e",
+        "kafka": {"source": "local", "bootstrap": "b", "pid": 1},
+        "processes": [],
+        "tables": [],
+    }
+    wait = {
+        "table": "music",
+        "label": "2026",
+        "status": "ENABLING",
+        "partitions": [0, 3],
+        "propagators": 1,
+        "for_s": 7,
+    }
+
+    def last(**changed: Any) -> str:
+        return render({**status, "waits": [{**wait, **changed}]}).splitlines()[-1]
+
+    assert last() == "WAIT   stream 2026 of music is ENABLING for 7 s: for log propagators, in partition 0, 3"
+    assert last(partitions=[], for_s=None).endswith("is ENABLING: for log propagators")
+    assert "no log propagator runs, the table waits for one" in last(propagators=0)
+    assert "no log propagator runs, its records come once one runs" in last(propagators=0, status="ENABLED")

@@ -16,7 +16,7 @@ import pytest
 from dynabus.adapters import ports
 from dynabus.adapters.ports import choose_ports
 from dynabus.cli import foreground
-from dynabus.cli.cluster import ADMIN, NODE, ROUTER, Cluster, DataFolder
+from dynabus.cli.cluster import ADMIN, NODE, PROPAGATOR, ROUTER, Cluster, DataFolder
 from dynabus.cli.down import down
 from dynabus.cli.logs import print_logs
 from dynabus.cli.plan import Wish
@@ -93,13 +93,14 @@ def test_a_cluster_starts_shows_itself_and_stops(bench: Bench) -> None:
         (NODE, "node-2", "b", "running"),
         (NODE, "node-3", "c", "running"),
         (NODE, "node-4", "a", "running"),
+        (PROPAGATOR, "propagator-1", "a", "running"),
         (ROUTER, "router-1", "a", "running"),
     ]
     assert status["tables"][0]["partitions"][0]["leader"] == "node-1"
     assert "music  ACTIVE  0" in render(status)
     pids = [p["pid"] for p in status["processes"]] + [status["kafka"]["pid"]]
     bench.down()
-    assert [birth(pid) for pid in pids] == [None] * 7
+    assert [birth(pid) for pid in pids] == [None] * 8
     after = report(bench.folder)
     assert {(p["pid"], p["state"]) for p in after["processes"]} == {(None, "stopped")}
     assert after["kafka"]["pid"] is None
@@ -111,7 +112,7 @@ def test_services_end_in_order_and_by_themselves(bench: Bench) -> None:
     bench.said.clear()
     bench.down()
     assert bench.said == [
-        f"{name} stopped" for name in ("router-1", "node-1", "node-2", "node-3", "admin-1", "kafka")
+        f"{name} stopped" for name in ("router-1", "propagator-1", "node-1", "node-2", "node-3", "admin-1", "kafka")
     ]
     assert bench.folder.log("node-2").read_text().endswith("node-2 ends\n")
 
@@ -173,7 +174,7 @@ def test_a_failed_start_leaves_running_processes_alone(bench: Bench, monkeypatch
     with pytest.raises(Problem, match="node-2 ended"):
         bench.up()
     assert {p.name for p in bench.cluster().everything if p.is_alive} == {
-        "admin-1", "node-1", "node-3", "router-1", "kafka",
+        "admin-1", "node-1", "node-3", "propagator-1", "router-1", "kafka",
     }  # fmt: skip
 
 

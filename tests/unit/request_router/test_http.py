@@ -199,6 +199,9 @@ def test_a_defect_is_a_500_of_dynamodbs_kind_and_the_server_goes_on(served: Serv
         (b"/readyz", 503, b"reading metadata"),
         (b"/status", 200, b'"tables"'),
         (b"/metrics", 200, b"python_info"),
+        (b"/subjects", 200, b"[]"),
+        (b"/schemas/ids/91", 200, b"StreamRecord"),
+        (b"/schemas/ids/1", 404, b"40403"),
         (b"/nothing", 404, b"no such page"),
     ],
 )

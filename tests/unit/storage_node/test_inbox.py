@@ -71,9 +71,17 @@ class Desk:
             Mode.ON, (3000, 1000), NodeName("node-1"), lambda *lease: self.leases.append(lease)
         )
         self.scrubs = Scrubs(ME.node, 0, 1.0, self._answer)
+        self.places: list[Any] = []
         orders = Orders(self.points.append)
         self.inbox = Inbox(
-            cast("Any", Operations), self._find, self._answer, orders, self.admission, self.scrubs.ask, Mock()
+            cast("Any", Operations),
+            self._find,
+            self._answer,
+            orders,
+            self.admission,
+            self.scrubs.ask,
+            Mock(),
+            lambda *asked: self.places.append(asked),
         )
 
     def _answer(self, sender: Sender, outcome: Outcome) -> None:
@@ -169,3 +177,15 @@ def test_other_messages_do_not_belong_here() -> None:
     leader = {"log": "", "partition": 0, "term": 1, "node": "n", "incarnation": 1}
     with pytest.raises(UndecodableMessage):
         desk.take(encode("leader_metadata", leader))
+
+
+def test_a_log_propagator_is_told_of_a_replica_that_is_well_and_of_no_other() -> None:
+    desk = Desk()
+    asked = {"asker": "propagator-1", "incarnation": 7, "log": PARTITION.log, "partition": 0}
+    desk.take(encode("place_request", asked))
+    desk.take(encode("place_request", {**asked, "log": "f" * 32}))
+    assert desk.replica.state == "active"
+    assert desk.places == [(asked, desk.replica)]
+    desk.replica.failed = True
+    desk.take(encode("place_request", asked))
+    assert len(desk.places) == 1

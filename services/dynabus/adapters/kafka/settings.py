@@ -114,6 +114,26 @@ LOG_READER: Properties = {
     "max.partition.fetch.bytes": 4 * 1024 * 1024,
 }
 
+GROUP_MEMBER: Properties = {
+    # Who keeps a log through a rebalance goes on reading it.
+    "partition.assignment.strategy": "cooperative-sticky",
+    "heartbeat.interval.ms": 1500,
+    # A delivery may take ten seconds before it is given up.
+    "max.poll.interval.ms": 60_000,
+    # New topic partitions, those of a split's children, are given to somebody only after such a look.
+    "topic.metadata.refresh.interval.ms": 1000,
+}
+
+STREAM_PRODUCER: Properties = {
+    **PRODUCER,
+    # Nothing is given up alone, and what fails takes with it all that follows; see `log_propagator.sender`.
+    "message.timeout.ms": 0,
+    "enable.gapless.guarantee": True,
+    # A topic that is not there is told of soon: others wait behind it.
+    "topic.metadata.propagation.max.ms": 2000,
+    "request.timeout.ms": 5000,
+}
+
 PROTECTED = frozenset(
     {
         "bootstrap.servers",
@@ -131,6 +151,8 @@ PROTECTED = frozenset(
         "message.timeout.ms",
         "delivery.timeout.ms",
         "group.id",
+        "partition.assignment.strategy",
+        "enable.gapless.guarantee",
     }
 )
 """Properties on which safety rests; a configuration file that names one is refused."""
@@ -168,6 +190,15 @@ class KafkaSettings:
     def log_reader(self, *, partition_eof: bool = True) -> Properties:
         """For reading a log from far behind; the end of each topic partition is reported."""
         return self._consumer(LOG_READER, partition_eof)
+
+    def group_member(self, group: str, session_timeout_ms: int) -> Properties:
+        """For a member of a consumer group that commits by itself and fetches elsewhere."""
+        own: Properties = {"group.id": group, "session.timeout.ms": session_timeout_ms}
+        return self._with({**CONSUMER, **GROUP_MEMBER, **own})
+
+    def stream_producer(self) -> Properties:
+        """For public topics, in which no record may land behind a later one."""
+        return self._with(STREAM_PRODUCER)
 
     def _consumer(self, properties: Properties, partition_eof: bool) -> Properties:
         # librdkafka wants a group id although nothing joins a group; it is never committed to.

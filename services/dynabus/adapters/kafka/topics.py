@@ -179,6 +179,24 @@ class TopicAdmin:
         found = self._results(futures)[group].topic_partitions or []
         return {(each.topic, each.partition): each.offset for each in found if each.offset >= 0}
 
+    def group_metadata(self, group: str, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
+        """What a consumer group has committed beside its offsets, of these topic partitions.
+
+        Of these, because librdkafka's mock does not tell of all.
+        """
+        asked = [TopicPartition(name, number) for name, number in wanted]
+        if not asked:
+            return {}
+        futures = self._client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, asked)])
+        found = self._results(futures)[group].topic_partitions or []
+        return {(each.topic, each.partition): each.metadata or "" for each in found if each.offset >= 0}
+
+    def group_members(self, group: str) -> int:
+        """How many processes are in a consumer group; none in one that is not known."""
+        futures = self._client.describe_consumer_groups([group], request_timeout=CALL_TIMEOUT_S)
+        found = self._results(futures, ignore=KafkaError.GROUP_ID_NOT_FOUND)
+        return len(found[group].members or []) if group in found else 0
+
     def names(self, prefix: str) -> set[str]:
         """Names of the existing topics that begin so."""
         return {name for name in self._metadata().topics if name.startswith(prefix)}

@@ -23,6 +23,8 @@ from dynabus.auto_admin.splitting import splits
 from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.pruning import DurablePlaces, is_inherited, lineage_of, lowest, needed
+from dynabus.core.streams.view import DISABLED
+from dynabus.core.tables.streams import are_followed, shards_of
 
 IN_DOUBT = frozenset({"doubtful", "held", "frozen"})
 """States of replicas whose log may have lost records (`core.replication.standstill`)."""
@@ -106,6 +108,7 @@ class Pruning:
     def _wishes(self, state: TableState) -> Iterator[PruneWish]:
         """Of one table: open partitions that are whole and not being split, then closed ones that nobody needs."""
         taken: dict[int, bool] = {}
+        followed = are_followed(state.streams)
         for partition in state.partitions:
             number, nodes = int(partition["number"]), _nodes(partition)
             stated = {node: at for node in nodes if (at := self._stated_by(node, (state.id, number))) > 0}
@@ -114,12 +117,13 @@ class Pruning:
             if is_open:
                 hold = lowest(needed(nodes, stated))
                 known = max(stated.values(), default=0)
-                yield PruneWish(state.id, number, hold.offset, hold.name, whole=False, known=known)
+                yield PruneWish(state.id, number, hold.offset, hold.name, whole=False, known=known, followed=followed)
         children = lineage_of(state.ancestors)
+        read = _shards(state)
         lost = {int(each["number"]) for each in state.ancestors if recoveries.was_recovered(each)}
         for number in children:
             if number not in lost and is_inherited(number, children, taken):
-                yield PruneWish(state.id, number, 0, "", whole=True)
+                yield PruneWish(state.id, number, 0, "", whole=True, followed=followed and number in read)
 
     def _in_doubt(self, state: TableState, partition: Mapping[str, Any]) -> bool:
         """It is frozen, or some node said last, dead or alive, that it may have to be."""
@@ -166,3 +170,9 @@ class Pruning:
 def _nodes(partition: Mapping[str, Any]) -> list[str]:
     """Members, those that shall be, and those that join."""
     return sorted({*partition["members"], *moves.target(partition), *moves.joining(partition)})
+
+
+def _shards(state: TableState) -> set[int]:
+    """Partitions that a living stream has shards of; the others were closed before any of them began."""
+    live = [each for each in state.streams if each["status"] != DISABLED]
+    return {shard["number"] for each in live for shard in shards_of(each, state.partitions, state.ancestors)}

@@ -35,10 +35,14 @@ class LogPruner:
             if self._admin.cluster().is_mock:
                 return []
             committed = {group: self._admin.group_offsets(group) for group in self._readers}
+            propagated = (
+                self._admin.group_offsets(self._topics.propagators) if any(wish.followed for wish in wishes) else {}
+            )
             # Rounds are seconds apart: a client that lives as long as one costs nothing in between.
             reader = Consumer(self._kafka.log_reader(), logger=kafka_logger())
             try:
-                return [self._prune(wish, reader, committed) for wish in wishes]
+                own = {**committed, self._topics.propagators: propagated}
+                return [self._prune(wish, reader, own if wish.followed else committed) for wish in wishes]
             finally:
                 reader.close()
         except (KafkaException, TopicError) as error:

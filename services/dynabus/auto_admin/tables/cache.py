@@ -9,7 +9,7 @@ admin log that lost its end does not take tables away.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import orjson
 
@@ -19,6 +19,9 @@ from dynabus.auto_admin.tables.workflow import ANNOUNCED, metadata_version, vers
 from dynabus.core.cluster_view import Node
 from dynabus.core.messages import LeaderMetadata, TableMetadata
 from dynabus.core.replication.replica import Replica
+from dynabus.core.streams.messages import StreamMetadata
+from dynabus.core.streams.view import DELETED, DISABLED
+from dynabus.core.tables.streams import stream_message
 
 
 class Cache:
@@ -30,11 +33,42 @@ class Cache:
         """Version per table id, as read from the topic."""
         self._overwritten: set[str] = set()
         """Tables whose last record is older than one before it."""
+        self._labels: dict[str, dict[str, StreamMetadata]] = {}
+        """Streams by table id and label, as the topic has them."""
         self._leaders: dict[tuple[str, int], tuple[int, str]] = {}
 
     def forget(self) -> None:
         """Another term: leaders are published again as they are heard."""
         self._leaders.clear()
+
+    # -- streams ----------------------------------------------------------------------------------------------
+
+    def saw_stream(self, stream: StreamMetadata) -> None:
+        """A record of the topic, whoever wrote it. An old one behind a newer one: `saw` tells, they come together."""
+        if stream["status"] != DELETED:
+            self._labels.setdefault(stream["table"], {})[stream["label"]] = stream
+
+    def _publish_streams(self, state: TableState, version: int) -> None:
+        """All of the table's with one version, and those that it has no more."""
+        key_schema = orjson.dumps(state.description["KeySchema"])
+        labels = {each["label"] for each in state.streams}
+        for each in state.streams:
+            message = stream_message(
+                each, state.id, state.description, version, state.partitions, state.ancestors, key_schema
+            )
+            self._send_stream(message)
+            self._labels.setdefault(state.id, {})[each["label"]] = message
+        self._forget_streams(state.id, self._labels.get(state.id, {}).keys() - labels, version)
+
+    def _forget_streams(self, table_id: str, labels: Iterable[str], version: int) -> None:
+        for label in [*labels]:
+            known = self._labels[table_id].pop(label)
+            self._send_stream({**known, "version": version, "status": DELETED})
+            self._bus.metadata(f"stream/{table_id}/{label}", "stream_metadata", None, _whatever)
+
+    def _send_stream(self, message: StreamMetadata) -> None:
+        key = f"stream/{message['table']}/{message['label']}"
+        self._bus.metadata(key, "stream_metadata", message, _whatever)
 
     # -- tables -----------------------------------------------------------------------------------------------
 
@@ -47,6 +81,10 @@ class Cache:
             self._highest[table_id] = version
             self._overwritten.discard(table_id)
 
+    def version(self, table_id: str) -> int:
+        """What the topic has of the table."""
+        return self._highest.get(table_id, -1)
+
     def has(self, table_id: str) -> bool:
         """The topic has had a record of the table."""
         return table_id in self._highest
@@ -55,13 +93,28 @@ class Cache:
         """The topic's last record of the table is an old one; publish again."""
         return table_id in self._overwritten
 
-    def clean(self, known: Mapping[str, TableState]) -> None:
-        """Tombstones for tables that were removed."""
+    def clean(self, known: Mapping[str, TableState], kept: Mapping[str, TableState]) -> None:
+        """Tombstones for tables that were removed, and for their streams that are not `kept`."""
         for table_id in self._highest.keys() - known.keys():
             if version_offset(self._highest[table_id]) <= self._replica.place.next_offset:
                 del self._highest[table_id]
                 self._overwritten.discard(table_id)
                 self._bus.metadata(f"table/{table_id}", "table_metadata", None, _whatever)
+        for table_id in self._labels.keys() - known.keys():
+            self._clean_streams(table_id, kept.get(table_id))
+
+    def _clean_streams(self, table_id: str, kept: TableState | None) -> None:
+        """Of a table that is no more. What an auto-admin of before says of those that are kept is put right."""
+        labels = self._labels[table_id]
+        version = max((each["version"] for each in labels.values()), default=0)
+        if version_offset(version) > self._replica.place.next_offset:
+            return
+        if kept is not None and any(each["status"] != DISABLED for each in labels.values()):
+            self._publish_streams(kept, metadata_version(self._replica.place.next_offset, "DELETED"))
+        kept_labels = {each["label"] for each in kept.streams} if kept is not None else set()
+        self._forget_streams(table_id, labels.keys() - kept_labels, version)
+        if not labels:
+            del self._labels[table_id]
 
     def publish(self, state: TableState, status: str, delivered: Delivered) -> None:
         """With the version of now. An announced table has no partitions yet; a deleted table's leaders go first."""
@@ -74,6 +127,9 @@ class Cache:
             "description": orjson.dumps(state.description),
             "partitions": [] if status == ANNOUNCED else state.metadata_partitions(),
         }
+        if status != ANNOUNCED:
+            # Before the table: who sees its new status then has its streams.
+            self._publish_streams(state, message["version"])
         if status == "DELETED":
             for each in (*state.partitions, *state.ancestors):
                 self._leaders.pop((state.id, each["number"]), None)

@@ -4,7 +4,7 @@ key    b"table/" + name
 row    JSON: id, name, status, description (DescribeTable's members), partitions and their ancestors, tags,
        pending (members that are described when the change is done), revision (one more with each decision)
 
-(none) --CreateTable--> CREATING --finish--> ACTIVE --DeleteTable--> DELETING --remove--> (none)
+(none) --CreateTable--> CREATING --finish--> ACTIVE --DeleteTable--> DELETING --remove--> (none, or `kept`)
                                              ACTIVE --UpdateTable--> UPDATING --finish--> ACTIVE
 
 Some changes are done at once, and warm throughput changes while the table is ACTIVE (`core.tables.changes`).
@@ -23,7 +23,7 @@ from dynabus.auto_admin.placement.planner import Placement
 from dynabus.core.errors import ApiError, resource_not_found
 from dynabus.core.messages import PartitionMetadata, ReplyStatus
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
-from dynabus.core.tables.capacity_changes import as_of
+from dynabus.core.tables.capacity_changes import Changed, as_of
 from dynabus.core.tables.changes import Update, change
 from dynabus.core.tables.changes import finish as finished
 from dynabus.core.tables.descriptions import (
@@ -33,6 +33,14 @@ from dynabus.core.tables.descriptions import (
     refuse_change,
     refuse_creation,
     refuse_deletion,
+)
+from dynabus.core.tables.streams import (
+    Stream,
+    change_streams,
+    described,
+    end_streams,
+    finish_streams,
+    new_stream,
 )
 from dynabus.core.tables.tags import Tags, listed, merge, without
 
@@ -58,6 +66,8 @@ class TableState:
     """Unix time of the last split, move or scaling that began or ended, or of the table's begin or end."""
     scaling: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Auto scaling settings (`core.tables.auto_scaling`); rows of before they existed have none."""
+    streams: list[Stream] = field(default_factory=list)
+    """Its streams, the latest last (`core.tables.streams`); rows of before they existed have none."""
 
     @property
     def unfinished(self) -> bool:
@@ -105,6 +115,7 @@ def written(state: TableState) -> bytes:
             "ancestors": state.ancestors,
             "changed_ms": state.changed_ms,
             **({"scaling": state.scaling} if state.scaling else {}),
+            **({"streams": state.streams} if state.streams else {}),
         }
     )
 
@@ -121,8 +132,12 @@ def create(
     region: str,
     account: str,
     limit: ApiError | None = None,
+    kept: Sequence[Stream] = (),
 ) -> Evaluate:
-    """CreateTable: nothing of that name may exist. `limit`: what else stands against one more table."""
+    """CreateTable: nothing of that name may exist. `limit`: what else stands against one more table.
+
+    `kept`: streams of deleted tables of that name, which are still read by their labels.
+    """
 
     def evaluate(old: bytes | None, wall_ms: int) -> Decision:
         name = request["TableName"]
@@ -144,10 +159,24 @@ def create(
             for number, ((lower, upper), placement) in enumerate(zip(bounds, placements, strict=True))
         ]
         tags, pending = dict(request.get("Tags", {})), pending_of_new(request, wall_ms)
-        made = TableState(own_id, name, "CREATING", description, partitions, tags, pending, changed_ms=wall_ms)
-        return _decide(made)
+        streams = _streams_of_new(request, len(partitions), kept, wall_ms)
+        if streams:
+            description = described(description, streams[-1])
+        made = TableState(
+            own_id, name, "CREATING", description, partitions, tags, pending, changed_ms=wall_ms, streams=streams
+        )
+        return decide(made)
 
     return evaluate
+
+
+def _streams_of_new(
+    request: Mapping[str, Any], partitions: int, kept: Sequence[Stream], wall_ms: int
+) -> list[Stream]:
+    specification = request.get("StreamSpecification")
+    if specification is None or not specification["StreamEnabled"]:
+        return []
+    return [new_stream(specification["StreamViewType"], wall_ms, range(partitions), kept, from_start=True)]
 
 
 def update(asked: Update, limit: ApiError | None = None) -> Evaluate:
@@ -157,6 +186,9 @@ def update(asked: Update, limit: ApiError | None = None) -> Evaluate:
         state = read_row(old) if old is not None else None
         try:
             changed = change(asked, state.description if state is not None else None, _pending(state), wall_ms)
+            if state is not None and asked.stream is not None:
+                changed, streams = _change_streams(asked.stream, state, changed, wall_ms)
+                state = replace(state, streams=streams)
         except ApiError as error:
             return refuse(error)
         if state is None or changed.description is None:
@@ -165,9 +197,18 @@ def update(asked: Update, limit: ApiError | None = None) -> Evaluate:
         if limit is not None and status != state.status:
             return refuse(limit)
         after = replace(state, status=status, description=changed.description, pending=changed.pending)
-        return _decide(next_revision(after), changed.answer)
+        return decide(next_revision(after), changed.answer)
 
     return evaluate
+
+
+def _change_streams(
+    specification: Mapping[str, Any], state: TableState, changed: Changed, wall_ms: int
+) -> tuple[Changed, list[Stream]]:
+    """On top of what else the request has changed. Raises ApiError."""
+    base = state.description if changed.description is None else changed.description
+    base = {**base, "TableStatus": state.description["TableStatus"]}
+    return change_streams(specification, base, changed.pending, state.streams, state.partitions, wall_ms)
 
 
 def _pending(state: TableState | None) -> dict[str, Any]:
@@ -189,8 +230,9 @@ def delete(name: str, limit: ApiError | None = None) -> Evaluate:
             description=as_of(state.description, wall_ms / 1000),
             pending={},
             changed_ms=wall_ms,
+            streams=end_streams(state.streams),
         )
-        return _decide(next_revision(after))
+        return decide(next_revision(after))
 
     return evaluate
 
@@ -258,7 +300,8 @@ def finish(own_id: str, revision: int) -> Evaluate:
         if state is None or state.id != own_id or state.revision != revision or not state.unfinished:
             return Decision(False, None, Outcome())
         description = finished(state.description, state.pending, wall_ms)
-        return _decide(next_revision(replace(state, status="ACTIVE", description=description, pending={})))
+        done = replace(state, status="ACTIVE", description=description, pending={})
+        return decide(next_revision(replace(done, streams=finish_streams(state.streams, wall_ms))))
 
     return evaluate
 
@@ -280,7 +323,8 @@ def next_revision(state: TableState) -> TableState:
     return replace(state, revision=state.revision + 1)
 
 
-def _decide(state: TableState, answer: dict[str, Any] | None = None) -> Decision:
+def decide(state: TableState, answer: dict[str, Any] | None = None) -> Decision:
+    """Write the row; `answer`: what is described, if it is not the row."""
     told = {**state.description, "TableStatus": state.status} if answer is None else answer
     # Counted: routers wait until they see a change, and only then.
     return Decision(True, written(state), Outcome(body=_described(told), count=1))

@@ -15,15 +15,18 @@ from dynabus.auto_admin.recovery import decisions as recoveries
 from dynabus.auto_admin.recovery.freezing import Freezing
 from dynabus.auto_admin.splitting import splits
 from dynabus.auto_admin.splitting.sealing import Sealing
-from dynabus.auto_admin.tables import decisions
+from dynabus.auto_admin.streaming import Streaming
+from dynabus.auto_admin.tables import decisions, kept, stream_endings
 from dynabus.auto_admin.tables.cache import Cache
-from dynabus.auto_admin.tables.decisions import TableState, read_row
-from dynabus.auto_admin.tables.workflow import ANNOUNCED, Division, Progress, Step, next_step
+from dynabus.auto_admin.tables.decisions import TableState, read_row, table_key
+from dynabus.auto_admin.tables.workflow import ANNOUNCED, Division, Ending, Progress, Step, next_step
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import ApiError
 from dynabus.core.replication.replica import Replica
 from dynabus.core.replication.store import Evaluate, Reader
+from dynabus.core.streams.view import DISABLED
 from dynabus.core.tables.descriptions import refuse_more
+from dynabus.core.tables.streams import are_changing
 
 RETRY_MS = 100.0
 """After a step that Kafka did not take: a topic's leaders take a moment to be known everywhere."""
@@ -31,8 +34,12 @@ RETRY_MS = 100.0
 HELD_MOST_MS = 6000.0
 """A node that has not let go of a deleted table by then is dead or deaf; it finds the topic gone."""
 
-Decide = Callable[[str, Evaluate], None]
-"""(table name, evaluate): append a decision of our own."""
+END_MOST_MS = 60_000.0
+"""So long DeleteTable waits for propagators: one that died is replaced after 6 s, and reads thousands of records a
+second. Where none runs tables must go all the same."""
+
+Decide = Callable[[bytes, Evaluate], None]
+"""(row's key, evaluate): append a decision of our own."""
 
 
 class _Job(NamedTuple):
@@ -56,13 +63,15 @@ class Tables:
         moving: Moving,
         freezing: Freezing,
         short: Callable[[TableState], bool],
+        streaming: Streaming,
     ) -> None:
         self._replica, self._store, self._view = replica, store, view
         self._cache, self._steps, self._sealing, self._moving = cache, steps, sealing, moving
-        self._freezing, self._short = freezing, short
+        self._freezing, self._short, self._streaming = freezing, short, streaming
         self._progress: dict[str, Progress] = {}
         self._jobs: list[_Job] = []
         self._states: dict[str, TableState] = {}
+        self._kept: dict[str, TableState] = {}
         self._read_at = -1
         self._now_ms = self._retry_ms = 0.0
 
@@ -77,7 +86,13 @@ class Tables:
             self._read_at = self._replica.place.next_offset
             rows = (read_row(row) for _, row in self._store.scan(decisions.PREFIX, None))
             self._states = {state.id: state for state in rows}
+            self._kept = kept.read_kept(self._store)
         return self._states
+
+    def kept(self) -> Mapping[str, TableState]:
+        """Tables that were deleted and have streams still, by their ids."""
+        self.all()
+        return self._kept
 
     def named(self, name: str) -> TableState | None:
         """The row of a name."""
@@ -129,20 +144,42 @@ class Tables:
             led, held = self._led(state), self._held(state, progress, now_ms)
             division = self._division(state, now_ms) if divided else None
             ended = self._move(state, progress, now_ms) if moved else None
+            changing = are_changing(state.streams)
             step = next_step(
                 state.status,
                 progress,
                 led=led,
                 held=held,
-                unfinished=state.unfinished and not self._short(state),
+                unfinished=state.unfinished and not self._short(state) and not (changing and self._waits(state)),
                 division=division,
                 moved=ended is not None,
+                streams=frozenset(each["label"] for each in state.streams if each["status"] != DISABLED),
+                ending=self._ending(state, progress, now_ms) if state.status == "DELETING" else Ending.NONE,
             )
             if step is Step.SETTLE and ended is not None:
                 self._decide_once(state, progress, ended, decide)
             elif step is not None and now_ms >= progress.not_before_ms:
                 self._do(step, state, progress, now_ms, decide)
-        self._cache.clean(states)
+        self._cache.clean(states, self._kept)
+
+    def _waits(self, state: TableState) -> bool:
+        """Propagators have yet to begin or to end a stream in some log."""
+        return not self._streaming.done(state, self._cache.version(state.id))
+
+    def _ending(self, state: TableState, progress: Progress, now_ms: float) -> Ending:
+        if not are_changing(state.streams):
+            return Ending.NONE
+        if not self._waits(state):
+            return Ending.DONE
+        if progress.published != state.status or now_ms - progress.published_ms < END_MOST_MS:
+            return Ending.WAITS
+        if progress.decided != state.revision:
+            logger().error(
+                "a deleted table's streams may lack its last changes: log propagators did not read them in time",
+                table=state.name,
+                id=state.id,
+            )
+        return Ending.DONE
 
     def _do(self, step: Step, state: TableState, progress: Progress, now_ms: float, decide: Decide) -> None:
         if step is Step.PUBLISH:
@@ -156,20 +193,22 @@ class Tables:
             for parent in splits.splitting(state):
                 if self._sealing.ready(state, parent, now_ms):
                     self._sealing.order(state, parent, now_ms)
-        elif step in (Step.BUILD, Step.DESTROY, Step.GROW, Step.RENEW):
+        elif step in (Step.BUILD, Step.DESTROY, Step.GROW, Step.STREAM, Step.RENEW):
             progress.busy, steps = True, self._steps
-            take = {Step.BUILD: steps.build, Step.DESTROY: steps.destroy}
+            take = {Step.BUILD: steps.build, Step.DESTROY: steps.destroy, Step.STREAM: steps.stream}
             future = {**take, Step.GROW: steps.grow, Step.RENEW: steps.renew}[step](state)
             self._jobs.append(_Job(state, step, future, progress))
             logger().info(step.value, table=state.name, id=state.id)
         else:
+            if step is Step.REMOVE and state.streams and progress.decided != state.revision:
+                decide(kept.kept_key(state.id), kept.keep(state))
             self._decide_once(state, progress, self._decision(step, state), decide)
 
     def _decide_once(self, state: TableState, progress: Progress, evaluate: Evaluate, decide: Decide) -> None:
         """Once per term: the decision is accepted, or this term ends and the next active one starts over."""
         if progress.decided != state.revision:
             progress.decided = state.revision
-            decide(state.name, evaluate)
+            decide(table_key(state.name), evaluate)
 
     def _move(self, state: TableState, progress: Progress, now_ms: float) -> Evaluate | None:
         """What ends one of its moves; until then, orders, once the nodes were told."""
@@ -183,6 +222,8 @@ class Tables:
     def _decision(self, step: Step, state: TableState) -> Evaluate:
         if step is Step.FINISH:
             return decisions.finish(state.id, state.revision)
+        if step is Step.CLOSE:
+            return stream_endings.close(state.id)
         if step is Step.REMOVE:
             return decisions.remove(state.id)
         restored = self._freezing.restored(state)
@@ -236,6 +277,9 @@ class Tables:
                 raise error
             elif job.step is Step.BUILD:
                 progress.built = True
+                progress.streamed = frozenset(each["label"] for each in job.state.streams)
+            elif job.step is Step.STREAM:
+                progress.streamed = frozenset(each["label"] for each in job.state.streams)
             elif job.step is Step.GROW:
                 progress.grown = splits.highest(job.state)
             elif job.step is Step.RENEW:

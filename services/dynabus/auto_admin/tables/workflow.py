@@ -6,6 +6,7 @@
 | CREATING | announced                                 | BUILD: topic, genesis records                     |
 | CREATING | built                                     | PUBLISH: nodes open replicas and claim            |
 | CREATING | published, every partition has a leader   | FINISH: the next decision                         |
+| ACTIVE, UPDATING | it has streams, whose topics were not looked at | STREAM: they are made, where missing |
 | ACTIVE   | not published by us                       | PUBLISH                                           |
 | ACTIVE   | published, pending, with partitions for it | FINISH                                           |
 | UPDATING | not published by us                       | PUBLISH: routers serve it as before               |
@@ -25,9 +26,10 @@
 |          | not published by us                       | PUBLISH: its node restores                        |
 |          | it holds all                              | SUCCEED: the next decision, it takes the place    |
 | DELETING | not published by us                       | PUBLISH: nodes close their replicas               |
-| DELETING | published, no node holds a replica of it  | DESTROY: the topic                                |
+| DELETING | published, its streams have all           | CLOSE: the next decision, they are DISABLED       |
+| DELETING | published, no stream left to close, no node holds a replica of it | DESTROY: the log's topic  |
 | DELETING | destroyed                                 | RETRACT: published once more, as DELETED          |
-| DELETING | retracted                                 | REMOVE: the next decision                         |
+| DELETING | retracted                                 | REMOVE: the next decision; its streams are `kept` |
 
 Everything may be done twice, so a new active auto-admin knows nothing and begins at the top. Published means that
 Kafka has the row's present revision: what the row no longer says, nobody would publish again.
@@ -45,6 +47,7 @@ class Step(Enum):
     BUILD = "build"
     PUBLISH = "publish"
     FINISH = "finish"
+    CLOSE = "close"
     DESTROY = "destroy"
     RETRACT = "retract"
     REMOVE = "remove"
@@ -52,6 +55,7 @@ class Step(Enum):
     SEAL = "seal"
     INHERIT = "inherit"
     SETTLE = "settle"
+    STREAM = "stream"
     RENEW = "renew"
     SUCCEED = "succeed"
 
@@ -87,6 +91,8 @@ class Progress:
     destroyed: bool = False
     grown: int = -1
     """The topic has partitions up to this number."""
+    streamed: frozenset[str] = frozenset()
+    """Labels of the streams whose topics are there, with as many partitions as the table's own had then."""
     renewed: int = -1
     """The logs of successors up to this number have begun, and those of before are fenced."""
     busy: bool = False
@@ -106,6 +112,14 @@ class Division(NamedTuple):
     restored: bool = False
 
 
+class Ending(Enum):
+    """Of streams whose table is being deleted."""
+
+    NONE = "none ends"
+    WAITS = "propagators have yet to read the logs to their ends"
+    DONE = "they have, or were waited for long enough"
+
+
 def next_step(
     status: str,
     progress: Progress,
@@ -115,11 +129,14 @@ def next_step(
     unfinished: bool = False,
     division: Division | None = None,
     moved: bool = False,
+    streams: frozenset[str] = frozenset(),
+    ending: Ending = Ending.NONE,
 ) -> Step | None:
     """`led`: every partition has a leader. `held`: some living node still has a replica of it.
 
     `unfinished`: what the row says is to be done needs nothing but FINISH. `division`: partitions are being split.
-    `moved`: one of its groups has the members that were decided, or cannot have them.
+    `moved`: one of its groups has the members that were decided, or cannot have them. `streams`: labels of those that
+    need a topic. `ending`: how far streams of a table that is being deleted are.
     """
     if progress.busy:
         return None
@@ -127,6 +144,8 @@ def next_step(
         return Step.REMOVE if progress.published == "DELETED" else Step.RETRACT
     if status == "CREATING" and not progress.built:
         return Step.BUILD if progress.published is not None else Step.ANNOUNCE
+    if status in ("ACTIVE", "UPDATING") and not streams <= progress.streamed:
+        return Step.STREAM
     divided = division if status in ("ACTIVE", "UPDATING") else None
     if divided is not None and progress.grown < divided.highest:
         return Step.GROW
@@ -143,6 +162,8 @@ def next_step(
     if status == "CREATING":
         return Step.FINISH if led else None
     if status == "DELETING":
+        if ending is not Ending.NONE:
+            return Step.CLOSE if ending is Ending.DONE else None
         return None if held else Step.DESTROY
     if unfinished:
         return Step.FINISH

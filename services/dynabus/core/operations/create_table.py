@@ -34,6 +34,7 @@ from dynabus.core.operations.table_shapes import (
     local_indexes,
     refuse_encryption,
     resolve_mode,
+    stream_specification,
     throughput,
     throughput_options,
 )
@@ -41,6 +42,7 @@ from dynabus.core.operations.tag_resource import check_read, read_tags
 from dynabus.core.operations.waits import created
 from dynabus.core.tables.capacity_changes import neither_units
 from dynabus.core.tables.descriptions import least_warm_throughput
+from dynabus.core.tables.streams import check_specification
 
 MEMBERS: dict[str, Member] = {
     "AttributeDefinitions": Member("List", required=True),
@@ -53,6 +55,7 @@ MEMBERS: dict[str, Member] = {
     "WarmThroughput": Member("Map"),
     "DeletionProtectionEnabled": FLAG,
     "TableClass": TABLE_CLASS,
+    "StreamSpecification": Member("Map"),
     "Tags": Member("List"),
 }
 _NOT_YET = (
@@ -74,6 +77,8 @@ def route(body: Request, context: Context) -> Steps:
     _refuse_features(body)
     _check_billing(request)
     check_keys(request)
+    if "StreamSpecification" in request:
+        check_specification(request["StreamSpecification"])
     request["Tags"] = check_read(request.get("Tags", ()))
     (reply,) = yield Control("CreateTable", orjson.dumps(request))
     answer = bytes(settled(reply)["body"])
@@ -86,6 +91,7 @@ def _shaped(body: Request) -> Request:
     request = read(body, MEMBERS)
     faults = faults_of(request, MEMBERS)
     faults += attribute_definitions(request) + key_schema(request) + local_indexes(request) + throughput(request)
+    faults += stream_specification(request)
     throughput_options(request)
     request["Tags"] = read_tags(request.get("Tags", ()))
     if faults:
@@ -99,9 +105,6 @@ def _refuse_features(body: Mapping[str, Any]) -> None:
     if body.get("GlobalSecondaryIndexes") == []:
         raise invalid_parameter("List of GlobalSecondaryIndexes is empty")
     refuse_unbuilt(body, _NOT_YET)
-    stream = body.get("StreamSpecification")
-    if stream is not None and stream != {"StreamEnabled": False}:
-        refuse_unbuilt(body, ("StreamSpecification",))
     refuse_encryption(body)
 
 

@@ -50,6 +50,10 @@ _PROJECTION: dict[str, Member] = {
     "ProjectionType": Member("String", values=("ALL", "KEYS_ONLY", "INCLUDE")),
     "NonKeyAttributes": Member("List"),
 }
+_STREAM: dict[str, Member] = {
+    "StreamEnabled": Member("Boolean", required=True),
+    "StreamViewType": Member("String", values=("OLD_IMAGE", "KEYS_ONLY", "NEW_AND_OLD_IMAGES", "NEW_IMAGE")),
+}
 _MODES = Member("String", values=("PROVISIONED", "PAY_PER_REQUEST"))
 BILLING: dict[str, Member] = {"BillingMode": _MODES, "TableThroughputMode": _MODES}
 """The second is another name for the first, which counts if both are there (ExtendDB's tests against DynamoDB)."""
@@ -89,6 +93,14 @@ def resolve_mode(request: Request) -> None:
     mode = request.pop("TableThroughputMode", None)
     if mode is not None:
         request.setdefault("BillingMode", mode)
+
+
+def stream_specification(request: Request) -> list[str]:
+    """StreamSpecification."""
+    if "StreamSpecification" not in request:
+        return []
+    request["StreamSpecification"] = read(request["StreamSpecification"], _STREAM)
+    return faults_of(request["StreamSpecification"], _STREAM, "streamSpecification.")
 
 
 def check_units(request: Request) -> None:

@@ -1,7 +1,8 @@
 """UpdateTable. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTable.html
 
-Changes of throughput, billing mode, table class and deletion protection; those of features that are not built are
-refused by name. Checked here as far as the request alone goes, decided by auto-admin (`core.tables.changes`).
+Changes of throughput, billing mode, table class, streams and deletion protection; those of features that are not
+built are refused by name. Checked here as far as the request alone goes, decided by auto-admin
+(`core.tables.changes`).
 
 Order: shapes, features, something to do, one thing to do, billing. Sources: ack-api-quirks (DDB-TABLE-433, 442),
 dynalite's recorded answers (updateTable).
@@ -27,11 +28,13 @@ from dynabus.core.operations.table_shapes import (
     check_units,
     refuse_encryption,
     resolve_mode,
+    stream_specification,
     throughput,
     throughput_options,
 )
 from dynabus.core.operations.waits import updated
 from dynabus.core.tables.capacity_changes import CLEAR, neither_units, units_missing
+from dynabus.core.tables.streams import check_specification
 
 MEMBERS: dict[str, Member] = {
     "TableName": TABLE,
@@ -61,6 +64,7 @@ _CHANGES = (
     "DeletionProtectionEnabled",
     "WarmThroughput",
     "OnDemandThroughput",
+    "StreamSpecification",
 )
 _ALONE = {
     "SSESpecification": "Server-Side Encryption modification",
@@ -75,9 +79,11 @@ def route(body: Request, context: Context) -> Steps:
     """The router half; auto-admin decides."""
     request = _shaped(body)
     _refuse_features(body, request)
-    given = [name for name in (*_CHANGES, "StreamSpecification", "SSESpecification") if name in request]
+    given = [name for name in (*_CHANGES, "SSESpecification") if name in request]
     _check_combination(given)
     _check_billing(request)
+    if "StreamSpecification" in request:
+        check_specification(request["StreamSpecification"])
     name = request["TableName"] = table_name(request["TableName"], context)
     _refuse_what_is_off(request, name, context)
     asked = {member: request[member] for member in ("TableName", *_CHANGES) if member in request}
@@ -93,6 +99,7 @@ def route(body: Request, context: Context) -> Steps:
 def _shaped(body: Request) -> Request:
     request = read(body, MEMBERS)
     faults = faults_of(request, MEMBERS) + attribute_definitions(request) + throughput(request)
+    faults += stream_specification(request)
     throughput_options(request)
     if faults:
         raise detected(faults)
@@ -103,8 +110,6 @@ def _shaped(body: Request) -> Request:
 def _refuse_features(body: Mapping[str, Any], request: Request) -> None:
     """Empty lists count as absent; what is switched off is looked at later."""
     refuse_unbuilt({name: body.get(name) or None for name in _NOT_YET}, _NOT_YET)
-    if "StreamSpecification" in request and request["StreamSpecification"] != {"StreamEnabled": False}:
-        refuse_unbuilt(body, ("StreamSpecification",))
     refuse_encryption(body)
 
 
@@ -137,11 +142,9 @@ def _check_billing(request: Request) -> None:
 
 
 def _refuse_what_is_off(request: Request, name: str, context: Context) -> None:
-    """Streams and encryption with a key of one's own: no table has them, so they cannot be switched off."""
-    if "StreamSpecification" not in request and "SSESpecification" not in request:
+    """Encryption with a key of one's own: no table has it, so it cannot be switched off."""
+    if "SSESpecification" not in request:
         return
     if name not in context.view.tables:
         raise no_such_table(name)
-    if "SSESpecification" in request:
-        raise invalid_parameter("Table is already encrypted by default")
-    raise validation_error(f"Table has no stream to disable: TableName: {name}")
+    raise invalid_parameter("Table is already encrypted by default")

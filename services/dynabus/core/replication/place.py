@@ -19,6 +19,7 @@ from dynabus.core.replication.records import (
     Envelope,
     Form,
     Kind,
+    Record,
     encode_record,
 )
 
@@ -117,6 +118,16 @@ class Place(NamedTuple):
             and reign.leader.writer == writer
             and self.children is None
         )
+
+
+def one_before(place: Place) -> Place:
+    """From which the last record that was read comes once more, for `other_history`."""
+    return place._replace(next_offset=place.next_offset - 1)
+
+
+def other_history(place: Place, before: Record) -> bool:
+    """The record before the place is not the one that was read: of another leader epoch of Kafka's (I9, KIP-320)."""
+    return place.leader_epoch >= 0 and before.leader_epoch not in (-1, place.leader_epoch)
 
 
 def encode_claim(place: Place, me: Writer, nonce: int, bodies: Bodies) -> bytes:

@@ -9,6 +9,7 @@
 | WarmThroughput              | old values, whose own Status is UPDATING    | values                                |
 | OnDemandThroughput          | all                                         |                                       |
 | DeletionProtectionEnabled   | all                                         |                                       |
+| StreamSpecification         | see `core.tables.streams`                   |                                       |
 
 More throughput may need more partitions: they are made while the change is under way (`partition_needs`). Sources
 are DDB-TABLE-n of ack-api-quirks (see `descriptions`) and dynalite's recorded answers (updateTable); "ours" where
@@ -21,6 +22,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from dynabus.core.errors import invalid_parameter
+from dynabus.core.streams.changes import View
 from dynabus.core.tables.capacity_changes import Changed, Units, as_of, change_capacity, change_on_demand, updating
 from dynabus.core.tables.descriptions import Description, refuse_change, refuse_second_change
 
@@ -35,6 +37,8 @@ class Update(NamedTuple):
     protection: bool | None
     on_demand: Mapping[str, int]
     warm: Mapping[str, int]
+    stream: Mapping[str, Any] | None = None
+    """A checked StreamSpecification, which `core.tables.streams` has the rules for."""
 
     @classmethod
     def of(cls, request: Mapping[str, Any]) -> Update:
@@ -48,7 +52,19 @@ class Update(NamedTuple):
             request.get("DeletionProtectionEnabled"),
             {name: int(value) for name, value in request.get("OnDemandThroughput", {}).items()},
             {name: int(value) for name, value in request.get("WarmThroughput", {}).items()},
+            _stream(request.get("StreamSpecification")),
         )
+
+
+def _stream(asked: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Raises as `Update.of` does."""
+    if asked is None:
+        return None
+    view = asked.get("StreamViewType")
+    return {
+        "StreamEnabled": bool(asked["StreamEnabled"]),
+        "StreamViewType": None if view is None else View(view).value,
+    }
 
 
 def change(update: Update, existing: Description | None, pending: Description, wall_ms: int) -> Changed:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from dynabus.core.replication.place import one_before
 from dynabus.storage_node.replicas.hosted import Hosted
-from dynabus.storage_node.replicas.readers import By, Readers, one_before
+from dynabus.storage_node.replicas.readers import By, Readers
 
 
 class Following:

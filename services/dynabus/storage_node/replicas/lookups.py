@@ -14,13 +14,14 @@ from typing import NamedTuple
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from dynabus.adapters.kafka.log_producer import LogProducer
+from dynabus.adapters.kafka.positions import OUT_OF_RANGE, position
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError, TopicIdentity
 from dynabus.adapters.lmdb import put_aside
 from dynabus.adapters.logs import kafka_logger
-from dynabus.core.replication.place import Place
+from dynabus.core.replication.place import Place, one_before, other_history
 from dynabus.core.replication.records import Record, decode_record
-from dynabus.storage_node.replicas.readers import OUT_OF_RANGE, Log, one_before, other_history, position
+from dynabus.storage_node.replicas.readers import Log
 
 TIMEOUT_S = 5.0
 """For the first record from some place on, or the word that there is none."""
@@ -96,7 +97,7 @@ class Lookups:
         if not facts.low <= place.next_offset <= facts.high:
             return facts
         begin = one_before(place) if place.next_offset > facts.low else place
-        message = self._first(position(log, begin))
+        message = self._first(position(*log, begin))
         problem = message.error() if message is not None else KafkaError(KafkaError._TIMED_OUT)
         if message is None or (problem is not None and problem.code() not in AT_ONCE):
             raise LookupFailed(f"{log.topic}/{log.number} could not be read at {place.next_offset}: {problem}")

@@ -36,11 +36,10 @@ from typing import Any, NamedTuple, Protocol, cast
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from dynabus.adapters.clock import monotonic_ms
-from dynabus.adapters.kafka.positions import extent_of
+from dynabus.adapters.kafka.positions import extent_of, position
 from dynabus.adapters.kafka.settings import KafkaSettings, Properties
 from dynabus.adapters.logs import kafka_logger
 from dynabus.core.replication.place import Place
-from dynabus.core.replication.records import Record
 
 DRAIN_MOST = 1024
 """Messages per turn and consumer: a turn then takes at most some tens of milliseconds, and heartbeats go out."""
@@ -76,9 +75,6 @@ QUERY_TIMEOUT_S = 5.0
 KNOWN_AFTER_MS = 750
 """A question about a topic waits for the parked fetch before it, half a second at most."""
 
-OUT_OF_RANGE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
-"""A log does not have the offset at which it was to be read, or has it in another history (I9)."""
-
 
 class Arrival(Protocol):
     """A message that a consumer delivered, or its report of an error about a topic partition."""
@@ -109,32 +105,10 @@ class Log(NamedTuple):
     number: int
 
 
-def position(log: Log, place: Place) -> TopicPartition:
-    """Where reading goes on from a place, with the Kafka leader epoch of the record before it (I6).
-
-    By that Kafka compares the histories (KIP-320): in a log that lost its tail and grew again beyond the place, the
-    epoch ends before the place, which is reported as an offset `OUT_OF_RANGE`. librdkafka 2.16 asks when it learns of
-    a leader, and not when it knows the leader already: see `other_history`.
-    """
-    if place.next_offset == 0 or place.leader_epoch < 0:
-        return TopicPartition(*log, place.next_offset)
-    return TopicPartition(*log, place.next_offset, leader_epoch=place.leader_epoch)
-
-
 def introduce(consumer: Consumer, topic: str) -> None:
     """Ask about the topic and do not wait: what comes back is kept for the time when it is read."""
     with suppress(KafkaException):
         consumer.list_topics(topic, timeout=0)
-
-
-def one_before(place: Place) -> Place:
-    """From which the last record that was read comes once more, for `other_history`."""
-    return place._replace(next_offset=place.next_offset - 1)
-
-
-def other_history(place: Place, before: Record) -> bool:
-    """The record before the place is not the one that was read: of another leader epoch of Kafka's (I9)."""
-    return place.leader_epoch >= 0 and before.leader_epoch not in (-1, place.leader_epoch)
 
 
 class Readers:
@@ -240,7 +214,7 @@ class Readers:
         places = list(logs)
         for log, _ in places:
             self.leave(log)
-        self._consumers[by].incremental_assign([position(log, place) for log, place in places])
+        self._consumers[by].incremental_assign([position(*log, place) for log, place in places])
         self._by.update((log, by) for log, _ in places)
         if by is By.RESTING:
             self._rests_since_ms.update(dict.fromkeys((log for log, _ in places), monotonic_ms()))

@@ -10,10 +10,11 @@ from typing import Any
 
 from confluent_kafka import Consumer, Message, TopicPartition
 
+from dynabus.adapters.kafka.positions import OUT_OF_RANGE
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger
 from dynabus.core.replication.records import Record, decode_record
-from dynabus.storage_node.replicas.readers import OUT_OF_RANGE, Log, introduce
+from dynabus.storage_node.replicas.readers import Log, introduce
 
 DRAIN_MOST = 256
 """Records per turn: some milliseconds of folding for two heirs, so long requests wait at most."""

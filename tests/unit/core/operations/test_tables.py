@@ -68,8 +68,6 @@ def test_protected_tables_are_not_deleted(cluster: Cluster) -> None:
     ("member", "value"),
     [
         ("GlobalSecondaryIndexes", [{"IndexName": "i"}]),
-        ("StreamSpecification", {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}),
-        ("StreamSpecification", {"StreamEnabled": False, "StreamViewType": "NEW_IMAGE"}),
         ("SSESpecification", {"Enabled": True}),
         ("ResourcePolicy", "{}"),
         ("VectorIndexes", []),

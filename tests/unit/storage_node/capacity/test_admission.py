@@ -174,7 +174,14 @@ def test_a_leader_after_another_believes_what_routers_heard() -> None:
 def test_a_resend_of_what_is_under_way_or_applied_is_never_refused() -> None:
     desk = Desk(provisioned())
     inbox = Inbox(
-        cast("Any", Operations), lambda *_: desk.replica, lambda *_: None, Mock(), desk.admission, Mock(), Mock()
+        cast("Any", Operations),
+        lambda *_: desk.replica,
+        lambda *_: None,
+        Mock(),
+        desk.admission,
+        Mock(),
+        Mock(),
+        Mock(),
     )
     replica = desk.replica.replica
     replica.take_effects()
@@ -199,7 +206,14 @@ def test_a_resend_of_what_is_under_way_or_applied_is_never_refused() -> None:
 def test_requests_for_leases_and_leases_travel_as_they_are() -> None:
     desk = Desk(provisioned())
     inbox = Inbox(
-        cast("Any", Operations), lambda *_: desk.replica, lambda *_: None, Mock(), desk.admission, Mock(), Mock()
+        cast("Any", Operations),
+        lambda *_: desk.replica,
+        lambda *_: None,
+        Mock(),
+        desk.admission,
+        Mock(),
+        Mock(),
+        Mock(),
     )
     inbox.take(cast("Arrival", Message(encode("lease_request", lease_request()))), 2.0, 0)
     ((asker, lease),) = desk.sent

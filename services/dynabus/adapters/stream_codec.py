@@ -1,0 +1,122 @@
+"""Records of public stream topics: key, value and headers, written by propagators and read by routers.
+
+The value is Confluent's wire format, which stock Kafka tools decode: byte 0, the schema's id in four bytes (big
+endian), an Avro body (schema `stream_record`, fully typed). The id is the schema's number on our own bus
+(`core.messages`). `opened` and `closed` have neither key nor value; their headers say it all.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from base64 import b64encode
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from fastavro import schemaless_reader
+
+from dynabus.adapters.avro_values import ABSENT, images, integer, optional_images, text
+from dynabus.adapters.codec import SCHEMAS, UndecodableMessage, schema_text
+from dynabus.core.messages import SCHEMA_NUMBERS
+from dynabus.core.propagation.follower import Output
+from dynabus.core.streams.reading import Entry
+from dynabus.core.streams.sequence import read_sequence
+
+_PREFIX = struct.Struct(">BI")
+_SCHEMA = SCHEMAS["stream_record"]
+SCHEMA_ID = SCHEMA_NUMBERS["stream_record"]
+
+PUBLISHED = {SCHEMA_ID: schema_text("stream_record")}
+"""Schemas that values of stream topics may name, by id."""
+
+_EVENTS = ("INSERT", "MODIFY", "REMOVE")
+_VIEWS = ("KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES")
+"""Symbols of the schema's enumerations, in its order (tests/unit/adapters compares)."""
+
+Headers = list[tuple[str, str | bytes | None]]
+
+
+class StreamMessage(NamedTuple):
+    """As it is produced; `timestamp_ms` is Kafka's, by which sequence numbers are found."""
+
+    key: bytes | None
+    value: bytes | None
+    timestamp_ms: int
+    headers: Headers
+
+
+def encode_output(output: Output, wall_ms: int) -> StreamMessage:
+    """The record of an output. Marks have the time at which they are written: retention must not take the end of an
+    idle shard away at once. Whoever seeks a time finds one of them too early at most, and reads on."""
+    sequence = str(output.sequence)
+    event_id = _event_id(output, sequence)
+    headers: Headers = [
+        ("type", output.type.encode()),
+        ("sequence", sequence.encode()),
+        ("event-id", event_id.encode()),
+    ]
+    change = output.change
+    if change is None:
+        return StreamMessage(None, None, wall_ms, headers)
+    stream = output.stream
+    body = b"".join(
+        (
+            text(event_id),
+            integer(_EVENTS.index(change.event)),
+            text(stream.name),
+            text(stream.label),
+            text(sequence),
+            integer(change.time_ms),
+            integer(_VIEWS.index(stream.view.value)),
+            integer(change.size),
+            images(change.keys),
+            optional_images(change.new),
+            optional_images(change.old),
+            ABSENT,  # no service did it: time to live is not built
+        )
+    )
+    return StreamMessage(change.key_bytes, _PREFIX.pack(0, SCHEMA_ID) + body, output.sequence.time_ms, headers)
+
+
+def _event_id(output: Output, sequence: str) -> str:
+    """The same whenever the output is produced again."""
+    stream = output.stream
+    what = f"{stream.table}/{stream.label}/{output.number}/{output.type}/{sequence}"
+    return blake2b(what.encode(), digest_size=16).hexdigest()
+
+
+def read_entry(offset: int, headers: Mapping[str, bytes], value: bytes | None) -> Entry:
+    """What routers look at. Raises UndecodableMessage for what no propagator wrote."""
+    sequence = read_sequence(headers.get("sequence", b"").decode("ascii", "replace"))
+    if sequence is None:
+        raise UndecodableMessage(f"no sequence number at offset {offset}")
+    kind, event_id = (headers.get(name, b"").decode("ascii", "replace") for name in ("type", "event-id"))
+    return Entry(offset, kind, sequence, value or b"", event_id)
+
+
+def decode_change(value: bytes) -> dict[str, Any]:
+    """The record of a value, its images in DynamoDB's JSON. Raises UndecodableMessage."""
+    if len(value) < _PREFIX.size or _PREFIX.unpack_from(value) != (0, SCHEMA_ID):
+        raise UndecodableMessage("not the wire format of a stream record")
+    try:
+        record: Any = schemaless_reader(io.BytesIO(value[_PREFIX.size :]), _SCHEMA, None)
+    except (EOFError, ValueError, IndexError, TypeError, StopIteration) as error:
+        raise UndecodableMessage(f"body does not fit schema stream_record: {error!r}") from error
+    for name in ("keys", "new_image", "old_image"):
+        if record[name] is not None:
+            record[name] = {attribute: _to_json(each) for attribute, each in record[name].items()}
+    return dict(record)
+
+
+def _to_json(value: Mapping[str, Any]) -> dict[str, Any]:
+    [(kind, content)] = [(kind, content) for kind, content in value.items() if content is not None]
+    if kind == "B":
+        content = b64encode(content).decode()
+    elif kind == "BS":
+        content = [b64encode(each).decode() for each in content]
+    elif kind == "L":
+        content = [_to_json(each) for each in content]
+    elif kind == "M":
+        content = {name: _to_json(each) for name, each in content.items()}
+    return {kind: content}

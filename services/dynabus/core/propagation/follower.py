@@ -1,0 +1,293 @@
+"""One log, as a propagator reads it.
+
+| stage   | what it waits for                                                 | then    |
+|---------|-------------------------------------------------------------------|---------|
+| WAITING | metadata as new as its checkpoint's writer knew; a place to begin | READING |
+| READING | records                                                           | SEALED  |
+| SEALED  | nothing: the log has ended, its shards are closed                 |         |
+| STOPPED | people: the log diverged, or a checkpoint is lost; where the log  | SEALED  |
+|         | has lost records, a recovery that names a successor               |         |
+
+Which streams are written meanwhile is told by `openings`. Outputs are functions of the log from where a stream
+begins. Mutations that restore a recovered partition (form RECOVERY, before the first plan) are contents, not changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
+
+from dynabus.core.ids import PartitionId
+from dynabus.core.propagation.checkpoint import NO_MARK, Checkpoint, Marks, mark_of, marks_of, without_bounds
+from dynabus.core.propagation.openings import Openings
+from dynabus.core.replication.fold import Verdict, fold
+from dynabus.core.replication.place import Origin, Place, start_of_log
+from dynabus.core.replication.records import Bodies, Child, Form, Kind, Mutation, Record
+from dynabus.core.rows import CorruptRow
+from dynabus.core.streams.changes import Change, change_of
+from dynabus.core.streams.reading import CHANGE, CLOSED, OPENED
+from dynabus.core.streams.sequence import Sequence as SequenceNumber
+from dynabus.core.streams.view import Stream
+
+
+class Stage(Enum):
+    WAITING = "waiting"
+    READING = "reading"
+    SEALED = "sealed"
+    STOPPED = "stopped"
+
+
+class Output(NamedTuple):
+    """One record for a stream topic, in the topic partition with the number of the log's partition."""
+
+    stream: Stream
+    number: int
+    type: str
+    sequence: SequenceNumber
+    change: Change | None = None
+
+
+class Knowledge(NamedTuple):
+    """What metadata say of a table's streams."""
+
+    version: int
+    streams: Sequence[Stream]
+
+
+@dataclass(slots=True)
+class Follower:
+    """First where it begins, then `know`, then records. Outputs collect until `take_outputs`."""
+
+    partition: PartitionId
+    bodies: Bodies
+    stage: Stage = Stage.WAITING
+    alarm: str | None = None
+    note: str | None = None
+    """What people should know of it though it goes on."""
+    place: Place | None = None
+    clock_ms: int = 0
+    version: int = -1
+    moved: bool = False
+    """Something may have changed since the checkpoint was asked for."""
+    _mark: bytes = NO_MARK
+    _marks: Marks = ()
+    _lost: bool = False
+    """The log is not the one that was folded: records are lost (I9)."""
+    _is_final: bool = False
+    """A recovery went on from this log: nothing counts in it any more."""
+    _final_end: int | None = None
+    """Where it ended when that was heard."""
+    _expected: bytes = NO_MARK
+    _least_version: int = 0
+    _openings: Openings = field(init=False)
+    _outputs: list[Output] = field(default_factory=list)
+    _knowledge: Knowledge = field(default_factory=lambda: Knowledge(-1, ()))
+
+    def __post_init__(self) -> None:
+        self._openings = Openings(self.partition.number)
+
+    # -- where it begins ------------------------------------------------------------------------------------------
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint, at the take-over of the log or after a delivery that failed."""
+        self.place, self.clock_ms = checkpoint.place, checkpoint.clock_ms
+        # A place from a checkpoint has no bounds any more, from which they could be computed.
+        self._mark, self._marks = checkpoint.mark, checkpoint.marks
+        self._least_version = max(self._least_version, checkpoint.version)
+        self._openings.restore(checkpoint.open)
+        self._outputs.clear()
+        self.stage = Stage.SEALED if self.place.sealed else Stage.WAITING
+        self.know(self._knowledge)
+
+    def inherit(self, origin: Origin, parent: Checkpoint) -> None:
+        """Begin a child's log at its start, with the streams that were open at its parent's seal."""
+        self._least_version = max(self._least_version, parent.version)
+        self.clock_ms = parent.clock_ms
+        self._expected = dict(parent.marks).get(self.partition.number, NO_MARK)
+        self._begin_at_start(origin, parent.open)
+
+    def begin(self, origin: Origin, labels: Iterable[str]) -> None:
+        """Begin a log at its start, with the streams that were made with its table."""
+        self._begin_at_start(origin, labels)
+
+    def begin_later(self, place: Place) -> None:
+        """Begin at a replica's place, or at the log's start, with no stream open."""
+        group = place.group
+        self.place = place
+        self._mark = NO_MARK if group is None else mark_of(group.generation, group.lower, group.upper)
+        self.know(self._knowledge)
+
+    def _begin_at_start(self, origin: Origin, labels: Iterable[str]) -> None:
+        self.place = start_of_log(origin)
+        self._openings.restore(labels)
+        self.know(self._knowledge)
+
+    def stop(self, why: str) -> None:
+        """For good: nothing is guessed."""
+        self.stage, self.alarm = Stage.STOPPED, why
+
+    def lose(self, why: str) -> None:
+        """The same, since the log has lost records. If a recovery goes on from it, its shards end here."""
+        self.stop(why)
+        self._lost = True
+        self._succeed()
+
+    @property
+    def _successor(self) -> tuple[int, int] | None:
+        number = self.partition.number
+        shards = [each.shards[number] for each in self._knowledge.streams if number in each.shards]
+        return next((shard.successor for shard in shards if shard.successor is not None), None)
+
+    def _see_final_end(self) -> None:
+        """A reader that has read more than the log has now may have passed the fence before it was written."""
+        place, end = self.place, self._final_end
+        if self.stage is Stage.READING and place is not None and end is not None and place.next_offset >= end:
+            self.lose("the log ended otherwise than it was read")
+
+    def _succeed(self) -> None:
+        """The partition is closed, and another one goes on with its range: as a seal that names it would say."""
+        place, successor = self.place, self._successor
+        if not self._lost or successor is None or place is None or place.group is None:
+            return
+        child, offset = successor
+        if place.next_offset < offset:
+            self.note = (
+                f"changes at offsets {place.next_offset} to {offset - 1} are lost to streams, not to the table"
+            )
+        self.place = place._replace(children=(Child(child, place.group.generation + 1, b"", None),))
+        # Its range is not known here: the child's log is not compared with it.
+        self._marks = ((child, NO_MARK),)
+        self._say_all(CLOSED, place.next_offset - 1)
+        self.stage, self.alarm, self.moved = Stage.SEALED, None, True
+
+    # -- what metadata say ----------------------------------------------------------------------------------------
+
+    def know(self, knowledge: Knowledge) -> None:
+        """New metadata, or the same again."""
+        self._knowledge, self.moved = knowledge, True
+        if self.stage is Stage.STOPPED:
+            self._succeed()
+        if self.place is None or self.stage is Stage.STOPPED or knowledge.version < self._least_version:
+            return
+        if self.stage is Stage.WAITING:
+            self.stage = Stage.READING
+        self.version = knowledge.version
+        self._is_final = self._successor is not None
+        lost = self._openings.know(knowledge.streams, meet=self.stage is not Stage.SEALED)
+        if lost is not None:
+            self.stop(lost)
+        self.settle()
+
+    @property
+    def wants_end(self) -> bool:
+        """It wants to be told how far the log reaches now."""
+        unknown = self._openings.wants_end or (self._is_final and self._final_end is None)
+        return self.stage is Stage.READING and unknown
+
+    def told_end(self, end: int) -> None:
+        """The log reached so far after the last `know`."""
+        self.moved = True
+        if self._is_final and self._final_end is None:
+            self._final_end = end
+        self._openings.told_end(end)
+        self.settle()
+        self._see_final_end()
+
+    # -- the log --------------------------------------------------------------------------------------------------
+
+    def read(self, records: Iterable[Record]) -> None:
+        """Records from the place on; older ones, which a consumer may have had on their way, are passed by."""
+        for record in records:
+            if self.stage is not Stage.READING:
+                return
+            assert self.place is not None
+            if record.offset >= self.place.next_offset:
+                self._read(self.place, record)
+        self._see_final_end()
+
+    def _read(self, place: Place, record: Record) -> None:
+        self.moved = True
+        self.place, verdict = fold(place, record, self.bodies)
+        if verdict is Verdict.DIVERGED:
+            self.lose(f"the log is another one, or has lost records, at offset {record.offset}")
+        elif verdict is Verdict.UNREADABLE:
+            self.stop(f"the log has a record that this version cannot read, at offset {record.offset}")
+        elif verdict is Verdict.ACCEPTED:
+            self._accept(self.place, record)
+        if self._openings.is_changing:
+            self.settle()
+
+    def _accept(self, place: Place, record: Record) -> None:
+        if record.kind == Kind.GENESIS:
+            group = place.group
+            assert group is not None
+            self._mark = mark_of(group.generation, group.lower, group.upper)
+            if self._expected not in (NO_MARK, self._mark):
+                self.stop("the log does not begin as its parent's seal says")
+                return
+            self._say_all(OPENED, record.offset)
+        elif record.kind == Kind.MUTATION:
+            self._change(place, record)
+        elif record.kind == Kind.SEAL:
+            self._marks = marks_of(place.children or ())
+            self._say_all(CLOSED, record.offset)
+            self.stage = Stage.SEALED
+
+    def _change(self, place: Place, record: Record) -> None:
+        streams = self._openings.streams
+        if not streams or is_restoring(place):
+            return
+        body = self.bodies.decode(record.schema_number, record.body)
+        if not isinstance(body, Mutation):
+            self.stop(f"the mutation at offset {record.offset} cannot be read")
+            return
+        self.clock_ms = max(self.clock_ms, body.timestamp_ms)
+        try:
+            change = change_of(body, streams[0].key_names)
+        except CorruptRow as error:
+            self.stop(f"the mutation at offset {record.offset}: {error}")
+            return
+        if change is not None:
+            for stream in streams:
+                self._say(stream, CHANGE, record.offset, change.seen(stream.view))
+
+    def settle(self) -> None:
+        """Begin and end what is to begin or to end here."""
+        place = self.place
+        if self.stage is Stage.READING and place is not None and place.group is not None:
+            for stream, what in self._openings.settle(place.next_offset):
+                self._say(stream, what, place.next_offset - 1)
+
+    def _say_all(self, what: str, offset: int) -> None:
+        for stream in self._openings.streams:
+            self._say(stream, what, offset)
+
+    def _say(self, stream: Stream, what: str, offset: int, change: Change | None = None) -> None:
+        place = self.place
+        assert place is not None
+        assert place.group is not None
+        sequence = SequenceNumber(place.group.generation, self.clock_ms, offset)
+        self._outputs.append(Output(stream, self.partition.number, what, sequence, change))
+
+    # -- out ------------------------------------------------------------------------------------------------------
+
+    def take_outputs(self) -> list[Output]:
+        """In order; the caller delivers them before it confirms a checkpoint that it takes from now on."""
+        outputs, self._outputs = self._outputs, []
+        return outputs
+
+    def checkpoint(self) -> Checkpoint | None:
+        """Behind all outputs so far; None while there is none. A log that stopped commits nothing more."""
+        self.moved = False
+        if self.place is None or self.place.group is None or self.stage in (Stage.WAITING, Stage.STOPPED):
+            return None
+        place = without_bounds(self.place)
+        return Checkpoint(place, self._mark, self._marks, self.version, self.clock_ms, self._openings.labels)
+
+
+def is_restoring(place: Place) -> bool:
+    """What the log of a recovered partition has up to its first `configure` are contents, not changes."""
+    group = place.group
+    return group is not None and group.form is Form.RECOVERY and group.plan == 0

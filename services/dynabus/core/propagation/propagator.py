@@ -1,0 +1,249 @@
+"""All logs of one propagator. The shell performs what it says, in this order, and tells it how that went:
+
+    1. `read` what came                     4. `confirm` what was delivered, or `fail`
+    2. `outputs`: produce them              5. `due`: commit these checkpoints, then `committed`
+    3. flush                                6. `wishes`: find out, and tell
+
+A checkpoint comes out of `due` only after `confirm`, and only for a log that is this process's. What `confirm` says
+holds for all outputs that were taken before it.
+
+| log has      | and                                       | it begins                                            |
+|--------------|-------------------------------------------|------------------------------------------------------|
+| a checkpoint |                                           | there                                                |
+| a checkpoint | no stream was open, and it was pruned     | as with none: the last stream ended long ago         |
+| none         | is a child's                              | at its start, once its parent's checkpoint is sealed |
+| none         | a root's, of a stream made with its table | at its start                                         |
+| none         | a root's, of a stream that is ENABLING    | at its start, or if pruned at a replica's place      |
+| none         | otherwise, or its start was pruned        | not: an alarm, since something is lost               |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
+
+from dynabus.core.ids import LogId, PartitionId
+from dynabus.core.propagation.checkpoint import Checkpoint
+from dynabus.core.propagation.follower import Follower, Knowledge, Output, Stage
+from dynabus.core.replication.place import FOLD_VERSION, Origin, Place, start_of_log
+from dynabus.core.replication.records import Bodies, Record
+from dynabus.core.streams.view import ENABLING, StreamsView
+
+
+class Wish(Enum):
+    """What a log wants to be told before it can go on."""
+
+    PARENT = "its parent's checkpoint"
+    PLACE = "a replica's place"
+    END = "how far the log reaches"
+
+
+class Found(NamedTuple):
+    """What Kafka has of a log when it is taken over. `low`: the first offset that is still there."""
+
+    origin: Origin
+    low: int
+    checkpoint: Checkpoint | None
+
+
+@dataclass(slots=True)
+class Log:
+    """One log that is this process's."""
+
+    follower: Follower
+    found: Found
+    parent: int | None = None
+    wants_place: bool = False
+    confirmed: Checkpoint | None = None
+    committed: Checkpoint | None = None
+
+
+@dataclass(slots=True)
+class Propagator:
+    """Fed by one thread."""
+
+    view: StreamsView
+    bodies: Bodies
+    logs: dict[PartitionId, Log] = field(default_factory=dict)
+
+    # -- which logs -----------------------------------------------------------------------------------------------
+
+    def assigned(self, partition: PartitionId, found: Found) -> None:
+        """The group gave it to this process."""
+        if found.checkpoint is not None and _is_over(found, found.checkpoint):
+            found = found._replace(checkpoint=None)
+        log = Log(Follower(partition, self.bodies), found, confirmed=found.checkpoint, committed=found.checkpoint)
+        self.logs[partition] = log
+        if found.checkpoint is not None and _is_foreign(found, found.checkpoint):
+            log.follower.stop("the checkpoint is of another log, or of another version")
+            return
+        self._know(log)
+
+    def revoked(self, partitions: Iterable[PartitionId]) -> dict[PartitionId, Checkpoint]:
+        """To be let go: what is confirmed is committed before."""
+        last = {}
+        for partition in partitions:
+            log = self.logs.pop(partition, None)
+            if log is not None and log.confirmed is not None and log.confirmed != log.committed:
+                last[partition] = log.confirmed
+        return last
+
+    def lost(self, partitions: Iterable[PartitionId]) -> None:
+        """Others have them by now: nothing more is said of them."""
+        for partition in partitions:
+            self.logs.pop(partition, None)
+
+    # -- metadata -------------------------------------------------------------------------------------------------
+
+    def learned(self) -> None:
+        """The view has changed."""
+        for log in self.logs.values():
+            self._know(log)
+
+    def _know(self, log: Log) -> None:
+        follower = log.follower
+        table = follower.partition.log
+        if follower.place is None and follower.stage is Stage.WAITING:
+            self._begin(log)
+        follower.know(Knowledge(self.view.version(table), self.view.of(table)))
+
+    def _begin(self, log: Log) -> None:
+        """The table above; nothing happens while metadata do not have the partition yet."""
+        follower, found = log.follower, log.found
+        number = follower.partition.number
+        if found.checkpoint is not None:
+            follower.restore(found.checkpoint)
+            return
+        streams = [each for each in self.view.of(follower.partition.log) if each.is_live and number in each.shards]
+        if not streams:
+            return
+        parents = {parent for each in streams if (parent := each.shards[number].parent) is not None}
+        from_start = [each.label for each in streams if each.from_start]
+        if found.low > 0 and (parents or from_start):
+            follower.stop("the log's start is needed and was pruned: what it held is in no stream")
+        elif parents:
+            log.parent = parents.pop()
+        elif from_start:
+            follower.begin(found.origin, from_start)
+        elif not any(each.status == ENABLING for each in streams):
+            follower.stop("the checkpoint is gone: Kafka forgets those of a group that was away for long")
+        elif found.low == 0:
+            follower.begin_later(start_of_log(found.origin))
+        else:
+            log.wants_place = True
+
+    # -- what logs want to know -----------------------------------------------------------------------------------
+
+    def wishes(self) -> list[tuple[PartitionId, Wish]]:
+        """To be found out; asked again until it is told."""
+        return [(partition, wish) for partition, log in self.logs.items() if (wish := _wish(log)) is not None]
+
+    def told_parent(self, partition: PartitionId, parent: Checkpoint | None) -> None:
+        """The group's checkpoint of its parent. A child goes on only behind the parent's seal."""
+        log = self.logs.get(partition)
+        if log is None or _wish(log) is not Wish.PARENT or parent is None or not parent.place.sealed:
+            return
+        if partition.number not in dict(parent.marks):
+            log.follower.stop("its parent's seal names other children")
+            return
+        log.parent = None
+        log.follower.inherit(log.found.origin, parent)
+        self._know(log)
+
+    def told_place(self, partition: PartitionId, place: Place) -> None:
+        """Where a replica stands. One that is not of this very log is no answer."""
+        log = self.logs.get(partition)
+        if log is None or not log.wants_place or place.group is None or place.origin != log.found.origin:
+            return
+        log.wants_place = False
+        log.follower.begin_later(place)
+
+    def told_end(self, partition: PartitionId, end: int) -> None:
+        """How far the log reaches."""
+        log = self.logs.get(partition)
+        if log is not None:
+            log.follower.told_end(end)
+
+    # -- the work -------------------------------------------------------------------------------------------------
+
+    def positions(self) -> dict[PartitionId, Place]:
+        """Where logs are to be read on; those that wait, ended or stopped are not read."""
+        return {
+            partition: log.follower.place
+            for partition, log in self.logs.items()
+            if log.follower.stage is Stage.READING and log.follower.place is not None
+        }
+
+    def read(self, batch: Mapping[PartitionId, list[Record]]) -> None:
+        """What came of several logs; of those that are not this process's any more nothing is done."""
+        for partition, records in batch.items():
+            log = self.logs.get(partition)
+            if log is not None:
+                log.follower.read(records)
+
+    def outputs(self) -> list[Output]:
+        """All that is to be produced, in order within each topic partition."""
+        return [output for log in self.logs.values() for output in log.follower.take_outputs()]
+
+    def confirm(self) -> None:
+        """Kafka has all outputs that were taken."""
+        for log in self.logs.values():
+            # Most logs rest, and there may be thousands.
+            checkpoint = log.follower.checkpoint() if log.follower.moved else None
+            if checkpoint is not None:
+                log.confirmed = checkpoint
+
+    def fail(self) -> None:
+        """Some may not be there: all logs go back to what is confirmed, and are read again from there."""
+        for log in self.logs.values():
+            if log.follower.stage is not Stage.STOPPED:
+                self._again(log)
+
+    def _again(self, log: Log) -> None:
+        log.follower = Follower(log.follower.partition, self.bodies)
+        log.found = log.found._replace(checkpoint=log.confirmed)
+        log.parent, log.wants_place = None, False
+        self._know(log)
+
+    def due(self) -> dict[PartitionId, Checkpoint]:
+        """Checkpoints that the group does not have yet."""
+        return {
+            partition: log.confirmed
+            for partition, log in self.logs.items()
+            if log.confirmed is not None and log.confirmed is not log.committed and log.confirmed != log.committed
+        }
+
+    def commit_done(self, checkpoints: Mapping[PartitionId, Checkpoint]) -> None:
+        """The group has them."""
+        for partition, checkpoint in checkpoints.items():
+            if (log := self.logs.get(partition)) is not None:
+                log.committed = checkpoint
+
+
+def _wish(log: Log) -> Wish | None:
+    if log.follower.stage is Stage.STOPPED:
+        return None
+    if log.parent is not None:
+        return Wish.PARENT
+    if log.wants_place:
+        return Wish.PLACE
+    return Wish.END if log.follower.wants_end else None
+
+
+def parent_of(log: Log, partition: PartitionId) -> PartitionId:
+    """Whose checkpoint it waits for."""
+    assert log.parent is not None
+    return PartitionId(LogId(partition.log), log.parent)
+
+
+def _is_foreign(found: Found, checkpoint: Checkpoint) -> bool:
+    place = checkpoint.place
+    return place.origin != found.origin or place.fold_version != FOLD_VERSION
+
+
+def _is_over(found: Found, checkpoint: Checkpoint) -> bool:
+    """Of streams that have all ended; the log was pruned past it since, as nobody needed it."""
+    place = checkpoint.place
+    return not checkpoint.open and not place.sealed and place.next_offset < found.low

@@ -1,0 +1,35 @@
+"""Metrics of a log propagator, in Prometheus' form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from dynabus.core.propagation.follower import Stage
+from dynabus.log_propagator.service import LogPropagator
+
+
+class PropagatorMetrics(Collector):
+    """Read when they are asked for, in the thread that asks."""
+
+    def __init__(self, propagator: LogPropagator) -> None:
+        self._propagator = propagator
+
+    def collect(self) -> Iterator[Metric]:
+        """All of them."""
+        propagator = self._propagator
+        for name, text, value in (
+            ("records", "Records of replication logs that were read", propagator.reader.records),
+            ("outputs", "Stream records that were delivered, repeats too", propagator.sender.sent),
+            ("commits", "Commits of checkpoints", propagator.commits),
+            ("failures", "Deliveries that failed and were repeated", propagator.sender.replaced),
+        ):
+            yield CounterMetricFamily(f"dynabus_propagator_{name}", text, value=value)
+        logs = GaugeMetricFamily("dynabus_propagator_logs", "Logs that are this process's", labels=["state"])
+        found = [log.follower.stage for log in [*propagator.brain.logs.values()]]
+        for stage in Stage:
+            logs.add_metric([stage.value], found.count(stage))
+        yield logs

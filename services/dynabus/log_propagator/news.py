@@ -1,0 +1,109 @@
+"""What a propagator hears of the cluster: metadata, heartbeats, and places of replicas that it asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, Message, TopicPartition
+
+from dynabus.adapters.clock import exact_ms
+from dynabus.adapters.codec import UndecodableMessage, decode, encode
+from dynabus.adapters.kafka.message_producer import MessageProducer
+from dynabus.adapters.kafka.positions import read_on
+from dynabus.adapters.kafka.settings import KafkaSettings
+from dynabus.adapters.log_codec import decode_place
+from dynabus.adapters.logs import kafka_logger, logger
+from dynabus.core.cluster_view import ClusterView
+from dynabus.core.ids import LogId, NodeName, PartitionId, Writer
+from dynabus.core.replication.place import Place
+from dynabus.core.streams.view import StreamsView
+from dynabus.core.topics import Topics
+
+DRAIN_MOST = 1000
+ONLY_PARTITION = 0
+
+
+class News:
+    """`told_place`: a storage node's answer. `is_loaded`: all metadata of before this process are known."""
+
+    def __init__(
+        self, kafka: KafkaSettings, topics: Topics, me: Writer, told_place: Callable[[PartitionId, Place], None]
+    ) -> None:
+        self.cluster, self.streams = ClusterView(), StreamsView()
+        self.is_loaded = False
+        self.messages = 0
+        self._me, self._topics, self._told_place = me, topics, told_place
+        self._metadata = topics.metadata().name
+        self._producer = MessageProducer(kafka.request_producer())
+        self._consumer = Consumer(kafka.loop_consumer(partition_eof=True), logger=kafka_logger())
+        self._consumer.assign(
+            [
+                TopicPartition(self._metadata, ONLY_PARTITION, OFFSET_BEGINNING),
+                TopicPartition(topics.heartbeats().name, ONLY_PARTITION, OFFSET_END),
+                TopicPartition(topics.replies(me.node).name, ONLY_PARTITION, OFFSET_END),
+            ]
+        )
+
+    def take(self, timeout_s: float) -> None:
+        """All that is there; waits for something so long at most."""
+        first = self._consumer.poll(timeout_s)
+        messages = [] if first is None else [first, *self._consumer.consume(DRAIN_MOST, timeout=0)]
+        now_ms = exact_ms()
+        for message in messages:
+            if (error := message.error()) is not None:
+                self._failed(error, message)
+            else:
+                self._take(message, now_ms)
+        self._producer.serve()
+
+    def ask_place(self, partition: PartitionId) -> bool:
+        """Ask a node that has a replica which is up to date; False where none is heard."""
+        now_ms = exact_ms()
+        nodes = [
+            name
+            for name, state in self.cluster.replicas_of(partition.log, partition.number, now_ms)
+            if state["state"] == "active"
+        ]
+        if not nodes:
+            if self.cluster.wants_heartbeats(now_ms):
+                wanted = encode("heartbeats_wanted", {"asker": self._me.node})
+                self._producer.send_one(self._topics.heartbeats().name, wanted)
+            return False
+        led = self.cluster.leader(partition.log, partition.number)
+        node = led[1] if led is not None and led[1] in nodes else nodes[0]
+        request = {
+            "asker": self._me.node,
+            "incarnation": self._me.incarnation,
+            "log": partition.log,
+            "partition": partition.number,
+        }
+        self._producer.send_one(self._topics.requests(NodeName(node)).name, encode("place_request", request))
+        return True
+
+    def close(self) -> None:
+        self._producer.flush(1)
+        self._consumer.close()
+
+    def _take(self, message: Message, now_ms: float) -> None:
+        self.messages += 1
+        value = message.value()
+        if value is None:
+            return
+        try:
+            kind, body = decode(value)
+            if kind == "stream_metadata":
+                self.streams.take(body)
+            elif kind == "place_reply":
+                if body["incarnation"] == self._me.incarnation:
+                    place = decode_place(body["place"])
+                    self._told_place(PartitionId(LogId(body["log"]), body["partition"]), place)
+            else:
+                self.cluster.take(kind, body, now_ms)
+        except UndecodableMessage as fault:
+            logger().warning("message skipped", topic=message.topic(), offset=message.offset(), reason=str(fault))
+
+    def _failed(self, error: KafkaError, message: Message) -> None:
+        if error.code() == KafkaError._PARTITION_EOF:
+            self.is_loaded = self.is_loaded or message.topic() == self._metadata
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+            read_on(self._consumer, message, OFFSET_BEGINNING if message.topic() == self._metadata else OFFSET_END)

@@ -1,0 +1,259 @@
+"""The loop of a log propagator.
+
+A turn, in this order, which is a contract (`core.propagation.propagator`):
+
+1. news: metadata, places of replicas
+2. the group: logs that are taken away are committed and let go, new ones are looked at
+3. read what came; fold; produce what comes out; wait until Kafka has all of it
+4. only then: confirm; commit what is confirmed, every `commit_every_ms`
+5. find out what logs wait for
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import KafkaException
+
+from dynabus.adapters.clock import exact_ms
+from dynabus.adapters.codec import UndecodableMessage
+from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
+from dynabus.adapters.log_codec import AvroBodies
+from dynabus.adapters.logs import logger
+from dynabus.core.ids import PartitionId, Writer
+from dynabus.core.propagation.follower import Stage
+from dynabus.core.propagation.propagator import Found, Propagator, Wish, parent_of
+from dynabus.core.replication.place import Origin
+from dynabus.core.topics import Topics
+from dynabus.log_propagator.config import PropagatorSettings
+from dynabus.log_propagator.group import Group
+from dynabus.log_propagator.news import News
+from dynabus.log_propagator.reader import Reader
+from dynabus.log_propagator.sender import Sender
+
+POLL_S = 0.05
+"""A record ends it; otherwise news and the group wait so long."""
+
+WISH_MS = 200.0
+"""Between two questions of one log."""
+
+RETRY_MS = 500.0
+"""After a look at a log that Kafka did not answer: it was just made, or Kafka is away."""
+
+HELD_OFF_MS = 5000.0
+"""Between two attempts at a stream whose topic is not there, or refuses its records."""
+
+LOST_MS = 10_000.0
+"""A log that does not reach to a checkpoint for so long has lost records (I9); metadata may be old for a moment."""
+
+
+@dataclass(slots=True)
+class _Doubt:
+    since_ms: float
+    again_ms: float
+
+
+class LogPropagator:
+    """One process. `stop` from a signal; `run` returns after the last commit."""
+
+    def __init__(self, settings: PropagatorSettings, me: Writer, admin: TopicAdmin) -> None:
+        kafka, self._topics = settings.kafka_settings(), Topics(settings.namespace)
+        self.me, self.stopping = me, False
+        self.turns = self.commits = 0
+        self._admin, self._commit_every_ms = admin, settings.commit_every_ms
+        self.news = News(kafka, self._topics, me, lambda partition, place: self.brain.told_place(partition, place))
+        self.brain = Propagator(self.news.streams, AvroBodies())
+        self.reader, self.sender = Reader(kafka, self._topics), Sender(kafka, self._topics)
+        self._group = Group(kafka, self._topics, settings.session_timeout_ms, self._given, self._taken, self._lost)
+        self._new: dict[PartitionId, float] = {}
+        """Assigned, not looked at yet; not before that time."""
+        self._doubts: dict[PartitionId, _Doubt] = {}
+        self._held_off: dict[PartitionId, float] = {}
+        """Logs whose streams could not be written: not read before that time, so that others go on."""
+        self._asked_ms: dict[PartitionId, float] = {}
+        self._origins: dict[str, tuple[str, str]] = {}
+        self._alarmed: set[PartitionId] = set()
+        self._changes = -1
+        self._commit_ms = 0.0
+
+    def run(self) -> None:
+        """Until `stopping`."""
+        while not self.stopping:
+            self.turn()
+        self._commit()
+        self._group.close()
+        self.reader.close()
+        self.sender.close()
+        self.news.close()
+
+    @property
+    def messages(self) -> int:
+        """Heard so far."""
+        return self.news.messages + self.reader.records
+
+    def turn(self) -> None:
+        """The docstring above."""
+        self.turns += 1
+        self.news.take(0 if self.brain.positions() else POLL_S)
+        if not self.news.is_loaded:
+            return
+        self._learn()
+        self._group.poll()
+        now_ms = exact_ms()
+        self._look_at_new(now_ms)
+        self._read(now_ms)
+        if now_ms >= self._commit_ms:
+            self._commit_ms = now_ms + self._commit_every_ms
+            self._commit()
+        self._find_out(now_ms)
+        self._tell_alarms()
+
+    def _learn(self) -> None:
+        if self._changes != self.news.streams.changes:
+            self._changes = self.news.streams.changes
+            self.brain.learned()
+            self._group.subscribe(self.news.streams.live_tables())
+
+    # -- the group ------------------------------------------------------------------------------------------------
+
+    def _given(self, partitions: list[PartitionId]) -> None:
+        logger().info("logs assigned", logs=[str(each) for each in partitions])
+        self._new.update(dict.fromkeys(partitions, 0.0))
+
+    def _taken(self, partitions: list[PartitionId]) -> None:
+        logger().info("logs revoked", logs=[str(each) for each in partitions])
+        self._drop(partitions)
+        self._group.commit(self.brain.revoked(partitions))
+
+    def _lost(self, partitions: list[PartitionId]) -> None:
+        logger().warning("logs lost", logs=[str(each) for each in partitions])
+        self._drop(partitions)
+        self.brain.lost(partitions)
+
+    def _drop(self, partitions: list[PartitionId]) -> None:
+        self.reader.let_go(*partitions)
+        for each in partitions:
+            self._new.pop(each, None)
+            self._doubts.pop(each, None)
+            self._held_off.pop(each, None)
+            self._alarmed.discard(each)
+
+    def _look_at_new(self, now_ms: float) -> None:
+        for partition in [each for each, due_ms in self._new.items() if now_ms >= due_ms]:
+            try:
+                found = self._look(partition)
+            except (KafkaException, TopicError, UndecodableMessage) as error:
+                logger().warning("log not taken over yet", log=str(partition), reason=str(error))
+                self._new[partition] = now_ms + RETRY_MS
+                continue
+            del self._new[partition]
+            self.brain.assigned(partition, found)
+
+    def _look(self, partition: PartitionId) -> Found:
+        topic = self._topics.log_name(partition.log)
+        if topic not in self._origins:
+            identity = self._admin.identity(topic)
+            self._origins[topic] = (identity.cluster_id, identity.topic_id)
+        low, _ = self.reader.extent(partition)
+        checkpoint = self._group.committed([partition])[partition]
+        return Found(Origin(*self._origins[topic], partition), low, checkpoint)
+
+    # -- the work -------------------------------------------------------------------------------------------------
+
+    def _read(self, now_ms: float) -> None:
+        doubted = {each for each, doubt in self._doubts.items() if now_ms < doubt.again_ms}
+        doubted |= {each for each, until_ms in self._held_off.items() if now_ms < until_ms}
+        positions = self.brain.positions()
+        self.reader.assign({each: place for each, place in positions.items() if each not in doubted})
+        batch = self.reader.read(POLL_S) if positions else {}
+        for partition in batch:
+            self._doubts.pop(partition, None)
+        self._doubt(now_ms)
+        self.brain.read(batch)
+        if self.sender.deliver(self.brain.outputs()):
+            self.brain.confirm()
+        else:
+            self.brain.fail()
+            self.reader.let_go(*self.brain.logs)
+            if self.sender.culprit is not None:
+                logger().error("a stream cannot be written, tried again", log=str(self.sender.culprit))
+                self._held_off[self.sender.culprit] = now_ms + HELD_OFF_MS
+
+    def _doubt(self, now_ms: float) -> None:
+        """Logs that do not have the place where they are to be read on, and those of which Kafka does not tell."""
+        for partition in self.reader.unanswered:
+            self._held_off[partition] = now_ms + RETRY_MS
+        self.reader.unanswered.clear()
+        for partition in self.reader.out_of_range:
+            self.reader.let_go(partition)
+            doubt = self._doubts.get(partition)
+            if doubt is None or now_ms - doubt.again_ms > LOST_MS:
+                # One that was tried again long ago was in order then, and rested since.
+                doubt = self._doubts[partition] = _Doubt(now_ms, now_ms)
+            doubt.again_ms = now_ms + RETRY_MS
+            log = self.brain.logs.get(partition)
+            if log is not None and now_ms - doubt.since_ms > LOST_MS:
+                log.follower.lose(
+                    f"the log does not have the place {log.follower.place.next_offset if log.follower.place else 0}, "
+                    "or another history before it: records are lost, or pruned"
+                )
+        self.reader.out_of_range.clear()
+
+    def _commit(self) -> None:
+        due = self.brain.due()
+        if due and self._group.commit(due):
+            self.brain.commit_done(due)
+            self.commits += 1
+
+    # -- what logs wait for ---------------------------------------------------------------------------------------
+
+    def _find_out(self, now_ms: float) -> None:
+        for partition, wish in self.brain.wishes():
+            if now_ms - self._asked_ms.get(partition, float("-inf")) < WISH_MS:
+                continue
+            self._asked_ms[partition] = now_ms
+            try:
+                self._grant(partition, wish)
+            except (KafkaException, UndecodableMessage) as error:
+                logger().warning("not found out yet", log=str(partition), what=wish.value, reason=str(error))
+
+    def _grant(self, partition: PartitionId, wish: Wish) -> None:
+        if wish is Wish.PLACE:
+            self.news.ask_place(partition)
+        elif wish is Wish.END:
+            self.brain.told_end(partition, self.reader.extent(partition)[1])
+        else:
+            parent = parent_of(self.brain.logs[partition], partition)
+            self.brain.told_parent(partition, self._group.committed([parent])[parent])
+
+    # -- seen from outside ----------------------------------------------------------------------------------------
+
+    def _tell_alarms(self) -> None:
+        for partition, log in self.brain.logs.items():
+            if log.follower.alarm is not None and partition not in self._alarmed:
+                self._alarmed.add(partition)
+                logger().error("log stopped", log=str(partition), reason=log.follower.alarm)
+            if log.follower.note is not None:
+                logger().error("recovered, with a gap", log=str(partition), reason=log.follower.note)
+                log.follower.note = None
+
+    def status(self) -> list[dict[str, Any]]:
+        """Its logs, for `dynabus status`; another thread may ask."""
+        return [
+            {
+                "log": partition.log,
+                "partition": partition.number,
+                "state": log.follower.stage.value,
+                "offset": log.follower.place.next_offset if log.follower.place is not None else None,
+                **({"alarm": log.follower.alarm} if log.follower.alarm else {}),
+            }
+            for partition, log in [*self.brain.logs.items()]
+        ]
+
+    def readiness(self) -> str | None:
+        """Why it does not do its work, or None."""
+        if not self.news.is_loaded:
+            return "reading metadata"
+        stopped = [log.follower.alarm for log in [*self.brain.logs.values()] if log.follower.stage is Stage.STOPPED]
+        return stopped[0] if stopped else None

@@ -1,0 +1,115 @@
+"""What a sender leaves in a topic is a prefix of what it was given: after a failure nothing of it follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+from tests.unit.adapters.test_stream_codec import output
+
+from dynabus.adapters.kafka.settings import STREAM_PRODUCER, KafkaSettings
+from dynabus.core.ids import LogId, PartitionId
+from dynabus.core.topics import Topics
+from dynabus.log_propagator import sender
+from dynabus.log_propagator.sender import Sender
+
+
+class FakeProducer:
+    """`fails`: at which message, and how."""
+
+    made: list[FakeProducer]
+    fails: tuple[int, str] = (10**6, "")
+    count = 1
+    """Topic partitions."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        self.given: list[Any] = []
+        self.purged = False
+        self.asked: list[str] = []
+        self._reports: list[Callable[[], None]] = []
+        FakeProducer.made.append(self)
+
+    def produce(self, topic: str, value: Any, key: Any, partition: int, *, on_delivery: Any, **_: Any) -> None:
+        at, how = FakeProducer.fails
+        if len(self.given) == at and how == "full":
+            raise BufferError
+        if len(self.given) == at and how == "refused":
+            raise KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
+        error = KafkaError(KafkaError._GAPLESS_GUARANTEE) if len(self.given) >= at and how == "fatal" else None
+        self.given.append((topic, partition, key))
+        self._reports.append(lambda: on_delivery(error, None))
+
+    def list_topics(self, topic: str, timeout: float) -> Any:
+        self.asked.append(topic)
+        return SimpleNamespace(topics={topic: SimpleNamespace(partitions=dict.fromkeys(range(FakeProducer.count)))})
+
+    def poll(self, timeout_s: float) -> int:
+        return 0
+
+    def flush(self, timeout_s: float) -> int:
+        if FakeProducer.fails[1] == "silent":
+            return len(self._reports)
+        for report in self._reports:
+            report()
+        self._reports = []
+        return 0
+
+    def purge(self, **_: Any) -> None:
+        self.purged = True
+
+
+@pytest.fixture
+def made() -> Any:
+    FakeProducer.made, FakeProducer.fails, FakeProducer.count = [], (10**6, ""), 1
+    with patch.object(sender, "Producer", FakeProducer), patch.object(sender, "DELIVERY_S", 0.2):
+        yield Sender(KafkaSettings("127.0.0.1:1"), Topics("ns"))
+
+
+def test_all_or_false(made: Sender) -> None:
+    assert made.deliver([output(), output()])
+    assert made.deliver([])
+    (producer,) = FakeProducer.made
+    assert [each[:2] for each in producer.given] == [("ns.stream.music.20261128T225332123", 0)] * 2
+    assert made.sent == 2
+
+
+def test_a_topic_that_grew_is_looked_at_anew(made: Sender) -> None:
+    """librdkafka refuses what is for a topic partition that was not there when it looked."""
+    assert made.deliver([output(), output()])
+    FakeProducer.count = 3
+    assert made.deliver([output()._replace(number=2), output()._replace(number=1), output()])
+    (producer,) = FakeProducer.made
+    assert producer.asked == ["ns.stream.music.20261128T225332123"] * 2
+
+
+def test_a_topic_partition_that_is_not_there_is_told_at_once(made: Sender) -> None:
+    """The others need not wait until its delivery has failed."""
+    wanted = output()._replace(number=1)
+    assert not made.deliver([output(), wanted])
+    assert made.culprit == PartitionId(LogId(wanted.stream.table), 1)
+    assert made.deliver([output()])
+
+
+@pytest.mark.parametrize("how", ["full", "refused", "fatal", "silent"])
+def test_after_a_failure_the_producer_is_purged_and_replaced(made: Sender, how: str) -> None:
+    FakeProducer.fails = (1, how)
+    assert not made.deliver([output(), output(), output()])
+    first, second = FakeProducer.made
+    assert first.purged
+    assert (made.culprit is None) == (how != "refused")
+    assert len(first.given) == (1 if how in ("full", "refused") else 3)
+    FakeProducer.fails = (10**6, "")
+    assert made.deliver([output()])
+    assert len(second.given) == 1
+    assert (made.sent, made.replaced) == (1, 1)
+
+
+def test_no_message_is_given_up_alone() -> None:
+    """What readers rely on: librdkafka may not time a message out and send the next one."""
+    assert STREAM_PRODUCER["message.timeout.ms"] == 0
+    assert STREAM_PRODUCER["enable.gapless.guarantee"] is True
+    assert STREAM_PRODUCER["enable.idempotence"] is True
