@@ -143,7 +143,7 @@ def scrubs(cluster: RunningCluster) -> float:
     """Replicas that nodes have read as a whole."""
     names = cluster.pids("storage-node")
     lines = [line for name in names for line in cluster.metrics(name).splitlines()]
-    return sum(float(line.split()[1]) for line in lines if line.startswith("dynabus_scrubs_total"))
+    return sum(float(line.split()[1]) for line in lines if line.startswith("dynabus_node_scrubs_total"))
 
 
 def ours_of(cpu: dict[str, float]) -> float:
