@@ -91,8 +91,7 @@ def read_entry(offset: int, headers: Mapping[str, bytes], value: bytes | None) -
     sequence = read_sequence(headers.get("sequence", b"").decode("ascii", "replace"))
     if sequence is None:
         raise UndecodableMessage(f"no sequence number at offset {offset}")
-    kind, event_id = (headers.get(name, b"").decode("ascii", "replace") for name in ("type", "event-id"))
-    return Entry(offset, kind, sequence, value or b"", event_id)
+    return Entry(offset, headers.get("type", b"").decode("ascii", "replace"), sequence, value or b"")
 
 
 def decode_change(value: bytes) -> dict[str, Any]:
