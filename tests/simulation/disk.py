@@ -155,4 +155,5 @@ class Disk:
 
 
 def _is_older(one: Place, other: Place) -> bool:
-    return one.origin == other.origin and one.next_offset < other.next_offset
+    """An heir's place lies in the log of an ancestor, whose number is lower."""
+    return (one.origin.partition.number, one.next_offset) < (other.origin.partition.number, other.next_offset)
