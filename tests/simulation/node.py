@@ -44,6 +44,7 @@ class Node:
         self.parts: dict[int, Part] = {}
         self.up = False
         self.incarnation = 0
+        self._stopping_run = -1
         self.paused_until_ms = 0.0
         self.deaf_until_ms = 0.0
         self.log_deaf_until_ms = 0.0
@@ -73,7 +74,8 @@ class Node:
 
     @property
     def stopping(self) -> bool:
-        return any(replica.stopping for replica in self.replicas)
+        """Of this run; it may have no replica that could say so."""
+        return self._stopping_run == self.incarnation
 
     def claim(self) -> None:
         """Without any reason."""
@@ -187,6 +189,7 @@ class Node:
     def stop(self) -> None:
         """Planned: resign, wait a little, exit with a commit."""
         if self.up and not self.stopping:
+            self._stopping_run = self.incarnation
             for replica in self.replicas:
                 replica.stop(self.clock_ms())
             self._flush()
