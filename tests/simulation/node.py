@@ -177,10 +177,11 @@ class Node:
 
     def rebuild(self) -> None:
         """Its disk returned other bytes than were written: its replicas, and heirs, begin again without the process
-        ending, as a scrub's repair does it. One that is frozen keeps what it has.
+        ending, as a scrub's repair does it. One that is frozen keeps what it has. The last that holds what was pruned
+        stays: without it the partition is lost, and a checkpoint from which the log leads on is not modelled here.
         """
         for part in self.parts.values():
-            if self.up and part.is_repairable:
+            if self.up and part.is_repairable and not part.is_last():
                 self.cluster.witnesses.pop(self.name, None)
                 part.producer.purge()
                 part.rebuild()
