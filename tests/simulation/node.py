@@ -178,7 +178,7 @@ class Node:
     def rebuild(self) -> None:
         """Its disk returned other bytes than were written: its replicas, and heirs, begin again without the process
         ending, as a scrub's repair does it. One that is frozen keeps what it has. The last that holds what was pruned
-        stays: without it the partition is lost, and a checkpoint from which the log leads on is not modelled here.
+        stays: without it the partition is lost, unless it has a checkpoint from which the log leads on.
         """
         for part in self.parts.values():
             if self.up and part.is_repairable and not part.is_last():
