@@ -117,7 +117,7 @@ class Part:
         return self._decided
 
     def replay_instead(self, now_ms: float) -> None:
-        """Nobody could be cloned for long: the logs if they are whole, else the own checkpoint if its log leads on."""
+        """Nobody could be cloned for long: whole logs, else the own checkpoint if its log leads on from there."""
         if not self.lacks_history() and self.log.start == 0:
             self._decided = False
         elif not self.disk.restore(self.log.start):
