@@ -259,9 +259,9 @@ def test_iterators_of_every_kind(db: Any, streams: Any, make_stream: Callable[[s
 
 
 def test_a_megabyte_is_enough(db: Any, streams: Any, make_stream: Callable[[str, str], str]) -> None:
-    arn = make_stream("conformance-large", "NEW_IMAGE")
+    arn = make_stream("conformance-stream-large", "NEW_IMAGE")
     for number in range(4):
-        put(db, "conformance-large", f"k{number}", v={"S": "x" * 390_000})
+        put(db, "conformance-stream-large", f"k{number}", v={"S": "x" * 390_000})
     start = iterator(streams, arn, "TRIM_HORIZON")
     wait_until("all", lambda: len(_all(streams, start)) == 4, 60)
     answer = streams.get_records(ShardIterator=start)
