@@ -74,7 +74,7 @@ def test_a_table_that_is_split_under_load_has_one_history(cluster: RunningCluste
     load.check()
     poller.read_until_equal("split", 240)
     poller.check()
-    # A stream is described in pages: what the first says of a parent may be older than what the last says of children.
+    # A stream is described in pages: what the first says of a parent may be older than what the last says.
     poller.look()
     assert len(poller.shards) == 7
     assert len(poller.ended) == 3

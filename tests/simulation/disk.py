@@ -161,6 +161,6 @@ class Disk:
 
 
 def _is_older(one: Place, other: Place) -> bool:
-    """Places of an ancestor's log are not compared: an heir may lose a checkpoint here that a real one would keep, and
-    so some rare histories (one of 10,000) tell of what was pruned though nothing is lost."""
+    """Places of an ancestor's log are not compared: an heir may lose a checkpoint here that a real one would keep.
+    So some rare histories (one of 10,000) tell of what was pruned though nothing is lost."""
     return one.origin == other.origin and one.next_offset < other.next_offset
