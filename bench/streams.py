@@ -14,6 +14,7 @@ import random
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -25,8 +26,8 @@ from tests.integration.streams import create_streaming
 
 from bench.figures import percentile_ms
 from bench.generator import Generator, choose
-from bench.wire import Connection, request
-from bench.workload import KEYS, PADDING, create_table
+from bench.wire import Connection
+from bench.workload import KEYS, create_table, put, write_requests
 
 CONNECTIONS = 32
 PAUSE_S = (0.005, 0.035)
@@ -36,12 +37,6 @@ WARM, LAST_S = 50, 30.0
 """Changes that are not counted; how long the last record is waited for."""
 
 WITHOUT, WITH = "without-stream", "with-stream"
-
-
-def put(table: str, number: int) -> bytes:
-    """The request of one put of 1 KB."""
-    item = {"pk": {"S": f"user{number:08d}"}, "n": {"N": "12345"}, "pad": {"S": PADDING}}
-    return request("PutItem", {"TableName": table, "Item": item})
 
 
 @dataclass
@@ -85,7 +80,7 @@ def deliveries_s(cluster: RunningCluster, changes: int) -> list[float]:
     answered: dict[str, float] = {}
     try:
         for number in range(WARM + changes):
-            connection.ask(put("delivered", number))
+            connection.ask(put(number, "delivered"))
             answered[f"user{number:08d}"] = time.monotonic()
             time.sleep(random.uniform(*PAUSE_S))
         deadline = time.monotonic() + LAST_S
@@ -103,7 +98,7 @@ def puts_per_s(cluster: RunningCluster, generator: Generator, rounds: int, secon
     create_table(cluster.port, WITHOUT, "pk")
     create_streaming(cluster.port, WITH, "NEW_AND_OLD_IMAGES")
     found: dict[str, list[float]] = {WITHOUT: [], WITH: []}
-    paths = {table: _write(cluster.data, table) for table in found}
+    paths = {table: write_requests(_puts(table), cluster.data / f"{table}.requests") for table in found}
     for path in paths.values():
         generator.run(cluster.port, path, CONNECTIONS, 2)
     for number in range(rounds):
@@ -115,12 +110,8 @@ def puts_per_s(cluster: RunningCluster, generator: Generator, rounds: int, secon
     return found
 
 
-def _write(folder: Path, table: str) -> Path:
-    path = folder / f"{table}.requests"
-    with path.open("wb") as file:
-        for each in (put(table, number) for number in range(KEYS)):
-            file.write(b"%d\n" % len(each) + each)
-    return path
+def _puts(table: str) -> Iterator[bytes]:
+    return (put(number, table) for number in range(KEYS))
 
 
 def main() -> None:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 
 from tests.integration.cluster import RunningCluster, wait_until
+from tests.integration.streams import streams_client
 
 Refused = Callable[..., tuple[str, str]]
 
@@ -33,14 +33,8 @@ VALUES: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def streams(cluster: RunningCluster) -> Any:
-    return boto3.client(
-        "dynamodbstreams",
-        endpoint_url=f"http://127.0.0.1:{cluster.port}",
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(parameter_validation=False, retries={"total_max_attempts": 1, "mode": "standard"}),
-    )
+    config = Config(parameter_validation=False, retries={"total_max_attempts": 1, "mode": "standard"})
+    return streams_client(cluster.port, config)
 
 
 @pytest.fixture(scope="module")
