@@ -12,6 +12,9 @@ crash of the host the replica is opened from it and reads the log on. Logs are p
 | `checkpoint_records` were read since the last one, and    | copies then cost less than what was written  |
 | half as many as it has items                              |                                              |
 | there is none, and it is the child of a split             | its ancestors' logs wait for it              |
+
+Of those that are due, children without one come first, then whoever has read most since its last: a partition that
+is due again as soon as its copy is made never keeps the others from theirs.
 """
 
 from __future__ import annotations
@@ -75,19 +78,17 @@ class Checkpoints:
                 return
             self._collect(*self._job, now_ms)
             self._job = None
-        for hosted in replicas:
-            if self._is_due(hosted, now_ms):
-                self._begin(hosted, self._folder.replica(hosted.partition), now_ms)
-                return
+        due = [hosted for hosted in replicas if self._is_due(hosted, now_ms)]
+        if due:
+            first = max(due, key=_urgency)
+            self._begin(first, self._folder.replica(first.partition), now_ms)
 
     def _is_due(self, hosted: Hosted, now_ms: float) -> bool:
         group = hosted.replica.place.group
         if group is None or hosted.failed or hosted.alarm or now_ms < self._retry_ms.get(hosted.partition, 0.0):
             return False
-        if hosted.durable_offset < 0 and group.form is Form.CHILD:
-            return True
-        read = hosted.committed_offset - max(0, hosted.durable_offset)
-        return read >= max(self._records, hosted.contents.totals[0][0] // 2)
+        least = max(self._records, hosted.contents.totals[0][0] // 2)
+        return _is_new_child(hosted) or _read_since(hosted) >= least
 
     def _begin(self, hosted: Hosted, path: Path, now_ms: float) -> None:
         hosted.commit(now_ms)
@@ -116,6 +117,20 @@ class Checkpoints:
         """Do not wait: what is not whole is thrown away by the next one."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _is_new_child(hosted: Hosted) -> bool:
+    group = hosted.replica.place.group
+    return hosted.durable_offset < 0 and group is not None and group.form is Form.CHILD
+
+
+def _read_since(hosted: Hosted) -> int:
+    """Records since the last checkpoint."""
+    return hosted.committed_offset - max(0, hosted.durable_offset)
+
+
+def _urgency(hosted: Hosted) -> tuple[bool, int]:
+    return _is_new_child(hosted), _read_since(hosted)
 
 
 def checkpoint_of(path: Path) -> Path:

@@ -125,6 +125,27 @@ def test_a_child_makes_one_at_once(replica: Hosted, tmp_path: Path) -> None:
     replica.store.abandon()
 
 
+def test_who_is_due_always_leaves_the_others_their_turns(replica: Hosted, tmp_path: Path) -> None:
+    """Whoever has read most since its last one comes first, wherever it stands in the list."""
+    other = leading(tmp_path / "1", 50)
+    replica.durable_offset = replica.committed_offset - 20
+    other.commit(0.0)
+    folder = cast("Any", _Folder(tmp_path / "1"))
+    made = Checkpoints(folder, 10, 0.0, sync=False)
+    made.step([replica, other], LOOK_MS)
+    assert made._job is not None
+    assert made._job[0] is other
+    made._job[1].exception(10)
+    folder.path = tmp_path / "0"
+    replica.durable_offset = replica.committed_offset - 40
+    made.step([replica, other], 3 * LOOK_MS)
+    assert made._job is not None
+    assert made._job[0] is replica
+    finish(made, replica)
+    for each in (replica, other):
+        each.store.abandon()
+
+
 @pytest.mark.parametrize("state", ["damaged", "frozen", "failed"])
 def test_a_replica_that_is_not_well_makes_none(replica: Hosted, tmp_path: Path, state: str) -> None:
     if state == "damaged":
