@@ -223,7 +223,7 @@ class Cluster:
         return found
 
     def _goes_on(self, reign: Reign) -> bool:
-        """Its leader is the log's own, or one that serves though even its claim was lost: who reads anew sees that."""
+        """Its leader is the log's own, or one that serves though even its claim was lost: who reads anew sees it."""
         if reign.leader == self.log.auditor.place.reign.leader:
             return True
         if not self.log.auditor.broken_log:
