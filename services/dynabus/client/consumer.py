@@ -195,11 +195,11 @@ class StreamConsumer:
             )
             if begin is None:
                 continue
-            self._waiting.discard(number)
             if begin.mark is Mark.READING:
                 self._begin(number, begin, extents[number])
             elif number not in progress:
                 self._uncommitted[number] = begin
+            self._waiting.discard(number)
 
     def _begin(self, number: int, begin: Progress, extent: Extent) -> None:
         if begin.offset < extent.low:

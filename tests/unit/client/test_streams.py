@@ -249,8 +249,10 @@ def test_a_gap_is_an_error_unless_it_is_wished_for(stage: Stage, monkeypatch: py
         assert take(changes, 1) == ["a"]
     monkeypatch.setattr("dynabus.client.consumer.extent_of", trimmed)
     changes = stage.stream()
-    with pytest.raises(TrimmedDataError, match="1 records behind what the group has processed are gone"):
-        changes.poll(WAIT_S)
+    for _ in range(2):
+        # It is not gone on without that shard by whoever asks again.
+        with pytest.raises(TrimmedDataError, match="1 records behind what the group has processed are gone"):
+            changes.poll(WAIT_S)
     changes.close()
     with stage.stream(on_trimmed="continue") as changes:
         assert take(changes, 1) == ["c"]
