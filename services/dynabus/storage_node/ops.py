@@ -99,6 +99,11 @@ class Ops:
             yield CounterMetricFamily(f"dynabus_node_{name}", text, value)
         preparing = sum(state["state"] in ("preparing", "heir") for state in node.hosting.unopened())
         yield GaugeMetricFamily("dynabus_node_heirs", "Heirs of partitions that are being split", preparing)
+        yield GaugeMetricFamily(
+            "dynabus_node_time_to_live_backlog_seconds",
+            "For how long the first item is over that is still there, of partitions that it leads",
+            node.sweeps.backlog_s,
+        )
         labels = ("log", "partition")
         lag = GaugeMetricFamily("dynabus_replica_lag", "Records between the place and the log's end", labels=labels)
         term = GaugeMetricFamily("dynabus_replica_term", "Current term", labels=labels)
@@ -156,6 +161,7 @@ def _counts(node: StorageNode, replicas: list[Hosted]) -> list[tuple[str, str, i
         ("scrubbed_bytes", "Bytes that scrubs read", node.scrubs.size),
         ("scrubs", "Replicas that were read as a whole", node.scrubs.passes),
         ("scrubs_with_damage", "Scrubs that found damage", node.scrubs.damage),
+        ("time_to_live_deletions", "Deletions of items whose time to live was over", node.sweeps.deleted),
         ("repairs", "Damaged stores that were moved aside", node.hosting.repairs.done),
         ("checkpoints", "Synced copies of replicas", node.checkpoints.made),
         ("checkpoints_failed", "The same, given up", node.checkpoints.failed),
