@@ -39,10 +39,10 @@ def _settled(folder: DataFolder) -> tuple[Cluster, list[Process]] | None:
     try:
         with folder.locked():
             cluster = folder.load()
-            # Within the lock: a command that stops the cluster after it has ended some before it writes that down.
-            return (
-                None if cluster is None else (cluster, [each for each in cluster.everything if each.state == "dead"])
-            )
+            if cluster is None:
+                return None
+            # Within the lock: a command that stops the cluster ends processes first, and writes it down afterwards.
+            return cluster, [each for each in cluster.everything if each.state == "dead"]
     except Problem:
         return None
 

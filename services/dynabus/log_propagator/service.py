@@ -21,6 +21,7 @@ from dynabus.adapters.codec import UndecodableMessage
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
 from dynabus.adapters.log_codec import AvroBodies
 from dynabus.adapters.logs import logger
+from dynabus.adapters.schema_registry import SchemaRegistry
 from dynabus.core.ids import PartitionId, Writer
 from dynabus.core.propagation.follower import Stage
 from dynabus.core.propagation.propagator import Found, Propagator, Wish, parent_of
@@ -64,13 +65,16 @@ class LogPropagator:
         self._admin, self._commit_every_ms = admin, settings.commit_every_ms
         self.news = News(kafka, self._topics, me, lambda partition, place: self.brain.told_place(partition, place))
         self.brain = Propagator(self.news.streams, AvroBodies())
-        self.reader, self.sender = Reader(kafka, self._topics), Sender(kafka, self._topics)
+        registry = SchemaRegistry(settings.schema_registry) if settings.schema_registry else None
+        self.reader, self.sender = Reader(kafka, self._topics), Sender(kafka, self._topics, registry)
         self._group = Group(kafka, self._topics, settings.session_timeout_ms, self._given, self._taken, self._lost)
         self._new: dict[PartitionId, float] = {}
         """Assigned, not looked at yet; not before that time."""
         self._doubts: dict[PartitionId, _Doubt] = {}
         self._held_off: dict[PartitionId, float] = {}
         """Logs whose streams could not be written: not read before that time, so that others go on."""
+        self._refused: dict[PartitionId, str] = {}
+        """Of those, why."""
         self._asked_ms: dict[PartitionId, float] = {}
         self._origins: dict[str, tuple[str, str]] = {}
         self._alarmed: set[PartitionId] = set()
@@ -137,6 +141,7 @@ class LogPropagator:
             self._new.pop(each, None)
             self._doubts.pop(each, None)
             self._held_off.pop(each, None)
+            self._refused.pop(each, None)
             self._alarmed.discard(each)
 
     def _look_at_new(self, now_ms: float) -> None:
@@ -173,12 +178,17 @@ class LogPropagator:
         self.brain.read(batch)
         if self.sender.deliver(self.brain.outputs()):
             self.brain.confirm()
+            self._refused = {each: why for each, why in self._refused.items() if now_ms < self._held_off.get(each, 0)}
         else:
             self.brain.fail()
             self.reader.let_go(*self.brain.logs)
             if self.sender.culprit is not None:
-                logger().error("a stream cannot be written, tried again", log=str(self.sender.culprit))
-                self._held_off[self.sender.culprit] = now_ms + HELD_OFF_MS
+                self._refuse(self.sender.culprit, self.sender.reason, now_ms)
+
+    def _refuse(self, culprit: PartitionId, why: str, now_ms: float) -> None:
+        logger().error("a stream cannot be written, tried again", log=str(culprit), reason=why)
+        self._held_off[culprit] = now_ms + HELD_OFF_MS
+        self._refused[culprit] = f"its stream cannot be written: {why}"
 
     def _doubt(self, now_ms: float) -> None:
         """Logs that do not have the place where they are to be read on, and those of which Kafka does not tell."""
@@ -246,7 +256,7 @@ class LogPropagator:
                 "partition": partition.number,
                 "state": log.follower.stage.value,
                 "offset": log.follower.place.next_offset if log.follower.place is not None else None,
-                **({"alarm": log.follower.alarm} if log.follower.alarm else {}),
+                **({"alarm": alarm} if (alarm := log.follower.alarm or self._refused.get(partition)) else {}),
             }
             for partition, log in [*self.brain.logs.items()]
         ]
