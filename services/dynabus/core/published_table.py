@@ -1,4 +1,4 @@
-"""A table as everybody but auto-admin knows it: from the metadata topic, and from what splits have made of it since."""
+"""A table as everybody but auto-admin knows it: from metadata, and from what splits have made of it since."""
 
 from __future__ import annotations
 

@@ -27,8 +27,16 @@ PRINCIPAL = ("Service", "dynamodb.amazonaws.com")
 
 
 def expiry_s(row: bytes, attribute: str) -> int | None:
-    """Unix seconds from which the item of a row is over; None where it has none. The row is not checked."""
+    """Unix seconds; once they have passed the item of a row is over. None where it never is.
+
+    The row is not checked: it was just decided or read.
+    """
     return _expiry(item_json(row), attribute)
+
+
+def checked_expiry_s(row: bytes, attribute: str) -> int | None:
+    """The same of a row from a store. Raises CorruptRow."""
+    return _expiry(decode_row(row).item_json, attribute)
 
 
 def due_between(now_s: int) -> tuple[int, int]:
@@ -40,7 +48,7 @@ def expire(attribute: str) -> Evaluate:
     """Delete the item if it is over by then. Raises CorruptRow."""
 
     def evaluate(old: bytes | None, wall_ms: int) -> Decision:
-        expiry = None if old is None else _expiry(decode_row(old).item_json, attribute)
+        expiry = None if old is None else checked_expiry_s(old, attribute)
         first, behind = due_between(wall_ms // 1000)
         if expiry is None or not first <= expiry < behind:
             return Decision(False, None, Outcome())

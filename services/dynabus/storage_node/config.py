@@ -102,8 +102,8 @@ class StorageNodeSettings(ServiceSettings):
         default=1000,
         ge=0,
         le=10_000,
-        description="Items whose time to live is over that are deleted of one partition in a second, at most "
-        "(0: none).",
+        description="Items whose time to live is over that this node deletes in a second at most, of all partitions "
+        "that it leads (0: none).",
     )
 
     clone_mb_per_s: float = Field(

@@ -15,7 +15,7 @@ import orjson
 
 from dynabus.adapters.lmdb import LmdbStore
 from dynabus.core.contents import Contents
-from dynabus.core.time_to_live import due_between, expiry_s
+from dynabus.core.time_to_live import checked_expiry_s, due_between, expiry_s
 
 _SECONDS_BYTES = 8
 
@@ -64,23 +64,33 @@ class Deadlines:
             self._write(Note(attribute, b"" if attribute else None))
             self._follow_or_not()
 
-    def read_on(self, most: int) -> None:
-        """Enter what so many more rows say."""
+    def read_on(self, most: int, bytes_most: int) -> None:
+        """Enter what so many more rows say, one at least; fewer where they come to so many bytes. Raises CorruptRow.
+
+        What is entered and how far that is come to be committed together, whoever commits.
+        """
         attribute, after = self._note
         if after is None:
             return
-        rows = self._store.scan(after + b"\0" if after else b"", None)
-        count = 0
-        for key, row in rows:
-            count += 1
-            after = key
-            self._enter(key, expiry_s(row, attribute))
-            if count == most:
+        found: list[tuple[bytes, int | None]] = []
+        size, last = 0, False
+        for key, row in self._store.scan(after + b"\0" if after else b"", None):
+            if len(found) == most or size >= bytes_most:
                 break
-        self._write(Note(attribute, after if count == most else None))
+            found.append((key, checked_expiry_s(row, attribute)))
+            size += len(row)
+        else:
+            last = True
+        # Entered only now: nothing changes under the scan.
+        for key, expiry in found:
+            self._enter(key, expiry)
+        self._write(Note(attribute, None if last else found[-1][0]))
 
     def due(self, now_s: int, most: int) -> list[bytes]:
-        """Keys of rows whose items are over, the oldest first. Entries without a row behind them are taken away."""
+        """Keys of rows whose items are over, the oldest first. Entries without a row behind them are taken away.
+
+        Raises CorruptRow.
+        """
         first, behind = due_between(now_s)
         found = self._store.deadlines(_seconds(first), _seconds(behind), most)
         return [entry[_SECONDS_BYTES:] for entry in found if self._stands(entry)]
@@ -94,7 +104,7 @@ class Deadlines:
     def _stands(self, entry: bytes) -> bool:
         key = entry[_SECONDS_BYTES:]
         row = self._store.get(key)
-        stands = row is not None and _entry(key, expiry_s(row, self.attribute)) == entry
+        stands = row is not None and _entry(key, checked_expiry_s(row, self.attribute)) == entry
         if not stands:
             self._store.delete_deadline(entry)
         return stands

@@ -1,15 +1,15 @@
 """Deletes expired items of the partitions that this node leads, as writes of its own through the ordinary path.
 
-Each is decided by the leader from the item as it is then (`core.time_to_live`), and is a record of the log as any
-other. So it makes no difference whether a leader sweeps twice, too late, or dies in the middle: the next one looks at
-its own list. Deletions take no throughput of the table, as in DynamoDB, but no more than `per_s` of a partition go.
+Each is decided by the leader from the item as it is then, with what is appended and not accepted yet
+(`core.time_to_live`), and is a record of the log as any other. So it makes no difference whether a leader sweeps
+twice, too late, or dies in the middle: the next one looks at its own list. Deletions take no throughput of the table,
+as in DynamoDB, but no more than `per_s` of one node go, and none while a partition has much else under way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 
 from dynabus.core.ids import Incarnation, RequestId, Writer
 from dynabus.core.replication.effects import Write
@@ -19,42 +19,46 @@ from dynabus.core.time_to_live import expire
 from dynabus.storage_node.replicas.hosted import BROKEN_STORE, Hosted
 
 LOOK_MS = 100.0
-"""Between two looks at a partition; deletions of one look are read back before the next."""
+"""Between two looks at a partition."""
+
+SAVED_LOOKS = 2
+"""A look that came late makes up for it with as much as two looks may do, and no more."""
 
 TABLES_MS = 1000.0
 """Between two looks at which replicas are of tables with a time to live."""
 
-READ_ROWS = 500
-"""Rows that a list which is not whole reads on at each look: a millisecond or two."""
+READ_ROWS, READ_BYTES = 500, 1 << 20
+"""A list that is not whole reads on so much at each look, one list at a time: a few milliseconds of the loop, and
+5,000 rows in a second."""
 
 AGAIN_MS = 5000.0
 """Deletions that are not read back after so long were lost with a term, or wait for Kafka."""
+
+UNDER_WAY_MOST = 500
+"""Records of a partition that are appended and not read back: with more Kafka is behind, and clients go first."""
 
 NOBODY = Sender("", 0, 0, 0)
 """Asked for it: there is no answer to send."""
 
 
 @dataclass(slots=True)
-class _Swept:
-    """What was sent of one partition and is not gone yet."""
-
-    keys: frozenset[bytes] = frozenset()
-    sent_ms: float = float("-inf")
-
-
-@dataclass(slots=True)
 class Sweeps:
-    """Of one node. `deleted`: deletions asked for since the start. `backlog_s`: for how long the first item is over
-    that is still there, of what the node leads; 0 where there is none."""
+    """Of one node. `deleted`: deletions asked for since the start. `backlogs_s`: for how long the first item is over
+    that is still there, by table id, of what the node leads. `unread`: replicas whose lists are not whole.
+    """
 
     me: Writer
     per_s: int
     deleted: int = 0
-    backlog_s: int = 0
+    backlogs_s: dict[str, int] = field(default_factory=dict)
+    unread: int = 0
     _replicas: list[Hosted] = field(default_factory=list)
-    _swept: dict[Hosted, _Swept] = field(default_factory=dict)
+    _sent: dict[Hosted, dict[bytes, float]] = field(default_factory=dict)
+    """When the deletion of a key was sent that is still there."""
     _look_ms: float = 0.0
     _tables_ms: float = 0.0
+    _allowed: float = 0.0
+    _counted_ms: float = 0.0
     _counter: int = 0
 
     def step(
@@ -67,13 +71,22 @@ class Sweeps:
         if now_ms >= self._tables_ms:
             self._tables_ms = now_ms + TABLES_MS
             self._look_at_tables(hosted, expiring, now_ms)
-            self.backlog_s = max(map(partial(_backlog_s, now_s=wall_ms // 1000), self._replicas), default=0)
-        return [each for each in self._replicas if self._go_on(each, now_ms, wall_ms)]
+            self._count(now_ms, wall_ms // 1000)
+        self._allow(now_ms)
+        # Another one is the first at each look: none waits for ever behind one that has much to delete.
+        self._replicas = self._replicas[1:] + self._replicas[:1]
+        swept = [each for each in self._replicas if self._sweep(each, now_ms, wall_ms)]
+        return swept + self._read_on(now_ms)
+
+    def _allow(self, now_ms: float) -> None:
+        more = self.per_s * (now_ms - self._counted_ms) / 1000
+        self._allowed = min(self._allowed + more, max(1.0, SAVED_LOOKS * self.per_s * LOOK_MS / 1000))
+        self._counted_ms = now_ms
 
     def _look_at_tables(
         self, hosted: Mapping[tuple[str, int], Hosted], expiring: Mapping[str, str], now_ms: float
     ) -> None:
-        self._replicas.clear()
+        known, self._replicas = self._replicas, []
         for each in hosted.values():
             attribute = expiring.get(each.partition.log, "")
             if each.failed or not (attribute or each.deadlines.attribute):
@@ -85,45 +98,65 @@ class Sweeps:
             else:
                 if attribute:
                     self._replicas.append(each)
-        for gone in self._swept.keys() - self._replicas:
-            del self._swept[gone]
+        turns = {each: turn for turn, each in enumerate(known)}
+        self._replicas.sort(key=lambda each: turns.get(each, len(turns)))
+        for gone in self._sent.keys() - set(self._replicas):
+            del self._sent[gone]
 
-    def _go_on(self, hosted: Hosted, now_ms: float, wall_ms: int) -> bool:
-        if hosted.failed:
+    def _count(self, now_ms: float, now_s: int) -> None:
+        found: dict[str, int] = {}
+        for each in filter(_serves, self._replicas):
+            try:
+                oldest_s = each.deadlines.oldest(now_s)
+            except BROKEN_STORE as error:
+                each.quarantine(error, now_ms)
+            else:
+                if oldest_s is not None:
+                    log = each.partition.log
+                    found[log] = max(found.get(log, 0), now_s - oldest_s)
+        # Another thread reads them: the new one takes the old one's place at once.
+        self.backlogs_s = found
+        self.unread = sum(not each.deadlines.is_whole for each in self._replicas)
+
+    def _read_on(self, now_ms: float) -> list[Hosted]:
+        """The first list that is not whole."""
+        for each in self._replicas:
+            if each.failed or each.deadlines.is_whole:
+                continue
+            try:
+                each.deadlines.read_on(READ_ROWS, READ_BYTES)
+            except BROKEN_STORE as error:
+                each.quarantine(error, now_ms)
+            else:
+                each.commit(now_ms)
+            return [each]
+        return []
+
+    def _sweep(self, hosted: Hosted, now_ms: float, wall_ms: int) -> bool:
+        leader = hosted.replica.leader
+        if not _serves(hosted) or leader is None or len(leader.unresolved) > UNDER_WAY_MOST:
             return False
+        sent, most = self._sent.get(hosted, {}), int(self._allowed)
         try:
-            if not hosted.deadlines.is_whole:
-                hosted.deadlines.read_on(READ_ROWS)
-                hosted.commit(now_ms)
-                return True
-            return _serves(hosted) and self._sweep(hosted, now_ms, wall_ms)
+            due = hosted.deadlines.due(wall_ms // 1000, most + len(sent))
         except BROKEN_STORE as error:
             hosted.quarantine(error, now_ms)
             return True
+        sent = {key: sent[key] for key in due if now_ms - sent.get(key, float("-inf")) < AGAIN_MS}
+        keys = [key for key in due if key not in sent][:most]
+        self._sent[hosted] = sent | dict.fromkeys(keys, now_ms)
+        for key in keys:
+            hosted.write(self._deletion(hosted, key), now_ms, wall_ms)
+        self._allowed -= len(keys)
+        self.deleted += len(keys)
+        return bool(keys)
 
-    def _sweep(self, hosted: Hosted, now_ms: float, wall_ms: int) -> bool:
-        swept = self._swept.setdefault(hosted, _Swept())
-        due = hosted.deadlines.due(wall_ms // 1000, max(1, int(self.per_s * LOOK_MS / 1000)))
-        waits = now_ms - swept.sent_ms < AGAIN_MS and not swept.keys.isdisjoint(due)
-        if not due or waits:
-            return False
-        swept.keys, swept.sent_ms = frozenset(due), now_ms
+    def _deletion(self, hosted: Hosted, key: bytes) -> Write:
+        self._counter += 1
         group = hosted.replica.place.group
         assert group is not None
-        for key in due:
-            hosted.write(self._deletion(hosted, group.generation, key), now_ms, wall_ms)
-        self.deleted += len(due)
-        return True
-
-    def _deletion(self, hosted: Hosted, generation: int, key: bytes) -> Write:
-        self._counter += 1
         request = encode_request_id(RequestId(Incarnation(self.me.incarnation), self._counter, 0))
-        return Write(NOBODY, request, generation, key, expire(hosted.deadlines.attribute), 0)
-
-
-def _backlog_s(hosted: Hosted, now_s: int) -> int:
-    oldest_s = hosted.deadlines.oldest(now_s) if _serves(hosted) else None
-    return 0 if oldest_s is None else now_s - oldest_s
+        return Write(NOBODY, request, group.generation, key, expire(hosted.deadlines.attribute), 0)
 
 
 def _serves(hosted: Hosted) -> bool:
