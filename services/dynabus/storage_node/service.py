@@ -204,7 +204,7 @@ class StorageNode:
     def _wait_s(self) -> float:
         """Until something is due by time alone."""
         now_ms = exact_ms()
-        due_ms = min(self._look_due_ms, self._beat_due_ms)
+        due_ms = min(self._look_due_ms, self._beat_due_ms, self.sweeps.due_ms)
         if self._restless:
             due_ms = min(due_ms, self._restless_due_ms)
         if self._beat_asked:
@@ -228,9 +228,9 @@ class StorageNode:
             self.heat.step(self.hosting.hosted.values(), now_ms)
             self._checkpoint(now_ms)
             touched.update(dict.fromkeys(due))
-            if self._settings.expire_per_s:
-                swept = self.sweeps.step(self.hosting.hosted, self.intake.view.expiring, now_ms, unix_ms())
-                touched.update(dict.fromkeys(swept))
+        if self._settings.expire_per_s:
+            swept = self.sweeps.step(self.hosting.hosted, self.intake.view.expiring, now_ms, unix_ms())
+            touched.update(dict.fromkeys(swept))
         if now_ms >= self._restless_due_ms:
             self._restless_due_ms = now_ms + TICK_RESTLESS_MS
             touched.update(dict.fromkeys(self._restless))

@@ -19,16 +19,17 @@ from dynabus.core.time_to_live import expire
 from dynabus.storage_node.replicas.hosted import BROKEN_STORE, Hosted
 
 LOOK_MS = 100.0
-"""Between two looks at a partition."""
+"""Between two looks at the partitions where nothing is over."""
 
-SAVED_LOOKS = 2
-"""A look that came late makes up for it with as much as two looks may do, and no more."""
+BUSY_LOOK_MS = 20.0
+"""The same while there is something to delete: few deletions at once hold up nobody for long, 20 of them or about
+2 ms at a thousand a second. A look that comes late makes up for `LOOK_MS` at most."""
 
 TABLES_MS = 1000.0
 """Between two looks at which replicas are of tables with a time to live."""
 
 READ_ROWS, READ_BYTES = 500, 1 << 20
-"""A list that is not whole reads on so much at each look, one list at a time: a few milliseconds of the loop, and
+"""A list that is not whole reads on so much every `LOOK_MS`, one list at a time: a few milliseconds of the loop, and
 5,000 rows in a second."""
 
 AGAIN_MS = 5000.0
@@ -56,6 +57,8 @@ class Sweeps:
     _sent: dict[Hosted, dict[bytes, float]] = field(default_factory=dict)
     """When the deletion of a key was sent that is still there."""
     _look_ms: float = 0.0
+    _busy: bool = False
+    _read_ms: float = 0.0
     _tables_ms: float = 0.0
     _allowed: float = 0.0
     _counted_ms: float = 0.0
@@ -67,7 +70,6 @@ class Sweeps:
         """Go on; returns replicas that something was done to. `expiring`: attributes by table id."""
         if now_ms < self._look_ms or not (expiring or self._replicas):
             return []
-        self._look_ms = now_ms + LOOK_MS
         if now_ms >= self._tables_ms:
             self._tables_ms = now_ms + TABLES_MS
             self._look_at_tables(hosted, expiring, now_ms)
@@ -75,12 +77,19 @@ class Sweeps:
         self._allow(now_ms)
         # Another one is the first at each look: none waits for ever behind one that has much to delete.
         self._replicas = self._replicas[1:] + self._replicas[:1]
-        swept = [each for each in self._replicas if self._sweep(each, now_ms, wall_ms)]
-        return swept + self._read_on(now_ms)
+        touched = [each for each in self._replicas if self._sweep(each, now_ms, wall_ms)]
+        self._busy = any(self._sent.values())
+        self._look_ms = now_ms + (BUSY_LOOK_MS if self._busy else LOOK_MS)
+        return touched + self._read_on(now_ms)
+
+    @property
+    def due_ms(self) -> float:
+        """When the next look is due that cannot wait for whatever else is."""
+        return self._look_ms if self._busy else float("inf")
 
     def _allow(self, now_ms: float) -> None:
         more = self.per_s * (now_ms - self._counted_ms) / 1000
-        self._allowed = min(self._allowed + more, max(1.0, SAVED_LOOKS * self.per_s * LOOK_MS / 1000))
+        self._allowed = min(self._allowed + more, max(1.0, self.per_s * LOOK_MS / 1000))
         self._counted_ms = now_ms
 
     def _look_at_tables(
@@ -120,6 +129,9 @@ class Sweeps:
 
     def _read_on(self, now_ms: float) -> list[Hosted]:
         """The first list that is not whole."""
+        if now_ms < self._read_ms:
+            return []
+        self._read_ms = now_ms + LOOK_MS
         for each in self._replicas:
             if each.failed or each.deadlines.is_whole:
                 continue

@@ -18,7 +18,7 @@ from dynabus.core.replication.records import Mutation, decode_record
 from dynabus.core.replication.request_ids import encode_request_id
 from dynabus.core.replication.store import Decision, Outcome
 from dynabus.core.rows import encode_row
-from dynabus.storage_node.expiry.sweeping import AGAIN_MS, LOOK_MS, NOBODY, SAVED_LOOKS, UNDER_WAY_MOST, Sweeps
+from dynabus.storage_node.expiry.sweeping import AGAIN_MS, BUSY_LOOK_MS, LOOK_MS, NOBODY, UNDER_WAY_MOST, Sweeps
 from dynabus.storage_node.replicas.hosted import Hosted
 
 WALL_MS = 1_800_000_000_000
@@ -137,7 +137,7 @@ def test_no_more_go_in_a_second_than_allowed(store: LmdbStore) -> None:
     while node.now_ms < start_ms + 2000:
         node.look()
         deleted += sum(each.new is None for each in node.appended())
-    assert 95 <= deleted <= 105 + SAVED_LOOKS * 5
+    assert 95 <= deleted <= 110
     assert len(node.keys()) == 200 - deleted
 
 
@@ -225,3 +225,19 @@ def test_a_damaged_row_takes_its_replica_out_and_nothing_else(node: Node) -> Non
     assert node.replica.failed
     assert "checksum" in node.replica.damage
     assert node.look() == []
+
+
+def test_it_looks_often_while_there_is_something_to_delete_and_a_little_at_once(node: Node) -> None:
+    fill(node, 150)
+    assert node.sweeps.due_ms == float("inf")
+    node.look()
+    assert len(node.appended()) == 100
+    assert node.sweeps.due_ms == node.now_ms + BUSY_LOOK_MS
+    sizes = []
+    while node.keys():
+        node.now_ms += BUSY_LOOK_MS - LOOK_MS
+        node.look()
+        sizes.append(len(node.appended()))
+    assert sizes == [20, 20, 10]
+    node.look()
+    assert node.sweeps.due_ms == float("inf")
