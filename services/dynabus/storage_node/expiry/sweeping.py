@@ -172,5 +172,6 @@ class Sweeps:
 
 
 def _serves(hosted: Hosted) -> bool:
+    """It leads and may change items: not while a recovery's log gets its rows, whose checksum must be the old one."""
     leader = hosted.replica.leader
-    return leader is not None and leader.serving and not hosted.failed
+    return leader is not None and leader.serving and not hosted.failed and not hosted.replica.place.is_restoring

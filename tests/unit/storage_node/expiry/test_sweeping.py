@@ -14,7 +14,7 @@ from dynabus.adapters.lmdb import LmdbStore
 from dynabus.core.ids import Incarnation, RequestId
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.replication.effects import Append, Write
-from dynabus.core.replication.records import Mutation, decode_record
+from dynabus.core.replication.records import Form, Mutation, decode_record
 from dynabus.core.replication.request_ids import encode_request_id
 from dynabus.core.replication.store import Decision, Outcome
 from dynabus.core.rows import encode_row
@@ -187,6 +187,19 @@ def test_who_does_not_lead_deletes_nothing_and_has_its_list(store: LmdbStore) ->
     assert node.appended() == []
     assert node.replica.deadlines.is_whole
     assert len(node.replica.deadlines.due(NOW_S, 10)) == 3
+
+
+def test_a_recovery_s_log_gets_its_rows_first(node: Node) -> None:
+    """What it holds is compared with what was there before: a deletion meanwhile would make it another."""
+    fill(node, 3)
+    replica = node.replica.replica
+    group = replica.place.group
+    assert group is not None
+    replica.place = replica.place._replace(group=group._replace(form=Form.RECOVERY, plan=0))
+    assert (node.look(), node.appended(), node.sweeps.deleted) == ([], [], 0)
+    replica.place = replica.place._replace(group=group._replace(form=Form.RECOVERY, plan=1))
+    node.look()
+    assert len(node.appended()) == 3
 
 
 def test_the_backlog_is_the_age_of_the_oldest(store: LmdbStore) -> None:
