@@ -6,6 +6,7 @@
     python -m bench.mixed               10 minutes of mixed load while a storage node is killed every minute
     python -m bench.scale               a thousand partitions at rest, and a node's death among three hundred
     python -m bench.streams             how soon a change is in a Kafka consumer, and what a stream costs puts
+    python -m bench.expiry              how fast expired items are deleted, and what clients notice of it
 
 What counts are ratios within one run: absolute figures are the machine's. So all systems get the same prepared
 requests (`workload`) from the same load generator (`generator`: wrk where it is installed, else `asyncio_generator`),

@@ -15,6 +15,7 @@ OF_TABLES: list[tuple[str, Callable[[Dice], Body]]] = [
     ("DeleteTable", lambda dice: {"TableName": "nobody"}),
     ("DescribeTable", lambda dice: {"TableName": "indexed"}),
     ("DescribeTimeToLive", lambda dice: {"TableName": "indexed"}),
+    ("UpdateTimeToLive", lambda dice: _time_to_live(dice)),
     ("DescribeContinuousBackups", lambda dice: {"TableName": "indexed"}),
     ("DescribeLimits", lambda dice: {}),
     ("DescribeEndpoints", lambda dice: {}),
@@ -47,3 +48,8 @@ def _creation(dice: Dice) -> Body:
     body["StreamSpecification"] = {"StreamEnabled": False}
     body["Tags"] = [{"Key": "a", "Value": "b"}]
     return body
+
+
+def _time_to_live(dice: Dice) -> Body:
+    asked = {"AttributeName": "expires", "Enabled": chance(dice, 50)}
+    return {"TableName": "indexed", "TimeToLiveSpecification": asked}

@@ -18,12 +18,13 @@ from typing import Any, NamedTuple
 
 from fastavro import schemaless_reader
 
-from dynabus.adapters.avro_values import ABSENT, images, integer, optional_images, text
+from dynabus.adapters.avro_values import ABSENT, PRESENT, images, integer, optional_images, text
 from dynabus.adapters.codec import SCHEMAS, UndecodableMessage, schema_text
 from dynabus.core.messages import SCHEMA_NUMBERS
 from dynabus.core.propagation.follower import Output
 from dynabus.core.streams.reading import Entry
 from dynabus.core.streams.sequence import read_sequence
+from dynabus.core.time_to_live import PRINCIPAL
 
 _PREFIX = struct.Struct(">BI")
 _SCHEMA = SCHEMAS["stream_record"]
@@ -35,6 +36,8 @@ PUBLISHED = {SCHEMA_ID: schema_text("stream_record")}
 _EVENTS = ("INSERT", "MODIFY", "REMOVE")
 _VIEWS = ("KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES")
 """Symbols of the schema's enumerations, in its order (tests/unit/adapters compares)."""
+
+_BY_SERVICE = PRESENT + b"".join(map(text, PRINCIPAL))
 
 Headers = list[tuple[str, str | bytes | None]]
 
@@ -79,7 +82,7 @@ def encode_output(output: Output, wall_ms: int, schema_id: int = SCHEMA_ID) -> S
             images(change.keys),
             optional_images(change.new),
             optional_images(change.old),
-            ABSENT,  # no service did it: time to live is not built
+            _BY_SERVICE if change.expired else ABSENT,
         )
     )
     return StreamMessage(change.key_bytes, _PREFIX.pack(0, schema_id) + body, output.sequence.time_ms, headers)

@@ -20,6 +20,9 @@ HEADINGS = ("TABLE", "STATUS", "PARTITION", "STATE", "GENERATION", "FROM", "LEAD
 SHOWN_DIGITS = 16
 """Of a bound, in hexadecimal: the hash, which tells nearly all of them apart."""
 
+LATE_S = 10
+"""Expired items are deleted within a second or two; it is told once a node is behind with them."""
+
 LOOPBACK = "127.0.0.1"
 
 
@@ -41,8 +44,9 @@ def report(target: Target) -> dict[str, Any]:
         "processes": [_process(process) for process in cluster.processes],
         **_seen(cluster),
         "held": _told_by_admins(cluster, "held"),
-        "logs": _logs(cluster),
+        "logs": _told_by_each(cluster, PROPAGATOR, "logs"),
         "waits": _told_by_admins(cluster, "waits"),
+        "late": _told_by_each(cluster, NODE, "late"),
     }
 
 
@@ -61,32 +65,32 @@ def _seen(cluster: Cluster) -> dict[str, Any]:
     """From the first process that answers; routers see every table and stream, and they are seldom busy."""
     for service in ASK_FIRST:
         for process in cluster.of(service):
-            answer = get(LOOPBACK, process.ops_port, "/status") if process.is_alive else None
-            if answer is not None and answer[0] == 200:
-                seen: dict[str, Any] = json.loads(answer[1])
+            seen = _status_of(process)
+            if seen:
                 return {"tables": seen["tables"], "streams": seen.get("streams", [])}
     return {"tables": [], "streams": []}
 
 
-def _logs(cluster: Cluster) -> list[dict[str, Any]]:
-    """Replication logs that log propagators read, as these say."""
-    found: list[dict[str, Any]] = []
-    for process in cluster.of(PROPAGATOR):
-        answer = get(LOOPBACK, process.ops_port, "/status") if process.is_alive else None
-        if answer is not None and answer[0] == 200:
-            found += [{**log, "by": process.name} for log in json.loads(answer[1]).get("logs", [])]
-    return found
+def _told_by_each(cluster: Cluster, service: str, member: str) -> list[dict[str, Any]]:
+    """What all processes of a service tell that others do not know, with their names: replication logs that log
+    propagators read, tables of which a node deletes expired items late."""
+    found = ((process, _status_of(process)) for process in cluster.of(service))
+    return [{**each, "by": process.name} for process, told in found for each in told.get(member, ())]
 
 
 def _told_by_admins(cluster: Cluster, member: str) -> list[dict[str, Any]]:
     """Readers that hold up the pruning of logs for long, streams that wait for propagators: as the active auto-admin
     knows them; others tell none."""
-    found: list[dict[str, Any]] = []
-    for process in cluster.of(ADMIN):
-        answer = get(LOOPBACK, process.ops_port, "/status") if process.is_alive else None
-        if answer is not None and answer[0] == 200:
-            found += json.loads(answer[1]).get(member, [])
-    return found
+    return [each for process in cluster.of(ADMIN) for each in _status_of(process).get(member, ())]
+
+
+def _status_of(process: Process) -> dict[str, Any]:
+    """As it tells it; empty where it does not."""
+    answer = get(LOOPBACK, process.ops_port, "/status") if process.is_alive else None
+    if answer is None or answer[0] != 200:
+        return {}
+    told: dict[str, Any] = json.loads(answer[1])
+    return told
 
 
 def render(status: dict[str, Any]) -> str:
@@ -101,7 +105,8 @@ def render(status: dict[str, Any]) -> str:
     rows += [(p["service"], p["name"], p["zone"], str(p["pid"] or "-"), p["state"]) for p in status["processes"]]
     lines += aligned(rows)
     lines += ["", *_render_tables(status["tables"]), *_render_streams(status.get("streams", ()))]
-    return "\n".join([*lines, *_alarms(status["tables"]), *_lags(status), *_stopped(status), *_waits(status)])
+    lines += [*_alarms(status["tables"]), *_lags(status), *_stopped(status), *_waits(status), *_late(status)]
+    return "\n".join(lines)
 
 
 def _render_streams(streams: Iterable[dict[str, Any]]) -> list[str]:
@@ -148,6 +153,17 @@ def _lags(status: dict[str, Any]) -> list[str]:
         f"LAG    {names.get(each['log'], each['log'])}/{each['partition']}: {each['by']} is behind; for it alone "
         f"{each['records']} records are kept"
         for each in status.get("held", ())
+    ]
+
+
+def _late(status: dict[str, Any]) -> list[str]:
+    """A line for each table and node that deletes expired items late."""
+    names = {table.get("id"): table["name"] for table in status["tables"]}
+    return [
+        f"LATE   {names.get(each['log'], each['log'])}, {each['by']}: items are still there whose time to live was "
+        f"over {each['late_s']:,} s ago"
+        for each in status.get("late", ())
+        if each["late_s"] >= LATE_S
     ]
 
 

@@ -6,83 +6,24 @@ storage nodes check generation and leadership themselves.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from dynabus.core.agreement import Agreement
 from dynabus.core.heartbeats import ASK_AGAIN_MS, NOT_HEARD, Pulse
-from dynabus.core.key_schema import KeySchema, key_schema
-from dynabus.core.local_indexes import LocalIndexes, local_indexes
+from dynabus.core.key_schema import key_schema
+from dynabus.core.local_indexes import local_indexes
 from dynabus.core.messages import Heartbeat, LeaderMetadata, PartitionMetadata, ReplicaState, TableMetadata
+from dynabus.core.published_table import Table
 
 NODE_SILENT_MS = 4500.0
 """Three heartbeats: a node that is silent for longer is asked last."""
 
 
-HEIR, RESTORING, FROZEN = "heir", "restoring", "frozen"
-"""States of partitions of which the first two do not serve yet, and the third not any more."""
-
 DELETED_MOST = 10_000
 """Ids of deleted tables, which are never used again: a late, older record must not bring one back to life."""
-
-
-@dataclass(slots=True)
-class Table:
-    """A table as auto-admin published it last, with the partitions that serve in key order.
-
-    While one of them is split, its children are in `heirs` by its number; they take its place as soon as they serve,
-    or it says that it is sealed, whatever metadata says then. Until metadata says it too the parent is in `sealed`.
-    """
-
-    id: str
-    name: str
-    version: int
-    status: str
-    description: dict[str, Any]
-    schema: KeySchema
-    indexes: LocalIndexes
-    partitions: list[PartitionMetadata]
-    heirs: dict[int, list[PartitionMetadata]] = field(default_factory=dict)
-    sealed: list[PartitionMetadata] = field(default_factory=list)
-    restoring: list[PartitionMetadata] = field(default_factory=list)
-    """Successors of frozen partitions."""
-    _lowers: list[bytes] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        heirs = [partition for partition in self.partitions if partition["state"] == HEIR]
-        for heir in heirs:
-            self.heirs.setdefault(heir["lineage"][-1], []).append(heir)
-        self.restoring = [partition for partition in self.partitions if partition["state"] == RESTORING]
-        self._serve([partition for partition in self.partitions if partition["state"] not in (HEIR, RESTORING)])
-
-    def _serve(self, partitions: list[PartitionMetadata]) -> None:
-        self.partitions = sorted(partitions, key=lambda partition: partition["lower"])
-        self._lowers = [partition["lower"] for partition in self.partitions]
-
-    def succeed(self, number: int) -> bool:
-        """A partition is sealed: its children take its place. False if it is none that is being split."""
-        heirs = self.heirs.pop(number, None)
-        if heirs is None:
-            return False
-        self.sealed += [partition for partition in self.partitions if partition["number"] == number]
-        self._serve([*(partition for partition in self.partitions if partition["number"] != number), *heirs])
-        return True
-
-    def partition_of(self, key: bytes) -> PartitionMetadata:
-        """The partition whose range holds an encoded key."""
-        return self.partitions[max(0, bisect_right(self._lowers, key) - 1)]
-
-    def partition_below(self, upper: bytes | None) -> PartitionMetadata:
-        """The last partition that holds keys below `upper` (None: the table's last)."""
-        if upper is None:
-            return self.partitions[-1]
-        at = bisect_right(self._lowers, upper) - 1
-        if at > 0 and self._lowers[at] == upper:
-            at -= 1
-        return self.partitions[max(0, at)]
 
 
 @dataclass(slots=True)
@@ -119,6 +60,8 @@ class ClusterView:
         """By name; the newest of its name."""
         self.nodes: dict[str, Node] = {}
         self.agreement = Agreement()
+        self.expiring: dict[str, str] = {}
+        """Attributes by which items expire, by table id."""
         self._by_id: dict[str, Table] = {}
         self._deleted: dict[str, None] = {}
         self._leaders: dict[tuple[str, int], tuple[int, str]] = {}
@@ -153,12 +96,20 @@ class ClusterView:
             key_schema(description),
             local_indexes(description),
             list(message["partitions"]),
+            time_to_live=message.get("time_to_live", ""),
         )
         self._succeed(table, {partition["number"] for partition in known.sealed} if known is not None else set())
         self._by_id[table.id] = table
+        self._expires(table)
         named = self.tables.get(table.name)
         if named is None or named.id == table.id or named.version < table.version:
             self.tables[table.name] = table
+
+    def _expires(self, table: Table) -> None:
+        if table.time_to_live and table.status != "DELETING":
+            self.expiring[table.id] = table.time_to_live
+        else:
+            self.expiring.pop(table.id, None)
 
     def _succeed(self, table: Table, sealed: set[int]) -> None:
         """What is known of splits is not unlearned from metadata that was published again."""
@@ -176,6 +127,7 @@ class ClusterView:
         if len(self._deleted) > DELETED_MOST:
             del self._deleted[next(iter(self._deleted))]
         self.agreement.forget(table_id)
+        self.expiring.pop(table_id, None)
         known = self._by_id.pop(table_id, None)
         if known is not None:
             if self.tables.get(known.name) is known:

@@ -20,7 +20,7 @@ import orjson
 
 from dynabus.core.checksum import MASK, change
 from dynabus.core.local_indexes import LocalIndexes, stored_bounds, write_entries
-from dynabus.core.replication.store import Store
+from dynabus.core.replication.store import Follow, Store
 from dynabus.core.rows import CorruptRow, row_size
 
 
@@ -34,12 +34,14 @@ class Watcher(Protocol):
 class Contents:
     """Of one replica. `totals[0]` is [items, bytes] of the rows, `totals[n]` of the entries of index number n."""
 
-    __slots__ = ("_indexes", "_store", "checksum", "totals", "watcher")
+    __slots__ = ("_indexes", "_store", "besides", "checksum", "totals", "watcher")
 
     def __init__(self, store: Store, indexes: LocalIndexes) -> None:
         """Raises CorruptRow: what is stored is not what was committed."""
         self._store, self._indexes = store, indexes
         self.watcher: Watcher | None = None
+        self.besides: Follow | None = None
+        """What else follows the rows, and is not counted."""
         self.totals: list[list[int]] = [[0, 0] for _ in range(1 + len(indexes.all))]
         self.checksum = 0
         if not self._restore(store.totals(), store.place() or b""):
@@ -60,6 +62,8 @@ class Contents:
             for number, (more, bytes_) in write_entries(self._store, self._indexes, old, new).items():
                 self.totals[number][0] += more
                 self.totals[number][1] += bytes_
+        if self.besides is not None:
+            self.besides(key, old, new)
 
     @property
     def indexes(self) -> LocalIndexes:

@@ -16,7 +16,7 @@ Messages are plain dictionaries, which is what fastavro reads and writes: hot ho
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 SCHEMA_NUMBERS: dict[str, int] = {
     "request": 1,
@@ -26,7 +26,7 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "heartbeats_wanted": 81,
     "question": 5,
     "answer": 6,
-    "table_metadata": 19,
+    "table_metadata": 120,
     "order": 18,
     "split_point": 16,
     "leader_metadata": 8,
@@ -68,6 +68,7 @@ class ReplyStatus(IntEnum):
     STALE_ROUTE = 3  # unknown partition or another generation
     BUSY = 4  # a queue is full; nothing was changed
     THROTTLED = 5  # body: the API error's JSON; nothing was changed and nothing is charged
+    EXPIRED = 6  # of a mutation in a log: nobody asked for it, its item's time to live was over
 
 
 SEALED = b"sealed"
@@ -247,7 +248,10 @@ class PartitionMetadata(TypedDict):
 
 
 class TableMetadata(TypedDict):
-    """A table as auto-admin decided it; `description` is the JSON of DescribeTable's `Table`."""
+    """A table as auto-admin decided it; `description` is the JSON of DescribeTable's `Table`.
+
+    `time_to_live`: the attribute by which items expire; empty: none does.
+    """
 
     id: str
     name: str
@@ -255,6 +259,7 @@ class TableMetadata(TypedDict):
     status: str
     description: bytes
     partitions: list[PartitionMetadata]
+    time_to_live: NotRequired[str]
 
 
 class LeaderMetadata(TypedDict):

@@ -70,3 +70,8 @@ def row_size(row: bytes) -> int:
     """The item size that the header says, unchecked: of a row that was just decided or applied."""
     size: int = _SIZE.unpack_from(row, _CHECKED_FROM)[0]
     return size
+
+
+def item_json(row: bytes) -> bytes:
+    """The item, unchecked, likewise."""
+    return row[_HEADER_SIZE:]

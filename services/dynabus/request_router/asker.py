@@ -15,10 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dynabus.core.cluster_view import FROZEN, ClusterView, Table
+from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import CORAL_AVAILABILITY, ApiError
 from dynabus.core.messages import SEALED, PartitionMetadata, Reply, ReplyPart, ReplyStatus, RequestPart
 from dynabus.core.operations.calls import Call, Code, Control
+from dynabus.core.published_table import FROZEN, Table
 from dynabus.request_router.recent import RecentWrites
 
 SETTLED = frozenset({ReplyStatus.OK, ReplyStatus.ERROR, ReplyStatus.THROTTLED})

@@ -11,12 +11,13 @@ from dynabus.adapters.clock import monotonic_ms, new_incarnation, unix_ms
 from dynabus.adapters.logs import logger
 from dynabus.adapters.memory_limit import LIMIT_FILES, memory_limit_bytes
 from dynabus.core.admission.admission import ADMITTED, REFUSED, UNCHARGED, Admission
-from dynabus.core.cluster_view import ClusterView, Table
+from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import ApiError
 from dynabus.core.messages import LeaseRequest, ReplyPart
 from dynabus.core.operations.calls import Call, Context, Control, Until
 from dynabus.core.operations.registry import routes
 from dynabus.core.operations.stream_registry import stream_routes
+from dynabus.core.published_table import Table
 from dynabus.core.topics import MESSAGE_LIMIT_BYTES, Topics
 from dynabus.request_router.admission_metrics import families
 from dynabus.request_router.asker import BYTES_MOST, Asker, Asking, Send

@@ -98,6 +98,14 @@ class StorageNodeSettings(ServiceSettings):
         description="Megabytes a second that scrubs read at most on this node, one replica at a time.",
     )
 
+    expire_per_s: int = Field(
+        default=1000,
+        ge=0,
+        le=10_000,
+        description="Items whose time to live is over that this node deletes in a second at most, of all partitions "
+        "that it leads (0: none).",
+    )
+
     clone_mb_per_s: float = Field(
         default=8.0,
         ge=0,

@@ -74,16 +74,20 @@ class Ops:
         return f"{opening} replicas are catching up" if opening else None
 
     def status(self) -> Mapping[str, Any]:
-        """The cluster as this node sees it; no tables while it is being built or its loop does not turn."""
+        """The cluster as this node sees it; no tables while it is being built or its loop does not turn.
+
+        `late`: for how many seconds items of which tables are over that it has not deleted yet.
+        """
         node = self._node
         if node is None:
-            return {"tables": []}
+            return {"tables": [], "late": []}
+        late = [{"log": log, "late_s": late_s} for log, late_s in node.sweeps.backlogs_s.items()]
         told: SimpleQueue[list[dict[str, Any]]] = SimpleQueue()
         node.run_in_loop(lambda: told.put(node.intake.view.status()))
         try:
-            return {"tables": told.get(timeout=STATUS_TIMEOUT_S)}
+            return {"tables": told.get(timeout=STATUS_TIMEOUT_S), "late": late}
         except Empty:
-            return {"tables": []}
+            return {"tables": [], "late": late}
 
     def throttled(self) -> Mapping[str, Any]:
         """What this node's partitions refused for their caps, or would have."""
@@ -99,6 +103,13 @@ class Ops:
             yield CounterMetricFamily(f"dynabus_node_{name}", text, value)
         preparing = sum(state["state"] in ("preparing", "heir") for state in node.hosting.unopened())
         yield GaugeMetricFamily("dynabus_node_heirs", "Heirs of partitions that are being split", preparing)
+        yield GaugeMetricFamily(
+            "dynabus_node_time_to_live_backlog_seconds",
+            "For how long the first item is over that is still there, of partitions that it leads",
+            max(node.sweeps.backlogs_s.values(), default=0),
+        )
+        unread = "Replicas whose rows are still read for items that expire"
+        yield GaugeMetricFamily("dynabus_node_time_to_live_unread", unread, node.sweeps.unread)
         labels = ("log", "partition")
         lag = GaugeMetricFamily("dynabus_replica_lag", "Records between the place and the log's end", labels=labels)
         term = GaugeMetricFamily("dynabus_replica_term", "Current term", labels=labels)
@@ -156,6 +167,7 @@ def _counts(node: StorageNode, replicas: list[Hosted]) -> list[tuple[str, str, i
         ("scrubbed_bytes", "Bytes that scrubs read", node.scrubs.size),
         ("scrubs", "Replicas that were read as a whole", node.scrubs.passes),
         ("scrubs_with_damage", "Scrubs that found damage", node.scrubs.damage),
+        ("time_to_live_deletions", "Deletions of items whose time to live was over", node.sweeps.deleted),
         ("repairs", "Damaged stores that were moved aside", node.hosting.repairs.done),
         ("checkpoints", "Synced copies of replicas", node.checkpoints.made),
         ("checkpoints_failed", "The same, given up", node.checkpoints.failed),

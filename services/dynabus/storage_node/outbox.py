@@ -46,8 +46,10 @@ class Outbox:
         self._replies: dict[tuple[str, int, int], list[tuple[int, Outcome]]] = {}
 
     def respond(self, sender: Sender, outcome: Outcome) -> None:
-        """Answer one part of a request at the end of this turn."""
+        """Answer one part of a request at the end of this turn; nobody, where nobody asked (`expiry.sweeping`)."""
         asker, incarnation, counter, part = sender
+        if not asker:
+            return
         key = (asker, incarnation, counter)
         parts = self._replies.get(key)
         if parts is None:

@@ -22,7 +22,7 @@ from itertools import islice
 from math import ceil
 from queue import SimpleQueue
 
-from dynabus.adapters.clock import exact_ms
+from dynabus.adapters.clock import exact_ms, unix_ms
 from dynabus.adapters.data_folder import DataFolder
 from dynabus.adapters.kafka.log_producer import LogProducer
 from dynabus.adapters.logs import logger
@@ -36,6 +36,7 @@ from dynabus.storage_node.capacity.admission import NodeAdmission, node_admissio
 from dynabus.storage_node.capacity.heat import HeatTeller
 from dynabus.storage_node.cloning.sending import CloneSending
 from dynabus.storage_node.config import StorageNodeSettings
+from dynabus.storage_node.expiry.sweeping import Sweeps
 from dynabus.storage_node.inbox import Operations
 from dynabus.storage_node.intake import Intake
 from dynabus.storage_node.outbox import Outbox
@@ -114,6 +115,7 @@ class StorageNode:
             self.scrubs.ask,
             self._clone,
         )
+        self.sweeps = Sweeps(parts.me, parts.settings.expire_per_s)
         self.sending = parts.sending
         settings = parts.settings
         bytes_per_s = settings.checkpoint_mb_per_s * 1e6
@@ -202,7 +204,7 @@ class StorageNode:
     def _wait_s(self) -> float:
         """Until something is due by time alone."""
         now_ms = exact_ms()
-        due_ms = min(self._look_due_ms, self._beat_due_ms)
+        due_ms = min(self._look_due_ms, self._beat_due_ms, self.sweeps.due_ms)
         if self._restless:
             due_ms = min(due_ms, self._restless_due_ms)
         if self._beat_asked:
@@ -226,6 +228,9 @@ class StorageNode:
             self.heat.step(self.hosting.hosted.values(), now_ms)
             self._checkpoint(now_ms)
             touched.update(dict.fromkeys(due))
+        if self._settings.expire_per_s:
+            swept = self.sweeps.step(self.hosting.hosted, self.intake.view.expiring, now_ms, unix_ms())
+            touched.update(dict.fromkeys(swept))
         if now_ms >= self._restless_due_ms:
             self._restless_due_ms = now_ms + TICK_RESTLESS_MS
             touched.update(dict.fromkeys(self._restless))

@@ -98,6 +98,15 @@ def test_what_is_written_by_hand_is_what_avro_reads(old: dict[str, Any], new: di
     assert round(record["created"].timestamp() * 1000) == ms
 
 
+def test_the_service_is_named_where_it_did_it() -> None:
+    """Developer guide, TTL: by that a consumer tells expired items from those that somebody deleted."""
+    expired = Change("REMOVE", {"pk": {"S": "a"}}, ITEM, None, 1_700_000_000_123, expired=True)
+    record = decode_change(encode_output(output(change=expired), 0).value or b"")
+    assert record["user_identity"] == {"type": "Service", "principal_id": "dynamodb.amazonaws.com"}
+    assert record["old_image"] == ITEM
+    assert decode_change(encode_output(output(), 0).value or b"")["user_identity"] is None
+
+
 def test_symbols_and_members_are_the_schema_s() -> None:
     fields = {field["name"]: field["type"] for field in json.loads(SCHEMA.read_text())["fields"]}
     assert tuple(fields["event_name"]["symbols"]) == stream_codec._EVENTS

@@ -113,3 +113,16 @@ def test_a_stream_that_waits_says_for_whom() -> None:
     assert last(partitions=[], for_s=None).endswith("is ENABLING: for log propagators")
     assert "no log propagator runs, the table waits for one" in last(propagators=0)
     assert "no log propagator runs, its records come once one runs" in last(propagators=0, status="ENABLED")
+
+
+def test_status_tells_of_items_that_are_deleted_late() -> None:
+    """Not of those that a sweep is just about to delete."""
+    status: dict[str, Any] = {
+        "endpoint": "e",
+        "kafka": {"source": "local", "bootstrap": "b", "pid": 1},
+        "processes": [],
+        "tables": [],
+        "late": [{"log": "abc", "late_s": 1234, "by": "node-1"}, {"log": "def", "late_s": 3, "by": "node-2"}],
+    }
+    lines = [line for line in render(status).splitlines() if line.startswith("LATE")]
+    assert lines == ["LATE   abc, node-1: items are still there whose time to live was over 1,234 s ago"]

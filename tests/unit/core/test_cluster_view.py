@@ -302,3 +302,19 @@ def test_another_run_begins_anew(view: ClusterView) -> None:
     view.take("heartbeat", {**later("node-1", 1), "incarnation": 2}, 10.0)
     assert not view.serves("node-1", LOG, 0, 10.0)
     assert view.wants_heartbeats(10.0)
+
+
+def test_by_what_items_of_which_tables_expire() -> None:
+    view = ClusterView()
+    view.take("table_metadata", table(1), 0.0)
+    assert view.expiring == {}
+    view.take("table_metadata", {**table(2), "time_to_live": "ttl"}, 0.0)
+    view.take("table_metadata", table(1), 0.0)
+    assert view.expiring == {LOG: "ttl"}
+    view.take("table_metadata", {**table(3), "time_to_live": ""}, 0.0)
+    assert view.expiring == {}
+    for status in ("DELETING", "DELETED"):
+        view.take("table_metadata", {**table(4, log=status, name=status), "time_to_live": "ttl"}, 0.0)
+        assert view.expiring == {status: "ttl"}
+        view.take("table_metadata", {**table(5, status, log=status, name=status), "time_to_live": "ttl"}, 0.0)
+        assert view.expiring == {}

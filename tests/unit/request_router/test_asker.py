@@ -9,10 +9,11 @@ from typing import Any
 import orjson
 import pytest
 
-from dynabus.core.cluster_view import ClusterView, Table
+from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import ApiError
 from dynabus.core.messages import SEALED, Reply, ReplyPart, ReplyStatus
 from dynabus.core.operations.calls import Call, Code, Control
+from dynabus.core.published_table import Table
 from dynabus.request_router.asker import Asker, Asking, Send
 from dynabus.request_router.recent import RECENT_MS
 

@@ -14,6 +14,7 @@ from dynabus.core.replication.effects import Append, Surroundings, Timing
 from dynabus.core.replication.place import Origin, start_of_log
 from dynabus.core.replication.records import CHAIN_START, Envelope, Form, Genesis, Kind, decode_record, encode_record
 from dynabus.core.replication.replica import Replica
+from dynabus.core.replication.store import no_more
 from dynabus.storage_node.replicas.hosted import Hosted
 from dynabus.storage_node.replicas.hosting import Hosting
 from dynabus.storage_node.replicas.readers import Log
@@ -25,18 +26,19 @@ ORIGIN = Origin("cluster", "topic", PARTITION)
 BODIES = AvroBodies()
 
 
-def hosted(store: Any = None) -> Hosted:
-    """A replica that has read nothing."""
+def hosted(store: Any = None, *, real_rows: bool = False) -> Hosted:
+    """A replica that has read nothing; only real rows can be counted, and are."""
     store = store or MemoryStore()
     around = Surroundings(ME, lambda: 0.5, lambda: 11, BODIES, Timing())
-    replica = Replica(around, store, start_of_log(ORIGIN), 0.0)
     none = LocalIndexes("pk", ())
-    return Hosted(PARTITION, LOG, cast("LmdbStore", store), replica, Contents(store, none), IndexRules(none, store))
+    contents = Contents(store, none)
+    replica = Replica(around, store, start_of_log(ORIGIN), 0.0, contents.follow if real_rows else no_more)
+    return Hosted(PARTITION, LOG, cast("LmdbStore", store), replica, contents, IndexRules(none, store))
 
 
-def leading(store: Any = None, members: tuple[str, ...] = ("node-1", "node-2")) -> Hosted:
+def leading(store: Any = None, members: tuple[str, ...] = ("node-1", "node-2"), *, real_rows: bool = False) -> Hosted:
     """A replica that leads term 1."""
-    made = hosted(store)
+    made = hosted(store, real_rows=real_rows)
     number, body = BODIES.encode(Kind.GENESIS, Genesis(Form.NEW, b"", None, tuple(map(NodeName, members)), 0))
     admin = Writer(NodeName("admin"), Incarnation(1))
     genesis = encode_record(Envelope(1, 0, 0, CHAIN_START, 0, admin, 0, Kind.GENESIS), number, body)

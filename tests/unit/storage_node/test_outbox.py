@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 from dynabus.adapters.codec import encode
+from dynabus.core.ids import NodeName
 from dynabus.core.replication.store import Outcome
-from dynabus.core.topics import MESSAGE_LIMIT_BYTES
-from dynabus.storage_node.outbox import REPLY_LIMIT_BYTES, split
+from dynabus.core.replication.unresolved import Sender
+from dynabus.core.topics import MESSAGE_LIMIT_BYTES, Topics
+from dynabus.storage_node.outbox import REPLY_LIMIT_BYTES, Outbox, split
+
+if TYPE_CHECKING:
+    from dynabus.adapters.kafka.message_producer import MessageProducer
 
 
 def test_one_message_where_it_fits() -> None:
@@ -25,3 +32,10 @@ def test_large_parts_are_spread_in_order() -> None:
 def test_a_message_is_filled_up_to_the_limit() -> None:
     messages = split([(0, Outcome()), (1, Outcome(0, b"x" * (REPLY_LIMIT_BYTES - 200))), (2, Outcome(0, b"x" * 200))])
     assert [len(parts) for parts in messages] == [2, 1]
+
+
+def test_nobody_is_answered() -> None:
+    """Who deletes items that have expired waits for no answer."""
+    outbox = Outbox(cast("MessageProducer", None), Topics("t"), NodeName("node-1"))
+    outbox.respond(Sender("", 0, 0, 0), Outcome())
+    outbox.send_replies()

@@ -5,9 +5,12 @@
     overflow            `core.keys.layers`      a row
     entries             `core.keys.layers`      what is derived from the rows (`core.local_indexes`)
     entries_overflow    `core.keys.layers`      the same
+    deadlines           `core.keys.layers`      nothing (`storage_node.expiry`: time ‖ key of items that expire)
+    deadlines_overflow  `core.keys.layers`      nothing
     requests            request id              outcome (I10)
     meta                "place"                 the place of the last commit (I6)
     meta                "totals"                what it holds (`core.contents`)
+    meta                "deadlines"             what is in them (`storage_node.expiry`)
 
 LMDB's writer sees its own changes, so applied records are visible at once and cost no commit each. `commit` ends
 the transaction together with its place and begins the next. A process that dies loses what came after the last
@@ -25,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import NoReturn
 
@@ -40,8 +44,8 @@ MAP_BYTES = 32 << 30
 """Virtual size of the map: more than a partition ever holds (10 GB, and copy-on-write slack). It costs address
 space only; a full map would roll back applied records, and it cannot grow inside a transaction."""
 
-_DATABASES = 6
-_PLACE, _TOTALS = b"place", b"totals"
+_DATABASES = 8
+_PLACE, _TOTALS, _DEADLINES = b"place", b"totals", b"deadlines"
 _ROWS, _ENTRIES = 0, 1
 """The two key spaces."""
 
@@ -87,6 +91,8 @@ class LmdbStore:
         self._overflow_db = self._env.open_db(b"overflow")
         self._entries_db = self._env.open_db(b"entries")
         self._entries_overflow_db = self._env.open_db(b"entries_overflow")
+        self._deadlines_db = self._env.open_db(b"deadlines")
+        self._deadlines_overflow_db = self._env.open_db(b"deadlines_overflow")
         self._requests_db = self._env.open_db(b"requests")
         self._meta_db = self._env.open_db(b"meta")
 
@@ -95,6 +101,7 @@ class LmdbStore:
         self._txn = self._env.begin(write=True)
         self._rows = LayeredRows(self._txn, self._rows_db, self._overflow_db)
         self._entries = LayeredRows(self._txn, self._entries_db, self._entries_overflow_db)
+        self._deadlines = LayeredRows(self._txn, self._deadlines_db, self._deadlines_overflow_db)
         self._spaces = (self._rows, self._entries)
 
     def get(self, key: bytes) -> bytes | None:
@@ -150,6 +157,52 @@ class LmdbStore:
     def scan_entries(self, lower: bytes, upper: bytes | None, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
         """As `scan`, in the second key space."""
         return self._scan(_ENTRIES, lower, upper, reverse)
+
+    # -- what is known by time: of this replica alone, neither cloned nor counted -------------------------------
+
+    def put_deadline(self, key: bytes) -> None:
+        """Insert; nothing happens where it is there."""
+        try:
+            self._deadlines.put(key, b"")
+        except lmdb.Error as error:
+            self._fail(error)
+
+    def delete_deadline(self, key: bytes) -> None:
+        """Remove; nothing happens where it is not there."""
+        try:
+            self._deadlines.delete(key)
+        except lmdb.Error as error:
+            self._fail(error)
+
+    def deadlines(self, lower: bytes, upper: bytes, most: int) -> list[bytes]:
+        """The first of those with lower <= key < upper, in key order."""
+        try:
+            found = takewhile(lambda key: key < upper, (key for key, _ in self._deadlines.forward(lower)))
+            return [*islice(found, most)]
+        except lmdb.Error as error:
+            self._fail(error)
+
+    def clear_deadlines(self) -> None:
+        """Remove all."""
+        try:
+            for database in (self._deadlines_db, self._deadlines_overflow_db):
+                self._txn.drop(database, delete=False)
+        except lmdb.Error as error:
+            self._fail(error)
+
+    def note_deadlines(self, note: bytes) -> None:
+        """Keep a note of what is in them, with them."""
+        try:
+            self._txn.put(_DEADLINES, note, db=self._meta_db)
+        except lmdb.Error as error:
+            self._fail(error)
+
+    def noted_deadlines(self) -> bytes | None:
+        """That note, or None where there never was one."""
+        try:
+            return self._txn.get(_DEADLINES, None, self._meta_db)
+        except lmdb.Error as error:
+            self._fail(error)
 
     def _scan(self, space: int, lower: bytes, upper: bytes | None, reverse: bool) -> Iterator[tuple[bytes, bytes]]:
         try:

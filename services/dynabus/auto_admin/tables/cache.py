@@ -126,6 +126,7 @@ class Cache:
             "status": state.status if status == ANNOUNCED else status,
             "description": orjson.dumps(state.description),
             "partitions": [] if status == ANNOUNCED else state.metadata_partitions(),
+            "time_to_live": state.time_to_live,
         }
         if status != ANNOUNCED:
             # Before the table: who sees its new status then has its streams.

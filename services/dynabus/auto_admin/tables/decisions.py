@@ -68,6 +68,8 @@ class TableState:
     """Auto scaling settings (`core.tables.auto_scaling`); rows of before they existed have none."""
     streams: list[Stream] = field(default_factory=list)
     """Its streams, the latest last (`core.tables.streams`); rows of before they existed have none."""
+    time_to_live: str = ""
+    """The attribute by which items expire; empty: none does."""
 
     @property
     def unfinished(self) -> bool:
@@ -116,6 +118,7 @@ def written(state: TableState) -> bytes:
             "changed_ms": state.changed_ms,
             **({"scaling": state.scaling} if state.scaling else {}),
             **({"streams": state.streams} if state.streams else {}),
+            **({"time_to_live": state.time_to_live} if state.time_to_live else {}),
         }
     )
 

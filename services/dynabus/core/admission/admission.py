@@ -16,9 +16,9 @@ from dynabus.core.admission.costs import cost, estimate
 from dynabus.core.admission.refusals import reason_of, refusal
 from dynabus.core.admission.share import Share
 from dynabus.core.admission.throttled import Event, Throttled
-from dynabus.core.cluster_view import Table
 from dynabus.core.messages import LeaseRequest, ReplyPart, ReplyStatus, Spending, TokenLease
 from dynabus.core.operations.calls import Call
+from dynabus.core.published_table import Table
 from dynabus.core.replication.store import Outcome
 
 ANSWER_MS = 500.0

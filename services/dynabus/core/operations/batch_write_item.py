@@ -49,7 +49,7 @@ from dynabus.core.topics import MESSAGE_LIMIT_BYTES
 from dynabus.core.values import Item, in_older_words, normalise_item
 
 if TYPE_CHECKING:
-    from dynabus.core.cluster_view import Table
+    from dynabus.core.published_table import Table
 
 WRITES_MOST = 25
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dynabus.core.messages import ReplyPart
 
 if TYPE_CHECKING:
-    from dynabus.core.cluster_view import ClusterView, Table
+    from dynabus.core.cluster_view import ClusterView
+from dynabus.core.published_table import Table
 
 
 class Code(IntEnum):

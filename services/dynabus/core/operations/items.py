@@ -28,7 +28,7 @@ from dynabus.core.topics import MESSAGE_LIMIT_BYTES
 from dynabus.core.values import Item, check_item_size, in_older_words, item_size, normalise_value
 
 if TYPE_CHECKING:
-    from dynabus.core.cluster_view import Table
+    from dynabus.core.published_table import Table
 
 CONDITION: dict[str, Member] = {
     "ConditionExpression": TEXT,

@@ -29,6 +29,7 @@ from dynabus.core.operations import (
     update_item,
     update_table,
     update_table_replica_auto_scaling,
+    update_time_to_live,
 )
 from dynabus.core.operations.calls import Code, Context, Request, Steps
 from dynabus.core.replication.store import Evaluate, Read
@@ -56,6 +57,7 @@ routes: Mapping[str, Callable[[Request, Context], Steps]] = {
     "UpdateItem": update_item.route,
     "UpdateTable": update_table.route,
     "UpdateTableReplicaAutoScaling": update_table_replica_auto_scaling.route,
+    "UpdateTimeToLive": update_time_to_live.route,
 }
 """The router halves."""
 

@@ -14,7 +14,7 @@ from dynabus.core.operations.calls import Request
 from dynabus.core.values import AttributeValue, Item
 
 if TYPE_CHECKING:
-    from dynabus.core.cluster_view import Table
+    from dynabus.core.published_table import Table
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ from dynabus.core.rows import encode_row
 from dynabus.core.values import Item, check_item_size, normalise_item
 
 if TYPE_CHECKING:
-    from dynabus.core.cluster_view import Table
+    from dynabus.core.published_table import Table
 
 MEMBERS: dict[str, Member] = {
     "ReturnConsumedCapacity": CAPACITY,

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import orjson
 
+from dynabus.core.messages import ReplyStatus
 from dynabus.core.replication.records import Mutation
 from dynabus.core.rows import decode_row
 from dynabus.core.values import Item, equal, item_size
@@ -43,13 +44,17 @@ class View(Enum):
 
 
 class Change(NamedTuple):
-    """A change of one item, with both images as the log has them. `time_ms` is the leader's time of the write."""
+    """A change of one item, with both images as the log has them. `time_ms` is the leader's time of the write.
+
+    `expired`: nobody asked for it, the item's time to live was over.
+    """
 
     event: str
     keys: Item
     old: Item | None
     new: Item | None
     time_ms: int
+    expired: bool = False
 
     def seen(self, view: View) -> Change:
         """With the images that a stream shows."""
@@ -75,7 +80,8 @@ def change_of(mutation: Mutation, key_names: Many[str]) -> Change | None:
     if some is None or (old is not None and new is not None and equal({"M": old}, {"M": new})):
         return None
     event = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
-    return Change(event, {name: some[name] for name in key_names}, old, new, mutation.timestamp_ms)
+    keys, expired = {name: some[name] for name in key_names}, mutation.status == ReplyStatus.EXPIRED
+    return Change(event, keys, old, new, mutation.timestamp_ms, expired)
 
 
 def _item(row: bytes | None) -> Item | None:

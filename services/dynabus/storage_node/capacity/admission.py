@@ -13,9 +13,10 @@ from dynabus.core.admission.capacity import Limit
 from dynabus.core.admission.partition import Metered, PartitionMeter
 from dynabus.core.admission.refusals import reason_of
 from dynabus.core.admission.throttled import Event, Throttled
-from dynabus.core.cluster_view import ClusterView, Table
+from dynabus.core.cluster_view import ClusterView
 from dynabus.core.ids import NodeName, Writer
 from dynabus.core.messages import LeaseRequest, RequestPart, TokenLease
+from dynabus.core.published_table import Table
 from dynabus.core.replication.records import Form
 from dynabus.core.replication.replica import Replica
 from dynabus.core.replication.store import Evaluate, Read

@@ -28,6 +28,7 @@ from dynabus.core.replication.replica import Replica
 from dynabus.core.replication.succession import Begin, Succession
 from dynabus.core.rows import CorruptRow
 from dynabus.core.scrub import Damage
+from dynabus.storage_node.expiry.deadlines import Deadlines
 from dynabus.storage_node.replicas.readers import By, Log
 from dynabus.storage_node.replicas.resting import Rest
 
@@ -39,6 +40,7 @@ class Hosted:
     """A replica in this process. Its methods are the brain's, with a failing store turned into quarantine."""
 
     __slots__ = (
+        "_deadlines",
         "aside",
         "committed",
         "comparing",
@@ -81,6 +83,7 @@ class Hosted:
         self.store = store
         self.replica = replica
         self.contents = contents
+        self._deadlines: Deadlines | None = None
         self.rules = rules
         self.succession = Succession(replica.around.me, replica.around.bodies)
         self.failed = False
@@ -112,6 +115,16 @@ class Hosted:
         self.meter: Metered | None = None
         self.read = 0
         """Records read since the process started, those that are void too."""
+
+    def follow_deadlines(self) -> Deadlines:
+        """When its items expire, kept from here on: before any record is applied."""
+        self._deadlines = Deadlines(self.store, self.contents)
+        return self._deadlines
+
+    @property
+    def deadlines(self) -> Deadlines:
+        """When its items expire."""
+        return self._deadlines or self.follow_deadlines()
 
     @property
     def best_read_by(self) -> By:

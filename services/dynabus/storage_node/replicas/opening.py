@@ -110,6 +110,7 @@ class Premises:
         hosted = Hosted(opening.partition, opening.log, store, replica, contents, rules, now_ms)
         hosted.note, hosted.syncs = opening.note, self.sync
         hosted.durable = durable_of(self.folder.replica(opening.partition), place.origin)
+        hosted.follow_deadlines()
         return hosted
 
     def open_store(self, partition: PartitionId, *, kept: bool = False) -> LmdbStore:

@@ -6,8 +6,9 @@ from typing import Any
 
 import orjson
 
-from dynabus.core.cluster_view import ClusterView, Table
+from dynabus.core.cluster_view import ClusterView
 from dynabus.core.operations.calls import Call, Code
+from dynabus.core.published_table import Table
 
 ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/t"
 

@@ -12,8 +12,8 @@ from tests.unit.core.admission.tables import get, put, table
 from dynabus.core.admission import Mode
 from dynabus.core.admission.admission import REFUSED, Admission
 from dynabus.core.admission.authority import Authority
-from dynabus.core.cluster_view import Table
 from dynabus.core.messages import LeaseRequest, ReplyStatus, TokenLease
+from dynabus.core.published_table import Table
 from dynabus.core.replication.store import Outcome
 
 TICK_MS = 100.0

@@ -11,9 +11,9 @@ import orjson
 from dynabus.adapters.memory_store import MemoryStore
 from dynabus.auto_admin.placement.planner import Placement
 from dynabus.auto_admin.scaling import decisions as scaling
-from dynabus.auto_admin.tables import decisions
+from dynabus.auto_admin.tables import decisions, time_to_live
 from dynabus.auto_admin.tables.decisions import TableState
-from dynabus.core.cluster_view import ClusterView, Table
+from dynabus.core.cluster_view import ClusterView
 from dynabus.core.contents import Contents
 from dynabus.core.errors import ApiError
 from dynabus.core.local_indexes import COLLECTION_BYTES_MOST, IndexRules, local_indexes
@@ -21,6 +21,7 @@ from dynabus.core.messages import ReplyStatus, RequestPart
 from dynabus.core.operations import registry
 from dynabus.core.operations.calls import Call, Context, Control, Reply, Until
 from dynabus.core.operations.items import Refused
+from dynabus.core.published_table import Table
 from dynabus.core.replication.store import Decision, Evaluate, Outcome, Store
 from dynabus.core.tables.changes import Update
 
@@ -152,6 +153,9 @@ class Cluster:
             return scaling.describe(request["TableName"], REGION, ACCOUNT)
         if operation == "UpdateTableReplicaAutoScaling":
             return scaling.configure(request, REGION, ACCOUNT)
+        if operation == "UpdateTimeToLive":
+            asked = request["TimeToLiveSpecification"]
+            return time_to_live.update(request["TableName"], asked["AttributeName"], enabled=asked["Enabled"])
         if operation == "TagResource":
             return decisions.tag(request["ResourceArn"], request["Tags"])
         if operation == "UntagResource":

@@ -23,6 +23,7 @@ BY_NAME: dict[str, dict[str, Any]] = {
     "DescribeContinuousBackups": {},
     "DeleteTable": {},
     "DescribeTableReplicaAutoScaling": {},
+    "UpdateTimeToLive": {"TimeToLiveSpecification": {"AttributeName": "expires", "Enabled": True}},
     "UpdateTableReplicaAutoScaling": {"ProvisionedWriteCapacityAutoScalingUpdate": {"AutoScalingDisabled": True}},
 }
 """What each operation needs besides TableName."""

@@ -133,6 +133,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "ListTagsOfResource": {"ResourceArn": ARN, "NextToken": "x"},
     "TagResource": {"ResourceArn": ARN, "Tags": [{"Key": "a", "Value": "b"}, {"Key": "c", "Value": ""}]},
     "UntagResource": {"ResourceArn": ARN, "TagKeys": ["a", "c"]},
+    "UpdateTimeToLive": {"TableName": "tab", "TimeToLiveSpecification": {"AttributeName": "a", "Enabled": True}},
     "UpdateTable": {
         "TableName": "tab",
         "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
+from dynabus.core.messages import ReplyStatus
 from dynabus.core.replication.records import Mutation
 from dynabus.core.rows import encode_row
 from dynabus.core.streams.changes import Change, View, change_of
@@ -85,3 +86,9 @@ def test_the_kafka_key_is_the_primary_key_with_the_partition_key_first() -> None
     change = change_of(mutation(None, item), ["pk", "sk"])
     assert change is not None
     assert change.key_bytes == b'{"pk":{"B":"AA=="},"sk":{"N":"5"}}'
+
+
+def test_who_did_it_is_known_of_what_expired() -> None:
+    expired = change_of(mutation(ONE, None)._replace(status=ReplyStatus.EXPIRED), ["pk"])
+    assert expired == Change("REMOVE", KEY, ONE, None, 77, expired=True)
+    assert expired.seen(View.KEYS_ONLY).expired
