@@ -123,7 +123,7 @@ class Inbox:
     ) -> None:
         code = part["operation"]
         if (write := self._writes.get(code)) is not None:
-            request_id = encode_request_id(RequestId(Incarnation(sender.incarnation), sender.counter, sender.part))
+            request_id = b"" if code == Code.INDEX else _id_of(sender)
             evaluate = self._admission.evaluation(hosted, write(part), part, request_id, now_ms)
             change = Write(sender, request_id, part["generation"], part["key"], evaluate, budget_ms)
             hosted.write(change, now_ms, wall_ms)
@@ -148,3 +148,7 @@ class Inbox:
         if hosted is not None:
             better = answer["caught_up"] and answer["able"]
             hosted.replica.answer(answer["nonce"], answer["hears_leader"], better, now_ms)
+
+
+def _id_of(sender: Sender) -> bytes:
+    return encode_request_id(RequestId(Incarnation(sender.incarnation), sender.counter, sender.part))

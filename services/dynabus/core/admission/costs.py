@@ -13,6 +13,9 @@ CHARGED_REFUSALS = (b"ConditionalCheckFailedException",)
 PUT, PAGE, OK = int(Code.PUT), int(Code.PAGE), int(ReplyStatus.OK)
 """As plain numbers: every request is compared with them."""
 
+SIZED = frozenset({PUT, int(Code.INDEX)})
+"""Writes that say what they cost."""
+
 
 def estimate(call: Call) -> int:
     """A put's size is known; of all else the smallest cost is assumed."""

@@ -25,6 +25,8 @@ class Code(IntEnum):
     """Of operators, not of routers: read the whole replica and compare it with its checksums."""
     PLACE = 7
     """Of operators: where the replica stands, and with what contents."""
+    INDEX = 8
+    """Of log propagators: a row of a global secondary index (`core.global_indexes.arrivals`)."""
 
 
 class Call(NamedTuple):
