@@ -82,9 +82,9 @@ def checkpoint_without_place() -> Patches:
                 self.place = place._replace(reign=reign, next_sequence=record.sequence, chain=record.previous)
             real_read(self, [record])
 
-    def restore(self: Follower, checkpoint: Checkpoint) -> None:
+    def restore(self: Follower, checkpoint: Checkpoint, *more: Any) -> None:
         adopting[id(self)] = checkpoint.place.next_offset
-        real(self, checkpoint)
+        real(self, checkpoint, *more)
 
     adopting: dict[int, int] = {}
     real, real_read = Follower.restore, Follower.read
@@ -110,8 +110,8 @@ def failed_deliveries_are_forgotten() -> Patches:
 
 @broken("the clock of sequence numbers is not in the checkpoint, so that a repeat has another number")
 def clock_is_not_kept() -> Patches:
-    def restore(self: Follower, checkpoint: Checkpoint) -> None:
-        real(self, checkpoint._replace(clock_ms=0))
+    def restore(self: Follower, checkpoint: Checkpoint, *more: Any) -> None:
+        real(self, checkpoint._replace(clock_ms=0), *more)
 
     real = Follower.restore
     return [(Follower, "restore", restore)]

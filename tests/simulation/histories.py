@@ -164,7 +164,7 @@ class History:
         lower, upper = self.ranges[successor]
         for key, value in sorted(self._values.items()):
             if lower <= int(key[1:]) < upper:
-                row = _row(key, value, self.now_ms)
+                row = self.row(key, value)
                 self._led(
                     successor, Kind.MUTATION, Mutation(key.encode(), None, row, self.now_ms, b"", 0, 0, b"", 0, b"")
                 )
@@ -175,10 +175,10 @@ class History:
     def _mutate(self, number: int) -> None:
         key = f"k{self.dice.randrange(*self.ranges[number]):02}"
         old = self._values.get(key)
-        new = self.dice.choice([old, None, f"v{self.now_ms}", f"v{self.dice.random()}"])
+        new = self.value(old)
         if old is None and new is None:
             return
-        rows = [None if value is None else _row(key, value, self.now_ms) for value in (old, new)]
+        rows = [None if value is None else self.row(key, value) for value in (old, new)]
         body = Mutation(key.encode(), rows[0], rows[1], self.now_ms, b"", 0, 0, b"", 0, b"")
         offset = len(self.logs[number])
         self._led(number, Kind.MUTATION, body)
@@ -188,6 +188,31 @@ class History:
             self._values[key] = new
         if old != new:
             self.truth.append(Truth(number, offset, key, old, new))
+
+    def value(self, old: str | None) -> str | None:
+        """Of a mutation."""
+        return self.dice.choice([old, None, f"v{self.now_ms}", f"v{self.dice.random()}"])
+
+    def row(self, key: str, value: str) -> bytes:
+        """Of an item."""
+        return _row(key, value, self.now_ms)
+
+    def items(self) -> dict[str, str]:
+        """What there is, by key."""
+        return dict(self._values)
+
+    def items_at(self, number: int, offset: int) -> dict[str, str]:
+        """What a partition's replica has that has applied all before an offset of its log, by key."""
+        lower, upper = self.ranges[number]
+        items: dict[str, str] = {}
+        for each in self.truth:
+            counts = each.number in self.lineage[number] or (each.number == number and each.offset < offset)
+            if counts and lower <= int(each.key[1:]) < upper:
+                if each.new is None:
+                    items.pop(each.key, None)
+                else:
+                    items[each.key] = each.new
+        return items
 
     def _led(self, number: int, kind: Kind, body: Body) -> None:
         """By the term's winner."""

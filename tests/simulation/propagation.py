@@ -27,9 +27,10 @@ from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.propagation.checkpoint import Checkpoint
 from dynabus.core.propagation.follower import Output
 from dynabus.core.propagation.propagator import Found, Propagator, Wish, parent_of
+from dynabus.core.propagation.view import DerivedView
 from dynabus.core.streams.reading import CLOSED, OPENED, Entry, Position, count
 from dynabus.core.streams.sequence import BEFORE_ALL
-from dynabus.core.streams.view import DISABLED, StreamsView
+from dynabus.core.streams.view import DISABLED
 from dynabus.core.tables.streams import Stream, finish_streams, new_stream, stream_message
 from tests.simulation.histories import TABLE, History, Truth, origin
 from tests.simulation.kafka import BODIES
@@ -202,7 +203,7 @@ class Process:
         self._start()
 
     def _start(self) -> None:
-        self.brain = Propagator(StreamsView(), BODIES)
+        self.brain = Propagator(DerivedView(), BODIES)
         self._heard = 0
         self._mine: dict[PartitionId, int] = {}
         self.generation = -1

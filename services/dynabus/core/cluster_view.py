@@ -13,10 +13,13 @@ from typing import Any
 import orjson
 
 from dynabus.core.agreement import Agreement
+from dynabus.core.global_indexes import GlobalIndexes, global_indexes
 from dynabus.core.heartbeats import ASK_AGAIN_MS, NOT_HEARD, Pulse
 from dynabus.core.key_schema import KeySchema, key_schema
 from dynabus.core.local_indexes import LocalIndexes, local_indexes
 from dynabus.core.messages import Heartbeat, LeaderMetadata, PartitionMetadata, ReplicaState, TableMetadata
+from dynabus.core.tables.indexes import OF
+from dynabus.core.values import Item
 
 NODE_SILENT_MS = 4500.0
 """Three heartbeats: a node that is silent for longer is asked last."""
@@ -31,7 +34,8 @@ DELETED_MOST = 10_000
 
 @dataclass(slots=True)
 class Table:
-    """A table as auto-admin published it last, with the partitions that serve in key order.
+    """A table, or a global secondary index, as auto-admin published it last, with the partitions that serve in key
+    order.
 
     While one of them is split, its children are in `heirs` by its number; they take its place as soon as they serve,
     or it says that it is sealed, whatever metadata says then. Until metadata says it too the parent is in `sealed`.
@@ -45,6 +49,7 @@ class Table:
     schema: KeySchema
     indexes: LocalIndexes
     partitions: list[PartitionMetadata]
+    global_indexes: GlobalIndexes = field(default_factory=GlobalIndexes)
     heirs: dict[int, list[PartitionMetadata]] = field(default_factory=dict)
     sealed: list[PartitionMetadata] = field(default_factory=list)
     restoring: list[PartitionMetadata] = field(default_factory=list)
@@ -61,6 +66,15 @@ class Table:
     def _serve(self, partitions: list[PartitionMetadata]) -> None:
         self.partitions = sorted(partitions, key=lambda partition: partition["lower"])
         self._lowers = [partition["lower"] for partition in self.partitions]
+
+    def has_index(self, name: str) -> bool:
+        """Local or global."""
+        return self.indexes.named(name) is not None or self.global_indexes.named(name) is not None
+
+    def check_index_keys(self, item: Item) -> None:
+        """Raise the ValidationException for an item to be put whose attributes do not fit an index."""
+        self.indexes.check(item)
+        self.global_indexes.check(item)
 
     def succeed(self, number: int) -> bool:
         """A partition is sealed: its children take its place. False if it is none that is being split."""
@@ -116,10 +130,12 @@ class ClusterView:
 
     def __init__(self) -> None:
         self.tables: dict[str, Table] = {}
-        """By name; the newest of its name."""
+        """By name; the newest of its name. Indexes are none of them."""
         self.nodes: dict[str, Node] = {}
         self.agreement = Agreement()
         self._by_id: dict[str, Table] = {}
+        self._indexes: dict[tuple[str, str], Table] = {}
+        """By table id and index name."""
         self._deleted: dict[str, None] = {}
         self._leaders: dict[tuple[str, int], tuple[int, str]] = {}
         self._admin_ms = float("-inf")
@@ -153,9 +169,13 @@ class ClusterView:
             key_schema(description),
             local_indexes(description),
             list(message["partitions"]),
+            global_indexes(description),
         )
         self._succeed(table, {partition["number"] for partition in known.sealed} if known is not None else set())
         self._by_id[table.id] = table
+        if (of := description.get(OF)) is not None:
+            self._indexes[of["Table"], of["Name"]] = table
+            return
         named = self.tables.get(table.name)
         if named is None or named.id == table.id or named.version < table.version:
             self.tables[table.name] = table
@@ -178,6 +198,9 @@ class ClusterView:
         self.agreement.forget(table_id)
         known = self._by_id.pop(table_id, None)
         if known is not None:
+            of = known.description.get(OF, {"Table": "", "Name": ""})
+            if self._indexes.get((of["Table"], of["Name"])) is known:
+                del self._indexes[of["Table"], of["Name"]]
             if self.tables.get(known.name) is known:
                 del self.tables[known.name]
             for partition in known.partitions:
@@ -241,8 +264,11 @@ class ClusterView:
 
     def now(self, table: Table) -> Table:
         """The table as it is known now; the given one where there is none of its id any more."""
-        found = self.tables.get(table.name)
-        return found if found is not None and found.id == table.id else table
+        return self._by_id.get(table.id, table)
+
+    def index(self, table_id: str, name: str) -> Table | None:
+        """The partitions of a global secondary index of a table; None where it is not there, or not yet."""
+        return self._indexes.get((table_id, name))
 
     def totals(self, table: Table) -> list[int]:
         """Items and bytes of the table, then of each of its local secondary indexes, as its leaders said last."""
@@ -281,67 +307,3 @@ class ClusterView:
             return False
         state = self.said(node, log, partition)
         return state is not None and state["state"] == "active"
-
-    def status(self) -> list[dict[str, Any]]:
-        """The member `tables` of `dynabus status --json`."""
-        return [
-            {
-                "name": table.name,
-                "id": table.id,
-                "status": table.status,
-                "partitions": [self._partition_status(table, partition) for partition in table.partitions],
-                "sealed": [self._partition_status(table, partition) for partition in table.sealed],
-                "restoring": [self._partition_status(table, partition) for partition in table.restoring],
-            }
-            for _, table in sorted(self.tables.items())
-        ]
-
-    def _partition_status(self, table: Table, partition: PartitionMetadata) -> dict[str, Any]:
-        term, leader = self._leaders.get((table.id, partition["number"]), (0, None))
-        upper = partition["upper"]
-        differs = self.agreement.difference(table.id, partition["number"])
-        return {
-            "id": partition["number"],
-            "generation": partition["generation"],
-            "index": None,
-            "range": [partition["lower"].hex(), None if upper is None else upper.hex()],
-            "leader": leader,
-            "term": term,
-            "state": partition["state"],
-            "lineage": partition["lineage"],
-            "replicas": [
-                *(self._replica_status(node, table.id, partition["number"]) for node in partition["members"]),
-                *(self._joining_status(node, table.id, partition["number"]) for node in partition["joining"]),
-            ],
-            "heirs": [self._partition_status(table, heir) for heir in table.heirs.get(partition["number"], ())],
-            **({"alarm": str(differs)} if differs is not None else {}),
-        }
-
-    def _joining_status(self, name: str, log: str, number: int) -> dict[str, Any]:
-        """Of a node that is no member yet, whatever it is at just now."""
-        status = self._replica_status(name, log, number)
-        return (
-            status
-            if status["state"] in ("failed", "frozen", "stopped", "unknown")
-            else {**status, "state": "joining"}
-        )
-
-    def _replica_status(self, name: str, log: str, number: int) -> dict[str, Any]:
-        node = self.nodes.get(name)
-        state = node.replicas.get((log, number)) if node is not None else None
-        if node is None or state is None:
-            return {
-                "node": name,
-                "zone": node.zone if node else None,
-                "state": "unknown",
-                "sequence": None,
-                "lag": None,
-            }
-        return {
-            "node": name,
-            "zone": node.zone,
-            "state": state["state"],
-            "sequence": state["sequence"],
-            "lag": None if state["lag"] < 0 else state["lag"],
-            **({"alarm": state["alarm"]} if state["alarm"] else {}),
-        }

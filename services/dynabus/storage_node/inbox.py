@@ -16,6 +16,7 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 from dynabus.adapters.codec import UndecodableMessage, decode
 from dynabus.core.cloning.messages import CloneRequest
 from dynabus.core.errors import ApiError, unknown_operation
+from dynabus.core.global_indexes import backfill
 from dynabus.core.ids import Incarnation, NodeName, RequestId
 from dynabus.core.messages import Answer, Question, ReplyStatus, Request, RequestPart
 from dynabus.core.operations.calls import Code
@@ -132,6 +133,14 @@ class Inbox:
             hosted.query(Query(sender, part["generation"], part["consistent"], reading), now_ms)
         elif code == Code.SCRUB:
             self._scrub(hosted, sender)
+        elif code == Code.BACKFILL:
+            # Outside of the partition's cap, as of DynamoDB's own backfills.
+            hosted.query(
+                Query(
+                    sender, part["generation"], False, lambda store: backfill.page(part, hosted.replica.place, store)
+                ),
+                now_ms,
+            )
         elif code == Code.PLACE:
             self._respond(sender, Outcome(body=orjson.dumps(whereabouts(hosted))))
         else:

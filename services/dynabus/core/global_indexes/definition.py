@@ -12,7 +12,13 @@ from typing import Any, NamedTuple
 from dynabus.core.errors import ApiError, invalid_parameter, validation_error
 from dynabus.core.ids import LogId
 from dynabus.core.key_schema import Element, KeySchema, key_schema
-from dynabus.core.keys import encode_delimited, encode_partition_keys, raw_bytes
+from dynabus.core.keys import (
+    delimited_range_bounds,
+    encode_delimited,
+    encode_partition_keys,
+    prefix_successor,
+    raw_bytes,
+)
 from dynabus.core.limits import MAX_PARTITION_KEY_BYTES, MAX_SORT_KEY_BYTES
 from dynabus.core.values import AttributeValue, Item
 
@@ -48,6 +54,22 @@ class GlobalIndex(NamedTuple):
         return (*self.hashes, *self.ranges)
 
     @property
+    def schema(self) -> KeySchema:
+        """The first attribute of each role: all of them, where `is_plain`."""
+        of_hash, of_range = self.hashes[0], self.ranges[0] if self.ranges else None
+        return KeySchema(
+            of_hash.name,
+            of_hash.type,
+            None if of_range is None else of_range.name,
+            None if of_range is None else of_range.type,
+        )
+
+    @property
+    def is_plain(self) -> bool:
+        """No more key attributes than a table has."""
+        return len(self.hashes) == 1 and len(self.ranges) <= 1
+
+    @property
     def names(self) -> list[str]:
         """The attributes of a LastEvaluatedKey."""
         return list(dict.fromkeys((*(each.name for each in self.elements), *self.table.names)))
@@ -59,6 +81,10 @@ class GlobalIndex(NamedTuple):
         """
         return all(_fits(item.get(each.name), each) for each in self.elements)
 
+    def is_violated(self, item: Item) -> bool:
+        """Whether an item without a row has all key attributes, one of them as no key can have it."""
+        return all(each.name in item for each in self.elements) and not self.holds(item)
+
     def row_key(self, item: Item) -> bytes:
         """The encoded key of an item's row; the item has all attributes of it, and of the table's key."""
         return (
@@ -67,9 +93,23 @@ class GlobalIndex(NamedTuple):
             + b"".join(encode_delimited(item[name]) for name in self.table.names)
         )
 
-    def covers(self, names: set[str]) -> bool:
-        """Whether rows have all of these attributes."""
-        return self.projected is None or names <= self.projected
+    def lacks(self, names: set[str]) -> list[str]:
+        """Those of these attributes that rows do not have."""
+        return [] if self.projected is None else sorted(names - self.projected)
+
+    def range_of(
+        self,
+        hashes: Sequence[AttributeValue],
+        ranges: Sequence[AttributeValue],
+        operator: str | None,
+        operands: Sequence[AttributeValue],
+    ) -> tuple[bytes, bytes | None]:
+        """The range of encoded keys of a Query: all partition key attributes, some sort key attributes from the left,
+        and perhaps a condition on the next one."""
+        prefix = encode_partition_keys(hashes) + b"".join(map(encode_delimited, ranges))
+        if operator is None:
+            return prefix, prefix_successor(prefix)
+        return delimited_range_bounds(prefix, operator, operands)
 
     def refusal(self, item: Item) -> ApiError | None:
         """Why an item cannot be put: a key attribute has another type, is empty or too long.

@@ -46,7 +46,7 @@ Keys are longer than LMDB allows (511 bytes); `keys.layers` says how they are st
 Test vectors: tests/vectors/keys.json.
 """
 
-from dynabus.core.keys.bounds import index_range_bounds, partition_key_bounds, range_bounds
+from dynabus.core.keys.bounds import delimited_range_bounds, index_range_bounds, partition_key_bounds, range_bounds
 from dynabus.core.keys.encoding import (
     encode_delimited,
     encode_key,
@@ -60,6 +60,7 @@ from dynabus.core.keys.encoding import (
 )
 
 __all__ = [
+    "delimited_range_bounds",
     "encode_delimited",
     "encode_key",
     "encode_number",

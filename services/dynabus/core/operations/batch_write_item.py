@@ -171,7 +171,7 @@ def _call(table: Table, write: Write) -> Call:
         return Call(table, key, Code.DELETE, True, True, key)
     item = write.asked["PutRequest"]["Item"]
     key = _key_of(table, item)
-    table.indexes.check(item)
+    table.check_index_keys(item)
     return Call(table, key, Code.PUT, True, True, key, write.item_json, write.size)
 
 

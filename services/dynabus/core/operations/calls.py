@@ -27,6 +27,8 @@ class Code(IntEnum):
     """Of operators: where the replica stands, and with what contents."""
     INDEX = 8
     """Of log propagators: a row of a global secondary index (`core.global_indexes.arrivals`)."""
+    BACKFILL = 9
+    """Of log propagators: rows of a table, for an index that is added to it (`core.global_indexes.backfill`)."""
 
 
 class Call(NamedTuple):

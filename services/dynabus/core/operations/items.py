@@ -98,6 +98,7 @@ def refuse_nested_keys(table: Table, *nested: set[str]) -> None:
 def _refuse_nested(table: Table, names: set[str]) -> None:
     keys = [("Key", name) for name in table.schema.names]
     keys += [("IndexKey", str(index.schema.range)) for index in table.indexes.all]
+    keys += [("IndexKey", each.name) for index in table.global_indexes.all for each in index.elements]
     for what, name in keys:
         if name in names:
             raise validation_error(

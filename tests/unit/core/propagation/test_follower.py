@@ -13,6 +13,7 @@ from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.propagation.checkpoint import Checkpoint
 from dynabus.core.propagation.follower import Follower, Knowledge, Output, Stage
 from dynabus.core.propagation.propagator import Found, Propagator, Wish
+from dynabus.core.propagation.view import DerivedView
 from dynabus.core.replication.place import FOLD_VERSION, start_of_log
 from dynabus.core.replication.records import (
     CHAIN_START,
@@ -27,7 +28,7 @@ from dynabus.core.replication.records import (
     encode_record,
 )
 from dynabus.core.streams.reading import CHANGE, CLOSED, OPENED
-from dynabus.core.streams.view import StreamsView, read_stream
+from dynabus.core.streams.view import read_stream
 
 ROOT = PartitionId(LogId(TABLE), 0)
 LABEL = "2026-11-28T22:53:32.123"
@@ -64,7 +65,7 @@ def _shard(number: int, parent: int) -> dict[str, Any]:
 
 
 def propagator(*messages: Any) -> Propagator:
-    view = StreamsView()
+    view = DerivedView()
     for each in messages:
         view.take(each)
     return Propagator(view, BODIES)
