@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
@@ -125,7 +125,7 @@ class IndexedWorld(World):
     replies: list[tuple[tuple[int, int], Reply]] = field(default_factory=list)
     layout: int = 1
     """Version of the index's own metadata."""
-    ignores_at_least: bool = False
+    ignores_at_least: ClassVar[bool] = False
     """Replicas answer however far behind they are."""
     quiet: bool = False
     """Nothing goes wrong any more."""
@@ -327,6 +327,9 @@ class IndexingProcess(Process):
 class IndexedRun(Run):
     """One history."""
 
+    settle_turns = 3 * propagation.SETTLE_TURNS
+    """A checkpoint takes turns in which its writes are acknowledged, and deliveries to streams fail all the while."""
+
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
         self.world: IndexedWorld = IndexedWorld(self.dice, Items(self.dice), streams=self.world.streams)
@@ -360,7 +363,7 @@ class IndexedRun(Run):
         self.world.quiet = True
         self.world.add_index()
         super()._settle()
-        for _ in range(propagation.SETTLE_TURNS):
+        for _ in range(self.settle_turns):
             self.world.finish_index()
             for process in self.processes:
                 process.piece()

@@ -307,6 +307,8 @@ class Process:
 class Run:
     """One history."""
 
+    settle_turns = SETTLE_TURNS
+
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
         self.world = World(self.dice, History(self.dice))
@@ -376,7 +378,7 @@ class Run:
         while self.world.late:
             self.world.land_late()
         self._rebalance()
-        for _ in range(SETTLE_TURNS):
+        for _ in range(self.settle_turns):
             for process in self.processes:
                 process.piece()
             self.world.finish()

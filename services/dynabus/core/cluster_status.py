@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from dynabus.core.cluster_view import ClusterView, Table
 from dynabus.core.messages import PartitionMetadata
+from dynabus.core.tables.indexes import OF
 
 
 def tables_status(view: ClusterView) -> list[dict[str, Any]]:
-    """The member `tables` of `dynabus status --json`."""
-    return [
-        {
-            "name": table.name,
-            "id": table.id,
-            "status": table.status,
-            "partitions": [
-                *(_partition_status(view, table, partition) for partition in table.partitions),
-                *_indexes_status(view, table),
-            ],
-            "sealed": [_partition_status(view, table, partition) for partition in table.sealed],
-            "restoring": [_partition_status(view, table, partition) for partition in table.restoring],
-        }
-        for _, table in sorted(view.tables.items())
-    ]
+    """The member `tables` of `dynabus status --json`, by name. A global secondary index stands behind its table as
+    `<table>/index/<index>`, and its partitions say its name."""
+    known = sorted((*view.tables.values(), *view.indexes()), key=lambda table: table.name)
+    return [_table_status(view, table) for table in known]
 
 
-def _indexes_status(view: ClusterView, table: Table) -> Iterator[dict[str, Any]]:
-    """Partitions of its global secondary indexes, whose numbers begin anew for each."""
-    for index in table.global_indexes.all:
-        own = view.index(table.id, index.name)
-        for partition in own.partitions if own is not None else ():
-            assert own is not None
-            yield {**_partition_status(view, own, partition), "index": index.name}
+def _table_status(view: ClusterView, table: Table) -> dict[str, Any]:
+    return {
+        "name": table.name,
+        "id": table.id,
+        "status": table.status,
+        "partitions": [_partition_status(view, table, partition) for partition in table.partitions],
+        "sealed": [_partition_status(view, table, partition) for partition in table.sealed],
+        "restoring": [_partition_status(view, table, partition) for partition in table.restoring],
+    }
 
 
 def _partition_status(view: ClusterView, table: Table, partition: PartitionMetadata) -> dict[str, Any]:
@@ -43,7 +34,7 @@ def _partition_status(view: ClusterView, table: Table, partition: PartitionMetad
     return {
         "id": partition["number"],
         "generation": partition["generation"],
-        "index": None,
+        "index": table.description.get(OF, {}).get("Name"),
         "range": [partition["lower"].hex(), None if upper is None else upper.hex()],
         "leader": leader,
         "term": term,

@@ -258,6 +258,10 @@ class ClusterView:
         """The highest version of any table; versions rise over all tables."""
         return max((table.version for table in self.tables.values()), default=-1)
 
+    def indexes(self) -> list[Table]:
+        """All global secondary indexes that are there."""
+        return [*self._indexes.values()]
+
     def leader(self, log: str, partition: int) -> tuple[int, str] | None:
         """(term, node) of the leader as far as heard; the highest term wins."""
         return self._leaders.get((log, partition))

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 POSITION_BYTES = 128
-"""Of a key in a checkpoint, which has room for so much of each of twenty: a prefix lies before all that it begins."""
+"""Of a key in a checkpoint, whose room is bounded: a prefix lies before all that it begins. One index of a table is
+filled at a time."""
 
 
 class Fill(NamedTuple):
