@@ -253,6 +253,23 @@ def test_items_that_do_not_fit(db: Any, table: str, refused: Refused, item: dict
     assert refused(db.put_item, TableName=table, Item=whole) == ("ValidationException", words)
 
 
+def test_updates_that_do_not_fit(db: Any, table: str, refused: Refused) -> None:
+    put(db, "fits", who={"S": "fits"}, score={"N": "1"}, note={"S": "n"})
+    asked = {"TableName": table, "Key": {"pk": {"S": "fits"}, "sk": {"N": "1"}}}
+    by_value = refused(
+        db.update_item, **asked, UpdateExpression="SET who = :n", ExpressionAttributeValues={":n": {"N": "1"}}
+    )
+    assert by_value == (
+        "ValidationException",
+        INVALID + "Type mismatch for Index Key who Expected: S Actual: N IndexName: by-score",
+    )
+    assert refused(db.update_item, **asked, UpdateExpression="SET who = score") == (
+        "ValidationException",
+        "The update expression attempted to update the secondary index key to unsupported type",
+    )
+    db.update_item(**asked, UpdateExpression="SET who = note")
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [

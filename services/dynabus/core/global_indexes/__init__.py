@@ -2,6 +2,9 @@
 
     definition.py   what an index is, as a table's description has it; what it demands of an item
     projection.py   old image, new image -> puts and deletes of rows: a pure function of a mutation
+    leading.py      at the table's leader: what an update may not do
+    backfill.py     rows of a table for an index that is added to it
+    view.py         indexes as log propagators know them
     arrivals.py     at the index's leader: a write counts if its source place is higher than that of the row
 
 Rows lie in partitions of their own, with logs of their own, and are written by the log propagator. What order and

@@ -14,8 +14,10 @@ from dynabus.core.admission.partition import Metered, PartitionMeter
 from dynabus.core.admission.refusals import reason_of
 from dynabus.core.admission.throttled import Event, Throttled
 from dynabus.core.cluster_view import ClusterView, Table
+from dynabus.core.global_indexes.leading import checked
 from dynabus.core.ids import NodeName, Writer
 from dynabus.core.messages import LeaseRequest, RequestPart, TokenLease
+from dynabus.core.operations.calls import Code
 from dynabus.core.replication.records import Form
 from dynabus.core.replication.replica import Replica
 from dynabus.core.replication.store import Evaluate, Read
@@ -53,6 +55,8 @@ class NodeAdmission:
     ) -> Evaluate:
         """A write's evaluation, with the rules of indexes and behind the partition's cap."""
         evaluate = hosted.rules.evaluation(evaluate)
+        if part["operation"] == Code.UPDATE and (table := self.view.table(part["log"])) is not None:
+            evaluate = checked(table.global_indexes, evaluate) if table.global_indexes.all else evaluate
         meter = self._meter(hosted, part["log"], now_ms)
         return evaluate if meter is None else meter.evaluation(evaluate, part, request_id, self._refuses, now_ms)
 
