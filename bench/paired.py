@@ -2,6 +2,7 @@
 
     git worktree add ../before COMMIT && make -C ../before install
     python -m bench.paired ../before [--operations put get] [--rounds 10] [--seconds 2] [--concurrency 32]
+    python -m bench.paired . --throttling on off          what a setting costs: this checkout beside itself
 
 Both run at once, each a cluster of its own with a broker of its own, and are loaded in turn, a few seconds each: what
 disturbs the machine disturbs both, and the two of a pair are seconds apart. (Two whole runs, one after the other,
@@ -105,6 +106,9 @@ def _parser() -> argparse.ArgumentParser:
         "--seconds", type=int, default=SECONDS, metavar="N", help=f"of each load (default: {SECONDS})"
     )
     parser.add_argument("--concurrency", type=int, default=CONCURRENCY, metavar="N", help=f"(default: {CONCURRENCY})")
+    parser.add_argument(
+        "--throttling", nargs=2, metavar=("THIS", "OTHER"), help="on, off or report (default: report on both sides)"
+    )
     return parser
 
 
@@ -117,11 +121,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="dynabus-bench-") as name, ExitStack() as stack:
         folder = Path(name)
 
-        def side(name: str, program: str) -> Side:
-            cluster = running(folder / name, *throttling_arguments(program), program=program)
-            return Side(stack.enter_context(cluster), generator)
+        def side(name: str, program: str, throttling: str | None) -> Side:
+            arguments = ["--throttling", throttling] if throttling else throttling_arguments(program)
+            return Side(stack.enter_context(running(folder / name, *arguments, program=program)), generator)
 
-        this, other = side("this", DYNABUS), side("other", str(program))
+        modes = asked.throttling or (None, None)
+        this, other = side("this", DYNABUS, modes[0]), side("other", str(program), modes[1])
         print("| operation | this/s | other/s | this / other | of pairs | CPU us of each, this / other | errors |")
         print("| --- | --- | --- | --- | --- | --- | --- |")
         for operation in asked.operations:

@@ -2,11 +2,12 @@
 
     python -m bench.scale [--partitions 1000] [--death 300] [--seconds 5]
 
-Two clusters, one after the other. Three nodes with many partitions: CPU of each process at rest, bytes of heartbeats
-and metadata a second, put at 32 connections to a table of one partition before and after the others were made, how
-long the first put to a partition that rests takes, the time until `dynabus up` of the existing cluster serves. Four
-nodes with fewer: kill -9 of one, the time until every partition is led by a living node and took a put (one each),
-and until all have their three replicas again.
+Two clusters, one after the other. Three nodes with many partitions: CPU of all while new replicas are scrubbed for
+the first time (some minutes), CPU of each process at rest after that, bytes of heartbeats and metadata a second,
+put at 32 connections to a table of one partition before and after the others were made, how long the first put to a
+partition that rests takes, the time until `dynabus up` of the existing cluster serves. Four nodes with fewer: kill
+-9 of one, the time until every partition is led by a living node and took a put (one each), and until all have
+their three replicas again.
 """
 
 from __future__ import annotations
@@ -138,6 +139,18 @@ def bytes_per_s(cluster: RunningCluster, seconds: float) -> float:
     return total / seconds
 
 
+def scrubs(cluster: RunningCluster) -> float:
+    """Replicas that nodes have read as a whole."""
+    names = cluster.pids("storage-node")
+    lines = [line for name in names for line in cluster.metrics(name).splitlines()]
+    return sum(float(line.split()[1]) for line in lines if line.startswith("dynabus_node_scrubs_total"))
+
+
+def ours_of(cpu: dict[str, float]) -> float:
+    """Of all our processes together."""
+    return sum(share for name, share in cpu.items() if name != "kafka")
+
+
 def timed(condition: Callable[[], object]) -> float:
     """Seconds until it holds."""
     began = time.monotonic()
@@ -158,9 +171,11 @@ def at_rest(folder: Path, partitions: int, generator: Generator, seconds: int) -
         wait_until("all replicas are there", lambda: are_whole(cluster), GIVE_UP_S)
         time.sleep(SETTLE_S)
         pids = of_cluster(cluster.status())
+        print(f"not read through yet, percent of a core: {ours_of(cpu_percent(pids, 20)):.1f}", flush=True)
+        wait_until("replicas are read through", lambda: scrubs(cluster) >= 3 * partitions, GIVE_UP_S)
+        time.sleep(SETTLE_S)
         cpu, memory = cpu_percent(pids, 20), memory_mb(pids)
-        ours = sum(share for name, share in cpu.items() if name != "kafka")
-        print(f"at rest, percent of a core: ours {ours:.1f} (target 15); {cpu}; private MB: {memory}", flush=True)
+        print(f"at rest, percent of a core: {ours_of(cpu):.1f} (target 15); {cpu}; private MB: {memory}", flush=True)
         print(f"heartbeats and metadata: {bytes_per_s(cluster, 20) / 1000:.1f} KB/s (target 100)", flush=True)
         items = items_of(cluster)
         firsts = first_puts_ms(cluster.port, items[:: max(1, len(items) // FIRST_PUTS)])

@@ -6,7 +6,7 @@ Two tables: `bench` (hash key), and `bench-lists` with 10 items under each of 1,
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,9 @@ def _key(number: int) -> dict[str, Any]:
     return {"pk": _item(number)["pk"]}
 
 
-def _put(number: int) -> bytes:
-    return request("PutItem", {"TableName": TABLE, "Item": _item(number)})
+def put(number: int, table: str = TABLE) -> bytes:
+    """The request that puts the item of this number, to another table too."""
+    return request("PutItem", {"TableName": table, "Item": _item(number)})
 
 
 def _get(number: int, consistent: bool) -> bytes:
@@ -60,7 +61,7 @@ def _query(number: int) -> bytes:
 
 
 _REQUESTS: dict[str, tuple[int, Callable[[int], bytes]]] = {
-    "put": (KEYS, _put),
+    "put": (KEYS, put),
     "get": (KEYS, lambda number: _get(number, True)),
     "get eventual": (KEYS, lambda number: _get(number, False)),
     "update": (KEYS, _update),
@@ -76,9 +77,13 @@ def prepared(operation: str) -> Iterator[bytes]:
 
 def write_prepared(operation: str, folder: Path) -> Path:
     """The same as a file, for generators that are other processes: a length in decimal, a newline, so many bytes."""
-    path = folder / f"{operation.replace(' ', '-')}.requests"
+    return write_requests(prepared(operation), folder / f"{operation.replace(' ', '-')}.requests")
+
+
+def write_requests(requests: Iterable[bytes], path: Path) -> Path:
+    """Any requests in that form."""
     with path.open("wb") as file:
-        for each in prepared(operation):
+        for each in requests:
             file.write(b"%d\n" % len(each) + each)
     return path
 

@@ -165,7 +165,6 @@ def test_members_that_are_null_or_unknown_are_absent(port: int, hash_table: str)
         "DynamoDB_20120810.GetItem.x",
         "DynamoDB_20111205.GetItem",
         "dynamodb_20120810.GetItem",
-        "DynamoDBStreams_20120810.ListStreams",
         "Kinesis_20131202.ListStreams",
     ],
 )

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 
 from tests.integration.cluster import RunningCluster, wait_until
+from tests.integration.streams import streams_client
 
 Refused = Callable[..., tuple[str, str]]
 
@@ -33,14 +33,8 @@ VALUES: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def streams(cluster: RunningCluster) -> Any:
-    return boto3.client(
-        "dynamodbstreams",
-        endpoint_url=f"http://127.0.0.1:{cluster.port}",
-        region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(parameter_validation=False, retries={"total_max_attempts": 1, "mode": "standard"}),
-    )
+    config = Config(parameter_validation=False, retries={"total_max_attempts": 1, "mode": "standard"})
+    return streams_client(cluster.port, config)
 
 
 @pytest.fixture(scope="module")
@@ -259,9 +253,9 @@ def test_iterators_of_every_kind(db: Any, streams: Any, make_stream: Callable[[s
 
 
 def test_a_megabyte_is_enough(db: Any, streams: Any, make_stream: Callable[[str, str], str]) -> None:
-    arn = make_stream("conformance-large", "NEW_IMAGE")
+    arn = make_stream("conformance-stream-large", "NEW_IMAGE")
     for number in range(4):
-        put(db, "conformance-large", f"k{number}", v={"S": "x" * 390_000})
+        put(db, "conformance-stream-large", f"k{number}", v={"S": "x" * 390_000})
     start = iterator(streams, arn, "TRIM_HORIZON")
     wait_until("all", lambda: len(_all(streams, start)) == 4, 60)
     answer = streams.get_records(ShardIterator=start)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.containers.conftest import Note
 from tests.containers.stack import Stack
 from tests.containers.under_load import ACKS_AFTER, under_load
-from tests.integration.cluster import wait_until
+from tests.integration.cluster import client, wait_until
 from tests.integration.load import Load
+from tests.integration.streams import Poller, create_streaming
 
 pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(600)]
 
 SIGKILLED = 137
 """Exit code of a container whose process was killed."""
+
+STREAMED = 20
+"""Changes before and after a propagator's death: a batch or more."""
 
 FAILOVER_S = 8.0
 """Suspicion takes 4.5 s and up to 0.5 s of jitter, the election 0.3 s; the rest is for a busy machine."""
@@ -66,6 +72,23 @@ def test_kill_router(stack: Stack, table: str, note: Note) -> None:
 
     result = note(under_load(stack, table, fault))
     assert result.rows[0].longest_gap_s <= FAILOVER_S
+
+
+def test_kill_log_propagators_in_turn(stack: Stack, last_words: Callable[[Stack], None]) -> None:
+    """One of them reads the table's log: the other one takes it over, and the stream has each change once."""
+    last_words(stack)
+    table = "streamed"
+    poller, db = Poller(stack.port, create_streaming(stack.port, table)), client(stack.port)
+    for version, service in enumerate(("log-propagator-a", "log-propagator-b")):
+        stack.container(service).kill()
+        assert stack.state(service)["ExitCode"] == SIGKILLED
+        for key in range(STREAMED):
+            db.put_item(TableName=table, Item={"pk": {"S": f"k{key}"}, "v": {"N": str(version)}})
+        poller.read_until_equal(table)
+        stack.container(service).start()
+        stack.wait_healthy(service)
+    poller.check()
+    assert len(poller.records) == 2 * STREAMED
 
 
 def test_restart_broker(stack: Stack, table: str, note: Note) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import boto3
 from botocore.config import Config
@@ -94,6 +95,14 @@ class RunningCluster:
             for process in self.status()["processes"]
             if process["service"] == service and process["state"] == "running"
         }
+
+    def metrics(self, name: str) -> str:
+        """What the process of this name tells Prometheus."""
+        state = json.loads((self.data / "cluster.json").read_text())
+        (port,) = (each["ops_port"] for each in state["processes"] if each["name"] == name)
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            text: str = answer.read().decode()
+        return text
 
     def partition(self, table: str, number: int = 0) -> dict[str, Any]:
         """As status shows it; empty while it is not there: a new table is announced before it has partitions."""

@@ -20,15 +20,15 @@ EMPTY_S = 0.1
 """Between two looks at a shard that has nothing."""
 
 
-def streams_client(port: int) -> Any:
-    """boto3's own client for DynamoDB Streams."""
+def streams_client(port: int, config: Config | None = None) -> Any:
+    """boto3's own client for DynamoDB Streams; with its own defaults if nothing else is asked for."""
     return boto3.client(
         "dynamodbstreams",
         endpoint_url=f"http://127.0.0.1:{port}",
         region_name="us-east-1",
         aws_access_key_id="test",
         aws_secret_access_key="test",
-        config=Config(read_timeout=30),
+        config=config or Config(read_timeout=30),
     )
 
 

@@ -3,6 +3,8 @@ partitions."""
 
 from __future__ import annotations
 
+import io
+import json
 import random
 import time
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import fastavro
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
@@ -20,6 +23,7 @@ from tests.integration.streams import Poller, create_streaming, items_of
 from tests.integration.test_clones import TABLE, fill, table_id
 from tests.integration.test_pruning import start_of_log
 from tests.integration.test_splits import numbers, split
+from tests.unit.adapters.stub_registry import registry
 
 pytestmark = pytest.mark.broker
 
@@ -70,6 +74,8 @@ def test_a_table_that_is_split_under_load_has_one_history(cluster: RunningCluste
     load.check()
     poller.read_until_equal("split", 240)
     poller.check()
+    # A stream is described in pages: what the first says of a parent may be older than what the last says.
+    poller.look()
     assert len(poller.shards) == 7
     assert len(poller.ended) == 3
     for shard in poller.shards.values():
@@ -226,19 +232,47 @@ def test_a_plain_consumer_reads_the_same_changes(cluster: RunningCluster) -> Non
 
 
 def _consume(cluster: RunningCluster, topic: str, count: int) -> list[dict[str, Any]]:
+    return [decode_change(value) for value in _values(cluster, topic, count)]
+
+
+def _values(cluster: RunningCluster, topic: str, count: int) -> list[bytes]:
+    """Of a topic with one topic partition, by a plain consumer."""
     consumer = Consumer({"bootstrap.servers": cluster.status()["kafka"]["bootstrap"], "group.id": "plain"})
     try:
         consumer.assign([TopicPartition(topic, 0, 0)])
-        found: list[dict[str, Any]] = []
+        found: list[bytes] = []
         deadline = time.monotonic() + 60
         while len(found) < count and time.monotonic() < deadline:
             message = consumer.poll(1)
             value = message.value() if message is not None and message.error() is None else None
             if value is not None:
-                found.append(decode_change(value))
+                found.append(value)
         return found
     finally:
         consumer.close()
+
+
+def test_a_registry_of_the_operator_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its ids stand before values; a topic that it refuses is told of, waits, and holds up no other."""
+    with registry() as server:
+        monkeypatch.setenv("DYNABUS_SCHEMA_REGISTRY", server.url)
+        with running(tmp_path) as cluster:
+            # From the first record on: what is registered once is not asked for again.
+            server.refused.add(".refused.")
+            arns = {name: create_streaming(cluster.port, name) for name in ("taken", "refused")}
+            topics = {each["table"]: each["topic"] for each in cluster.status()["streams"]}
+            db = client(cluster.port)
+            for name in arns:
+                db.put_item(TableName=name, Item={"pk": {"S": "a"}, "v": {"N": "1"}})
+            Poller(cluster.port, arns["taken"]).read_until_equal("taken", 60)
+            (value,) = _values(cluster, topics["taken"], 1)
+            schema: Any = fastavro.parse_schema(json.loads(server.schemas[int.from_bytes(value[1:5], "big")]))
+            record: Any = fastavro.schemaless_reader(io.BytesIO(value[5:]), schema, None)
+            assert (record["table"], record["event_name"]) == ("taken", "INSERT")
+            wait_until("told", lambda: "the schema registry refuses" in cluster.command("status"), 60)
+            server.refused.clear()
+            Poller(cluster.port, arns["refused"]).read_until_equal("refused", 60)
+            wait_until("nothing to tell", lambda: "ALARM" not in cluster.command("status"), 60)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 from dynabus.core.ids import NodeName
 from dynabus.core.messages import Heartbeat, ReplicaState
 from dynabus.core.replication.effects import Query, Respond, Timing, Write
+from dynabus.core.replication.place import Reign
 from dynabus.core.replication.records import Form
 from dynabus.core.replication.replica import Replica
 from tests.simulation.audit import Linearizability, Violation
@@ -205,19 +206,29 @@ class Cluster:
     def unnoticed(self) -> list[NodeName]:
         """Nodes that run, have read all of the log, hold what it has lost, and have not stopped (I9).
 
-        Where leader epochs do not tell, one who follows the winner of the log's own term may miss some of its
-        records, which is found out when the leader changes next.
+        Where leader epochs do not tell, and a leader goes on in its term as if nothing had happened, those who follow
+        it have its lost records and see none missing. Whoever stands still has noticed, and serves nothing.
         """
         found = []
         for name in self.witnesses:
             part = self.nodes[name].parts.get(0) if self.nodes[name].up else None
             replica = part.replica if part is not None else None
-            if replica is None or replica.alarm is not None or replica.place.next_offset < len(self.log.records):
+            if replica is None or replica.alarm is not None or replica.standstill:
                 continue
-            follows = replica.place.reign.leader == self.log.auditor.place.reign.leader
-            if self.log.auditor.find(replica.place.chain) is None and not (self.same_epoch and follows):
+            if replica.place.next_offset < len(self.log.records):
+                continue
+            undisturbed = self.same_epoch and self._goes_on(replica.place.reign)
+            if self.log.auditor.find(replica.place.chain) is None and not undisturbed:
                 found.append(name)
         return found
+
+    def _goes_on(self, reign: Reign) -> bool:
+        """Its leader is the log's own, or one that serves though even its claim was lost."""
+        if reign.leader == self.log.auditor.place.reign.leader:
+            return True
+        parts = [node.parts.get(0) for node in self.nodes.values() if node.up]
+        leaders = [part.replica for part in parts if part is not None and part.replica and part.replica.leader]
+        return any(each.place.reign == reign for each in leaders)
 
     def succeed(self, successor: Partition) -> None:
         """A recovery is done: what was asked before the loss is measured by nothing any more."""

@@ -44,6 +44,7 @@ class Node:
         self.parts: dict[int, Part] = {}
         self.up = False
         self.incarnation = 0
+        self._stopping_run = -1
         self.paused_until_ms = 0.0
         self.deaf_until_ms = 0.0
         self.log_deaf_until_ms = 0.0
@@ -73,7 +74,8 @@ class Node:
 
     @property
     def stopping(self) -> bool:
-        return any(replica.stopping for replica in self.replicas)
+        """Of this run; it may have no replica that could say so."""
+        return self._stopping_run == self.incarnation
 
     def claim(self) -> None:
         """Without any reason."""
@@ -175,10 +177,11 @@ class Node:
 
     def rebuild(self) -> None:
         """Its disk returned other bytes than were written: its replicas, and heirs, begin again without the process
-        ending, as a scrub's repair does it. One that is frozen keeps what it has.
+        ending, as a scrub's repair does it. One that is frozen keeps what it has. The last that holds what was pruned
+        stays: without it the partition is lost, unless it has a checkpoint from which the log leads on.
         """
         for part in self.parts.values():
-            if self.up and part.is_repairable:
+            if self.up and part.is_repairable and not part.is_last():
                 self.cluster.witnesses.pop(self.name, None)
                 part.producer.purge()
                 part.rebuild()
@@ -187,6 +190,7 @@ class Node:
     def stop(self) -> None:
         """Planned: resign, wait a little, exit with a commit."""
         if self.up and not self.stopping:
+            self._stopping_run = self.incarnation
             for replica in self.replicas:
                 replica.stop(self.clock_ms())
             self._flush()

@@ -117,10 +117,12 @@ class Part:
         return self._decided
 
     def replay_instead(self, now_ms: float) -> None:
-        """Nobody could be cloned for long, and the logs are whole."""
+        """Nobody could be cloned for long: whole logs, else the own checkpoint if its log leads on from there."""
         if not self.lacks_history() and self.log.start == 0:
             self._decided = False
-            self.start(self._around, None, now_ms)
+        elif not self.disk.restore(self.log.start):
+            return
+        self.start(self._around, None, now_ms)
 
     def wipe(self) -> None:
         """The disk is gone, and with it all that was ever said of it."""

@@ -48,7 +48,11 @@ def decode_checkpoint(text: str) -> Checkpoint:
         body = base64.b64decode(text.removeprefix(FILLING).encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError) as error:
         raise UndecodableMessage(f"no base64: {error}") from error
-    raw = decode_body("filling_checkpoint" if filling else "checkpoint", body)
+    kind = "filling_checkpoint" if filling else "checkpoint"
+    raw = decode_body(kind, body)
+    if encode_body(kind, raw) != body:
+        # Avro reads past nothing: what lost its mark, or has more behind it, would be taken for less than it says.
+        raise UndecodableMessage(f"more than a body of schema {kind}")
     return Checkpoint(
         decode_place(raw["place"]),
         raw["range_mark"],

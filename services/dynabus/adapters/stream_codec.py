@@ -2,7 +2,9 @@
 
 The value is Confluent's wire format, which stock Kafka tools decode: byte 0, the schema's id in four bytes (big
 endian), an Avro body (schema `stream_record`, fully typed). The id is the schema's number on our own bus
-(`core.messages`). `opened` and `closed` have neither key nor value; their headers say it all.
+(`core.messages`), or what a registry of the operator's own has given; the header `schema` is the number in any case,
+so that a second schema can be told from this one. `opened` and `closed` have neither key nor value; their headers say
+it all.
 """
 
 from __future__ import annotations
@@ -46,9 +48,12 @@ class StreamMessage(NamedTuple):
     headers: Headers
 
 
-def encode_output(output: Output, wall_ms: int) -> StreamMessage:
-    """The record of an output. Marks have the time at which they are written: retention must not take the end of an
-    idle shard away at once. Whoever seeks a time finds one of them too early at most, and reads on."""
+def encode_output(output: Output, wall_ms: int, schema_id: int = SCHEMA_ID) -> StreamMessage:
+    """The record of an output; `schema_id` stands before its value.
+
+    Marks have the time at which they are written: retention must not take the end of an idle shard away at once.
+    Whoever seeks a time finds one of them too early at most, and reads on.
+    """
     sequence = str(output.sequence)
     event_id = _event_id(output, sequence)
     headers: Headers = [
@@ -59,6 +64,7 @@ def encode_output(output: Output, wall_ms: int) -> StreamMessage:
     change = output.change
     if change is None:
         return StreamMessage(None, None, wall_ms, headers)
+    headers.append(("schema", str(SCHEMA_ID).encode()))
     stream = output.stream
     body = b"".join(
         (
@@ -76,7 +82,7 @@ def encode_output(output: Output, wall_ms: int) -> StreamMessage:
             ABSENT,  # no service did it: time to live is not built
         )
     )
-    return StreamMessage(change.key_bytes, _PREFIX.pack(0, SCHEMA_ID) + body, output.sequence.time_ms, headers)
+    return StreamMessage(change.key_bytes, _PREFIX.pack(0, schema_id) + body, output.sequence.time_ms, headers)
 
 
 def _event_id(output: Output, sequence: str) -> str:
@@ -91,13 +97,13 @@ def read_entry(offset: int, headers: Mapping[str, bytes], value: bytes | None) -
     sequence = read_sequence(headers.get("sequence", b"").decode("ascii", "replace"))
     if sequence is None:
         raise UndecodableMessage(f"no sequence number at offset {offset}")
-    kind, event_id = (headers.get(name, b"").decode("ascii", "replace") for name in ("type", "event-id"))
-    return Entry(offset, kind, sequence, value or b"", event_id)
+    return Entry(offset, headers.get("type", b"").decode("ascii", "replace"), sequence, value or b"")
 
 
 def decode_change(value: bytes) -> dict[str, Any]:
     """The record of a value, its images in DynamoDB's JSON. Raises UndecodableMessage."""
-    if len(value) < _PREFIX.size or _PREFIX.unpack_from(value) != (0, SCHEMA_ID):
+    # The id is the writer's registry's; there is one schema so far, and a header tells it from those that may come.
+    if len(value) < _PREFIX.size or _PREFIX.unpack_from(value)[0] != 0:
         raise UndecodableMessage("not the wire format of a stream record")
     try:
         record: Any = schemaless_reader(io.BytesIO(value[_PREFIX.size :]), _SCHEMA, None)

@@ -16,6 +16,12 @@ class PropagatorSettings(ServiceSettings):
         le=60_000,
         description="Milliseconds between two commits: how much is repeated after a crash.",
     )
+    schema_registry: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/\s]+(/\S*)?$",
+        description="Schema registry (Confluent's API) with which the schema of each stream's topic is registered: "
+        "http[s]://[USER:PASSWORD@]HOST[:PORT]. Without one the routers serve it.",
+    )
     session_timeout_ms: int = Field(
         default=6000,
         ge=6000,

@@ -4,12 +4,15 @@ Readers tell repeats by sequence numbers; a record that lands behind a later one
 message is ever given up alone (`message.timeout.ms` 0, `enable.gapless.guarantee`): after a failure, or ten seconds
 without an end, all that is left is purged, and the propagator begins again at its last checkpoint with another
 producer.
+
+With a schema registry a topic's schema is registered before anything is produced for it, and its id stands in front
+of each value. Where that cannot be had nothing of the topic is produced.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import partial
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -18,15 +21,19 @@ from dynabus.adapters.clock import unix_ms
 from dynabus.adapters.kafka.release import let_go
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
-from dynabus.adapters.stream_codec import encode_output
+from dynabus.adapters.schema_registry import RegistryProblem, SchemaRegistry
+from dynabus.adapters.stream_codec import PUBLISHED, SCHEMA_ID, encode_output
 from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.propagation.follower import Output
+from dynabus.core.streams.registry import subject_of
 from dynabus.core.topics import Topics
 
 DELIVERY_S = 10.0
 """A broker's fail-over takes less; meanwhile the group is not polled, which it bears for a minute."""
 
 FULL_S = 0.05
+
+CALL_S = 5.0
 
 OF_ONE_TOPIC = frozenset(
     {
@@ -44,18 +51,24 @@ OF_ONE_TOPIC = frozenset(
 class Sender:
     """Used from one thread."""
 
-    def __init__(self, kafka: KafkaSettings, topics: Topics) -> None:
-        self._kafka, self._topics = kafka, topics
+    def __init__(self, kafka: KafkaSettings, topics: Topics, registry: SchemaRegistry | None = None) -> None:
+        self._kafka, self._topics, self._registry = kafka, topics, registry
         self.sent = self.replaced = 0
         self._failed = ""
         self.culprit: PartitionId | None = None
         """Whose topic was the reason of the last failure, if it was one alone."""
+        self.reason = ""
+        """Of the last failure."""
+        self._counts: dict[str, int] = {}
+        """Topic partitions of each topic that the producer knows; it looks for new ones every few minutes only."""
         self._producer = self._make()
 
-    def deliver(self, outputs: Iterable[Output]) -> bool:
+    def deliver(self, outputs: Sequence[Output]) -> bool:
         """True once Kafka has all of them; False: some may be there, and none that follows one that is missing."""
         deadline = time.monotonic() + DELIVERY_S
         self.culprit = None
+        if not self._are_registered(outputs):
+            return False
         count = 0
         try:
             for output in outputs:
@@ -70,9 +83,28 @@ class Sender:
         self.sent += count
         return True
 
+    def _are_registered(self, outputs: Sequence[Output]) -> bool:
+        """Before the first of them is produced, so that a registry that is away costs no producer."""
+        for output in outputs if self._registry is not None else ():
+            try:
+                self._schema_id(self._topic(output))
+            except RegistryProblem as error:
+                self.culprit, self.reason = PartitionId(LogId(output.stream.table), output.number), str(error)
+                return False
+        return True
+
+    def _schema_id(self, topic: str) -> int:
+        if self._registry is None:
+            return SCHEMA_ID
+        return self._registry.register(subject_of(topic), PUBLISHED[SCHEMA_ID])
+
+    def _topic(self, output: Output) -> str:
+        return self._topics.stream_name(output.stream.name, output.stream.label)
+
     def _produce(self, output: Output, deadline: float) -> None:
-        message = encode_output(output, unix_ms())
-        topic = self._topics.stream_name(output.stream.name, output.stream.label)
+        topic = self._topic(output)
+        self._look_for(topic, output.number)
+        message = encode_output(output, unix_ms(), self._schema_id(topic))
         while True:
             try:
                 self._producer.produce(
@@ -90,6 +122,13 @@ class Sender:
                 self._producer.poll(FULL_S)
             else:
                 return
+
+    def _look_for(self, topic: str, number: int) -> None:
+        if number >= self._counts.get(topic, 0):
+            found = self._producer.list_topics(topic, timeout=CALL_S).topics[topic]
+            self._counts[topic] = len(found.partitions)
+            if number >= len(found.partitions):
+                raise KafkaException(KafkaError(KafkaError._UNKNOWN_PARTITION))
 
     def close(self) -> None:
         """Nothing is left: each turn waits for its own."""
@@ -110,7 +149,8 @@ class Sender:
     def _replace(self, why: str) -> None:
         logger().warning("stream producer replaced, work is repeated", reason=why)
         stuck, self._producer = self._producer, self._make()
-        self._failed = ""
+        self._failed, self.reason = "", why
+        self._counts.clear()
         self.replaced += 1
         stuck.purge(blocking=False)
         let_go([stuck])

@@ -23,6 +23,7 @@ from dynabus.adapters.codec import UndecodableMessage
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
 from dynabus.adapters.log_codec import AvroBodies
 from dynabus.adapters.logs import logger
+from dynabus.adapters.schema_registry import SchemaRegistry
 from dynabus.core.ids import PartitionId, Writer
 from dynabus.core.messages import Reply
 from dynabus.core.propagation.deliveries import Deliveries
@@ -80,13 +81,16 @@ class LogPropagator:
         self.brain = Propagator(self.news.derived, AvroBodies())
         self.deliveries = Deliveries(self.news.cluster, random.choice)
         self.paging = Paging(self.news.cluster, random.choice)
-        self.reader, self.sender = Reader(kafka, self._topics), Sender(kafka, self._topics)
+        registry = SchemaRegistry(settings.schema_registry) if settings.schema_registry else None
+        self.reader, self.sender = Reader(kafka, self._topics), Sender(kafka, self._topics, registry)
         self._group = Group(kafka, self._topics, settings.session_timeout_ms, self._given, self._taken, self._lost)
         self._new: dict[PartitionId, float] = {}
         """Assigned, not looked at yet; not before that time."""
         self._doubts: dict[PartitionId, _Doubt] = {}
         self._held_off: dict[PartitionId, float] = {}
         """Logs whose streams could not be written: not read before that time, so that others go on."""
+        self._refused: dict[PartitionId, str] = {}
+        """Of those, why."""
         self._asked_ms: dict[PartitionId, float] = {}
         self._origins: dict[str, tuple[str, str]] = {}
         self._alarmed: set[PartitionId] = set()
@@ -155,6 +159,7 @@ class LogPropagator:
             self._new.pop(each, None)
             self._doubts.pop(each, None)
             self._held_off.pop(each, None)
+            self._refused.pop(each, None)
             self._alarmed.discard(each)
 
     def _look_at_new(self, now_ms: float) -> None:
@@ -192,12 +197,17 @@ class LogPropagator:
         self.brain.read(batch)
         if self.sender.deliver(self.brain.outputs()):
             self.brain.confirm()
+            self._refused = {each: why for each, why in self._refused.items() if now_ms < self._held_off.get(each, 0)}
         else:
             self.brain.fail()
             self.reader.let_go(*self.brain.logs)
             if self.sender.culprit is not None:
-                logger().error("a stream cannot be written, tried again", log=str(self.sender.culprit))
-                self._held_off[self.sender.culprit] = now_ms + HELD_OFF_MS
+                self._refuse(self.sender.culprit, self.sender.reason, now_ms)
+
+    def _refuse(self, culprit: PartitionId, why: str, now_ms: float) -> None:
+        logger().error("a stream cannot be written, tried again", log=str(culprit), reason=why)
+        self._held_off[culprit] = now_ms + HELD_OFF_MS
+        self._refused[culprit] = f"its stream cannot be written: {why}"
 
     def _replied(self, reply: Reply, now_ms: float) -> None:
         self.deliveries.take(reply, now_ms)
@@ -280,7 +290,7 @@ class LogPropagator:
                 "partition": partition.number,
                 "state": log.follower.stage.value,
                 "offset": log.follower.place.next_offset if log.follower.place is not None else None,
-                **({"alarm": log.follower.alarm} if log.follower.alarm else {}),
+                **({"alarm": alarm} if (alarm := log.follower.alarm or self._refused.get(partition)) else {}),
             }
             for partition, log in [*self.brain.logs.items()]
         ]

@@ -52,8 +52,9 @@ def test_how_far_an_index_is_filled_is_part_of_it() -> None:
     text = encode_checkpoint(filling)
     assert len(text) < METADATA_BYTES_MOST
     assert decode_checkpoint(text) == filling
-    with pytest.raises(UndecodableMessage):
-        decode_checkpoint(text[1:-8])
+    for part in (text[1:], text[:-8], text[1:-8]):
+        with pytest.raises(UndecodableMessage):
+            decode_checkpoint(part)
 
 
 def test_a_checkpoint_is_read_as_it_was_written() -> None:

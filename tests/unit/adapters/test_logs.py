@@ -21,3 +21,9 @@ def test_one_line_of_a_kind_passes_in_a_while() -> None:
     assert not logger.filter(line("FAIL [node-1#producer-1] refused", 100.5))
     assert logger.filter(line("GETPID [node-1#producer-1] retrying", 100.5))
     assert logger.filter(line("FAIL [node-1#consumer-3] refused", 100.0 + KAFKA_LINE_EVERY_S))
+
+
+def test_a_warning_about_what_was_decided_is_left_out() -> None:
+    said = "CONFWARN [p#producer-6] [thrd:app]: Configuration property {} is experimental: When set"
+    assert not kafka_logger().filter(line(said.format("enable.gapless.guarantee"), 500.0))
+    assert kafka_logger().filter(line(said.format("group.protocol"), 500.0))

@@ -124,7 +124,7 @@ def test_headers_say_what_routers_look_at() -> None:
     headers = {name: value for name, value in written.headers if isinstance(value, bytes)}
     entry = read_entry(1, headers, written.value)
     assert (entry.type, entry.sequence) == (CHANGE, output().sequence)
-    assert decode_change(entry.value)["event_id"] == entry.event_id
+    assert decode_change(entry.value)["event_id"] == headers["event-id"].decode()
     with pytest.raises(UndecodableMessage, match="no sequence number"):
         read_entry(1, {}, b"")
 

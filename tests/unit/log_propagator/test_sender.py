@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
+from tests.unit.adapters.stub_registry import FIRST_ID, registry
 from tests.unit.adapters.test_stream_codec import output
 
 from dynabus.adapters.kafka.settings import STREAM_PRODUCER, KafkaSettings
+from dynabus.adapters.schema_registry import SchemaRegistry
+from dynabus.adapters.stream_codec import SCHEMA_ID
+from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.topics import Topics
 from dynabus.log_propagator import sender
 from dynabus.log_propagator.sender import Sender
@@ -21,10 +27,14 @@ class FakeProducer:
 
     made: list[FakeProducer]
     fails: tuple[int, str] = (10**6, "")
+    count = 1
+    """Topic partitions."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
         self.given: list[Any] = []
+        self.values: list[bytes] = []
         self.purged = False
+        self.asked: list[str] = []
         self._reports: list[Callable[[], None]] = []
         FakeProducer.made.append(self)
 
@@ -36,7 +46,12 @@ class FakeProducer:
             raise KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
         error = KafkaError(KafkaError._GAPLESS_GUARANTEE) if len(self.given) >= at and how == "fatal" else None
         self.given.append((topic, partition, key))
+        self.values.append(value)
         self._reports.append(lambda: on_delivery(error, None))
+
+    def list_topics(self, topic: str, timeout: float) -> Any:
+        self.asked.append(topic)
+        return SimpleNamespace(topics={topic: SimpleNamespace(partitions=dict.fromkeys(range(FakeProducer.count)))})
 
     def poll(self, timeout_s: float) -> int:
         return 0
@@ -55,7 +70,7 @@ class FakeProducer:
 
 @pytest.fixture
 def made() -> Any:
-    FakeProducer.made, FakeProducer.fails = [], (10**6, "")
+    FakeProducer.made, FakeProducer.fails, FakeProducer.count = [], (10**6, ""), 1
     with patch.object(sender, "Producer", FakeProducer), patch.object(sender, "DELIVERY_S", 0.2):
         yield Sender(KafkaSettings("127.0.0.1:1"), Topics("ns"))
 
@@ -66,6 +81,23 @@ def test_all_or_false(made: Sender) -> None:
     (producer,) = FakeProducer.made
     assert [each[:2] for each in producer.given] == [("ns.stream.music.20261128T225332123", 0)] * 2
     assert made.sent == 2
+
+
+def test_a_topic_that_grew_is_looked_at_anew(made: Sender) -> None:
+    """librdkafka refuses what is for a topic partition that was not there when it looked."""
+    assert made.deliver([output(), output()])
+    FakeProducer.count = 3
+    assert made.deliver([output()._replace(number=2), output()._replace(number=1), output()])
+    (producer,) = FakeProducer.made
+    assert producer.asked == ["ns.stream.music.20261128T225332123"] * 2
+
+
+def test_a_topic_partition_that_is_not_there_is_told_at_once(made: Sender) -> None:
+    """The others need not wait until its delivery has failed."""
+    wanted = output()._replace(number=1)
+    assert not made.deliver([output(), wanted])
+    assert made.culprit == PartitionId(LogId(wanted.stream.table), 1)
+    assert made.deliver([output()])
 
 
 @pytest.mark.parametrize("how", ["full", "refused", "fatal", "silent"])
@@ -80,6 +112,28 @@ def test_after_a_failure_the_producer_is_purged_and_replaced(made: Sender, how: 
     assert made.deliver([output()])
     assert len(second.given) == 1
     assert (made.sent, made.replaced) == (1, 1)
+
+
+def test_a_topic_whose_schema_is_refused_gets_nothing(made: Sender) -> None:
+    """And costs no producer; what is registered has the registry's id in front."""
+    with registry() as server:
+        topic = "ns.stream.music.20261128T225332123"
+        server.refused.add(f"{topic}-value")
+        registered = Sender(KafkaSettings("127.0.0.1:1"), Topics("ns"), SchemaRegistry(server.url))
+        _, producer = FakeProducer.made
+        assert not registered.deliver([output()])
+        assert producer.given == []
+        assert registered.culprit == PartitionId(LogId(output().stream.table), 0)
+        assert "incompatible" in registered.reason
+        server.refused.clear()
+        assert registered.deliver([output(), output()])
+        assert len(producer.given) == 2
+        assert producer.values[0][1:5] == FIRST_ID.to_bytes(4, "big")
+        assert server.subjects == {f"{topic}-value": FIRST_ID}
+        assert json.loads(server.schemas[FIRST_ID])["name"] == "StreamRecord"
+    assert registered.replaced == 0
+    assert made.deliver([output()])
+    assert FakeProducer.made[0].values[0][1:5] == SCHEMA_ID.to_bytes(4, "big")
 
 
 def test_no_message_is_given_up_alone() -> None:

@@ -115,6 +115,7 @@ class FakeSender:
     def __init__(self, world: World, *_: Any) -> None:
         self._world, self.sent, self.replaced = world, 0, 0
         self.culprit: PartitionId | None = None
+        self.reason = "the registry refuses it"
 
     def deliver(self, outputs: Iterable[Output]) -> bool:
         outputs = [*outputs]
@@ -184,8 +185,11 @@ def test_a_stream_that_cannot_be_written_is_left_alone_for_a_while(world: World)
     world.delivers, world.culprit = False, ROOT
     turns(world, process, 3)
     assert world.done.count("deliver") == 1
+    (shown,) = process.status()
+    assert shown["alarm"] == "its stream cannot be written: the registry refuses it"
     world.delivers = True
     turns(world, process, 70)
+    assert "alarm" not in process.status()[0]
     assert world.committed[ROOT].place.next_offset == len(world.log)
 
 

@@ -165,9 +165,11 @@ class Cache:
     def publish_leaders(self, node: Node, known: Mapping[str, TableState]) -> None:
         """The durable copy of who leads, for whoever starts later. One that is lost comes with the next change."""
         for said in node.replicas.values():
+            if not said["leading"]:
+                continue
             state = known.get(said["log"])
             key, led = (said["log"], said["partition"]), (said["term"], node.name)
-            if not said["leading"] or state is None or state.status == "DELETING":
+            if state is None or state.status == "DELETING":
                 continue
             if self._leaders.get(key, (-1, "")) < led:
                 self._leaders[key] = led

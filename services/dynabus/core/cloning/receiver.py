@@ -33,7 +33,11 @@ WINDOW = 16
 """Chunks asked for ahead: 4 MB under way, enough to keep source, Kafka and receiver at work at the same time."""
 
 WINDOW_MS = 50.0
-"""With a pace fewer: what it allows in so long. A burst would be what it is there to prevent."""
+"""With a pace fewer: what it allows in so long. A burst would be what it is there to prevent.
+
+Never fewer than two, and asked for so long before the pace allows the next one: a request takes a chunk's time or so
+to come back as a chunk, and one at a time would be half the pace.
+"""
 
 
 class State(Enum):
@@ -61,7 +65,7 @@ class Receiver:
         self.position, self.number = Position(), 0
         self._clone, self._wanted, self._pace = clone, wanted, pace
         ahead = int(bytes_per_s * WINDOW_MS / 1000 / CHUNK_BYTES)
-        self._window = max(1, min(WINDOW, ahead)) if pace.throttled else WINDOW
+        self._window = max(2, min(WINDOW, ahead)) if pace.throttled else WINDOW
         self._round, self._rounds = 0, 0
         self._asked_until = -1
         self._heard_ms = now_ms
@@ -126,7 +130,7 @@ class Receiver:
             return self._ask_again(now_ms)
         # Half a window before it is empty, so that chunks keep coming while this request travels.
         low = self.number + self._window // 2 >= self._asked_until
-        if self.state is State.RECEIVING and low and self._pace.wait_ms(now_ms) == 0.0:
+        if self.state is State.RECEIVING and low and self._pace.wait_ms(now_ms) <= WINDOW_MS:
             return self._ask() if self.position.section is not Section.END else None
         return None
 

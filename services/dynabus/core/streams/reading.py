@@ -29,7 +29,6 @@ class Entry(NamedTuple):
     type: str
     sequence: Sequence
     value: bytes
-    event_id: str = ""
 
 
 class Position(NamedTuple):

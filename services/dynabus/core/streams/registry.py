@@ -25,6 +25,11 @@ SUFFIX = "-value"
 """Of subjects: the topic's name and this, which is the usual strategy of serializers."""
 
 
+def subject_of(topic: str) -> str:
+    """Of the values of a stream's topic."""
+    return topic + SUFFIX
+
+
 class Registry(NamedTuple):
     """`schemas`: their JSON by id; the last one is that of all topics."""
 
@@ -38,7 +43,7 @@ class Registry(NamedTuple):
             return None
         match parts:
             case ["subjects"]:
-                return _found([topic + SUFFIX for topic in self.topics])
+                return _found([subject_of(topic) for topic in self.topics])
             case ["subjects", subject, *rest]:
                 return self._of_subject(subject, rest)
             case ["schemas", "ids", number, *rest]:

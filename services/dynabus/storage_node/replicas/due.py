@@ -1,8 +1,8 @@
 """Which replicas need a tick by time alone, among a thousand of which next to none does.
 
 Ten times a second is how exact elections are; to ask a thousand replicas so often costs a percent of a core. So those
-that will be due within a second are gathered once a second, and only they are asked. A tick may set an earlier time,
-and who was ticked is looked at again; anything else that does so without a tick is noticed a second late.
+that will be due within two seconds are gathered every two seconds, and only they are asked. A tick may set an earlier
+time, and who was ticked is looked at again; anything else that does so without a tick is noticed two seconds late.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dynabus.storage_node.replicas.hosted import Hosted
 LOOK_MS = 100.0
 """Between two looks at who is due: how exact elections are."""
 
-GATHER_MS = 1000.0
+GATHER_MS = 2000.0
 
 SWEEP_MS = 10_000.0
 """Between two ticks of a replica of which nothing is heard or due: what may wait for seconds happens then."""

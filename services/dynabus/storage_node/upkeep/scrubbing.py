@@ -6,9 +6,11 @@ takes what it read: between the two every applied mutation is told to the audit 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import orjson
 
@@ -55,6 +57,7 @@ class Scrubs:
         self._period_ms, self._bytes_per_s, self._respond = period_s * 1000.0, mb_per_s * 1e6, respond
         self._current: Scrub | None = None
         self._look_ms = 0.0
+        self._queue: deque[Hosted] = deque()
         self._asked: dict[Hosted, dict[Sender, None]] = {}
         self._compared: dict[PartitionId, int] = {}
         self._pool: ThreadPoolExecutor | None = None
@@ -99,19 +102,28 @@ class Scrubs:
 
     def _due(self, replicas: Iterable[Hosted], now_ms: float) -> Hosted | None:
         """The one that has waited longest."""
-        if not self._period_ms or now_ms < self._look_ms:
+        if not self._period_ms:
             return None
-        after_ms = min(FIRST_MS, self._period_ms)
-        due = [
-            (each.opened_ms + after_ms if each.scrubbed_ms is None else each.scrubbed_ms + self._period_ms, each)
-            for each in replicas
-            if usable(each)
-        ]
-        first = min(due, key=lambda pair: pair[0], default=None)
-        if first is not None and first[0] <= now_ms:
-            return first[1]
-        self._look_ms = now_ms + LOOK_MS if first is None else min(first[0], now_ms + LOOK_MS)
-        return None
+        if not self._queue and now_ms >= self._look_ms:
+            self._look(replicas, now_ms)
+        # One may have been scrubbed because somebody asked, closed or damaged since the look.
+        waits = (each for each in iter(self._next, None) if usable(each) and self._due_ms(each) <= now_ms)
+        return next(waits, None)
+
+    def _look(self, replicas: Iterable[Hosted], now_ms: float) -> None:
+        """Who is due takes turns; the next look is when another one will be."""
+        times = sorted(((self._due_ms(each), each) for each in replicas if usable(each)), key=itemgetter(0))
+        self._queue.extend(each for due_ms, each in times if due_ms <= now_ms)
+        later_ms = next((due_ms for due_ms, _ in times if due_ms > now_ms), float("inf"))
+        self._look_ms = min(later_ms, now_ms + LOOK_MS)
+
+    def _next(self) -> Hosted | None:
+        return self._queue.popleft() if self._queue else None
+
+    def _due_ms(self, hosted: Hosted) -> float:
+        if hosted.scrubbed_ms is None:
+            return hosted.opened_ms + min(FIRST_MS, self._period_ms)
+        return hosted.scrubbed_ms + self._period_ms
 
     def _read_on(self, current: Scrub, now_ms: float) -> None:
         hosted = current.hosted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import deque
 from typing import Any
 
 import pytest
@@ -200,13 +201,40 @@ def test_a_pace_keeps_to_its_bytes() -> None:
 
 def test_a_throttled_receiver_asks_for_little_and_waits() -> None:
     made = receiver(1e6)
-    assert asked(made)["until"] == 1
+    assert asked(made)["until"] == 2
     made.take("clone_manifest", manifest(), 0, 1.0)
     made.take("clone_chunk", chunk(0, [b"a"]), 250_000, 2.0)
     assert made.request(200.0) is None
-    later = made.request(260.0)
+    later = made.request(203.0)
     assert later is not None
-    assert (later["number"], later["until"], later["after"]) == (1, 2, b"a")
+    assert (later["number"], later["until"], later["after"]) == (1, 3, b"a")
+
+
+@pytest.mark.parametrize("source_per_s", [8e6, 0.0], ids=["a source with the same pace", "one without"])
+def test_a_pace_is_used_whole_and_not_exceeded(source_per_s: float) -> None:
+    """Chunks of 250 KB that are 20 ms under way, and requests that are, too."""
+    made, pace, size = receiver(8e6), Pace(source_per_s), 250_000
+    asked(made)
+    made.take("clone_manifest", manifest(), 0, 0.0)
+    requests, chunks = deque([(20.0, 2)]), deque[float]()
+    sent = until = taken = 0
+    for now_ms in range(10_000):
+        while requests and requests[0][0] <= now_ms:
+            until = requests.popleft()[1]
+        if sent < until and pace.wait_ms(now_ms) == 0.0:
+            pace.spend(size, now_ms)
+            chunks.append(now_ms + 20.0)
+            sent += 1
+        while chunks and chunks[0] <= now_ms:
+            chunks.popleft()
+            before = b"%05d" % (taken - 1) if taken else b""
+            made.take("clone_chunk", chunk(taken, [b"%05d" % taken], before), size, now_ms)
+            taken += 1
+        request = made.request(float(now_ms))
+        if request is not None:
+            requests.append((now_ms + 20.0, request["until"]))
+    assert made.state is State.RECEIVING
+    assert 75e6 <= taken * size <= 81e6
 
 
 @pytest.mark.parametrize("silent", [IDLE_MS, MOST_MS])

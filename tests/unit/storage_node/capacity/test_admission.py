@@ -171,9 +171,9 @@ def test_a_leader_after_another_believes_what_routers_heard() -> None:
     assert lease["shares"][1]["level"] == 40 + 2 * 10
 
 
-def test_a_resend_of_what_is_under_way_or_applied_is_never_refused() -> None:
-    desk = Desk(provisioned())
-    inbox = Inbox(
+def inbox_of(desk: Desk) -> Inbox:
+    """That finds the desk's replica and asks its admission; the rest goes nowhere."""
+    return Inbox(
         cast("Any", Operations),
         lambda *_: desk.replica,
         lambda *_: None,
@@ -183,6 +183,11 @@ def test_a_resend_of_what_is_under_way_or_applied_is_never_refused() -> None:
         Mock(),
         Mock(),
     )
+
+
+def test_a_resend_of_what_is_under_way_or_applied_is_never_refused() -> None:
+    desk = Desk(provisioned())
+    inbox = inbox_of(desk)
     replica = desk.replica.replica
     replica.take_effects()
 
@@ -205,16 +210,7 @@ def test_a_resend_of_what_is_under_way_or_applied_is_never_refused() -> None:
 
 def test_requests_for_leases_and_leases_travel_as_they_are() -> None:
     desk = Desk(provisioned())
-    inbox = Inbox(
-        cast("Any", Operations),
-        lambda *_: desk.replica,
-        lambda *_: None,
-        Mock(),
-        desk.admission,
-        Mock(),
-        Mock(),
-        Mock(),
-    )
+    inbox = inbox_of(desk)
     inbox.take(cast("Arrival", Message(encode("lease_request", lease_request()))), 2.0, 0)
     ((asker, lease),) = desk.sent
     assert asker == "router-1"

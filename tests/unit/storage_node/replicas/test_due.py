@@ -31,7 +31,7 @@ def test_it_is_due_at_its_time_and_until_it_was_ticked() -> None:
     assert due.take({replica.log: replica}, 700.0) == []
 
 
-def test_a_time_within_the_second_that_a_tick_has_set_counts() -> None:
+def test_a_time_before_the_next_gathering_that_a_tick_has_set_counts() -> None:
     replica = due_at(50_000.0)
     due = swept(replica)
     replica.replica.election.due_ms = 300.0
@@ -40,7 +40,7 @@ def test_a_time_within_the_second_that_a_tick_has_set_counts() -> None:
     assert due.take({replica.log: replica}, 500.0) == [replica]
 
 
-def test_what_nobody_said_is_noticed_within_a_second() -> None:
+def test_what_nobody_said_is_noticed_at_the_next_gathering() -> None:
     replica = due_at(50_000.0)
     due = swept(replica)
     replica.replica.election.due_ms = 300.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -156,6 +156,24 @@ def test_the_first_is_due_after_a_minute_and_the_next_after_the_period(tmp_path:
     assert desk.scrubs._due([made], FIRST_MS + 10) is None
     assert desk.scrubs._due([made], PERIOD_S * 1000 + 5) is made
     assert Desk(period_s=0).scrubs._due([made], 1e12) is None
+
+
+def test_those_that_are_due_take_turns_after_one_look(tmp_path: Path) -> None:
+    made, desk = [leading(tmp_path / str(number), 3) for number in range(4)], Desk()
+    for number, each in enumerate(made):
+        each.opened_ms = 10.0 - number
+    looked: list[int] = []
+
+    def replicas() -> Iterator[Hosted]:
+        looked.append(1)
+        yield from made
+
+    assert desk.scrubs._due(replicas(), FIRST_MS + 50) is made[3]
+    made[2].retire("the table was deleted", FIRST_MS + 51)
+    assert desk.scrubs._due(replicas(), FIRST_MS + 51) is made[1]
+    made[0].scrubbed_ms = FIRST_MS + 52
+    assert desk.scrubs._due(replicas(), FIRST_MS + 53) is None
+    assert len(looked) == 1
 
 
 def test_a_replica_that_is_closed_meanwhile_ends_its_scrub(tmp_path: Path) -> None:
