@@ -88,7 +88,6 @@ def test_an_index_is_added_while_items_change_and_taken_away_again(db: Any, tabl
 @pytest.mark.parametrize(
     ("updates", "definitions", "words"),
     [
-        ([], None, INVALID + "List of GlobalSecondaryIndexUpdates is empty"),
         (
             [{}],
             None,

@@ -34,7 +34,7 @@ from dynabus.core.tables.descriptions import (
     refuse_creation,
     refuse_deletion,
 )
-from dynabus.core.tables.index_changes import change_indexes, finish_indexes
+from dynabus.core.tables.index_changes import change_indexes, changes_mode, finish_indexes, follow_mode
 from dynabus.core.tables.indexes import Index, new_indexes
 from dynabus.core.tables.streams import (
     Stream,
@@ -194,7 +194,7 @@ def update(asked: Update, limit: ApiError | None = None, request_id: bytes = b""
             if state is not None and asked.stream is not None:
                 changed, streams = _change_streams(asked.stream, state, changed, wall_ms)
                 state = replace(state, streams=streams)
-            if state is not None and asked.indexes:
+            if state is not None and (asked.indexes or changes_mode(asked.mode, state.description)):
                 changed, indexes = _change_indexes(asked, state, changed, request_id)
                 state = replace(state, indexes=indexes)
         except ApiError as error:
@@ -225,7 +225,10 @@ def _change_indexes(
     """The same of its global secondary indexes. Raises ApiError."""
     base = state.description if changed.description is None else changed.description
     base = {**base, "TableStatus": state.description["TableStatus"]}
-    return change_indexes(asked, base, changed.pending, state.indexes, state.partitions, request_id)
+    indexes: Sequence[Index] = state.indexes
+    if changes_mode(asked.mode, state.description):
+        base, indexes = follow_mode(asked, base, indexes)
+    return change_indexes(asked, base, changed.pending, indexes, state.partitions, request_id)
 
 
 def _pending(state: TableState | None) -> dict[str, Any]:

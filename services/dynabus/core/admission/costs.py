@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dynabus.core.capacity import read_halves, write_halves
+from dynabus.core.global_indexes.charges import charges_of
 from dynabus.core.local_indexes import note_of
 from dynabus.core.messages import ReplyPart, ReplyStatus
 from dynabus.core.operations.calls import Call, Code
@@ -43,7 +44,8 @@ def is_charged(refusal: bytes) -> bool:
 
 def _cost_with_indexes(call: Call, reply: ReplyPart) -> int:
     if call.write:
-        note, _ = note_of(reply["body"])
+        _, body = charges_of(reply["body"])
+        note, _ = note_of(body)
         return write_halves(reply["size"]) + sum(note.get("halves", {}).values())
     halves = read_halves(reply["size"], call.consistent)
     if call.code == PAGE:

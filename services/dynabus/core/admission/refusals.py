@@ -40,9 +40,14 @@ def reason_of(dimension: int, limit: Limit, *, of_index: bool = False) -> str:
     return f"{'Index' if of_index else 'Table'}{'Write' if dimension == WRITE else 'Read'}{limit}"
 
 
+def is_index(description: Mapping[str, Any]) -> bool:
+    """Whether it is an index's own, and not a table's."""
+    return OF in description
+
+
 def refusal(description: Mapping[str, Any], dimension: int, limit: Limit) -> ApiError:
     """The answer to a request that `limit` refuses. The description is a table's, or an index's own."""
-    index = OF in description
+    index = is_index(description)
     reasons = [{"reason": reason_of(dimension, limit, of_index=index), "resource": description["TableArn"]}]
     if is_provisioned(description):
         message = _OF_INDEX if index else _OF_TABLE

@@ -33,7 +33,8 @@ _MEMBERS: dict[str, dict[str, Member]] = {
 def index_updates(request: Request) -> list[str]:
     """Read in place; the faults that were found."""
     faults: list[str] = []
-    if NAME not in request:
+    if not request.get(NAME):
+        request.pop(NAME, None)  # an empty list asks for nothing
         return faults
     request[NAME] = [read(each, _ACTIONS) for each in request[NAME]]
     for number, each in enumerate(request[NAME], 1):
@@ -54,8 +55,6 @@ def check_index_updates(request: Request, table: Mapping[str, Any] | None) -> No
     if NAME not in request:
         return
     updates = request[NAME]
-    if not updates:
-        raise invalid_parameter("List of GlobalSecondaryIndexUpdates is empty")
     seen: set[str] = set()
     for each in updates:
         if not each:

@@ -83,6 +83,7 @@ def route(body: Request, context: Context) -> Steps:
     _refuse_features(body, request)
     given = [name for name in (*_CHANGES, "SSESpecification") if name in request]
     _check_combination(given)
+    _check_index_combination(given, request)
     _check_billing(request)
     if "StreamSpecification" in request:
         check_specification(request["StreamSpecification"])
@@ -132,11 +133,19 @@ def _check_combination(given: list[str]) -> None:
                 raise invalid_parameter(f"{what} must be the only operation in the request")
     if "OnDemandThroughput" in given and not set(given) <= {"OnDemandThroughput", "BillingMode"}:
         raise invalid_parameter("OnDemandThroughput can only be combined with BillingMode in an UpdateTable request")
-    if "GlobalSecondaryIndexUpdates" in given and len(given) > 1:
-        # DynamoDB combines them with throughput; here one follows the other (ours).
-        raise invalid_parameter("GlobalSecondaryIndexUpdates must be the only operation in the request")
     if "StreamSpecification" in given and "ProvisionedThroughput" in given:
         raise invalid_parameter("You cannot modify stream status while updating table IOPS")
+
+
+def _check_index_combination(given: list[str], request: Request) -> None:
+    """Throughput of indexes may change with that of their table, and with its mode; all else follows each other
+    (ours: DynamoDB allows some of it)."""
+    if "GlobalSecondaryIndexUpdates" not in given or len(given) == 1:
+        return
+    only_updates = all([*each] == ["Update"] for each in request["GlobalSecondaryIndexUpdates"])
+    with_throughput = set(given) <= {"GlobalSecondaryIndexUpdates", "BillingMode", "ProvisionedThroughput"}
+    if not (only_updates and with_throughput):
+        raise invalid_parameter("GlobalSecondaryIndexUpdates must be the only operation in the request")
 
 
 def _check_billing(request: Request) -> None:

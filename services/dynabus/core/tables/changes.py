@@ -28,7 +28,6 @@ from dynabus.core.tables.capacity_changes import (
     Changed,
     Units,
     as_of,
-    billing_mode,
     change_capacity,
     change_on_demand,
     updating,
@@ -90,10 +89,6 @@ def change(update: Update, existing: Description | None, pending: Description, w
         raise refusal
     assert existing is not None
     existing = as_of(existing, wall_ms / 1000)
-    if update.mode not in (None, billing_mode(existing)) and "GlobalSecondaryIndexes" in existing:
-        raise invalid_parameter(
-            "BillingMode cannot be changed by this version of Dynabus while the table has global secondary indexes"
-        )
     if update.units is not None or update.mode is not None:
         return change_capacity(update.mode, update.units, update.on_demand, existing, pending, wall_ms / 1000)
     if update.table_class is not None:

@@ -5,6 +5,10 @@
 | Create | UPDATING; IndexStatus CREATING, Backfilling        | its partitions are led and it is filled: ACTIVE |
 | Update | UPDATING; IndexStatus UPDATING, the new throughput | its own row has it: ACTIVE                      |
 | Delete | UPDATING; IndexStatus DELETING, written no more    | its own row is gone: described no more          |
+| none: the table's billing mode changes | the same as Update, of all indexes | all their rows have it          |
+
+A table that becomes provisioned says in the same request what each index has (Update); of one that goes on demand no
+index keeps units.
 
 Words: ack-api-quirks, and DynamoDB's known LimitExceededException for two at a time. At DynamoDB a table is ACTIVE
 again while its index is filled; here it is UPDATING until that is done (ours), so that one change follows the other.
@@ -64,7 +68,7 @@ def change_indexes(
     partitions: Sequence[Mapping[str, Any]],
     request_id: bytes,
 ) -> tuple[Changed, list[Index]]:
-    """Raises ApiError."""
+    """Raises ApiError. `existing` may have another billing mode already, which the same request asks for."""
     actions, definitions = asked.indexes, asked.definitions
     name = existing["TableName"]
     if existing["TableStatus"] == "UPDATING":
@@ -79,6 +83,34 @@ def change_indexes(
             _find(described, members["IndexName"], what)
             described, rows = (_update if what == "Update" else _delete)(members, described, rows)
     return updating(described, pending), rows
+
+
+def changes_mode(mode: str | None, existing: Description) -> bool:
+    """Whether a request for this billing mode is one for the table's indexes too."""
+    return mode not in (None, billing_mode(existing)) and "GlobalSecondaryIndexes" in existing
+
+
+def follow_mode(asked: Asked, existing: Description, indexes: Sequence[Index]) -> tuple[Description, Sequence[Index]]:
+    """`existing` has the new mode: so do its indexes. Raises ApiError where the request does not say their units."""
+    provisioned = billing_mode(existing) == "PROVISIONED"
+    given = {
+        each["IndexName"] for what, each in asked.indexes if what == "Update" and "ProvisionedThroughput" in each
+    }
+
+    def changed(shown: Description) -> Description:
+        name = shown["IndexName"]
+        if provisioned and name not in given:
+            raise invalid_parameter(f"ProvisionedThroughput must be specified for index: {name}")
+        none = {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0}
+        kept = {member: value for member, value in shown.items() if member != "OnDemandThroughput" or not provisioned}
+        return {
+            **kept,
+            "IndexStatus": "UPDATING",
+            "ProvisionedThroughput": {**shown["ProvisionedThroughput"], **none},
+        }
+
+    described = {**existing, "GlobalSecondaryIndexes": [changed(each) for each in existing["GlobalSecondaryIndexes"]]}
+    return described, [{**each, "status": UPDATING} for each in indexes]
 
 
 def _create(
