@@ -5,62 +5,22 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.integration.cluster import RunningCluster, client, kill, paused, running, wait_until
+from tests.integration.indexes import INDEX, V, create, settles
 from tests.integration.load import Load
 from tests.integration.test_splits import numbers, split
 
 pytestmark = pytest.mark.broker
-
-INDEX = {
-    "IndexName": "by-v",
-    "KeySchema": [{"AttributeName": "v", "KeyType": "HASH"}],
-    "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["pad"]},
-}
-"""The load gives an item another `v` with each write, so each is a deletion in the index and a put. The counter has
-no `v`: it is in the table alone."""
-
-V = {"AttributeName": "v", "AttributeType": "N"}
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster]:
     with running(tmp_path_factory.mktemp("indexes"), "--propagators", "2", "--throttling", "report") as made:
         yield made
-
-
-def create(cluster: RunningCluster, table: str) -> None:
-    db = client(cluster.port)
-    db.create_table(
-        TableName=table,
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}, V],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        GlobalSecondaryIndexes=[INDEX],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    db.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-
-
-def rows(cluster: RunningCluster, table: str, index: str | None) -> list[dict[str, Any]]:
-    """All items of a table, or all rows of its index, in one order; of a table what the index is to have."""
-    of = {"IndexName": index} if index else {"ConsistentRead": True}
-    pages = client(cluster.port).get_paginator("scan").paginate(TableName=table, **of)
-    found = [item for page in pages for item in page["Items"] if "v" in item]
-    return sorted(found, key=lambda item: item["pk"]["S"])
-
-
-def is_projection(cluster: RunningCluster, table: str) -> bool:
-    return rows(cluster, table, "by-v") == rows(cluster, table, None)
-
-
-def settles(cluster: RunningCluster, table: str) -> None:
-    """Several times, since any replica answers."""
-    for _ in range(4):
-        wait_until("the index is the projection of its table", partial(is_projection, cluster, table), 240)
 
 
 def test_propagators_and_leaders_that_die_and_splits(cluster: RunningCluster) -> None:

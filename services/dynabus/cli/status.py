@@ -41,7 +41,7 @@ def report(target: Target) -> dict[str, Any]:
         "processes": [_process(process) for process in cluster.processes],
         **_seen(cluster),
         "held": _told_by_admins(cluster, "held"),
-        "logs": _logs(cluster),
+        **_of_propagators(cluster),
         "waits": _told_by_admins(cluster, "waits"),
     }
 
@@ -68,14 +68,30 @@ def _seen(cluster: Cluster) -> dict[str, Any]:
     return {"tables": [], "streams": []}
 
 
-def _logs(cluster: Cluster) -> list[dict[str, Any]]:
-    """Replication logs that log propagators read, as these say."""
-    found: list[dict[str, Any]] = []
+def _of_propagators(cluster: Cluster) -> dict[str, list[dict[str, Any]]]:
+    """Replication logs that log propagators read, and what they wrote to indexes, as these say."""
+    logs: list[dict[str, Any]] = []
+    indexes: list[dict[str, Any]] = []
     for process in cluster.of(PROPAGATOR):
         answer = get(LOOPBACK, process.ops_port, "/status") if process.is_alive else None
         if answer is not None and answer[0] == 200:
-            found += [{**log, "by": process.name} for log in json.loads(answer[1]).get("logs", [])]
-    return found
+            told = json.loads(answer[1])
+            logs += [{**log, "by": process.name} for log in told.get("logs", [])]
+            indexes += told.get("indexes", [])
+    return {"logs": logs, "indexes": summed(indexes)}
+
+
+COUNTS = ("changes", "records", "unchanged", "repeats")
+
+
+def summed(indexes: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What several propagators wrote to the same index, added up."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for each in indexes:
+        known = found.setdefault((each["table"], each["index"]), {**each, **dict.fromkeys(COUNTS, 0)})
+        for name in COUNTS:
+            known[name] += each[name]
+    return [found[names] for names in sorted(found)]
 
 
 def _told_by_admins(cluster: Cluster, member: str) -> list[dict[str, Any]]:
@@ -101,6 +117,7 @@ def render(status: dict[str, Any]) -> str:
     rows += [(p["service"], p["name"], p["zone"], str(p["pid"] or "-"), p["state"]) for p in status["processes"]]
     lines += aligned(rows)
     lines += ["", *_render_tables(status["tables"]), *_render_streams(status.get("streams", ()))]
+    lines += _render_indexes(status.get("indexes", ()))
     return "\n".join([*lines, *_alarms(status["tables"]), *_lags(status), *_stopped(status), *_waits(status)])
 
 
@@ -108,6 +125,16 @@ def _render_streams(streams: Iterable[dict[str, Any]]) -> list[str]:
     """Streams by their plain names, beside their topics."""
     rows: list[Sequence[str]] = [("STREAM OF", "LABEL", "STATUS", "VIEW", "TOPIC")]
     rows += [(each["table"], each["label"], each["status"], each["view"], each["topic"]) for each in streams]
+    return ["", *aligned(rows)] if len(rows) > 1 else []
+
+
+def _render_indexes(indexes: Iterable[dict[str, Any]]) -> list[str]:
+    """What writes of a table cost its indexes, since the log propagators began."""
+    rows: list[Sequence[str]] = [("INDEX", "CHANGES OF ITEMS", "LOG RECORDS", "EACH", "UNCHANGED", "REPEATS")]
+    for each in indexes:
+        share = f"{each['records'] / each['changes']:.2f}" if each["changes"] else "-"
+        counts = (str(each["changes"]), str(each["records"]), share, str(each["unchanged"]), str(each["repeats"]))
+        rows.append((f"{each['table']}/{each['index']}", *counts))
     return ["", *aligned(rows)] if len(rows) > 1 else []
 
 

@@ -19,6 +19,7 @@ from dynabus.core.messages import Reply
 from dynabus.core.propagation.deliveries import Send
 from dynabus.core.propagation.view import DerivedView
 from dynabus.core.replication.place import Place
+from dynabus.core.tables.indexes import OF
 from dynabus.core.topics import Topics
 
 DRAIN_MOST = 1000
@@ -103,6 +104,12 @@ class News:
                 "parts": parts,
             }
             self._producer.send_one(self._topics.requests(NodeName(node)).name, encode("request", request))
+
+    def index_names(self, log: LogId) -> dict[str, str] | None:
+        """Of the index with these logs: its table's and its own; None where it is not known, or not any more."""
+        index = self.cluster.table(log)
+        of = index.description.get(OF) if index is not None else None
+        return None if of is None else {"table": of["TableName"], "index": of["Name"]}
 
     def close(self) -> None:
         self._producer.flush(1)

@@ -220,6 +220,9 @@ class LogPropagator:
             self.brain.told_page(wish, page)
         self.news.send(self.paging.due(self.brain.pages(), now_ms), now_ms)
         self.deliveries.add(self.brain.writes())
+        for log, changes in self.brain.changes.items():
+            self.deliveries.tallies.of(log).changes += changes
+        self.brain.changes.clear()
         self.news.send(self.deliveries.due(now_ms), now_ms)
         for partition, numbers in self.deliveries.take_done().items():
             self.brain.acknowledged(partition, numbers)
@@ -293,6 +296,15 @@ class LogPropagator:
                 **({"alarm": alarm} if (alarm := log.follower.alarm or self._refused.get(partition)) else {}),
             }
             for partition, log in [*self.brain.logs.items()]
+        ]
+
+    def amplification(self) -> list[dict[str, Any]]:
+        """Of each index that this process writes; another thread may ask."""
+        tallies = self.deliveries.tallies.by_log
+        return [
+            {**names, **tally.shown()}
+            for log, tally in [*tallies.items()]
+            if (names := self.news.index_names(log)) is not None
         ]
 
     def readiness(self) -> str | None:

@@ -8,6 +8,8 @@
 | some, tombstones too | lower than the write's | delete | a tombstone                       |
 | some, tombstones too | the same, or higher   | any    | nothing: it is a repeat, or late  |
 
+What is there already, and is newer all the same, is written: its place decides what else may come.
+
 Places are compared as (generation, offset): see `core.rows.Source`. A write has no request id (I10), since its place
 does what an id would do, for ever and not for a minute.
 """
@@ -23,10 +25,10 @@ from dynabus.core.ids import LogId
 from dynabus.core.messages import RequestPart
 from dynabus.core.operations.calls import Code
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
-from dynabus.core.rows import Source, encode_index_row, source_of
+from dynabus.core.rows import Source, decode_row, encode_index_row, source_of
 
-NEWS, REPEAT = 1, 0
-"""`Outcome.count` of a write that counted, and of one that did not."""
+REPEAT, NEWS, UNCHANGED = 0, 1, 2
+"""`Outcome.count` of a write that did not count, of one that did, and of one that did and says what the row said."""
 
 
 class Arrival(NamedTuple):
@@ -63,6 +65,8 @@ def arrival(part: RequestPart) -> Evaluate:
     def evaluate(old: bytes | None, wall_ms: int) -> Decision:
         if old is not None and source_of(old).order >= source.order:
             return Decision(False, None, Outcome(size=size, count=REPEAT))
-        return Decision(True, encode_index_row(item_json, size, wall_ms, source), Outcome(size=size, count=NEWS))
+        before = b"" if old is None else decode_row(old).item_json
+        count = UNCHANGED if before == item_json else NEWS
+        return Decision(True, encode_index_row(item_json, size, wall_ms, source), Outcome(size=size, count=count))
 
     return evaluate

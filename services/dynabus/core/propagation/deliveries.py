@@ -25,6 +25,7 @@ from dynabus.core.cluster_view import ClusterView, Table
 from dynabus.core.global_indexes import Arrival, IndexWrite, arrival_part
 from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.messages import SEALED, PartitionMetadata, Reply, ReplyPart, ReplyStatus, RequestPart
+from dynabus.core.propagation.amplification import Tallies
 from dynabus.core.propagation.propagator import Sending
 
 PARTS_MOST = 200
@@ -95,14 +96,18 @@ class Deliveries:
     """Writes that were sent once more."""
     throttled: int = 0
     failed: int = 0
-    needless: int = 0
-    """Writes that the index had already, or something newer."""
+    tallies: Tallies = field(default_factory=Tallies)
     _waiting: dict[tuple[LogId, bytes], _Write] = field(default_factory=dict)
     _others: list[_Write] = field(default_factory=list)
     """Those that came back while a newer one of their key waits: each goes by itself."""
     _messages: dict[int, _Message] = field(default_factory=dict)
     _done: dict[PartitionId, list[int]] = field(default_factory=dict)
     _counter: int = 0
+
+    @property
+    def needless(self) -> int:
+        """Writes that the index had already, or something newer."""
+        return sum(each.repeats for each in [*self.tallies.by_log.values()])
 
     def __len__(self) -> int:
         """Writes that are not done."""
@@ -128,6 +133,7 @@ class Deliveries:
 
     def keep_only(self, logs: set[LogId]) -> None:
         """All other indexes are gone: what was to be written there counts as done."""
+        self.tallies.keep_only(logs)
         for key in [key for key in self._waiting if key[0] not in logs]:
             self._finish(self._waiting.pop(key))
         for write in [each for each in self._others if each.log not in logs]:
@@ -220,7 +226,7 @@ class Deliveries:
     def _answered(self, message: _Message, write: _Write, part: ReplyPart, now_ms: float) -> None:
         status = part["status"]
         if status == DONE:
-            self.needless += part["count"] == 0
+            self.tallies.of(write.log).answered(part["count"])
             self._finish(write)
         elif status == ReplyStatus.NOT_LEADER:
             self._redirected(message, write, part["body"].decode(), now_ms)

@@ -15,13 +15,14 @@ are contents, not changes: no stream has them, an index puts their rows.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
 from dynabus.core.global_indexes.backfill import Page
-from dynabus.core.ids import PartitionId
+from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.propagation.checkpoint import NO_MARK, Checkpoint, Marks, mark_of, marks_of, without_bounds
 from dynabus.core.propagation.fills import Fill, Fills
 from dynabus.core.propagation.index_writes import ForIndex, of_change, of_items
@@ -81,15 +82,16 @@ class Follower:
     _lost: bool = False
     """The log is not the one that was folded: records are lost (I9)."""
     _is_final: bool = False
-    """A recovery went on from this log: nothing counts in it any more."""
+    """A recovery went on from this log: nothing counts in it any more. Then, where it ended when that was heard."""
     _final_end: int | None = None
-    """Where it ended when that was heard."""
     _expected: bytes = NO_MARK
     _least_version: int = 0
     _openings: Openings = field(init=False)
     fills: Fills = field(default_factory=Fills)
     skipped: int = 0
     """Items of before an index that have its key attributes, but not as a key can have them."""
+    changes: Counter[LogId] = field(default_factory=Counter)
+    """Of items, by the indexes that were told, since it was cleared."""
     _outputs: list[Output] = field(default_factory=list)
     _writes: list[ForIndex] = field(default_factory=list)
     _knowledge: Knowledge = field(default_factory=lambda: Knowledge(-1, ()))
@@ -271,12 +273,10 @@ class Follower:
         if change is not None:
             for stream in streams:
                 self._say(stream, CHANGE, record.offset, change.seen(stream.view))
-            self._write_indexes(place, record, change)
-
-    def _write_indexes(self, place: Place, record: Record, change: Change) -> None:
-        assert place.group is not None
-        source = Source(self.partition.number, place.group.generation, record.offset)
-        self._writes += of_change(self._openings.indexes, change, source)
+            assert place.group is not None
+            source = Source(self.partition.number, place.group.generation, record.offset)
+            self._writes += of_change(self._openings.indexes, change, source)
+            self.changes.update(each.log for each in self._openings.indexes)
 
     def settle(self) -> None:
         """Begin and end what is to begin or to end here."""

@@ -22,7 +22,7 @@ numbered over all logs and runs, so that an answer that comes late is never take
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -109,6 +109,8 @@ class Propagator:
     view: DerivedView
     bodies: Bodies
     logs: dict[PartitionId, Log] = field(default_factory=dict)
+    changes: Counter[LogId] = field(default_factory=Counter)
+    """Of items of tables, by their indexes, since this was taken."""
     _writes: list[Sending] = field(default_factory=list)
     _issued: int = 0
 
@@ -253,6 +255,8 @@ class Propagator:
         return [output for log in self.logs.values() for output in log.follower.take_outputs()]
 
     def _take_writes(self, log: Log) -> None:
+        self.changes.update(log.follower.changes)
+        log.follower.changes.clear()
         for each in log.follower.take_writes():
             self._issued += 1
             log.unacknowledged[self._issued] = None

@@ -12,7 +12,7 @@ from tests.unit.core.global_indexes.indexes import index, item, the
 
 from dynabus.core.errors import ApiError
 from dynabus.core.global_indexes import Arrival, IndexWrite, arrival, arrival_part, writes_of
-from dynabus.core.global_indexes.arrivals import NEWS, REPEAT
+from dynabus.core.global_indexes.arrivals import NEWS, REPEAT, UNCHANGED
 from dynabus.core.ids import LogId
 from dynabus.core.rows import CorruptRow, Source, decode_row, encode_row, is_tombstone, source_of
 
@@ -31,7 +31,7 @@ def delete(offset: int, generation: int = 1) -> IndexWrite:
 def arrive(rows: dict[bytes, bytes], write: IndexWrite) -> int:
     """As a leader does it; whether it counted."""
     decision = arrival(arrival_part(TO, write))(rows.get(write.key), NOW_MS)
-    assert decision.write == (decision.outcome.count == NEWS)
+    assert decision.write == (decision.outcome.count in (NEWS, UNCHANGED))
     if decision.write:
         assert decision.row is not None
         rows[write.key] = decision.row
@@ -50,6 +50,14 @@ def test_a_put_makes_a_row() -> None:
     assert decode_row(rows[b"key"]) == (2, NOW_MS, b'{"v":{"S":"x"}}')
     assert source_of(rows[b"key"]) == Source(0, 1, 5)
     assert not is_tombstone(rows[b"key"])
+
+
+def test_what_says_what_the_row_said_is_written_and_counted_as_such() -> None:
+    rows: dict[bytes, bytes] = {}
+    writes = [delete(1), delete(2), put(3), put(4), put(5, text="y"), put(5, text="y"), delete(6), delete(7)]
+    counts = [arrive(rows, each) for each in writes]
+    assert counts == [UNCHANGED, UNCHANGED, NEWS, UNCHANGED, NEWS, REPEAT, NEWS, UNCHANGED]
+    assert source_of(rows[b"key"]) == Source(0, 1, 7), "its place decides what else may come"
 
 
 def test_a_delete_leaves_a_tombstone_where_nothing_is_too() -> None:
