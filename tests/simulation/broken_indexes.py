@@ -12,12 +12,13 @@ from dynabus.core.global_indexes import arrival as real_arrival
 from dynabus.core.global_indexes import writes_of as real_writes_of
 from dynabus.core.global_indexes.backfill import Page
 from dynabus.core.messages import RequestPart
-from dynabus.core.propagation import index_writes
+from dynabus.core.propagation import follower, index_writes, sweeps
 from dynabus.core.propagation.checkpoint import Checkpoint
 from dynabus.core.propagation.deliveries import Deliveries
 from dynabus.core.propagation.fills import Fills
 from dynabus.core.propagation.follower import Follower
 from dynabus.core.propagation.propagator import Log
+from dynabus.core.propagation.sweeps import sweep_of
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.rows import Source, encode_index_row, source_of
 from tests.simulation import broken_propagation, indexes
@@ -204,3 +205,27 @@ def confirmed_is_committed() -> Patches:
 
     real = Follower.restore
     return [(Follower, "restore", restore)]
+
+
+@broken("what a lost log left in the index is not looked for")
+def stale_rows_stay() -> Patches:
+    return [(Fills, "sweep", lambda self, labels: None)]
+
+
+@broken("stale rows are deleted as of now, and not as of before the recovered contents")
+def sweeps_are_always_news() -> Patches:
+    def of_page(index: Any, label: str, items: Any, source: Source) -> Any:
+        writes, skipped = real(index, label, items, source)
+        sweep = sweep_of(label)
+        if sweep is None:
+            return writes, skipped
+        now = Source(source.number, sweep.generation, 1 << 40)
+        return [each._replace(write=each.write._replace(source=now)) for each in writes], skipped
+
+    real = sweeps.of_page
+    return [(follower, "of_page", of_page)]
+
+
+@broken("a partition's sweep takes what others have in the index, too")
+def sweeps_take_all() -> Patches:
+    return [(indexes.IndexedWorld, "sweeps_all", True)]

@@ -6,6 +6,8 @@ modelled as what they decide by: the real rule over the rows that they have acce
 whose deliveries are the real ones too, requests and replies are lost, doubled, and late in any order; those of
 processes that were replaced long ago arrive as well. Leaders refuse for a while; the index's partitions are split.
 
+In some runs logs lose their ends and are recovered: what that left in the index is swept.
+
 In half of the runs the index is added later: it is filled with pages of rows, each of a replica at a place of its
 own, while the log goes on, partitions are split and propagators die.
 
@@ -31,6 +33,7 @@ from dynabus.core.global_indexes.backfill import Page
 from dynabus.core.messages import SEALED, Reply, ReplyPart, ReplyStatus, RequestPart
 from dynabus.core.propagation.deliveries import Deliveries, Send
 from dynabus.core.propagation.propagator import PageWish
+from dynabus.core.propagation.sweeps import Sweep, sweep_of
 from dynabus.core.rows import decode_row, encode_row, is_tombstone, source_of
 from dynabus.core.tables.index_changes import are_changing
 from dynabus.core.tables.indexes import index_message, own_description
@@ -127,6 +130,8 @@ class IndexedWorld(World):
     """Version of the index's own metadata."""
     ignores_at_least: ClassVar[bool] = False
     """Replicas answer however far behind they are."""
+    sweeps_all: ClassVar[bool] = False
+    """Pages of sweeps have items of other partitions, too."""
     quiet: bool = False
     """Nothing goes wrong any more."""
 
@@ -148,6 +153,21 @@ class IndexedWorld(World):
             self.indexes = [row]
             self.publish()
 
+    def lose(self) -> None:
+        """After changes that hardly anybody has read yet: so the index has what the log does not tell any more."""
+        if self.may_split and len(self.history.logs) < 6:
+            number = self.dice.choice(self.history.open_numbers())
+            for _ in range(self.dice.randrange(8)):
+                self.history.change(number)
+            self.history.lose(number)
+            self.publish()
+
+    def split_table(self) -> None:
+        """While an index is filled from what is split."""
+        if are_changing(self.indexes) and self.may_split and len(self.history.logs) < 7:
+            self.history.split(self.dice.choice(self.history.open_numbers()))
+            self.publish()
+
     def finish_index(self) -> None:
         """Once every partition's checkpoint says that it is filled, as auto-admin judges it."""
         if not are_changing(self.indexes):
@@ -164,7 +184,9 @@ class IndexedWorld(World):
             self.publish()
 
     def page(self, wish: PageWish) -> Page | None:
-        """Of some replica that has applied enough."""
+        """Of some replica that has applied enough, or of an index's leader."""
+        if (sweep := sweep_of(wish.label)) is not None:
+            return self._page_of_index(wish, sweep)
         number = wish.partition.number
         end, least = len(self.history.logs[number]), 1 if self.ignores_at_least else max(1, wish.at_least)
         if end < least:
@@ -175,6 +197,18 @@ class IndexedWorld(World):
         size = self.dice.randint(1, 4)
         behind = keys[size].encode() if len(keys) > size else None
         return Page([item_of(key, items[key]) for key in keys[:size]], at, behind)
+
+    def _page_of_index(self, wish: PageWish, sweep: Sweep) -> Page:
+        """Rows of older generations whose items lie in the partition that is recovered."""
+        leads = next(each for each in self.partitions.values() if not each.children and each.holds(wish.position))
+        keys = sorted(key for key in leads.rows if key >= wish.position)
+        size = self.dice.randint(1, 4)
+        rows = [leads.rows[key] for key in keys[:size]]
+        old = [row for row in rows if not is_tombstone(row) and source_of(row).generation < sweep.generation]
+        items = [orjson.loads(decode_row(row).item_json) for row in old]
+        lower, upper = self.history.ranges[wish.partition.number]
+        mine = [item for item in items if self.sweeps_all or lower <= int(item["pk"]["S"][1:]) < upper]
+        return Page(mine, 0, keys[size] if len(keys) > size else leads.upper)
 
     def table_metadata(self) -> dict[str, Any]:
         """Of the index's partitions."""
@@ -334,7 +368,6 @@ class IndexedRun(Run):
         super().__init__(seed)
         self.world: IndexedWorld = IndexedWorld(self.dice, Items(self.dice), streams=self.world.streams)
         self.world.history.begin()
-        self.losing = False
         self.world.enabled_at = {each["label"]: {0: 0} for each in self.world.streams}
         if self.dice.random() < 0.5:
             row = {"name": "by-i", "id": INDEX_ID, "status": "ENABLED", "from_start": True, "roots": [0]}
@@ -354,6 +387,8 @@ class IndexedRun(Run):
             world.add_index()
         elif what < 0.55:
             world.finish_index()
+        elif what < 0.56:
+            world.split_table()
         elif what < 0.57:
             self.dice.choice([*world.partitions.values()]).refuses = self.dice.randrange(8)
 
@@ -362,6 +397,11 @@ class IndexedRun(Run):
             partition.refuses = 0
         self.world.quiet = True
         self.world.add_index()
+        if self.dice.random() < 0.3:
+            # What is not filled then nobody changes any more.
+            for _ in range(self.dice.randrange(60)):
+                self.dice.choice(self.processes).piece()
+            self.world.split_table()
         super()._settle()
         for _ in range(self.settle_turns):
             self.world.finish_index()

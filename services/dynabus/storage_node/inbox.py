@@ -137,7 +137,10 @@ class Inbox:
             # Outside of the partition's cap, as of DynamoDB's own backfills.
             hosted.query(
                 Query(
-                    sender, part["generation"], False, lambda store: backfill.page(part, hosted.replica.place, store)
+                    sender,
+                    part["generation"],
+                    part["consistent"],
+                    lambda store: backfill.page(part, hosted.replica.place, store),
                 ),
                 now_ms,
             )

@@ -4,6 +4,8 @@ An index that begins in a log that has begun before it is filled with what is ol
 position of the next page stands in the checkpoint, so that whoever takes over goes on there, and children of a split
 from where their parent was. A position may be any key not behind the next one: what is read twice changes nothing.
 
+Beside them stands how far an index is swept of what a recovered partition left (`sweeps`).
+
 Where an index begins is committed before anything is written for it. Were that begin forgotten, by a crash, another
 reader would begin later, and what changed in between would stay as the first one wrote it.
 """
@@ -13,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from dynabus.core.propagation.sweeps import index_of, sweep_of
 
 POSITION_BYTES = 128
 """Of a key in a checkpoint, whose room is bounded: a prefix lies before all that it begins. One index of a table is
@@ -42,12 +46,17 @@ class Fills:
         `committed`: labels of the one that the group has, if this one was only confirmed so far.
         """
         self._fills = {label: Fill(position, at_least) for label, position in positions}
-        self._begun = set() if committed is None else self._fills.keys() - set(committed)
+        begun = set() if committed is None else self._fills.keys() - set(committed)
+        self._begun = {label for label in begun if sweep_of(label) is None}
 
     def begin(self, label: str, at_least: int) -> None:
         """The index begins here: its log writes are those from this offset on."""
         self._fills[label] = Fill(b"", at_least)
         self._begun.add(label)
+
+    def sweep(self, labels: Iterable[str]) -> None:
+        """Begin these. Nothing depends on where: whoever reads the genesis anew begins them anew."""
+        self._fills |= {label: Fill(b"", 0) for label in labels}
 
     def committed(self, labels: Iterable[str]) -> None:
         """The group has a checkpoint with these."""
@@ -61,7 +70,7 @@ class Fills:
     def keep_only(self, labels: Iterable[str]) -> None:
         """Others have ended."""
         kept = set(labels)
-        self._fills = {label: fill for label, fill in self._fills.items() if label in kept}
+        self._fills = {label: fill for label, fill in self._fills.items() if index_of(label) in kept}
         self._begun &= kept
 
     @property

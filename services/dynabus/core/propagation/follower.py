@@ -25,8 +25,9 @@ from dynabus.core.global_indexes.backfill import Page
 from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.propagation.checkpoint import NO_MARK, Checkpoint, Marks, mark_of, marks_of, without_bounds
 from dynabus.core.propagation.fills import Fill, Fills
-from dynabus.core.propagation.index_writes import ForIndex, of_change, of_items
+from dynabus.core.propagation.index_writes import ForIndex, of_change
 from dynabus.core.propagation.openings import Openings
+from dynabus.core.propagation.sweeps import index_of, of_page, sweeps_of
 from dynabus.core.propagation.view import Derived
 from dynabus.core.replication.fold import Verdict, fold
 from dynabus.core.replication.place import Origin, Place, start_of_log
@@ -175,9 +176,6 @@ class Follower:
         # Its range is not known here: the child's log is not compared with it.
         self._marks = ((child, NO_MARK),)
         self._say_all(CLOSED, place.next_offset - 1)
-        if self._openings.indexes:
-            names = ", ".join(each.index.name for each in self._openings.indexes)
-            self.note = f"{self.note or 'recovered'}; indexes {names} may keep rows of lost changes: make them anew"
         self.stage, self.alarm, self.moved = Stage.SEALED, None, True
 
     # -- what metadata say ----------------------------------------------------------------------------------------
@@ -247,6 +245,8 @@ class Follower:
                 self.stop("the log does not begin as its parent's seal says")
                 return
             self._say_all(OPENED, record.offset)
+            if group.form is Form.RECOVERY:
+                self.fills.sweep(sweeps_of(self._openings.labels, group.generation))
         elif record.kind == Kind.MUTATION:
             self._change(place, record)
         elif record.kind == Kind.SEAL:
@@ -305,20 +305,20 @@ class Follower:
     def wants_page(self) -> tuple[str, Fill] | None:
         """The next page of rows, for the index of this label; a child's log has begun by then."""
         place = self.place
-        reads = self.stage is Stage.READING and place is not None and place.group is not None
-        return self.fills.next if reads and not self.fills.holds else None
+        begun = self.stage is Stage.READING and place is not None and place.group is not None
+        return self.fills.next if begun and not (self.fills.holds or (place and is_restoring(place))) else None
 
     def told_page(self, label: str, position: bytes, page: Page) -> None:
         """What a replica had applied before an offset, from a position on: puts as of the record before it."""
         place = self.place
-        index = next((each for each in self._openings.indexes if each.label == label), None)
+        index = next((each for each in self._openings.indexes if each.label == index_of(label)), None)
         if index is None or place is None or place.group is None or self.stage is not Stage.READING:
             return
         if not self.fills.moved(label, position, page.behind):
             return
         self.moved = True
         source = Source(self.partition.number, place.group.generation, page.next_offset - 1)
-        writes, skipped = of_items(index, page.items, source)
+        writes, skipped = of_page(index, label, page.items, source)
         self._writes += writes
         self.skipped += skipped
 

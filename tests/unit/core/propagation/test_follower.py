@@ -214,11 +214,11 @@ def test_the_contents_of_a_recovered_partition_are_no_changes() -> None:
     logs._land(0, encode_record(envelope, number, body))
     logs._claim(0)
     for _ in range(10):
-        logs._mutate(0)
+        logs.change(0)
     logs._led(0, Kind.CONFIGURE, Configure(MEMBERS, 1))
     restored = len(logs.logs[0])
     for _ in range(10):
-        logs._mutate(0)
+        logs.change(0)
     brain = propagator(message())
     assign(brain)
     brain.read({ROOT: logs.logs[0]})
