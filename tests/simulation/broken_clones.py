@@ -110,10 +110,15 @@ def pruned_behind_commits() -> Patches:
     def told(self: Any, each: part.Part) -> None:
         if self.active and each.replica is not None:
             where = (each.node.name, each.partition.number)
-            self._hear(where, each.node.incarnation, each.disk.commits[-1][3].next_offset)
-            each.is_blank = False
+            self._hear(where, each.node.incarnation, pruning.durable_at(each.disk.commits[-1][3]))
+            each.is_blank = each.was_wiped = False
 
     return [(Pruning, "committed", told)]
+
+
+@broken("I8", "what a node said when it was a member before counts once it is one again")
+def words_outlive_membership() -> Patches:
+    return [(pruning, "counted", lambda word, _: max(0, word.offset) if word is not None else 0)]
 
 
 @broken("I8", "a parent's log is pruned before its children are on disk")

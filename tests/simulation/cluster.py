@@ -223,9 +223,11 @@ class Cluster:
         return found
 
     def _goes_on(self, reign: Reign) -> bool:
-        """Its leader is the log's own, or one that serves though even its claim was lost."""
+        """Its leader is the log's own, or one that serves though even its claim was lost: who reads anew sees it."""
         if reign.leader == self.log.auditor.place.reign.leader:
             return True
+        if not self.log.auditor.broken_log:
+            return False
         parts = [node.parts.get(0) for node in self.nodes.values() if node.up]
         leaders = [part.replica for part in parts if part is not None and part.replica and part.replica.leader]
         return any(each.place.reign == reign for each in leaders)

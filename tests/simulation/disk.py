@@ -161,6 +161,5 @@ class Disk:
 
 
 def _is_older(one: Place, other: Place) -> bool:
-    """Places of an ancestor's log are not compared: an heir may lose a checkpoint here that a real one would keep.
-    So some rare histories (one of 10,000) tell of what was pruned though nothing is lost."""
-    return one.origin == other.origin and one.next_offset < other.next_offset
+    """Children have higher numbers than their parents: an heir's place in an ancestor's log is older than its own."""
+    return (one.origin.partition.number, one.next_offset) < (other.origin.partition.number, other.next_offset)

@@ -63,6 +63,8 @@ class Moves:
     def _decide(self, partition: Partition, target: tuple[NodeName, ...], joining: NodeName | None) -> None:
         partition.plan += 1
         partition.target, partition.joining = target, joining
+        if joining is not None:
+            partition.joined[joining] = partition.plan
         self.world.note(f"plan {partition.plan} of {partition.number}: {', '.join(target)}")
         self._publish()
 
@@ -103,6 +105,7 @@ class Moves:
 
     def _finish(self, partition: Partition) -> None:
         partition.members, partition.target, partition.joining = partition.target, (), None
+        partition.joined = {node: by for node, by in partition.joined.items() if node in partition.members}
         self.finished += 1
         self.world.note(f"plan {partition.plan} of {partition.number} is done")
         self._publish()

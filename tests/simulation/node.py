@@ -425,9 +425,11 @@ class Node:
 
     def _acquaint(self) -> None:
         """Replicas that are new here know what was said before."""
-        for each in self.hosted.values():
-            if each.replica not in self._acquainted:
-                self._acquainted.add(each.replica)
+        for number, part in self.parts.items():
+            replica = part.replica
+            if replica is not None and replica not in self._acquainted:
+                self._acquainted.add(replica)
+                each = Hosted(PartitionId(LOG, number), replica)
                 acquaint(cast("Any", each), self._view, self.clock_ms())
 
     def _commit_regularly(self, run: int) -> None:

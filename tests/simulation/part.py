@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from dynabus.core.pruning import NOTHING, Durable, durable_at
 from dynabus.core.replication import replica as brain
 from dynabus.core.replication.effects import Query, Surroundings, Write
 from dynabus.core.replication.heir import Heir
@@ -46,6 +47,8 @@ class Part:
         self._decided: bool | None = None
         self.is_blank = True
         """Nothing of it is on disk for certain, or was said to be and is no more: wiped, or new."""
+        self.was_wiped = False
+        """What it said to have on disk may be no more, until it has a checkpoint again."""
 
     def start(self, around: Surroundings, parent: Part | None, now_ms: float) -> None:
         """The process begins; an heir is a copy of its parent's last commit, or begins at the root's log."""
@@ -127,6 +130,7 @@ class Part:
     def wipe(self) -> None:
         """The disk is gone, and with it all that was ever said of it."""
         self.disk, self.is_blank, self._expected, self._decided = Disk(), True, None, None
+        self.was_wiped = True
         self.loss = ""
 
     def put_aside(self) -> None:
@@ -135,10 +139,10 @@ class Part:
         self.start(self._around, None, self.node.clock_ms())
 
     @property
-    def durable_offset(self) -> int:
+    def durable(self) -> Durable:
         """What is on disk of its own log, whatever becomes of the host."""
         kept = self.disk.checkpoint
-        return kept[3].next_offset if kept is not None else -1
+        return durable_at(kept[3]) if kept is not None else NOTHING
 
     def _become_replica(self, place: Place, now_ms: float) -> None:
         self.replica, self.heir = brain.Replica(self._around, self.disk, place, now_ms), None

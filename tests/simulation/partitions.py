@@ -26,6 +26,8 @@ class Partition:
     """The members that it shall have, while they are being changed."""
     joining: NodeName | None = None
     plan: int = 0
+    joined: dict[NodeName, int] = field(default_factory=dict)
+    """The plan by which each became, or becomes, a member."""
     children: list[int] = field(default_factory=list)
     closed: bool = False
     frozen: bool = False

@@ -6,6 +6,7 @@ import random
 from typing import TYPE_CHECKING
 
 from dynabus.core import pruning
+from dynabus.core.ids import NodeName
 from tests.simulation.audit import Violation
 from tests.simulation.partitions import Partition
 
@@ -28,7 +29,7 @@ class Pruning:
         self.cluster, self.world, self._dice = cluster, cluster.world, dice
         self.active = dice.random() < 0.45
         self.pruned = self.cloned = 0
-        self._stated: dict[tuple[str, int], tuple[int, int]] = {}
+        self._stated: dict[tuple[str, int], tuple[int, pruning.Durable]] = {}
         self.calm = False
 
     def plan(self, start_ms: float, end_ms: float) -> None:
@@ -46,20 +47,25 @@ class Pruning:
         """A node has committed: now and then it makes a checkpoint, and says so."""
         if not self.active or part.replica is None or part.disk.commits[-1][3].group is None:
             return
-        if part.replica.alarm is not None or part.replica.standstill:
+        if part.replica.alarm is not None or part.replica.standstill or part.is_stranger:
             return
         if self._dice.random() < 0.5:
             part.disk.keep()
-            part.is_blank = False
-        durable = part.durable_offset
-        if durable > 0 and self._dice.random() < 0.8:
+            part.is_blank = part.was_wiped = False
+        durable = part.durable
+        if durable.offset > 0 and self._dice.random() < 0.8:
             delay_ms = self._dice.uniform(1.0, 3000.0)
             where = (part.node.name, part.partition.number)
             self.world.after(delay_ms, self._hear, where, part.node.incarnation, durable)
 
-    def _hear(self, where: tuple[str, int], incarnation: int, offset: int) -> None:
-        known = self._stated.get(where, (0, 0))
-        self._stated[where] = max(known, (incarnation, offset))
+    def _hear(self, where: tuple[str, int], incarnation: int, word: pruning.Durable) -> None:
+        known = self._stated.get(where, (0, pruning.NOTHING))
+        self._stated[where] = max(known, (incarnation, word), key=_newness)
+
+    def _stated_by(self, node: NodeName, partition: Partition) -> int:
+        """A node that is down for good is not told from one that will be back: what it said counts."""
+        said = self._stated.get((node, partition.number))
+        return pruning.counted(said[1] if said is not None else None, partition.joined.get(node, 0))
 
     def _damage(self) -> None:
         """Some replica's bytes are not those that were written: put aside, its place is known."""
@@ -98,9 +104,7 @@ class Pruning:
         if partition.children or partition.frozen or partition.restoring:
             return 0
         nodes = {*partition.members, *partition.target}
-        stated: dict[str, int] = {
-            node: said[1] for node in nodes if (said := self._stated.get((node, partition.number))) is not None
-        }
+        stated: dict[str, int] = {node: at for node in nodes if (at := self._stated_by(node, partition)) > 0}
         hold = pruning.lowest(
             [*pruning.needed(nodes, stated), pruning.Hold("youngest", max(0, len(log.records) - RECORDS_LEAST))]
         )
@@ -110,7 +114,7 @@ class Pruning:
     def _is_inherited(self, partition: Partition) -> bool:
         closed = {each.number: each.children for each in self.cluster.partitions.values() if each.closed}
         taken = {
-            each.number: all((node, each.number) in self._stated for node in each.members)
+            each.number: all(self._stated_by(node, each) > 0 for node in each.members)
             for each in self.cluster.partitions.values()
             if not each.closed
         }
@@ -126,5 +130,10 @@ class Pruning:
             return
         for name in partition.members:
             part = self.cluster.nodes[name].parts.get(partition.number)
-            if part is not None and not part.is_blank and part.durable_offset < until:
+            if part is not None and not part.was_wiped and max(0, part.durable.offset) < until:
                 raise Violation(f"partition {partition.number} is pruned past what {name} has on disk")
+
+
+def _newness(said: tuple[int, pruning.Durable]) -> tuple[int, int, int]:
+    incarnation, word = said
+    return incarnation, word.plan, word.offset

@@ -4,14 +4,20 @@ A log is pruned behind the smallest offset that anybody still needs:
 
 | who                              | needs the log from                                                             |
 |----------------------------------|--------------------------------------------------------------------------------|
-| a member, a node that joins      | what it has on disk for certain, by its own word; from its start where it said |
-|                                  | nothing in its present run                                                     |
+| a member                         | what it has on disk for certain, by its own word; from its start where it said |
+|                                  | nothing in its present run and since it last became a member                   |
+| a node that joins                | its start                                                                      |
 | a partition that is being split  | its start: heirs may be copied anew, or replay                                 |
 | the log of a closed ancestor     | its start, until each child is on the disks of all its members                 |
 | the log propagators, where the   | the offset that their group committed; its start where it has none: the log    |
 | table has a stream               | of a closed partition too, until they have read its seal                       |
 | a named reader                   | the offset that its consumer group committed; its start where it has none      |
 | anybody else, and repairs        | what is younger than the retention, and the last `RECORDS_LEAST`               |
+
+A word says up to which plan of the group the replica on that disk has folded the log. A node that left, and joins
+once more, begins with an empty disk; what it said before may still be on its way. But whatever it had then was folded
+up to the plan by which it left at most, so only a plan as new as that by which it joined (`joined` in the partition's
+row) shows that the word is about what it has now.
 
 Why a deposed auto-admin does no harm. What it computed was true: at some moment every member of then had all records
 below the offset on disk, and what is on a disk stays there. Deleting is monotonic and idempotent. Who became a member
@@ -24,6 +30,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypedDict
 
+from dynabus.core.replication.place import Place
+
 RECORDS_LEAST = 1000
 """More than the 256 records by which one that joins may be behind when it becomes a member."""
 
@@ -31,12 +39,31 @@ PRUNE_LEAST = 1000
 """Records that a call to Kafka is worth."""
 
 
+class Durable(NamedTuple):
+    """What a replica has on disk for certain, whatever becomes of the host: its log before `offset`, -1 for nothing.
+
+    `plan`: of its group, as folded up to there.
+    """
+
+    offset: int
+    plan: int
+
+
+NOTHING = Durable(-1, 0)
+
+
+def durable_at(place: Place) -> Durable:
+    """What a synced copy of a store has that has read up to this place."""
+    return Durable(place.next_offset, place.group.plan if place.group is not None else 0)
+
+
 class DurablePlace(TypedDict):
-    """A replica has everything before this offset of its log on disk."""
+    """A replica has everything before this offset of its log on disk, folded up to this plan of its group."""
 
     log: str
     partition: int
     offset: int
+    plan: int
 
 
 class DurablePlaces(TypedDict):
@@ -62,6 +89,11 @@ def lowest(holds: Iterable[Hold]) -> Hold:
 def needed(nodes: Iterable[str], stated: Mapping[str, int]) -> list[Hold]:
     """By replicas: `stated` has the offsets that nodes said to have on disk."""
     return [Hold(node, stated.get(node, 0)) for node in nodes]
+
+
+def counted(word: Durable | None, joined: int) -> int:
+    """The offset that a node's word is good for if it became a member by this plan; 0: for nothing."""
+    return max(0, word.offset) if word is not None and word.plan >= joined else 0
 
 
 def is_inherited(number: int, children: Mapping[int, list[int]], taken: Mapping[int, bool]) -> bool:

@@ -45,6 +45,11 @@ def joining(partition: Mapping[str, Any]) -> list[str]:
     return [move["get"]] if move is not None and move["get"] else []
 
 
+def joined(partition: Mapping[str, Any]) -> dict[str, int]:
+    """The plan by which each node became, or becomes, a member; those that began the group are not named."""
+    return {**partition.get("joined", {}), **{node: plan_of(partition) for node in joining(partition)}}
+
+
 def begin(move: Move) -> Evaluate:
     """The decision to change a group; nothing where the row is not what was planned for."""
 
@@ -79,8 +84,9 @@ def finish(own_id: str, number: int, plan: int) -> Evaluate:
     def make(state: TableState, partition: Partition, _: int) -> Partition | None:
         if state.id != own_id or plan_of(partition) != plan or "move" not in partition:
             return None
-        kept = {name: value for name, value in partition.items() if name != "move"}
-        return {**kept, "members": target(partition), "preferred": partition["move"]["preferred"]}
+        kept, members = {name: value for name, value in partition.items() if name != "move"}, target(partition)
+        since = {node: by for node, by in joined(partition).items() if node in members}
+        return {**kept, "members": members, "joined": since, "preferred": partition["move"]["preferred"]}
 
     return _change("", number, make)
 

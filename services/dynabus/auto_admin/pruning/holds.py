@@ -22,7 +22,16 @@ from dynabus.auto_admin.recovery import decisions as recoveries
 from dynabus.auto_admin.splitting import splits
 from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.core.cluster_view import ClusterView
-from dynabus.core.pruning import DurablePlaces, is_inherited, lineage_of, lowest, needed
+from dynabus.core.pruning import (
+    NOTHING,
+    Durable,
+    DurablePlaces,
+    counted,
+    is_inherited,
+    lineage_of,
+    lowest,
+    needed,
+)
 from dynabus.core.streams.view import DISABLED
 from dynabus.core.tables.streams import are_followed, shards_of
 
@@ -50,7 +59,7 @@ class Pruning:
         self._view, self._steps = view, steps
         self._every_ms, self._lag_records = every_ms, lag_records
         self._rest_ms = min(REST_MS, retention_ms)
-        self._stated: dict[str, tuple[int, dict[Where, int]]] = {}
+        self._stated: dict[str, tuple[int, dict[Where, Durable]]] = {}
         self._due_ms = 0.0
         self._job: Future[list[Pruned]] | None = None
         self._warned: set[tuple[Where, str]] = set()
@@ -62,11 +71,11 @@ class Pruning:
         known = self._stated.get(node)
         if known is not None and known[0] > incarnation:
             return
-        offsets = known[1] if known is not None and known[0] == incarnation else {}
+        words = known[1] if known is not None and known[0] == incarnation else {}
         for place in message["places"]:
-            where = (place["log"], place["partition"])
-            offsets[where] = max(place["offset"], offsets.get(where, 0))
-        self._stated[node] = (incarnation, offsets)
+            where, word = (place["log"], place["partition"]), Durable(place["offset"], place["plan"])
+            words[where] = max(word, words.get(where, NOTHING), key=lambda each: (each.plan, each.offset))
+        self._stated[node] = (incarnation, words)
 
     def step(self, states: Mapping[str, TableState], now_ms: float) -> None:
         """Look and delete, if it is time."""
@@ -111,7 +120,8 @@ class Pruning:
         followed = are_followed(state.streams) or bool(state.indexes)
         for partition in state.partitions:
             number, nodes = int(partition["number"]), _nodes(partition)
-            stated = {node: at for node in nodes if (at := self._stated_by(node, (state.id, number))) > 0}
+            where, since = (state.id, number), moves.joined(partition)
+            stated = {node: at for node in nodes if (at := self._stated_by(node, where, since.get(node, 0))) > 0}
             is_open = splits.state_of(partition) == splits.ACTIVE and not self._in_doubt(state, partition)
             taken[number] = is_open and len(stated) == len(nodes)
             if is_open:
@@ -132,11 +142,11 @@ class Pruning:
         said = [self._view.said(node, state.id, int(partition["number"])) for node in self._view.nodes]
         return any(each is not None and each["state"] in IN_DOUBT for each in said)
 
-    def _stated_by(self, node: str, where: Where) -> int:
+    def _stated_by(self, node: str, where: Where, joined: int) -> int:
         stated, known = self._stated.get(node), self._view.nodes.get(node)
         if stated is None or (known is not None and known.incarnation > stated[0]):
             return 0
-        return stated[1].get(where, 0)
+        return counted(stated[1].get(where), joined)
 
     def _collect(self, job: Future[list[Pruned]]) -> None:
         try:

@@ -34,7 +34,7 @@ from dynabus.storage_node.replicas.lookups import LogFacts, LookupFailed, Lookup
 from dynabus.storage_node.replicas.losses import FROZEN_ELSEWHERE
 from dynabus.storage_node.replicas.opening import Opening, Premises, said_of
 from dynabus.storage_node.replicas.readers import Log
-from dynabus.storage_node.upkeep.checkpoints import offset_of, restore
+from dynabus.storage_node.upkeep.checkpoints import durable_of, restore
 
 RETRY_MS = 1000.0
 """After a clone that failed, or while there is nobody to clone."""
@@ -212,7 +212,7 @@ class Clones:
     def _restored(self, case: Case) -> bool:
         """Its own checkpoint, from which the log leads on: older than a clone, and better than nothing."""
         path, origin = self._premises.folder.replica(case.opening.partition), case.origin
-        if origin is None or offset_of(path, origin) < case.extents[-1].low or not restore(path):
+        if origin is None or durable_of(path, origin).offset < case.extents[-1].low or not restore(path):
             return False
         logger().warning("replica is restored from its checkpoint", partition=str(case.opening.partition))
         return True

@@ -98,8 +98,8 @@ class CloneSending:
         hosted.commit(now_ms)
         if hosted.failed:
             return "its store failed"
-        if hosted.committed_offset < request["at_least"]:
-            return f"it has read up to {hosted.committed_offset}, not up to {request['at_least']}"
+        if hosted.committed.offset < request["at_least"]:
+            return f"it has read up to {hosted.committed.offset}, not up to {request['at_least']}"
         return None
 
     def refusal(self, request: CloneRequest, why: str) -> tuple[str, bytes]:

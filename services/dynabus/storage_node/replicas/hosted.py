@@ -19,6 +19,7 @@ from dynabus.core.agreement import EVERY, Statements
 from dynabus.core.contents import Contents
 from dynabus.core.ids import PartitionId
 from dynabus.core.local_indexes import IndexRules
+from dynabus.core.pruning import NOTHING, durable_at
 from dynabus.core.replication.effects import Query, Write
 from dynabus.core.replication.election import Stage
 from dynabus.core.replication.place import Place
@@ -39,12 +40,12 @@ class Hosted:
 
     __slots__ = (
         "aside",
-        "committed_offset",
+        "committed",
         "comparing",
         "contents",
         "damage",
         "dirty_since_ms",
-        "durable_offset",
+        "durable",
         "expected",
         "failed",
         "log",
@@ -99,9 +100,10 @@ class Hosted:
         """When it was last read as a whole; `scrub_tried_ms`: or could not be."""
         self.scrub_tried_ms: float | None = None
         self.statements = Statements()
-        self.committed_offset = replica.place.next_offset
-        self.durable_offset = -1
-        """Everything before it is on disk for certain, whatever becomes of the host (`checkpoints`); -1: nothing."""
+        self.committed = durable_at(replica.place)
+        """What the last commit has, and keeps unless the host crashes."""
+        self.durable = NOTHING
+        """What is on disk for certain (`checkpoints`)."""
         self.syncs = False
         """Each commit is, once another one follows."""
         self.dirty_since_ms: float | None = None
@@ -155,7 +157,7 @@ class Hosted:
         except BROKEN_STORE as error:
             self.quarantine(error, now_ms)
         self.read += self.replica.place.next_offset - before
-        if self.dirty_since_ms is None and self.replica.place.next_offset != self.committed_offset:
+        if self.dirty_since_ms is None and self.replica.place.next_offset != self.committed.offset:
             self.dirty_since_ms = now_ms
 
     def _parts(self, records: list[Record]) -> Iterator[list[Record]]:
@@ -232,14 +234,14 @@ class Hosted:
         else:
             if self.syncs:
                 # LMDB writes a commit's own root to disk with the next one: a crash of the host may undo the last.
-                self.durable_offset = self.committed_offset
-            self.committed_offset = place.next_offset
+                self.durable = self.committed
+            self.committed = durable_at(place)
 
     def due_to_commit(self, now_ms: float, interval_ms: float, records: int) -> bool:
         since_ms = self.dirty_since_ms
         if since_ms is None:
             return False
-        return now_ms - since_ms >= interval_ms or self.replica.place.next_offset - self.committed_offset >= records
+        return now_ms - since_ms >= interval_ms or self.replica.place.next_offset - self.committed.offset >= records
 
     def damaged(self, what: str) -> None:
         """Its bytes are not those that were written. It goes on until it can be rebuilt."""

@@ -280,7 +280,7 @@ class Hosting:
         del self._opening[opening.partition]
         self._assigned[opening.partition] = opening
         self.hosted[opening.partition] = self.by_log[hosted.log] = hosted
-        logger().info("replica opened", partition=str(opening.partition), next_offset=hosted.committed_offset)
+        logger().info("replica opened", partition=str(opening.partition), next_offset=hosted.committed.offset)
         return hosted
 
     def _open(self, opening: Opening, facts: LogFacts, now_ms: float) -> Hosted:

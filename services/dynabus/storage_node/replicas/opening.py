@@ -21,7 +21,7 @@ from dynabus.storage_node.file_limit import FileLimit
 from dynabus.storage_node.replicas.hosted import Hosted
 from dynabus.storage_node.replicas.lookups import LogFacts
 from dynabus.storage_node.replicas.readers import Log
-from dynabus.storage_node.upkeep.checkpoints import offset_of, restore
+from dynabus.storage_node.upkeep.checkpoints import durable_of, restore
 
 
 class NothingHere(Exception):
@@ -109,7 +109,7 @@ class Premises:
         rules = IndexRules(opening.indexes, store, self.collection_bytes)
         hosted = Hosted(opening.partition, opening.log, store, replica, contents, rules, now_ms)
         hosted.note, hosted.syncs = opening.note, self.sync
-        hosted.durable_offset = offset_of(self.folder.replica(opening.partition), place.origin)
+        hosted.durable = durable_of(self.folder.replica(opening.partition), place.origin)
         return hosted
 
     def open_store(self, partition: PartitionId, *, kept: bool = False) -> LmdbStore:

@@ -12,6 +12,10 @@ crash of the host the replica is opened from it and reads the log on. Logs are p
 | `checkpoint_records` were read since the last one, and    | copies then cost less than what was written  |
 | half as many as it has items                              |                                              |
 | there is none, and it is the child of a split             | its ancestors' logs wait for it              |
+
+Of those that are no members of their group yet none is due: nobody counts on what they have (`core.pruning`).
+Of those that are due, children without one come first, then whoever has read most since its last: a partition that
+is due again as soon as its copy is made never keeps the others from theirs.
 """
 
 from __future__ import annotations
@@ -34,6 +38,7 @@ from dynabus.core.cloning.messages import CloneManifest
 from dynabus.core.cloning.pace import Pace
 from dynabus.core.cloning.position import CHUNK_BYTES, CHUNK_PAIRS, Position, Section
 from dynabus.core.ids import PartitionId
+from dynabus.core.pruning import NOTHING, Durable, durable_at
 from dynabus.core.replication.place import Origin
 from dynabus.core.replication.records import Form
 from dynabus.storage_node.cloning.copies import write
@@ -63,7 +68,7 @@ class Checkpoints:
         self._due_ms = 0.0
         self._retry_ms: dict[PartitionId, float] = {}
         self._pool: ThreadPoolExecutor | None = None
-        self._job: tuple[Hosted, Future[int]] | None = None
+        self._job: tuple[Hosted, Future[Durable]] | None = None
 
     def step(self, replicas: Iterable[Hosted], now_ms: float) -> None:
         """Collect what is done, begin what is due."""
@@ -75,19 +80,18 @@ class Checkpoints:
                 return
             self._collect(*self._job, now_ms)
             self._job = None
-        for hosted in replicas:
-            if self._is_due(hosted, now_ms):
-                self._begin(hosted, self._folder.replica(hosted.partition), now_ms)
-                return
+        due = [hosted for hosted in replicas if self._is_due(hosted, now_ms)]
+        if due:
+            first = max(due, key=_urgency)
+            self._begin(first, self._folder.replica(first.partition), now_ms)
 
     def _is_due(self, hosted: Hosted, now_ms: float) -> bool:
-        group = hosted.replica.place.group
-        if group is None or hosted.failed or hosted.alarm or now_ms < self._retry_ms.get(hosted.partition, 0.0):
+        replica, retry_ms = hosted.replica, self._retry_ms.get(hosted.partition, 0.0)
+        is_member = replica.place.admits(replica.around.me.node)
+        if not is_member or hosted.failed or hosted.alarm or now_ms < retry_ms:
             return False
-        if hosted.durable_offset < 0 and group.form is Form.CHILD:
-            return True
-        read = hosted.committed_offset - max(0, hosted.durable_offset)
-        return read >= max(self._records, hosted.contents.totals[0][0] // 2)
+        least = max(self._records, hosted.contents.totals[0][0] // 2)
+        return _is_new_child(hosted) or _read_since(hosted) >= least
 
     def _begin(self, hosted: Hosted, path: Path, now_ms: float) -> None:
         hosted.commit(now_ms)
@@ -99,10 +103,10 @@ class Checkpoints:
         snapshot, pace = hosted.store.snapshot(), Pace(self._bytes_per_s)
         self._job = (hosted, self._pool.submit(copy, snapshot, indexes, checkpoint_of(path), pace))
 
-    def _collect(self, hosted: Hosted, future: Future[int], now_ms: float) -> None:
+    def _collect(self, hosted: Hosted, future: Future[Durable], now_ms: float) -> None:
         partition = hosted.partition
         try:
-            hosted.durable_offset = future.result()
+            hosted.durable = future.result()
         except (StoreError, NotWhole, SnapshotClosed, UndecodableMessage, OSError) as error:
             self.failed += 1
             self._retry_ms[partition] = now_ms + RETRY_MS
@@ -110,7 +114,7 @@ class Checkpoints:
                 logger().warning("no checkpoint", partition=str(partition), reason=str(error))
         else:
             self.made += 1
-            logger().info("checkpoint", partition=str(partition), offset=hosted.durable_offset)
+            logger().info("checkpoint", partition=str(partition), offset=hosted.durable.offset)
 
     def close(self) -> None:
         """Do not wait: what is not whole is thrown away by the next one."""
@@ -118,13 +122,27 @@ class Checkpoints:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
 
+def _is_new_child(hosted: Hosted) -> bool:
+    group = hosted.replica.place.group
+    return hosted.durable.offset < 0 and group is not None and group.form is Form.CHILD
+
+
+def _read_since(hosted: Hosted) -> int:
+    """Records since the last checkpoint."""
+    return hosted.committed.offset - max(0, hosted.durable.offset)
+
+
+def _urgency(hosted: Hosted) -> tuple[bool, int]:
+    return _is_new_child(hosted), _read_since(hosted)
+
+
 def checkpoint_of(path: Path) -> Path:
     """Where a replica's checkpoint lies."""
     return path.with_name(path.name + ".checkpoint")
 
 
-def copy(snapshot: Snapshot, indexes: int, path: Path, pace: Pace) -> int:
-    """Make the checkpoint; the offset that it has. Raises StoreError, NotWhole, SnapshotClosed, OSError."""
+def copy(snapshot: Snapshot, indexes: int, path: Path, pace: Pace) -> Durable:
+    """Make the checkpoint; what it has. Raises StoreError, NotWhole, SnapshotClosed, OSError."""
     made = path.with_name(path.name + ".new")
     store: LmdbStore | None = None
     try:
@@ -139,7 +157,7 @@ def copy(snapshot: Snapshot, indexes: int, path: Path, pace: Pace) -> int:
         snapshot.close()
         if store is not None:
             store.abandon()
-    return decode_place(place).next_offset
+    return durable_at(decode_place(place))
 
 
 def _written(snapshot: Snapshot, store: LmdbStore, received: Received, pace: Pace) -> bytes:
@@ -172,17 +190,17 @@ def _manifest(snapshot: Snapshot) -> CloneManifest:
     }
 
 
-def offset_of(path: Path, origin: Origin) -> int:
-    """Up to where the checkpoint of a replica has read this very log; -1 where there is none."""
+def durable_of(path: Path, origin: Origin) -> Durable:
+    """What the checkpoint of a replica has of this very log; nothing where there is none."""
     file = checkpoint_of(path) / PLACE
     if not file.exists():
-        return -1
+        return NOTHING
     try:
         place = decode_place(file.read_bytes())
     except (UndecodableMessage, OSError) as error:
         logger().warning("checkpoint is unreadable", path=str(path), reason=str(error))
-        return -1
-    return place.next_offset if place.origin == origin else -1
+        return NOTHING
+    return durable_at(place) if place.origin == origin else NOTHING
 
 
 def restore(path: Path) -> bool:

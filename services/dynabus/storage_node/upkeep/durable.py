@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dynabus.core.ids import PartitionId, Writer
-from dynabus.core.pruning import DurablePlace, DurablePlaces
+from dynabus.core.pruning import NOTHING, Durable, DurablePlace, DurablePlaces
 from dynabus.storage_node.replicas.hosted import Hosted
 
 SAY_MS = 3000.0
@@ -20,7 +20,7 @@ class DurableStatements:
 
     def __init__(self, me: Writer) -> None:
         self._me = me
-        self._said: dict[PartitionId, int] = {}
+        self._said: dict[PartitionId, Durable] = {}
         self._due_ms = self._all_due_ms = 0.0
 
     def due(self, replicas: Iterable[Hosted], now_ms: float) -> DurablePlaces | None:
@@ -31,12 +31,13 @@ class DurableStatements:
         if now_ms >= self._all_due_ms:
             self._all_due_ms = now_ms + ALL_MS
             self._said.clear()
-        offsets = {hosted.partition: hosted.durable_offset for hosted in replicas if not hosted.failed}
-        new = {where: at for where, at in offsets.items() if at >= 0 and self._said.get(where) != at}
+        durable = {hosted.partition: hosted.durable for hosted in replicas if not hosted.failed}
+        new = {where: at for where, at in durable.items() if at != NOTHING and self._said.get(where) != at}
         if not new:
             return None
         self._said.update(new)
         places: list[DurablePlace] = [
-            {"log": log, "partition": number, "offset": at} for (log, number), at in new.items()
+            {"log": log, "partition": number, "offset": at.offset, "plan": at.plan}
+            for (log, number), at in new.items()
         ]
         return {"node": self._me.node, "incarnation": self._me.incarnation, "places": places}

@@ -36,7 +36,7 @@ from dynabus.storage_node.replicas.lookups import LogFacts, LookupFailed, Lookup
 from dynabus.storage_node.replicas.opening import Opening, Premises
 from dynabus.storage_node.replicas.readers import Log
 from dynabus.storage_node.replicas.suspects import is_behind, outside
-from dynabus.storage_node.upkeep.checkpoints import offset_of
+from dynabus.storage_node.upkeep.checkpoints import durable_of
 
 REPAIRS_MOST = 3
 """Of one replica in one run. A disk that damages a replica again and again is for people."""
@@ -176,7 +176,7 @@ class Repairs:
         partition = repair.opening.partition
         origin = Origin(facts.identity.cluster_id, facts.identity.topic_id, partition)
         own = repair.logs[0] == repair.opening.log
-        return offset_of(self._premises.folder.replica(partition), origin) >= (facts.low if own else 0)
+        return durable_of(self._premises.folder.replica(partition), origin).offset >= (facts.low if own else 0)
 
     def _move(self, repair: Repair, now_ms: float) -> None:
         hosted, place = repair.hosted, None

@@ -227,7 +227,7 @@ class Restorings:
         if not goes_on_from(old.replica.place, recovered):
             self._tell(hosted, f"partition {recovered.partition} on this node is not where the recovery begins")
             return None
-        if old.committed_offset != old.replica.place.next_offset:
+        if old.committed.offset != old.replica.place.next_offset:
             old.commit(now_ms)
         return old.store.snapshot()
 

@@ -128,7 +128,7 @@ class Scrubs:
     def _read_on(self, current: Scrub, now_ms: float) -> None:
         hosted = current.hosted
         group = hosted.replica.place.group
-        if hosted.replica.place.next_offset != hosted.committed_offset:
+        if hosted.replica.place.next_offset != hosted.committed.offset:
             hosted.commit(now_ms)
         if not usable(hosted) or group is None:
             return

@@ -39,6 +39,7 @@ def test_a_move_from_begin_to_end() -> None:
     done = after(begun, moves.finish(begun.id, 0, 1))
     assert first(done)["members"] == ["node-4", "node-2", "node-3"]
     assert first(done)["preferred"] == "node-4"
+    assert moves.joined(partition) == first(done)["joined"] == {"node-4": 1}
     assert "move" not in first(done)
     assert done.revision == table().revision + 2
 
@@ -52,6 +53,14 @@ def test_an_undo_is_a_plan_of_its_own() -> None:
     assert not moves.undo(begun.id, 0, 2, "again")(written(undone), 0).write
     done = after(undone, moves.finish(begun.id, 0, 2))
     assert first(done)["members"] == ["node-1", "node-2", "node-3"]
+    assert first(done)["joined"] == {}
+
+
+def test_who_left_and_joins_again_joins_by_the_later_plan() -> None:
+    there = after(after(table(), moves.begin(MOVE)), moves.finish(table().id, 0, 1))
+    back = MOVE._replace(get="node-1", lose="node-4", plan=1)
+    again = after(after(there, moves.begin(back)), moves.finish(there.id, 0, 2))
+    assert first(again)["joined"] == {"node-1": 2}
 
 
 @pytest.mark.parametrize(

@@ -47,8 +47,8 @@ class Ward:
             self.view, cast("Any", self.steps), EVERY_MS, lag_records=100, retention_ms=retention_ms
         )
 
-    def told(self, node: str, offset: int, number: int = 0, incarnation: int = 1) -> None:
-        place = DurablePlace(log=self.state.id, partition=number, offset=offset)
+    def told(self, node: str, offset: int, number: int = 0, incarnation: int = 1, plan: int = 0) -> None:
+        place = DurablePlace(log=self.state.id, partition=number, offset=offset, plan=plan)
         self.pruning.told({"node": node, "incarnation": incarnation, "places": [place]})
 
     def beat(self, node: str, state: str) -> None:
@@ -112,14 +112,28 @@ def test_a_member_that_is_dead_holds_what_it_has_not_on_disk(ward: Ward) -> None
     assert ward.look()[0].until == 10
 
 
-def test_a_node_that_joins_holds_all_until_it_has_something_on_disk() -> None:
+def test_a_node_that_joins_holds_all_until_it_is_a_member_and_has_something_on_disk() -> None:
     move = {"get": "node-4", "lose": "node-1", "preferred": "node-2", "why": "", "since_ms": 0}
     ward = Ward(with_members(table(), plan=1, move=move))
     for node in MEMBERS:
         ward.told(node, 50)
     assert ward.look()[0] == PruneWish(ward.state.id, 0, 0, "node-4", whole=False, known=50)
     ward.told("node-4", 45)
-    assert ward.look()[0].until == 45
+    assert ward.look()[0].until == 0, "it may be a word of when it was a member before"
+    ward.told("node-4", 46, plan=1)
+    assert ward.look()[0].until == 46
+
+
+def test_what_a_node_said_before_it_left_says_nothing_once_it_is_a_member_again() -> None:
+    ward = Ward(with_members(table(), plan=5, joined={"node-3": 5}))
+    for node in MEMBERS:
+        ward.told(node, 50, plan=4)
+    assert ward.look()[0].until == 0
+    ward.told("node-3", 30, plan=5)
+    assert ward.look()[0].until == 30
+    # A word that was on its way for long.
+    ward.told("node-3", 50, plan=4)
+    assert ward.look()[0].until == 30
 
 
 def test_a_partition_that_is_being_split_is_left_alone() -> None:

@@ -14,7 +14,7 @@ from dynabus.adapters.lmdb import StoreLostError
 from dynabus.adapters.lmdb.directory import DIRTY, mark
 from dynabus.core.topics import Topics
 from dynabus.storage_node.replicas.opening import Premises
-from dynabus.storage_node.upkeep.checkpoints import checkpoint_of, offset_of
+from dynabus.storage_node.upkeep.checkpoints import checkpoint_of, durable_of
 
 
 @pytest.fixture
@@ -48,4 +48,4 @@ def test_one_that_is_to_be_kept_is_left_as_it_is_and_so_is_its_checkpoint(path: 
         with pytest.raises(StoreLostError):
             premises.open_store(PARTITION, kept=True)
     assert {file: file.read_bytes() for file in before} == before
-    assert offset_of(path, ORIGIN) > 0
+    assert durable_of(path, ORIGIN).offset > 0

@@ -15,6 +15,8 @@ from dynabus.adapters.log_codec import decode_place
 from dynabus.core.cloning.contents import NotWhole
 from dynabus.core.cloning.pace import Pace
 from dynabus.core.contents import Contents
+from dynabus.core.ids import NodeName
+from dynabus.core.pruning import NOTHING, Durable
 from dynabus.core.replication.records import Form
 from dynabus.storage_node.replicas.hosted import Hosted
 from dynabus.storage_node.upkeep.checkpoints import (
@@ -23,7 +25,7 @@ from dynabus.storage_node.upkeep.checkpoints import (
     Checkpoints,
     checkpoint_of,
     copy,
-    offset_of,
+    durable_of,
     restore,
 )
 from dynabus.storage_node.upkeep.durable import ALL_MS, SAY_MS, DurableStatements
@@ -61,7 +63,7 @@ def test_a_checkpoint_is_the_replica_and_survives_the_host(replica: Hosted, tmp_
     made = checkpoints(replica, path)
     finish(made, replica)
     place = replica.replica.place
-    assert replica.durable_offset == place.next_offset == offset_of(path, ORIGIN)
+    assert replica.durable.offset == place.next_offset == durable_of(path, ORIGIN).offset
     put(replica, b"later", row(1))
     read_back(replica, 5.0)
     replica.store.abandon()
@@ -83,12 +85,12 @@ def test_a_checkpoint_is_the_replica_and_survives_the_host(replica: Hosted, tmp_
 def test_without_one_nothing_is_restored(tmp_path: Path) -> None:
     (tmp_path / "0").mkdir()
     assert not restore(tmp_path / "0")
-    assert offset_of(tmp_path / "0", ORIGIN) == -1
+    assert durable_of(tmp_path / "0", ORIGIN) == NOTHING
 
 
 def test_a_checkpoint_of_another_log_is_none(replica: Hosted, tmp_path: Path) -> None:
     finish(checkpoints(replica, tmp_path / "0"), replica)
-    assert offset_of(tmp_path / "0", ORIGIN._replace(topic="made again")) == -1
+    assert durable_of(tmp_path / "0", ORIGIN._replace(topic="made again")) == NOTHING
     replica.store.abandon()
 
 
@@ -121,7 +123,38 @@ def test_a_child_makes_one_at_once(replica: Hosted, tmp_path: Path) -> None:
     assert group is not None
     replica.replica.place = replica.replica.place._replace(group=group._replace(form=Form.CHILD))
     finish(checkpoints(replica, tmp_path / "0", records=10**6), replica)
-    assert replica.durable_offset > 0
+    assert replica.durable.offset > 0
+    replica.store.abandon()
+
+
+def test_who_is_due_always_leaves_the_others_their_turns(replica: Hosted, tmp_path: Path) -> None:
+    """Whoever has read most since its last one comes first, wherever it stands in the list."""
+    other = leading(tmp_path / "1", 50)
+    replica.durable = Durable(replica.committed.offset - 20, 0)
+    other.commit(0.0)
+    folder = cast("Any", _Folder(tmp_path / "1"))
+    made = Checkpoints(folder, 10, 0.0, sync=False)
+    made.step([replica, other], LOOK_MS)
+    assert made._job is not None
+    assert made._job[0] is other
+    made._job[1].exception(10)
+    folder.path = tmp_path / "0"
+    replica.durable = Durable(replica.committed.offset - 40, 0)
+    made.step([replica, other], 3 * LOOK_MS)
+    assert made._job is not None
+    assert made._job[0] is replica
+    finish(made, replica)
+    for each in (replica, other):
+        each.store.abandon()
+
+
+def test_one_that_is_no_member_makes_none(replica: Hosted, tmp_path: Path) -> None:
+    """Nobody counts on what it has."""
+    group = replica.replica.place.group
+    assert group is not None
+    strangers = group._replace(members=(NodeName("another"),))
+    replica.replica.place = replica.replica.place._replace(group=strangers)
+    assert checkpoints(replica, tmp_path / "0")._job is None
     replica.store.abandon()
 
 
@@ -139,13 +172,13 @@ def test_a_replica_that_is_not_well_makes_none(replica: Hosted, tmp_path: Path, 
 def test_damage_is_noticed_and_the_older_one_stays(replica: Hosted, tmp_path: Path) -> None:
     made = checkpoints(replica, tmp_path / "0")
     finish(made, replica)
-    before = replica.durable_offset
+    before = replica.durable
     (key, old), *_ = replica.store.scan(b"", None)
     replica.store.put(key, old[:-1] + bytes([old[-1] ^ 1]))
     replica.commit(1.0)
     with pytest.raises(NotWhole, match="damaged"):
         copy(replica.store.snapshot(), 0, checkpoint_of(tmp_path / "0"), Pace(0.0))
-    assert offset_of(tmp_path / "0", ORIGIN) == before
+    assert durable_of(tmp_path / "0", ORIGIN) == before
     replica.store.abandon()
 
 
@@ -154,7 +187,7 @@ def test_a_replica_that_is_closed_meanwhile_leaves_nothing(replica: Hosted, tmp_
     replica.store.abandon()
     with pytest.raises(SnapshotClosed):
         copy(snapshot, 0, checkpoint_of(tmp_path / "0"), Pace(0.0))
-    assert offset_of(tmp_path / "0", ORIGIN) == -1
+    assert durable_of(tmp_path / "0", ORIGIN) == NOTHING
 
 
 def test_a_failure_is_not_tried_again_at_once(replica: Hosted, tmp_path: Path) -> None:
@@ -162,7 +195,7 @@ def test_a_failure_is_not_tried_again_at_once(replica: Hosted, tmp_path: Path) -
     checkpoint_of(path).with_name("0.checkpoint.new").write_text("in the way")
     made = checkpoints(replica, path)
     finish(made, replica)
-    assert (made.failed, replica.durable_offset) == (1, -1)
+    assert (made.failed, replica.durable) == (1, NOTHING)
     made.step([replica], 10 * LOOK_MS)
     assert made._job is None
     checkpoint_of(path).with_name("0.checkpoint.new").unlink()
@@ -175,13 +208,13 @@ def test_a_failure_is_not_tried_again_at_once(replica: Hosted, tmp_path: Path) -
 def test_what_is_on_disk_is_said_when_it_changes_and_now_and_then(replica: Hosted) -> None:
     statements, now_ms = DurableStatements(ME), SAY_MS
     assert statements.due([replica], now_ms) is None, "nothing is"
-    replica.durable_offset = 7
+    replica.durable = Durable(7, 0)
     now_ms += SAY_MS
     said = statements.due([replica], now_ms)
     assert said is not None
-    assert said["places"] == [{"log": PARTITION.log, "partition": 0, "offset": 7}]
+    assert said["places"] == [{"log": PARTITION.log, "partition": 0, "offset": 7, "plan": 0}]
     assert statements.due([replica], now_ms + SAY_MS) is None
-    replica.durable_offset = 8
+    replica.durable = Durable(8, 0)
     assert statements.due([replica], now_ms + 2 * SAY_MS) is not None
     assert statements.due([replica], now_ms + ALL_MS + SAY_MS) is not None
     replica.store.abandon()
@@ -189,9 +222,9 @@ def test_what_is_on_disk_is_said_when_it_changes_and_now_and_then(replica: Hoste
 
 def test_a_store_that_syncs_has_all_but_its_last_commit_on_disk(replica: Hosted) -> None:
     """LMDB may undo the last one (metasync is off)."""
-    replica.syncs, before = True, replica.committed_offset
+    replica.syncs, before = True, replica.committed.offset
     put(replica, b"later", row(1))
     read_back(replica, 5.0)
     replica.commit(6.0)
-    assert replica.durable_offset == before < replica.committed_offset
+    assert replica.durable.offset == before < replica.committed.offset
     replica.store.abandon()
