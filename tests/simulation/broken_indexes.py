@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
-from unittest.mock import patch
 
 from dynabus.core.global_indexes import IndexWrite
 from dynabus.core.global_indexes import arrival as real_arrival
@@ -22,34 +19,16 @@ from dynabus.core.propagation.sweeps import sweep_of
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.rows import Source, encode_index_row, source_of
 from tests.simulation import broken_propagation, indexes
+from tests.simulation.brains import Brains, Patches
 
-Patches = list[tuple[Any, str, Any]]
-BROKEN: dict[str, tuple[str, Callable[[], Patches]]] = {
-    name: broken_propagation.BROKEN[name]
-    for name in ("child_before_parent", "checkpoint_without_place", "void_records_count", "nothing_is_inherited")
-}
-"""Those of streams that an index suffers from as well."""
-
-
-def broken(what: str) -> Callable[[Callable[[], Patches]], Callable[[], Patches]]:
-    def register(make: Callable[[], Patches]) -> Callable[[], Patches]:
-        BROKEN[make.__name__] = (what, make)
-        return make
-
-    return register
-
-
-@contextmanager
-def active(name: str) -> Iterator[None]:
-    """Run with this brain in place of the real one."""
-    running = [patch.object(*one) for one in BROKEN[name][1]()]
-    for one in running:
-        one.start()
-    try:
-        yield
-    finally:
-        for one in reversed(running):
-            one.stop()
+BROKEN = Brains(
+    {
+        name: broken_propagation.BROKEN[name]
+        for name in ("child_before_parent", "checkpoint_without_place", "void_records_count", "nothing_is_inherited")
+    }
+)
+"""With those of streams that an index suffers from as well."""
+broken, active = BROKEN.broken, BROKEN.active
 
 
 @broken("a checkpoint is committed before its index writes are acknowledged")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
-from unittest.mock import patch
 
 from dynabus.core.ids import PartitionId
 from dynabus.core.propagation import follower as follower_module
@@ -17,30 +15,10 @@ from dynabus.core.replication.place import Origin, Place, TermLeader
 from dynabus.core.replication.records import Kind, Record
 from dynabus.core.streams.reading import CHANGE, CLOSED, Batch, Entry, Position
 from tests.simulation import propagation
+from tests.simulation.brains import Brains, Patches
 
-Patches = list[tuple[Any, str, Any]]
-BROKEN: dict[str, tuple[str, Callable[[], Patches]]] = {}
-
-
-def broken(what: str) -> Callable[[Callable[[], Patches]], Callable[[], Patches]]:
-    def register(make: Callable[[], Patches]) -> Callable[[], Patches]:
-        BROKEN[make.__name__] = (what, make)
-        return make
-
-    return register
-
-
-@contextmanager
-def active(name: str) -> Iterator[None]:
-    """Run with this brain in place of the real one."""
-    running = [patch.object(*one) for one in BROKEN[name][1]()]
-    for one in running:
-        one.start()
-    try:
-        yield
-    finally:
-        for one in reversed(running):
-            one.stop()
+BROKEN = Brains()
+broken, active = BROKEN.broken, BROKEN.active
 
 
 @broken("a checkpoint is committed before its outputs are delivered")

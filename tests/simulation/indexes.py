@@ -17,7 +17,6 @@ no row goes back to an older source.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
@@ -39,6 +38,7 @@ from dynabus.core.tables.index_changes import are_changing
 from dynabus.core.tables.indexes import index_message, own_description
 from dynabus.core.values import Item
 from tests.simulation import propagation
+from tests.simulation.brains import run_histories
 from tests.simulation.histories import TABLE, History
 from tests.simulation.propagation import Process, Run, Violation, World
 
@@ -442,19 +442,5 @@ def simulate(seed: int) -> str | None:
     return None
 
 
-def main() -> int:
-    """Exit code 1 if anything was violated."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seeds", type=int, default=100)
-    parser.add_argument("--seed", type=int)
-    options = parser.parse_args()
-    seeds = range(options.seeds) if options.seed is None else [options.seed]
-    violated = {seed: found for seed in seeds if (found := simulate(seed)) is not None}
-    for seed, found in list(violated.items())[:10]:
-        print(f"seed {seed}: {found}\n  python -m tests.simulation.indexes --seed {seed}")
-    print(f"{len(seeds)} histories, {len(violated)} violated")
-    return 1 if violated else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_histories("tests.simulation.indexes", simulate))
