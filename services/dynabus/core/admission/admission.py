@@ -196,8 +196,11 @@ class Admission:
             share = known.shares[WRITE]
             share.tried += ROW_HALVES
             if not self._spend(known, table, share, ROW_HALVES, now_ms):
-                self._note(table, call, ROW_HALVES, share)
-                if self.mode is Mode.ON:
+                # While nobody leads the index, nobody can say that it has nothing left: its table serves on.
+                away = known.unanswered(now_ms)
+                if not away:
+                    self._note(table, call, ROW_HALVES, share)
+                if self.mode is Mode.ON and not away:
                     self.tables[call.table.id].shares[WRITE].spent -= paid
                     for each in payers:
                         each.spent -= ROW_HALVES

@@ -64,12 +64,17 @@ class Desk:
         assert found is not None
         return found
 
+    def silence(self, name: str) -> None:
+        """Nobody leads this index any more."""
+        del self.authorities[f"t-id.{name}"]
+
     def write(self, now_ms: float, charges: dict[str, int]) -> int:
         """A put that costs the indexes so much; what `take` said."""
         call = put(self.table)
         paid = self.admission.take(call, now_ms)
         for request in self.asked:
-            lease = self.authorities[request["log"]].answer(request, "n1", now_ms)
+            authority = self.authorities.get(request["log"])
+            lease = authority.answer(request, "n1", now_ms) if authority is not None else None
             if lease is not None:
                 self.admission.answered(lease, now_ms)
         self.asked.clear()
@@ -130,6 +135,14 @@ def test_a_report_passes_and_is_listed_and_counts() -> None:
     assert set(paid) == {2}
     assert desk.spent("t-id.by-b") == 4000
     assert desk.admission.throttled.shown()["events"][-1]["reason"] == "IndexWriteProvisionedThroughputExceeded"
+
+
+def test_an_index_that_nobody_leads_holds_nothing_back() -> None:
+    desk = Desk(provisioned(1000, 1000), (1000, 1))
+    desk.silence("by-b")
+    paid = [desk.write(number * 50.0, {"by-b": 4}) for number in range(2000)]
+    assert set(paid[20:]) == {2}, "for longer than a router goes on alone"
+    assert desk.spent("t-id.by-b") == 4 * sum(each == 2 for each in paid), "which its next leader is told"
 
 
 def test_on_demand_indexes_have_what_on_demand_tables_have() -> None:
