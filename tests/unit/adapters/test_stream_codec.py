@@ -63,16 +63,17 @@ def test_any_avro_reader_reads_it_with_the_published_schema() -> None:
 
 
 def items() -> st.SearchStrategy[dict[str, Any]]:
-    """Stored ones: one member a value, binary in base64."""
+    """Stored ones: one member a value, binary in base64, numbers of up to 38 digits."""
+    numbers = st.integers(1 - 10**38, 10**38 - 1).map(str)
     binary = st.binary(max_size=90).map(lambda value: b64encode(value).decode())
     leaves = st.one_of(
         st.text(max_size=200).map(lambda value: {"S": value}),
-        st.integers().map(lambda value: {"N": str(value)}),
+        numbers.map(lambda value: {"N": value}),
         binary.map(lambda value: {"B": value}),
         st.booleans().map(lambda value: {"BOOL": value}),
         st.just({"NULL": True}),
         st.lists(st.text(max_size=5), min_size=1, max_size=70).map(lambda values: {"SS": values}),
-        st.lists(st.integers().map(str), min_size=1).map(lambda values: {"NS": values}),
+        st.lists(numbers, min_size=1).map(lambda values: {"NS": values}),
         st.lists(binary, min_size=1).map(lambda values: {"BS": values}),
     )
     names = st.text(max_size=70)
