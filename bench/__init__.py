@@ -5,6 +5,7 @@
     python -m bench.latency [rounds]    concurrency 1 beside the floor, in alternating rounds, half a minute
     python -m bench.mixed               10 minutes of mixed load while a storage node is killed every minute
     python -m bench.scale               a thousand partitions at rest, and a node's death among three hundred
+    python -m bench.indexes             how soon a change is in an index, what indexes cost puts, and a backfill
     python -m bench.streams             how soon a change is in a Kafka consumer, and what a stream costs puts
     python -m bench.expiry              how fast expired items are deleted, and what clients notice of it
 

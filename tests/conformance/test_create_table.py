@@ -85,7 +85,10 @@ def test_names(db: Any, refused: Refused, name: str) -> None:
             },
             "greater than or equal to 1",
         ),
-        ({"GlobalSecondaryIndexes": [{"IndexName": "i"}]}, "GlobalSecondaryIndexes is not supported"),
+        (
+            {"GlobalSecondaryIndexes": [{"IndexName": "i"}]},
+            "Value null at 'globalSecondaryIndexes.1.member.projection' failed to satisfy constraint",
+        ),
         ({"StreamSpecification": {"StreamEnabled": True}}, "UpdateViewType is required"),
         ({"SSESpecification": {"Enabled": True}}, "SSESpecification is not supported"),
         ({"ResourcePolicy": "{}"}, "ResourcePolicy is not supported"),

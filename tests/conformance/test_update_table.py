@@ -305,7 +305,6 @@ def test_shapes_before_tables(db: Any, refused: Refused, change: dict[str, Any],
 @pytest.mark.parametrize(
     ("member", "value"),
     [
-        ("GlobalSecondaryIndexUpdates", [{"Delete": {"IndexName": "abc"}}]),
         ("SSESpecification", {"Enabled": True}),
         ("ReplicaUpdates", [{"Create": {"RegionName": "eu-west-1"}}]),
         ("MultiRegionConsistency", "STRONG"),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
-from unittest.mock import patch
 
 from dynabus.core.ids import PartitionId
 from dynabus.core.propagation import follower as follower_module
@@ -17,30 +15,10 @@ from dynabus.core.replication.place import Origin, Place, TermLeader
 from dynabus.core.replication.records import Kind, Record
 from dynabus.core.streams.reading import CHANGE, CLOSED, Batch, Entry, Position
 from tests.simulation import propagation
+from tests.simulation.brains import Brains, Patches
 
-Patches = list[tuple[Any, str, Any]]
-BROKEN: dict[str, tuple[str, Callable[[], Patches]]] = {}
-
-
-def broken(what: str) -> Callable[[Callable[[], Patches]], Callable[[], Patches]]:
-    def register(make: Callable[[], Patches]) -> Callable[[], Patches]:
-        BROKEN[make.__name__] = (what, make)
-        return make
-
-    return register
-
-
-@contextmanager
-def active(name: str) -> Iterator[None]:
-    """Run with this brain in place of the real one."""
-    running = [patch.object(*one) for one in BROKEN[name][1]()]
-    for one in running:
-        one.start()
-    try:
-        yield
-    finally:
-        for one in reversed(running):
-            one.stop()
+BROKEN = Brains()
+broken, active = BROKEN.broken, BROKEN.active
 
 
 @broken("a checkpoint is committed before its outputs are delivered")
@@ -82,9 +60,9 @@ def checkpoint_without_place() -> Patches:
                 self.place = place._replace(reign=reign, next_sequence=record.sequence, chain=record.previous)
             real_read(self, [record])
 
-    def restore(self: Follower, checkpoint: Checkpoint) -> None:
+    def restore(self: Follower, checkpoint: Checkpoint, *more: Any) -> None:
         adopting[id(self)] = checkpoint.place.next_offset
-        real(self, checkpoint)
+        real(self, checkpoint, *more)
 
     adopting: dict[int, int] = {}
     real, real_read = Follower.restore, Follower.read
@@ -110,8 +88,8 @@ def failed_deliveries_are_forgotten() -> Patches:
 
 @broken("the clock of sequence numbers is not in the checkpoint, so that a repeat has another number")
 def clock_is_not_kept() -> Patches:
-    def restore(self: Follower, checkpoint: Checkpoint) -> None:
-        real(self, checkpoint._replace(clock_ms=0))
+    def restore(self: Follower, checkpoint: Checkpoint, *more: Any) -> None:
+        real(self, checkpoint._replace(clock_ms=0), *more)
 
     real = Follower.restore
     return [(Follower, "restore", restore)]

@@ -78,6 +78,8 @@ class History:
     """(number, offset) of what logs have lost: whoever had read it has it."""
     recovered: dict[int, tuple[int, int]] = field(default_factory=dict)
     """By number of a log that lost records: its successor, and the offset from which that goes on."""
+    contents: dict[int, dict[str, str]] = field(default_factory=dict)
+    """Of such successors: what they began with."""
     _values: dict[str, str] = field(default_factory=dict)
     _writers: dict[int, Writer] = field(default_factory=dict)
     _runs: int = 0
@@ -102,7 +104,7 @@ class History:
         self.now_ms += self.dice.randrange(-15, 20)
         what = self.dice.random()
         if what < 0.70:
-            self._mutate(number)
+            self.change(number)
         elif what < 0.80:
             self._trouble(number)
         elif what < 0.88:
@@ -162,23 +164,26 @@ class History:
         self._append(successor, Kind.GENESIS, genesis, envelope)
         self._claim(successor)
         lower, upper = self.ranges[successor]
-        for key, value in sorted(self._values.items()):
-            if lower <= int(key[1:]) < upper:
-                row = _row(key, value, self.now_ms)
-                self._led(
-                    successor, Kind.MUTATION, Mutation(key.encode(), None, row, self.now_ms, b"", 0, 0, b"", 0, b"")
-                )
+        self.contents[successor] = {
+            key: value for key, value in sorted(self._values.items()) if lower <= int(key[1:]) < upper
+        }
+        for key, value in self.contents[successor].items():
+            row = self.row(key, value)
+            self._led(
+                successor, Kind.MUTATION, Mutation(key.encode(), None, row, self.now_ms, b"", 0, 0, b"", 0, b"")
+            )
         self._led(successor, Kind.CONFIGURE, Configure(MEMBERS, 1))
 
     # -- records ----------------------------------------------------------------------------------------------
 
-    def _mutate(self, number: int) -> None:
+    def change(self, number: int) -> None:
+        """Some item of a partition."""
         key = f"k{self.dice.randrange(*self.ranges[number]):02}"
         old = self._values.get(key)
-        new = self.dice.choice([old, None, f"v{self.now_ms}", f"v{self.dice.random()}"])
+        new = self.value(old)
         if old is None and new is None:
             return
-        rows = [None if value is None else _row(key, value, self.now_ms) for value in (old, new)]
+        rows = [None if value is None else self.row(key, value) for value in (old, new)]
         body = Mutation(key.encode(), rows[0], rows[1], self.now_ms, b"", 0, 0, b"", 0, b"")
         offset = len(self.logs[number])
         self._led(number, Kind.MUTATION, body)
@@ -188,6 +193,34 @@ class History:
             self._values[key] = new
         if old != new:
             self.truth.append(Truth(number, offset, key, old, new))
+
+    def value(self, old: str | None) -> str | None:
+        """Of a mutation."""
+        return self.dice.choice([old, None, f"v{self.now_ms}", f"v{self.dice.random()}"])
+
+    def row(self, key: str, value: str) -> bytes:
+        """Of an item."""
+        return _row(key, value, self.now_ms)
+
+    def items(self) -> dict[str, str]:
+        """What there is, by key."""
+        return dict(self._values)
+
+    def items_at(self, number: int, offset: int) -> dict[str, str]:
+        """What a partition's replica has that has applied all before an offset of its log, by key."""
+        lower, upper = self.ranges[number]
+        items: dict[str, str] = {}
+        for ancestor in (*self.lineage[number], number):
+            begun = self.contents.get(ancestor, {}).items()
+            items |= {key: value for key, value in begun if lower <= int(key[1:]) < upper}
+        for each in self.truth:
+            counts = each.number in self.lineage[number] or (each.number == number and each.offset < offset)
+            if counts and lower <= int(each.key[1:]) < upper:
+                if each.new is None:
+                    items.pop(each.key, None)
+                else:
+                    items[each.key] = each.new
+        return items
 
     def _led(self, number: int, kind: Kind, body: Body) -> None:
         """By the term's winner."""

@@ -13,7 +13,6 @@ Checked at once: nothing lands in a child's shard before its parent's was closed
 
 from __future__ import annotations
 
-import argparse
 import random
 import sys
 from collections.abc import Iterator
@@ -27,10 +26,12 @@ from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.propagation.checkpoint import Checkpoint
 from dynabus.core.propagation.follower import Output
 from dynabus.core.propagation.propagator import Found, Propagator, Wish, parent_of
+from dynabus.core.propagation.view import DerivedView
 from dynabus.core.streams.reading import CLOSED, OPENED, Entry, Position, count
 from dynabus.core.streams.sequence import BEFORE_ALL
-from dynabus.core.streams.view import DISABLED, StreamsView
+from dynabus.core.streams.view import DISABLED
 from dynabus.core.tables.streams import Stream, finish_streams, new_stream, stream_message
+from tests.simulation.brains import run_histories
 from tests.simulation.histories import TABLE, History, Truth, origin
 from tests.simulation.kafka import BODIES
 
@@ -202,7 +203,7 @@ class Process:
         self._start()
 
     def _start(self) -> None:
-        self.brain = Propagator(StreamsView(), BODIES)
+        self.brain = Propagator(DerivedView(), BODIES)
         self._heard = 0
         self._mine: dict[PartitionId, int] = {}
         self.generation = -1
@@ -306,6 +307,8 @@ class Process:
 class Run:
     """One history."""
 
+    settle_turns = SETTLE_TURNS
+
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
         self.world = World(self.dice, History(self.dice))
@@ -375,7 +378,7 @@ class Run:
         while self.world.late:
             self.world.land_late()
         self._rebalance()
-        for _ in range(SETTLE_TURNS):
+        for _ in range(self.settle_turns):
             for process in self.processes:
                 process.piece()
             self.world.finish()
@@ -438,19 +441,5 @@ def simulate(seed: int) -> str | None:
     return None
 
 
-def main() -> int:
-    """Exit code 1 if anything was violated."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--seeds", type=int, default=100)
-    parser.add_argument("--seed", type=int)
-    options = parser.parse_args()
-    seeds = range(options.seeds) if options.seed is None else [options.seed]
-    violated = {seed: found for seed in seeds if (found := simulate(seed)) is not None}
-    for seed, found in list(violated.items())[:10]:
-        print(f"seed {seed}: {found}\n  python -m tests.simulation.propagation --seed {seed}")
-    print(f"{len(seeds)} histories, {len(violated)} violated")
-    return 1 if violated else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_histories("tests.simulation.propagation", simulate))

@@ -18,7 +18,7 @@ from dynabus.auto_admin.scaling import decisions as scaling
 from dynabus.auto_admin.scaling.scaler import Scaler
 from dynabus.auto_admin.splitting import splits
 from dynabus.auto_admin.splitting.splitter import Splitter
-from dynabus.auto_admin.tables import decisions, time_to_live
+from dynabus.auto_admin.tables import decisions, tag_decisions, time_to_live
 from dynabus.auto_admin.tables.decisions import table_key
 from dynabus.auto_admin.tables.kept import streams_named
 from dynabus.auto_admin.tables.progress import Tables
@@ -104,7 +104,7 @@ class Control:
         if operation == "CreateTable":
             return self._create(body, request_id, now_ms)
         if operation == "UpdateTable":
-            return decisions.update(Update.of(body), self._tables.refuse_more())
+            return decisions.update(Update.of(body), self._tables.refuse_more(), request_id)
         if operation == "DeleteTable":
             return decisions.delete(name, self._tables.refuse_more())
         if operation == "SplitPartition":
@@ -171,7 +171,7 @@ class Control:
             # "Already exists" would contradict what DescribeTable says; the router asks again, and then it is gone.
             return None
         key_schema(body)
-        placements = self._place(body, request_id, now_ms)
+        placements = self.place(body, request_id, now_ms)
         if not placements:
             return None
         settings, limit = self._settings, self._tables.refuse_more(new=True)
@@ -183,8 +183,8 @@ class Control:
             return evaluate
         return decisions.create(body, request_id, placements, settings.region, settings.account, limit, kept)
 
-    def _place(self, request: dict[str, Any], request_id: bytes, now_ms: float) -> list[Placement]:
-        """Where the new table's replicas go; empty while too few nodes are heard."""
+    def place(self, request: dict[str, Any], request_id: bytes, now_ms: float) -> list[Placement]:
+        """Where a new table's or index's replicas go; empty while too few nodes are heard."""
         takers = [each for each in self._rounds.candidates(now_ms) if self._view.alive(each.name, now_ms)]
         waited_ms = now_ms - (self._first_node_ms or now_ms)
         if not takers or (len(takers) < self._settings.replicas and waited_ms < self._settings.placement_wait_ms):
@@ -206,9 +206,9 @@ class Control:
 def _tags(operation: str, body: Any) -> Evaluate:
     arn = str(body["ResourceArn"])
     if operation == "TagResource":
-        return decisions.tag(arn, {str(key): str(value) for key, value in body["Tags"].items()})
+        return tag_decisions.tag(arn, {str(key): str(value) for key, value in body["Tags"].items()})
     if operation == "UntagResource":
-        return decisions.untag(arn, [str(key) for key in body["TagKeys"]])
+        return tag_decisions.untag(arn, [str(key) for key in body["TagKeys"]])
     if operation == "ListTagsOfResource":
-        return decisions.list_tags(arn)
+        return tag_decisions.list_tags(arn)
     raise ValueError(f"unknown operation {operation}")

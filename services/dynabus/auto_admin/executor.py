@@ -182,7 +182,10 @@ class Executor:
             read = {asked[where]: decode_checkpoint(metadata) for where, metadata in committed.items()}
         except (KafkaException, TopicError, UndecodableMessage) as error:
             raise StepFailed(str(error)) from error
-        return {where: Stated(each.version, frozenset(each.open)) for where, each in read.items()}
+        return {
+            where: Stated(each.version, frozenset(each.open), frozenset(label for label, _ in each.fills))
+            for where, each in read.items()
+        }
 
     def _propagators(self) -> int:
         try:

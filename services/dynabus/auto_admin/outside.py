@@ -89,10 +89,16 @@ class Pruned(NamedTuple):
 
 
 class Stated(NamedTuple):
-    """Of a log's checkpoint: which metadata its writer knew, and the labels that are open."""
+    """Of a log's checkpoint: which metadata its writer knew, what is open, and what of that is being filled."""
 
     version: int
     open: frozenset[str]
+    filling: frozenset[str] = frozenset()
+
+    @property
+    def begun(self) -> frozenset[str]:
+        """Streams that have begun here, and indexes that have all of this partition."""
+        return self.open - self.filling
 
 
 Checkpoints = Mapping[tuple[str, int], Stated]

@@ -31,6 +31,7 @@ from dynabus.auto_admin.splitting.sealing import Sealing
 from dynabus.auto_admin.splitting.splits import split
 from dynabus.auto_admin.splitting.splitter import Splitter
 from dynabus.auto_admin.streaming import Streaming
+from dynabus.auto_admin.tables import indexing
 from dynabus.auto_admin.tables.cache import Cache
 from dynabus.auto_admin.tables.decisions import table_key
 from dynabus.auto_admin.tables.kept import drop, kept_key
@@ -201,6 +202,12 @@ class AutoAdmin:
 
     def _follow_rules(self, now_ms: float) -> None:
         """What nobody asked for. Only while no decision is under way: each rule sees what was decided before."""
+        indexing.follow(
+            self.tables.all(),
+            self._control.place,
+            now_ms,
+            lambda key, evaluate: self._decide(key, evaluate, now_ms),
+        )
         for wish in self._splitter.due(self.tables.all(), now_ms):
             logger().info("split", table=wish.name, partition=wish.number, why=wish.why)
             self.splits[wish.cause] += 1
@@ -237,7 +244,7 @@ class AutoAdmin:
                 self._cache.publish_leaders(self.view.nodes[message["node"]], self.tables.all())
         elif kind == "table_metadata":
             self._cache.saw(message)
-        elif kind == "stream_metadata":
+        elif kind in ("stream_metadata", "index_metadata"):
             self._cache.saw_stream(message)
         elif kind == "durable_places":
             # Standbys too: what they know they can use at once.

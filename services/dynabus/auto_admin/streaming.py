@@ -2,7 +2,7 @@
 
 | stream    | is done when                                                                     | then             |
 |-----------|----------------------------------------------------------------------------------|------------------|
-| ENABLING  | the checkpoint of each partition names it                                        | FINISH: ENABLED  |
+| ENABLING  | the checkpoint of each partition names it (an index: and it is filled from it)   | FINISH: ENABLED  |
 | DISABLING | no partition's checkpoint names it, each written by one that knew                | FINISH: DISABLED |
 | DISABLED  | its retention is over                                                            | topic, row go    |
 
@@ -21,7 +21,9 @@ from dynabus.auto_admin.outside import Checkpoints, StepFailed, Steps
 from dynabus.auto_admin.splitting.splits import HEIR, state_of
 from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.auto_admin.waiting import Wait, Waiting
+from dynabus.core.global_indexes.view import label_of
 from dynabus.core.streams.view import DISABLED, DISABLING, ENABLING
+from dynabus.core.tables.index_changes import are_changing as are_filling
 from dynabus.core.tables.streams import are_changing, are_followed
 
 LOOK_MS = 200.0
@@ -60,7 +62,7 @@ class Streaming:
         if self._job is not None or now_ms < self._due_ms:
             return
         self._due_ms = now_ms + LOOK_MS
-        changing = [each for each in states.values() if are_changing(each.streams)]
+        changing = [each for each in states.values() if are_changing(each.streams) or are_filling(each.indexes)]
         if changing:
             self._job = self._steps.checkpoints([log for each in changing for log in _logs(each)])
         waits = [wait for each in changing for wait in self._waits_of(each)]
@@ -70,7 +72,7 @@ class Streaming:
         """What propagators have yet to begin or to end, as the last look found it."""
         return [
             Wait(state.id, state.name, each["label"], each["status"], tuple(missing))
-            for each in state.streams
+            for each in _derived(state)
             if each["status"] in (ENABLING, DISABLING)
             and (missing := [int(p["number"]) for p in state.partitions if not _has(state, p, self._found, each, -1)])
         ]
@@ -79,7 +81,7 @@ class Streaming:
         """Nothing begins or ends any more in its logs. `version`: of the metadata that say what shall."""
         return all(
             _has(state, partition, self._found, each, version)
-            for each in state.streams
+            for each in _derived(state)
             if each["status"] in (ENABLING, DISABLING)
             for partition in state.partitions
         )
@@ -111,6 +113,11 @@ class Streaming:
         return True
 
 
+def _derived(state: TableState) -> list[dict[str, Any]]:
+    """Its streams, and its indexes as if they were some: one is begun where it is filled, too."""
+    return [*state.streams, *({**each, "label": label_of(each["id"])} for each in state.indexes)]
+
+
 def _logs(state: TableState) -> set[tuple[str, int]]:
     """Whose checkpoints tell: its partitions', and those that heirs come from."""
     parents = [int(each["lineage"][-1]) for each in state.partitions if state_of(each) == HEIR]
@@ -123,9 +130,9 @@ def _has(
     stated = found.get((state.id, int(partition["number"])))
     if stated is None and state_of(partition) == HEIR:
         stated = found.get((state.id, int(partition["lineage"][-1])))
-        return stated is not None and (stream["label"] in stated.open) == (stream["status"] == ENABLING)
+        return stated is not None and (stream["label"] in stated.begun) == (stream["status"] == ENABLING)
     if stated is None:
         return False
     if stream["status"] == ENABLING:
-        return stream["label"] in stated.open
+        return stream["label"] in stated.begun
     return stated.version >= version and stream["label"] not in stated.open

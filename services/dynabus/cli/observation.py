@@ -18,6 +18,7 @@ from dynabus.adapters.logs import kafka_logger
 from dynabus.cli.cluster import ADMIN, NODE, Cluster
 from dynabus.cli.control import ASKER, explained, kafka_of, reached
 from dynabus.cli.problem import Problem
+from dynabus.core.cluster_status import tables_status
 from dynabus.core.cluster_view import NODE_SILENT_MS, ClusterView
 from dynabus.core.streams.view import DISABLING, ENABLING, StreamsView
 from dynabus.core.topics import Topics
@@ -115,7 +116,7 @@ def observe(cluster: Cluster) -> dict[str, Any]:
         "endpoint": None,
         "kafka": {"source": cluster.kafka_source, "bootstrap": cluster.kafka_bootstrap, "pid": None},
         "processes": observer.processes(),
-        "tables": observer.view.status(),
+        "tables": tables_status(observer.view),
         "streams": observer.streams.shown(topics),
         "held": [],
         "waits": observer.waits(propagators),

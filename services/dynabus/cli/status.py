@@ -44,7 +44,7 @@ def report(target: Target) -> dict[str, Any]:
         "processes": [_process(process) for process in cluster.processes],
         **_seen(cluster),
         "held": _told_by_admins(cluster, "held"),
-        "logs": _told_by_each(cluster, PROPAGATOR, "logs"),
+        **_of_propagators(cluster),
         "waits": _told_by_admins(cluster, "waits"),
         "late": _told_by_each(cluster, NODE, "late"),
     }
@@ -78,6 +78,25 @@ def _told_by_each(cluster: Cluster, service: str, member: str) -> list[dict[str,
     return [{**each, "by": process.name} for process, told in found for each in told.get(member, ())]
 
 
+def _of_propagators(cluster: Cluster) -> dict[str, list[dict[str, Any]]]:
+    """Replication logs that log propagators read, and what they wrote to indexes, as these say."""
+    logs, indexes = (_told_by_each(cluster, PROPAGATOR, member) for member in ("logs", "indexes"))
+    return {"logs": logs, "indexes": summed(indexes)}
+
+
+COUNTS = ("changes", "records", "unchanged", "repeats")
+
+
+def summed(indexes: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What several propagators wrote to the same index, added up."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for each in indexes:
+        known = found.setdefault((each["table"], each["index"]), {**each, **dict.fromkeys(COUNTS, 0)})
+        for name in COUNTS:
+            known[name] += each[name]
+    return [found[names] for names in sorted(found)]
+
+
 def _told_by_admins(cluster: Cluster, member: str) -> list[dict[str, Any]]:
     """Readers that hold up the pruning of logs for long, streams that wait for propagators: as the active auto-admin
     knows them; others tell none."""
@@ -105,6 +124,7 @@ def render(status: dict[str, Any]) -> str:
     rows += [(p["service"], p["name"], p["zone"], str(p["pid"] or "-"), p["state"]) for p in status["processes"]]
     lines += aligned(rows)
     lines += ["", *_render_tables(status["tables"]), *_render_streams(status.get("streams", ()))]
+    lines += _render_indexes(status.get("indexes", ()))
     lines += [*_alarms(status["tables"]), *_lags(status), *_stopped(status), *_waits(status), *_late(status)]
     return "\n".join(lines)
 
@@ -113,6 +133,16 @@ def _render_streams(streams: Iterable[dict[str, Any]]) -> list[str]:
     """Streams by their plain names, beside their topics."""
     rows: list[Sequence[str]] = [("STREAM OF", "LABEL", "STATUS", "VIEW", "TOPIC")]
     rows += [(each["table"], each["label"], each["status"], each["view"], each["topic"]) for each in streams]
+    return ["", *aligned(rows)] if len(rows) > 1 else []
+
+
+def _render_indexes(indexes: Iterable[dict[str, Any]]) -> list[str]:
+    """What writes of a table cost its indexes, since the log propagators began."""
+    rows: list[Sequence[str]] = [("INDEX", "CHANGES OF ITEMS", "LOG RECORDS", "EACH", "UNCHANGED", "REPEATS")]
+    for each in indexes:
+        share = f"{each['records'] / each['changes']:.2f}" if each["changes"] else "-"
+        counts = (str(each["changes"]), str(each["records"]), share, str(each["unchanged"]), str(each["repeats"]))
+        rows.append((f"{each['table']}/{each['index']}", *counts))
     return ["", *aligned(rows)] if len(rows) > 1 else []
 
 

@@ -28,16 +28,24 @@ def write_halves(size: int) -> int:
     return 2 * (-(-size // WRITE_UNIT_BYTES) or 1)
 
 
-def consumed(table: str, halves: int, wanted: str, of_indexes: Mapping[str, int] = NOTHING) -> dict[str, Any] | None:
+def consumed(
+    table: str,
+    halves: int,
+    wanted: str,
+    of_indexes: Mapping[str, int] = NOTHING,
+    of_global: Mapping[str, int] = NOTHING,
+) -> dict[str, Any] | None:
     """The answer's ConsumedCapacity for ReturnConsumedCapacity = NONE | TOTAL | INDEXES.
 
-    `halves` are those of the table itself, `of_indexes` those of its local secondary indexes by name.
+    `halves` are those of the table itself, the others those of its local and global secondary indexes by name.
     """
     if wanted == "NONE":
         return None
-    answer: dict[str, Any] = {"TableName": table, "CapacityUnits": (halves + sum(of_indexes.values())) / 2}
+    total = halves + sum(of_indexes.values()) + sum(of_global.values())
+    answer: dict[str, Any] = {"TableName": table, "CapacityUnits": total / 2}
     if wanted == "INDEXES":
         answer["Table"] = {"CapacityUnits": halves / 2}
-        if of_indexes:
-            answer["LocalSecondaryIndexes"] = {name: {"CapacityUnits": each / 2} for name, each in of_indexes.items()}
+        for kind, by_name in (("LocalSecondaryIndexes", of_indexes), ("GlobalSecondaryIndexes", of_global)):
+            if by_name:
+                answer[kind] = {name: {"CapacityUnits": each / 2} for name, each in by_name.items()}
     return answer

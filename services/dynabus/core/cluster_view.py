@@ -12,11 +12,13 @@ from typing import Any
 import orjson
 
 from dynabus.core.agreement import Agreement
+from dynabus.core.global_indexes import global_indexes
 from dynabus.core.heartbeats import ASK_AGAIN_MS, NOT_HEARD, Pulse
 from dynabus.core.key_schema import key_schema
 from dynabus.core.local_indexes import local_indexes
-from dynabus.core.messages import Heartbeat, LeaderMetadata, PartitionMetadata, ReplicaState, TableMetadata
+from dynabus.core.messages import Heartbeat, LeaderMetadata, ReplicaState, TableMetadata
 from dynabus.core.published_table import Table
+from dynabus.core.tables.indexes import OF
 
 NODE_SILENT_MS = 4500.0
 """Three heartbeats: a node that is silent for longer is asked last."""
@@ -57,12 +59,14 @@ class ClusterView:
 
     def __init__(self) -> None:
         self.tables: dict[str, Table] = {}
-        """By name; the newest of its name."""
+        """By name; the newest of its name. Indexes are none of them."""
         self.nodes: dict[str, Node] = {}
         self.agreement = Agreement()
         self.expiring: dict[str, str] = {}
         """Attributes by which items expire, by table id."""
         self._by_id: dict[str, Table] = {}
+        self._indexes: dict[tuple[str, str], Table] = {}
+        """By table id and index name."""
         self._deleted: dict[str, None] = {}
         self._leaders: dict[tuple[str, int], tuple[int, str]] = {}
         self._admin_ms = float("-inf")
@@ -96,10 +100,14 @@ class ClusterView:
             key_schema(description),
             local_indexes(description),
             list(message["partitions"]),
+            global_indexes(description),
             time_to_live=message.get("time_to_live", ""),
         )
         self._succeed(table, {partition["number"] for partition in known.sealed} if known is not None else set())
         self._by_id[table.id] = table
+        if (of := description.get(OF)) is not None:
+            self._indexes[of["Table"], of["Name"]] = table
+            return
         self._expires(table)
         named = self.tables.get(table.name)
         if named is None or named.id == table.id or named.version < table.version:
@@ -130,6 +138,9 @@ class ClusterView:
         self.expiring.pop(table_id, None)
         known = self._by_id.pop(table_id, None)
         if known is not None:
+            of = known.description.get(OF, {"Table": "", "Name": ""})
+            if self._indexes.get((of["Table"], of["Name"])) is known:
+                del self._indexes[of["Table"], of["Name"]]
             if self.tables.get(known.name) is known:
                 del self.tables[known.name]
             for partition in known.partitions:
@@ -187,14 +198,21 @@ class ClusterView:
         """The highest version of any table; versions rise over all tables."""
         return max((table.version for table in self.tables.values()), default=-1)
 
+    def indexes(self) -> list[Table]:
+        """All global secondary indexes that are there."""
+        return [*self._indexes.values()]
+
     def leader(self, log: str, partition: int) -> tuple[int, str] | None:
         """(term, node) of the leader as far as heard; the highest term wins."""
         return self._leaders.get((log, partition))
 
     def now(self, table: Table) -> Table:
         """The table as it is known now; the given one where there is none of its id any more."""
-        found = self.tables.get(table.name)
-        return found if found is not None and found.id == table.id else table
+        return self._by_id.get(table.id, table)
+
+    def index(self, table_id: str, name: str) -> Table | None:
+        """The partitions of a global secondary index of a table; None where it is not there, or not yet."""
+        return self._indexes.get((table_id, name))
 
     def totals(self, table: Table) -> list[int]:
         """Items and bytes of the table, then of each of its local secondary indexes, as its leaders said last."""
@@ -233,67 +251,3 @@ class ClusterView:
             return False
         state = self.said(node, log, partition)
         return state is not None and state["state"] == "active"
-
-    def status(self) -> list[dict[str, Any]]:
-        """The member `tables` of `dynabus status --json`."""
-        return [
-            {
-                "name": table.name,
-                "id": table.id,
-                "status": table.status,
-                "partitions": [self._partition_status(table, partition) for partition in table.partitions],
-                "sealed": [self._partition_status(table, partition) for partition in table.sealed],
-                "restoring": [self._partition_status(table, partition) for partition in table.restoring],
-            }
-            for _, table in sorted(self.tables.items())
-        ]
-
-    def _partition_status(self, table: Table, partition: PartitionMetadata) -> dict[str, Any]:
-        term, leader = self._leaders.get((table.id, partition["number"]), (0, None))
-        upper = partition["upper"]
-        differs = self.agreement.difference(table.id, partition["number"])
-        return {
-            "id": partition["number"],
-            "generation": partition["generation"],
-            "index": None,
-            "range": [partition["lower"].hex(), None if upper is None else upper.hex()],
-            "leader": leader,
-            "term": term,
-            "state": partition["state"],
-            "lineage": partition["lineage"],
-            "replicas": [
-                *(self._replica_status(node, table.id, partition["number"]) for node in partition["members"]),
-                *(self._joining_status(node, table.id, partition["number"]) for node in partition["joining"]),
-            ],
-            "heirs": [self._partition_status(table, heir) for heir in table.heirs.get(partition["number"], ())],
-            **({"alarm": str(differs)} if differs is not None else {}),
-        }
-
-    def _joining_status(self, name: str, log: str, number: int) -> dict[str, Any]:
-        """Of a node that is no member yet, whatever it is at just now."""
-        status = self._replica_status(name, log, number)
-        return (
-            status
-            if status["state"] in ("failed", "frozen", "stopped", "unknown")
-            else {**status, "state": "joining"}
-        )
-
-    def _replica_status(self, name: str, log: str, number: int) -> dict[str, Any]:
-        node = self.nodes.get(name)
-        state = node.replicas.get((log, number)) if node is not None else None
-        if node is None or state is None:
-            return {
-                "node": name,
-                "zone": node.zone if node else None,
-                "state": "unknown",
-                "sequence": None,
-                "lag": None,
-            }
-        return {
-            "node": name,
-            "zone": node.zone,
-            "state": state["state"],
-            "sequence": state["sequence"],
-            "lag": None if state["lag"] < 0 else state["lag"],
-            **({"alarm": state["alarm"]} if state["alarm"] else {}),
-        }

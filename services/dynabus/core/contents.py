@@ -21,7 +21,7 @@ import orjson
 from dynabus.core.checksum import MASK, change
 from dynabus.core.local_indexes import LocalIndexes, stored_bounds, write_entries
 from dynabus.core.replication.store import Follow, Store
-from dynabus.core.rows import CorruptRow, row_size
+from dynabus.core.rows import CorruptRow, items_in, row_size
 
 
 class Watcher(Protocol):
@@ -50,7 +50,7 @@ class Contents:
     def follow(self, key: bytes, old: bytes | None, new: bytes | None) -> None:
         """A mutation of this key from one row to another (None for absent) was applied."""
         rows = self.totals[0]
-        items = (new is not None) - (old is not None)
+        items = items_in(new) - items_in(old)
         size = (0 if new is None else row_size(new)) - (0 if old is None else row_size(old))
         changed = change(key, old, new)
         rows[0] += items
@@ -100,7 +100,7 @@ class Contents:
         """From the rows themselves, which are few or none where nothing was counted yet."""
         self.totals, self.checksum = [[0, 0] for _ in range(1 + len(self._indexes.all))], 0
         for key, row in self._store.scan(b"", None):
-            self.totals[0][0] += 1
+            self.totals[0][0] += items_in(row)
             self.totals[0][1] += row_size(row)
             self.checksum += change(key, None, row)
         self.checksum &= MASK

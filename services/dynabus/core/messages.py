@@ -53,6 +53,8 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "checkpoint": 92,
     "place_request": 93,
     "place_reply": 94,
+    "index_metadata": 110,
+    "filling_checkpoint": 111,
 }
 """Numbers are never re-used; a changed schema gets a new number, and readers learn it before writers use it.
 

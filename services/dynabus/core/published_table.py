@@ -6,9 +6,11 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from typing import Any
 
+from dynabus.core.global_indexes import GlobalIndexes
 from dynabus.core.key_schema import KeySchema
 from dynabus.core.local_indexes import LocalIndexes
 from dynabus.core.messages import PartitionMetadata
+from dynabus.core.values import Item
 
 HEIR, RESTORING, FROZEN = "heir", "restoring", "frozen"
 """States of partitions of which the first two do not serve yet, and the third not any more."""
@@ -16,7 +18,8 @@ HEIR, RESTORING, FROZEN = "heir", "restoring", "frozen"
 
 @dataclass(slots=True)
 class Table:
-    """A table as auto-admin published it last, with the partitions that serve in key order.
+    """A table, or a global secondary index, as auto-admin published it last, with the partitions that serve in key
+    order.
 
     While one of them is split, its children are in `heirs` by its number; they take its place as soon as they serve,
     or it says that it is sealed, whatever metadata says then. Until metadata says it too the parent is in `sealed`.
@@ -30,6 +33,7 @@ class Table:
     schema: KeySchema
     indexes: LocalIndexes
     partitions: list[PartitionMetadata]
+    global_indexes: GlobalIndexes = field(default_factory=GlobalIndexes)
     heirs: dict[int, list[PartitionMetadata]] = field(default_factory=dict)
     sealed: list[PartitionMetadata] = field(default_factory=list)
     restoring: list[PartitionMetadata] = field(default_factory=list)
@@ -48,6 +52,15 @@ class Table:
     def _serve(self, partitions: list[PartitionMetadata]) -> None:
         self.partitions = sorted(partitions, key=lambda partition: partition["lower"])
         self._lowers = [partition["lower"] for partition in self.partitions]
+
+    def has_index(self, name: str) -> bool:
+        """Local or global."""
+        return self.indexes.named(name) is not None or self.global_indexes.named(name) is not None
+
+    def check_index_keys(self, item: Item) -> None:
+        """Raise the ValidationException for an item to be put whose attributes do not fit an index."""
+        self.indexes.check(item)
+        self.global_indexes.check(item)
 
     def succeed(self, number: int) -> bool:
         """A partition is sealed: its children take its place. False if it is none that is being split."""

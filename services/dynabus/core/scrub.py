@@ -27,7 +27,7 @@ from dynabus.core.contents import Contents
 from dynabus.core.local_indexes import LocalIndexes
 from dynabus.core.local_indexes.entries import NO_TIME_MS, Entry, image
 from dynabus.core.replication.request_ids import is_outcome
-from dynabus.core.rows import CorruptRow, decode_row, encode_row
+from dynabus.core.rows import CorruptRow, decode_row, encode_row, items_in
 
 Pair = tuple[bytes, bytes]
 Get = Callable[[bytes], bytes | None]
@@ -126,7 +126,7 @@ class Findings:
             except CorruptRow as error:
                 self._found(str(error), key)
             else:
-                self.tally = self.tally.plus(1, size, change(key, None, row))
+                self.tally = self.tally.plus(items_in(row), size, change(key, None, row))
                 if self._indexes.all:
                     self._entries_of(key, row, get_entry)
 

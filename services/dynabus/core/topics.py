@@ -102,8 +102,8 @@ KINDS: Mapping[str, TopicKind] = {
             "metadata",
             "metadata",
             1,
-            "`table/<id>`, `stream/<id>/<label>` or `leader/<id>/<partition>`",
-            "`table_metadata`, `stream_metadata`, `leader_metadata`",
+            "`table/<id>`, `stream/<id>/<label>`, `index/<id>/<index>` or `leader/<id>/<partition>`",
+            "`table_metadata`, `stream_metadata`, `index_metadata`, `leader_metadata`",
             "compacted",
             {
                 "cleanup.policy": "compact",
@@ -144,7 +144,15 @@ KINDS: Mapping[str, TopicKind] = {
             "2 minutes",
             dict(_CLONE),
         ),
-        TopicKind("log", "log.<table id>", None, "-", "replication-log record", "pruned by auto-admin", dict(_LOG)),
+        TopicKind(
+            "log",
+            "log.<table id>[.<index id>]",
+            None,
+            "-",
+            "replication-log record",
+            "pruned by auto-admin",
+            dict(_LOG),
+        ),
         TopicKind(
             "stream",
             "stream.<table>.<label>",

@@ -48,8 +48,10 @@ class Life:
             self.propagator.stopping = True
 
     def status(self) -> dict[str, Any]:
-        """The logs that are this process's."""
-        return {"tables": [], "logs": [] if self.propagator is None else self.propagator.status()}
+        """The logs that are this process's, and what it wrote to indexes."""
+        if self.propagator is None:
+            return {"tables": [], "logs": [], "indexes": []}
+        return {"tables": [], "logs": self.propagator.status(), "indexes": self.propagator.amplification()}
 
     def readiness(self) -> str | None:
         return "waiting for Kafka" if self.propagator is None else self.propagator.readiness()

@@ -25,11 +25,32 @@ class PropagatorMetrics(Collector):
             ("records", "Records of replication logs that were read", propagator.reader.records),
             ("outputs", "Stream records that were delivered, repeats too", propagator.sender.sent),
             ("commits", "Commits of checkpoints", propagator.commits),
+            ("index_writes", "Writes that were sent to indexes, repeats too", propagator.deliveries.sent),
+            ("index_repeats", "Of those, what was sent once more", propagator.deliveries.repeated),
+            ("index_needless", "Of those, what the index had already", propagator.deliveries.needless),
+            ("index_throttled", "Of those, what an index's throughput refused", propagator.deliveries.throttled),
+            ("index_failures", "Of those, what an index's leader could not do", propagator.deliveries.failed),
             ("failures", "Deliveries that failed and were repeated", propagator.sender.replaced),
         ):
             yield CounterMetricFamily(f"dynabus_propagator_{name}", text, value=value)
+        yield from _amplification(propagator)
         logs = GaugeMetricFamily("dynabus_propagator_logs", "Logs that are this process's", labels=["state"])
         found = [log.follower.stage for log in [*propagator.brain.logs.values()]]
         for stage in Stage:
             logs.add_metric([stage.value], found.count(stage))
         yield logs
+
+
+def _amplification(propagator: LogPropagator) -> Iterator[Metric]:
+    """Write amplification by index (`core.propagation.amplification`)."""
+    found = propagator.amplification()
+    for name, text in (
+        ("changes", "Changes of items of an index's table that were read"),
+        ("records", "Log records of an index that they made"),
+        ("unchanged", "Of those, what left the row as it was"),
+        ("repeats", "Writes that an index knew already"),
+    ):
+        family = CounterMetricFamily(f"dynabus_propagator_index_{name}", text, labels=["table", "index"])
+        for each in found:
+            family.add_metric([each["table"], each["index"]], each[name])
+        yield family

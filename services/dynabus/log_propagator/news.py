@@ -1,8 +1,8 @@
-"""What a propagator hears of the cluster: metadata, heartbeats, and places of replicas that it asked for."""
+"""What a propagator hears of the cluster: metadata, heartbeats, and answers: places of replicas, index writes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, Message, TopicPartition
 
@@ -15,8 +15,11 @@ from dynabus.adapters.log_codec import decode_place
 from dynabus.adapters.logs import kafka_logger, logger
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.ids import LogId, NodeName, PartitionId, Writer
+from dynabus.core.messages import Reply
+from dynabus.core.propagation.deliveries import Send
+from dynabus.core.propagation.view import DerivedView
 from dynabus.core.replication.place import Place
-from dynabus.core.streams.view import StreamsView
+from dynabus.core.tables.indexes import OF
 from dynabus.core.topics import Topics
 
 DRAIN_MOST = 1000
@@ -24,15 +27,21 @@ ONLY_PARTITION = 0
 
 
 class News:
-    """`told_place`: a storage node's answer. `is_loaded`: all metadata of before this process are known."""
+    """`told_place`, `replied`: storage nodes' answers. `is_loaded`: all metadata of before this process are known."""
 
     def __init__(
-        self, kafka: KafkaSettings, topics: Topics, me: Writer, told_place: Callable[[PartitionId, Place], None]
+        self,
+        kafka: KafkaSettings,
+        topics: Topics,
+        me: Writer,
+        told_place: Callable[[PartitionId, Place], None],
+        replied: Callable[[Reply, float], None],
     ) -> None:
-        self.cluster, self.streams = ClusterView(), StreamsView()
+        self.cluster, self.derived = ClusterView(), DerivedView()
         self.is_loaded = False
         self.messages = 0
-        self._me, self._topics, self._told_place = me, topics, told_place
+        self._me, self._topics = me, topics
+        self._told_place, self._replied = told_place, replied
         self._metadata = topics.metadata().name
         self._producer = MessageProducer(kafka.request_producer())
         self._consumer = Consumer(kafka.loop_consumer(partition_eof=True), logger=kafka_logger())
@@ -65,9 +74,7 @@ class News:
             if state["state"] == "active"
         ]
         if not nodes:
-            if self.cluster.wants_heartbeats(now_ms):
-                wanted = encode("heartbeats_wanted", {"asker": self._me.node})
-                self._producer.send_one(self._topics.heartbeats().name, wanted)
+            self._want_heartbeats(now_ms)
             return False
         led = self.cluster.leader(partition.log, partition.number)
         node = led[1] if led is not None and led[1] in nodes else nodes[0]
@@ -79,6 +86,30 @@ class News:
         }
         self._producer.send_one(self._topics.requests(NodeName(node)).name, encode("place_request", request))
         return True
+
+    def _want_heartbeats(self, now_ms: float) -> None:
+        if self.cluster.wants_heartbeats(now_ms):
+            wanted = encode("heartbeats_wanted", {"asker": self._me.node})
+            self._producer.send_one(self._topics.heartbeats().name, wanted)
+
+    def send(self, sends: Iterable[Send], now_ms: float) -> None:
+        """Index writes to their leaders; who leads is asked for if heartbeats were missed."""
+        for node, counter, budget_ms, parts in sends:
+            self._want_heartbeats(now_ms)
+            request = {
+                "asker": self._me.node,
+                "incarnation": self._me.incarnation,
+                "counter": counter,
+                "budget_ms": budget_ms,
+                "parts": parts,
+            }
+            self._producer.send_one(self._topics.requests(NodeName(node)).name, encode("request", request))
+
+    def index_names(self, log: LogId) -> dict[str, str] | None:
+        """Of the index with these logs: its table's and its own; None where it is not known, or not any more."""
+        index = self.cluster.table(log)
+        of = index.description.get(OF) if index is not None else None
+        return None if of is None else {"table": of["TableName"], "index": of["Name"]}
 
     def close(self) -> None:
         self._producer.flush(1)
@@ -92,7 +123,12 @@ class News:
         try:
             kind, body = decode(value)
             if kind == "stream_metadata":
-                self.streams.take(body)
+                self.derived.take(body)
+            elif kind == "index_metadata":
+                self.derived.take_index(body)
+            elif kind == "reply":
+                if body["incarnation"] == self._me.incarnation:
+                    self._replied(body, now_ms)
             elif kind == "place_reply":
                 if body["incarnation"] == self._me.incarnation:
                     place = decode_place(body["place"])

@@ -4,13 +4,15 @@ A turn, in this order, which is a contract (`core.propagation.propagator`):
 
 1. news: metadata, places of replicas
 2. the group: logs that are taken away are committed and let go, new ones are looked at
-3. read what came; fold; produce what comes out; wait until Kafka has all of it
-4. only then: confirm; commit what is confirmed, every `commit_every_ms`
+3. read what came; fold; produce what comes out; wait until Kafka has all of it; send index writes, which are not
+   waited for
+4. only then: confirm, as far as index writes are acknowledged; commit what is confirmed, every `commit_every_ms`
 5. find out what logs wait for
 """
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +25,10 @@ from dynabus.adapters.log_codec import AvroBodies
 from dynabus.adapters.logs import logger
 from dynabus.adapters.schema_registry import SchemaRegistry
 from dynabus.core.ids import PartitionId, Writer
+from dynabus.core.messages import Reply
+from dynabus.core.propagation.deliveries import Deliveries
 from dynabus.core.propagation.follower import Stage
+from dynabus.core.propagation.paging import Paging
 from dynabus.core.propagation.propagator import Found, Propagator, Wish, parent_of
 from dynabus.core.replication.place import Origin
 from dynabus.core.topics import Topics
@@ -35,6 +40,9 @@ from dynabus.log_propagator.sender import Sender
 
 POLL_S = 0.05
 """A record ends it; otherwise news and the group wait so long."""
+
+BUSY_POLL_S = 0.002
+"""The same while index writes are under way."""
 
 WISH_MS = 200.0
 """Between two questions of one log."""
@@ -63,8 +71,16 @@ class LogPropagator:
         self.me, self.stopping = me, False
         self.turns = self.commits = 0
         self._admin, self._commit_every_ms = admin, settings.commit_every_ms
-        self.news = News(kafka, self._topics, me, lambda partition, place: self.brain.told_place(partition, place))
-        self.brain = Propagator(self.news.streams, AvroBodies())
+        self.news = News(
+            kafka,
+            self._topics,
+            me,
+            lambda partition, place: self.brain.told_place(partition, place),
+            self._replied,
+        )
+        self.brain = Propagator(self.news.derived, AvroBodies())
+        self.deliveries = Deliveries(self.news.cluster, random.choice)
+        self.paging = Paging(self.news.cluster, random.choice)
         registry = SchemaRegistry(settings.schema_registry) if settings.schema_registry else None
         self.reader, self.sender = Reader(kafka, self._topics), Sender(kafka, self._topics, registry)
         self._group = Group(kafka, self._topics, settings.session_timeout_ms, self._given, self._taken, self._lost)
@@ -99,7 +115,7 @@ class LogPropagator:
     def turn(self) -> None:
         """The docstring above."""
         self.turns += 1
-        self.news.take(0 if self.brain.positions() else POLL_S)
+        self.news.take(0 if self.brain.positions() else BUSY_POLL_S if self.deliveries or self.paging else POLL_S)
         if not self.news.is_loaded:
             return
         self._learn()
@@ -107,6 +123,7 @@ class LogPropagator:
         now_ms = exact_ms()
         self._look_at_new(now_ms)
         self._read(now_ms)
+        self._write_indexes()
         if now_ms >= self._commit_ms:
             self._commit_ms = now_ms + self._commit_every_ms
             self._commit()
@@ -114,10 +131,11 @@ class LogPropagator:
         self._tell_alarms()
 
     def _learn(self) -> None:
-        if self._changes != self.news.streams.changes:
-            self._changes = self.news.streams.changes
+        if self._changes != self.news.derived.changes:
+            self._changes = self.news.derived.changes
             self.brain.learned()
-            self._group.subscribe(self.news.streams.live_tables())
+            self.deliveries.keep_only(self.news.derived.index_logs())
+            self._group.subscribe(self.news.derived.live_tables())
 
     # -- the group ------------------------------------------------------------------------------------------------
 
@@ -171,7 +189,8 @@ class LogPropagator:
         doubted |= {each for each, until_ms in self._held_off.items() if now_ms < until_ms}
         positions = self.brain.positions()
         self.reader.assign({each: place for each, place in positions.items() if each not in doubted})
-        batch = self.reader.read(POLL_S) if positions else {}
+        # Answers of indexes come by another consumer, and are not kept waiting.
+        batch = self.reader.read(BUSY_POLL_S if self.deliveries or self.paging else POLL_S) if positions else {}
         for partition in batch:
             self._doubts.pop(partition, None)
         self._doubt(now_ms)
@@ -189,6 +208,24 @@ class LogPropagator:
         logger().error("a stream cannot be written, tried again", log=str(culprit), reason=why)
         self._held_off[culprit] = now_ms + HELD_OFF_MS
         self._refused[culprit] = f"its stream cannot be written: {why}"
+
+    def _replied(self, reply: Reply, now_ms: float) -> None:
+        self.deliveries.take(reply, now_ms)
+        self.paging.take(reply, now_ms)
+
+    def _write_indexes(self) -> None:
+        """Ask for rows, send what is due, and tell the brain what came and what was acknowledged."""
+        now_ms = exact_ms()
+        for wish, page in self.paging.take_pages():
+            self.brain.told_page(wish, page)
+        self.news.send(self.paging.due(self.brain.pages(), now_ms), now_ms)
+        self.deliveries.add(self.brain.writes())
+        for log, changes in self.brain.changes.items():
+            self.deliveries.tallies.of(log).changes += changes
+        self.brain.changes.clear()
+        self.news.send(self.deliveries.due(now_ms), now_ms)
+        for partition, numbers in self.deliveries.take_done().items():
+            self.brain.acknowledged(partition, numbers)
 
     def _doubt(self, now_ms: float) -> None:
         """Logs that do not have the place where they are to be read on, and those of which Kafka does not tell."""
@@ -259,6 +296,15 @@ class LogPropagator:
                 **({"alarm": alarm} if (alarm := log.follower.alarm or self._refused.get(partition)) else {}),
             }
             for partition, log in [*self.brain.logs.items()]
+        ]
+
+    def amplification(self) -> list[dict[str, Any]]:
+        """Of each index that this process writes; another thread may ask."""
+        tallies = self.deliveries.tallies.by_log
+        return [
+            {**names, **tally.shown()}
+            for log, tally in [*tallies.items()]
+            if (names := self.news.index_names(log)) is not None
         ]
 
     def readiness(self) -> str | None:

@@ -28,6 +28,7 @@ from dynabus.adapters.scheduling import schedule_as_batch
 from dynabus.adapters.settings import load_settings
 from dynabus.adapters.tls import TlsError
 from dynabus.core.admission.throttled import Throttled
+from dynabus.core.cluster_status import tables_status
 from dynabus.core.topics import Topics
 from dynabus.request_router.access import watch
 from dynabus.request_router.config import RouterSettings
@@ -64,7 +65,7 @@ class Life:
 
 
 async def _status(router: Router) -> dict[str, object]:
-    return {"tables": router.view.status(), "streams": router.streams.shown()}
+    return {"tables": tables_status(router.view), "streams": router.streams.shown()}
 
 
 def main(argv: Sequence[str]) -> int:

@@ -12,6 +12,7 @@ import orjson
 from prometheus_client import REGISTRY, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from dynabus.core.cluster_status import tables_status
 from dynabus.core.request_label import request_label
 from dynabus.core.streams.registry import KIND
 from dynabus.request_router.answers import JSON, NO_SUCH_THING, NO_SUCH_TYPE, Answer, Cors
@@ -56,7 +57,11 @@ class Pages:
             case "/readyz":
                 return self._readiness()
             case "/status":
-                return 200, JSON, orjson.dumps({"tables": router.view.status(), "streams": router.streams.shown()})
+                return (
+                    200,
+                    JSON,
+                    orjson.dumps({"tables": tables_status(router.view), "streams": router.streams.shown()}),
+                )
             case "/metrics":
                 return 200, CONTENT_TYPE_LATEST.encode(), generate_latest(REGISTRY)
             case _:

@@ -68,7 +68,9 @@ class Router:
         self.asker = Asker(
             self.view, self._send, random.choice, settings.resend_ms, settings.in_flight_most, bytes_most()
         )
-        self.admission = Admission(settings.throttling, settings.name, self.incarnation, self._ask_authority, unix_ms)
+        self.admission = Admission(
+            settings.throttling, settings.name, self.incarnation, self._ask_authority, unix_ms, self.view.index
+        )
         self.metrics = Metrics(self._counts, self._gauges, lambda: families(self.admission))
         self._context = Context(self.view, settings.region, settings.account, unix_ms)
         self.streams = Streams(settings.kafka_settings, self.topics, self._context)
@@ -167,8 +169,8 @@ class Router:
     ) -> list[ReplyPart | None]:
         admission, call = self.admission, calls[0]
         paid = admission.take(call, now_ms) if now_ms != IS_ADMITTED else ADMITTED
-        if paid == REFUSED:
-            return [admission.refused(call)]
+        if paid <= REFUSED:
+            return [admission.refused(call, paid)]
         try:
             replies = await self._ask_together(calls, None, deadline_ms, counter)
         except ApiError:
@@ -182,7 +184,7 @@ class Router:
         """A batch: what is refused of it is answered, and the rest is asked."""
         admission = self.admission
         paid = [admission.take(call, now_ms) for call in calls]
-        sent = [place for place, units in enumerate(paid) if units != REFUSED]
+        sent = [place for place, units in enumerate(paid) if units > REFUSED]
         try:
             found = iter(await self._ask([calls[place] for place in sent], deadline_ms))
         except ApiError:
@@ -190,7 +192,7 @@ class Router:
                 admission.give_back(calls[place], paid[place])
             raise
         replies = [
-            admission.refused(call) if units == REFUSED else next(found)
+            admission.refused(call, units) if units <= REFUSED else next(found)
             for call, units in zip(calls, paid, strict=True)
         ]
         for place in sent:

@@ -16,6 +16,7 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 from dynabus.adapters.codec import UndecodableMessage, decode
 from dynabus.core.cloning.messages import CloneRequest
 from dynabus.core.errors import ApiError, unknown_operation
+from dynabus.core.global_indexes import backfill
 from dynabus.core.ids import Incarnation, NodeName, RequestId
 from dynabus.core.messages import Answer, Question, ReplyStatus, Request, RequestPart
 from dynabus.core.operations.calls import Code
@@ -123,7 +124,7 @@ class Inbox:
     ) -> None:
         code = part["operation"]
         if (write := self._writes.get(code)) is not None:
-            request_id = encode_request_id(RequestId(Incarnation(sender.incarnation), sender.counter, sender.part))
+            request_id = b"" if code == Code.INDEX else _id_of(sender)
             evaluate = self._admission.evaluation(hosted, write(part), part, request_id, now_ms)
             change = Write(sender, request_id, part["generation"], part["key"], evaluate, budget_ms)
             hosted.write(change, now_ms, wall_ms)
@@ -132,6 +133,17 @@ class Inbox:
             hosted.query(Query(sender, part["generation"], part["consistent"], reading), now_ms)
         elif code == Code.SCRUB:
             self._scrub(hosted, sender)
+        elif code == Code.BACKFILL:
+            # Outside of the partition's cap, as of DynamoDB's own backfills.
+            hosted.query(
+                Query(
+                    sender,
+                    part["generation"],
+                    part["consistent"],
+                    lambda store: backfill.page(part, hosted.replica.place, store),
+                ),
+                now_ms,
+            )
         elif code == Code.PLACE:
             self._respond(sender, Outcome(body=orjson.dumps(whereabouts(hosted))))
         else:
@@ -148,3 +160,7 @@ class Inbox:
         if hosted is not None:
             better = answer["caught_up"] and answer["able"]
             hosted.replica.answer(answer["nonce"], answer["hears_leader"], better, now_ms)
+
+
+def _id_of(sender: Sender) -> bytes:
+    return encode_request_id(RequestId(Incarnation(sender.incarnation), sender.counter, sender.part))

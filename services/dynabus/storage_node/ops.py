@@ -15,6 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from dynabus.adapters.clock import monotonic_ms
 from dynabus.adapters.ops_server import Checks
 from dynabus.core.admission.throttled import Throttled
+from dynabus.core.cluster_status import tables_status
 from dynabus.storage_node.capacity.metrics import families
 from dynabus.storage_node.replicas.hosted import Hosted
 from dynabus.storage_node.service import StorageNode
@@ -83,7 +84,7 @@ class Ops:
             return {"tables": [], "late": []}
         late = [{"log": log, "late_s": late_s} for log, late_s in node.sweeps.backlogs_s.items()]
         told: SimpleQueue[list[dict[str, Any]]] = SimpleQueue()
-        node.run_in_loop(lambda: told.put(node.intake.view.status()))
+        node.run_in_loop(lambda: told.put(tables_status(node.intake.view)))
         try:
             return {"tables": told.get(timeout=STATUS_TIMEOUT_S), "late": late}
         except Empty:

@@ -47,6 +47,16 @@ def test_the_largest_checkpoint_is_one_that_brokers_take() -> None:
         encode_checkpoint(checkpoint(labels=200))
 
 
+def test_how_far_an_index_is_filled_is_part_of_it() -> None:
+    filling = checkpoint(labels=25)._replace(fills=(("index/" + "f" * 16, b"\xff" * 128),))
+    text = encode_checkpoint(filling)
+    assert len(text) < METADATA_BYTES_MOST
+    assert decode_checkpoint(text) == filling
+    for part in (text[1:], text[:-8], text[1:-8]):
+        with pytest.raises(UndecodableMessage):
+            decode_checkpoint(part)
+
+
 def test_a_checkpoint_is_read_as_it_was_written() -> None:
     for place in (LARGEST, LARGEST._replace(children=None), LARGEST._replace(reign=Reign(3, None))):
         written = checkpoint(place)

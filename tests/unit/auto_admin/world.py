@@ -25,7 +25,7 @@ from dynabus.core.replication.standstill import encode_fence
 
 TURN_MS = 50.0
 WALL_MS = 1_700_000_000_000
-KEPT = ("table_metadata", "stream_metadata")
+KEPT = ("table_metadata", "stream_metadata", "index_metadata")
 """What the metadata topic has of before, for whoever starts."""
 
 NODES = {"node-1": "a", "node-2": "b", "node-3": "c"}

@@ -117,7 +117,8 @@ def test_status_json_has_the_members_of_the_contract(tmp_path: Path, capsys: pyt
     folder.save(known())
     assert main(["status", "--json", "--data", str(folder.path)]) == 0
     status = json.loads(capsys.readouterr().out)
-    assert list(status) == ["endpoint", "kafka", "processes", "tables", "streams", "held", "logs", "waits", "late"]
+    members = ["endpoint", "kafka", "processes", "tables", "streams", "held", "logs", "indexes", "waits", "late"]
+    assert list(status) == members
     assert list(status["kafka"]) == ["source", "bootstrap", "pid"]
     assert list(status["processes"][0]) == ["service", "name", "zone", "pid", "state"]
 

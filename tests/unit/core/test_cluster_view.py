@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from dynabus.core import cluster_view
+from dynabus.core.cluster_status import tables_status
 from dynabus.core.cluster_view import NODE_SILENT_MS, ClusterView
 from dynabus.core.heartbeats import ASK_AGAIN_MS
 
@@ -166,7 +167,7 @@ def test_auto_admin_is_heard_apart_from_nodes(view: ClusterView) -> None:
 def test_status_is_the_contract_of_the_command(view: ClusterView) -> None:
     view.take("heartbeat", heartbeat("node-1", leading=True, term=3, lag=-1), 0.0)
     view.take("heartbeat", heartbeat("node-2", state="frozen", alarm="beyond the log's end"), 0.0)
-    (shown,) = view.status()
+    (shown,) = tables_status(view)
     assert (shown["name"], shown["id"], shown["status"]) == ("tab", LOG, "ACTIVE")
     first = next(each for each in shown["partitions"] if each["id"] == 0)
     assert first == {
@@ -235,7 +236,7 @@ def test_heirs_do_not_serve_before_they_lead() -> None:
     view.take("table_metadata", dividing(5), 0.0)
     assert serving(view) == [1, 2, 0]
     assert view.tables["tab"].partition_of(b"\xb0")["number"] == 0
-    (shown,) = (each for each in view.status()[0]["partitions"] if each["id"] == 0)
+    (shown,) = (each for each in tables_status(view)[0]["partitions"] if each["id"] == 0)
     assert [heir["id"] for heir in shown["heirs"]] == [3, 4]
 
 
@@ -245,7 +246,7 @@ def test_children_serve_when_one_is_led_and_that_is_not_unlearned() -> None:
     view.take("heartbeat", heartbeat("node-2", partition=4, leading=True), 1.0)
     assert serving(view) == [1, 2, 3, 4]
     assert view.tables["tab"].partition_of(b"\xb0")["number"] == 4
-    assert [each["id"] for each in view.status()[0]["sealed"]] == [0]
+    assert [each["id"] for each in tables_status(view)[0]["sealed"]] == [0]
     view.take("table_metadata", dividing(6), 2.0)
     assert serving(view) == [1, 2, 3, 4]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.unit.request_router.test_asker import LOG, view, view_message
 
+from dynabus.core.cluster_status import tables_status
+
 
 def test_a_successor_that_is_being_restored_gets_no_requests() -> None:
     found = view()
@@ -16,7 +18,7 @@ def test_a_successor_that_is_being_restored_gets_no_requests() -> None:
     found.take("leader_metadata", {"log": LOG, "partition": 1, "term": 5, "node": "node-2", "incarnation": 1}, 0.0)
     table = found.tables["t"]
     assert table.partition_of(b"key")["state"] == "frozen"
-    (status,) = found.status()
+    (status,) = tables_status(found)
     assert [each["id"] for each in status["restoring"]] == [1]
     done = {**told, "version": 3, "partitions": [{**successor, "state": "active"}]}
     found.take("table_metadata", done, 0.0)

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynabus.core.rows import CorruptRow, Row, decode_row, encode_row
+from dynabus.core.rows import (
+    CorruptRow,
+    Row,
+    Source,
+    decode_row,
+    encode_index_row,
+    encode_row,
+    is_tombstone,
+    items_in,
+    row_size,
+    source_of,
+)
 
 
 @given(st.binary(max_size=200), st.integers(0, 409_600), st.integers(0, 2**64 - 1))
@@ -32,3 +47,39 @@ def test_every_flipped_bit_is_noticed() -> None:
 def test_noise_is_not_a_row(noise: bytes) -> None:
     with pytest.raises(CorruptRow):
         decode_row(noise)
+
+
+INDEX_ROWS = json.loads((Path(__file__).parents[2] / "vectors" / "index_rows.json").read_text())["rows"]
+
+
+@pytest.mark.parametrize("vector", INDEX_ROWS)
+def test_rows_of_indexes_are_those_of_the_vectors(vector: dict[str, Any]) -> None:
+    source, item_json = Source(*vector["source"]), vector["json"].encode()
+    row = encode_index_row(item_json, vector["size"], vector["timestamp_ms"], source)
+    assert row.hex() == vector["row"]
+    assert decode_row(row) == Row(vector["size"], vector["timestamp_ms"], item_json)
+    assert source_of(row) == source
+    assert row_size(row) == vector["size"]
+    assert is_tombstone(row) == (not item_json)
+    assert items_in(row) == bool(item_json)
+
+
+def test_every_flipped_bit_of_an_index_row_is_noticed() -> None:
+    row = bytes.fromhex(INDEX_ROWS[0]["row"])
+    for position in range(len(row) * 8):
+        changed = bytearray(row)
+        changed[position // 8] ^= 1 << position % 8
+        with pytest.raises(CorruptRow):
+            source_of(bytes(changed))
+
+
+def test_a_row_of_a_table_has_no_source_and_is_one_item() -> None:
+    row = encode_row(b"{}", 0, 5)
+    assert items_in(row) == 1
+    assert items_in(None) == 0
+    with pytest.raises(CorruptRow):
+        source_of(row)
+
+
+def test_sources_are_in_order_of_generation_then_offset() -> None:
+    assert Source(9, 1, 900).order < Source(1, 2, 0).order < Source(0, 2, 1).order

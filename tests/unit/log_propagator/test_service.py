@@ -13,12 +13,13 @@ import pytest
 from tests.simulation.kafka import BODIES
 from tests.unit.core.propagation.test_follower import ROOT, history, message
 
+from dynabus.core.cluster_view import ClusterView
 from dynabus.core.ids import Incarnation, NodeName, PartitionId, Writer
 from dynabus.core.propagation.checkpoint import Checkpoint
 from dynabus.core.propagation.follower import Output, Stage
+from dynabus.core.propagation.view import DerivedView
 from dynabus.core.replication.place import Place
 from dynabus.core.replication.records import Record
-from dynabus.core.streams.view import StreamsView
 from dynabus.log_propagator import service
 from dynabus.log_propagator.config import PropagatorSettings
 from dynabus.log_propagator.service import LOST_MS, LogPropagator
@@ -41,11 +42,15 @@ class World:
 
 class FakeNews:
     def __init__(self, *_: Any) -> None:
-        self.streams, self.is_loaded, self.messages = StreamsView(), True, 0
-        self.streams.take(message())
+        self.derived, self.is_loaded, self.messages = DerivedView(), True, 0
+        self.cluster = ClusterView()
+        self.derived.take(message())
 
     def take(self, timeout_s: float) -> None:
         """Nothing new."""
+
+    def send(self, sends: Iterable[Any], now_ms: float) -> None:
+        assert not [*sends], "these tests have no index"
 
     def close(self) -> None:
         """Nothing to do."""

@@ -117,7 +117,7 @@ class Pruning:
     def _wishes(self, state: TableState) -> Iterator[PruneWish]:
         """Of one table: open partitions that are whole and not being split, then closed ones that nobody needs."""
         taken: dict[int, bool] = {}
-        followed = are_followed(state.streams)
+        followed = are_followed(state.streams) or bool(state.indexes)
         for partition in state.partitions:
             number, nodes = int(partition["number"]), _nodes(partition)
             where, since = (state.id, number), moves.joined(partition)
@@ -185,4 +185,5 @@ def _nodes(partition: Mapping[str, Any]) -> list[str]:
 def _shards(state: TableState) -> set[int]:
     """Partitions that a living stream has shards of; the others were closed before any of them began."""
     live = [each for each in state.streams if each["status"] != DISABLED]
-    return {shard["number"] for each in live for shard in shards_of(each, state.partitions, state.ancestors)}
+    derived = [*live, *state.indexes]
+    return {shard["number"] for each in derived for shard in shards_of(each, state.partitions, state.ancestors)}

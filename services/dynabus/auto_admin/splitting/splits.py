@@ -108,6 +108,8 @@ def find(state: TableState | None, name: str, number: int, numbers_most: int, *,
 
 def bound_of(state: TableState, key: Any) -> bytes:
     """The bound before a key in DynamoDB's JSON, whole or its partition key alone. Raises ApiError."""
+    if state.of_table:
+        raise validation_error("An index is split where its leader finds the middle: give no split point")
     schema = key_schema(state.description)
     if not isinstance(key, dict):
         raise validation_error("The split point is no key: give one in DynamoDB's JSON")

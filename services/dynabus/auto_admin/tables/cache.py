@@ -17,10 +17,13 @@ from dynabus.auto_admin.outside import Bus, Delivered
 from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.auto_admin.tables.workflow import ANNOUNCED, metadata_version, version_offset
 from dynabus.core.cluster_view import Node
+from dynabus.core.global_indexes.messages import IndexMetadata
+from dynabus.core.global_indexes.view import LABEL
 from dynabus.core.messages import LeaderMetadata, TableMetadata
 from dynabus.core.replication.replica import Replica
 from dynabus.core.streams.messages import StreamMetadata
-from dynabus.core.streams.view import DELETED, DISABLED
+from dynabus.core.streams.view import DELETED, DELETED_MOST, DISABLED
+from dynabus.core.tables.indexes import index_message
 from dynabus.core.tables.streams import stream_message
 
 
@@ -33,42 +36,61 @@ class Cache:
         """Version per table id, as read from the topic."""
         self._overwritten: set[str] = set()
         """Tables whose last record is older than one before it."""
-        self._labels: dict[str, dict[str, StreamMetadata]] = {}
-        """Streams by table id and label, as the topic has them."""
+        self._labels: dict[str, dict[str, StreamMetadata | IndexMetadata]] = {}
+        """Streams and indexes by table id and label, as the topic has them."""
+        self._buried: dict[tuple[str, str], bool] = {}
+        """What was said to be DELETED, by table and label; True once its tombstone was sent."""
         self._leaders: dict[tuple[str, int], tuple[int, str]] = {}
 
     def forget(self) -> None:
         """Another term: leaders are published again as they are heard."""
         self._leaders.clear()
 
-    # -- streams ----------------------------------------------------------------------------------------------
+    # -- streams and indexes ----------------------------------------------------------------------------------
 
-    def saw_stream(self, stream: StreamMetadata) -> None:
+    def saw_stream(self, stream: StreamMetadata | IndexMetadata) -> None:
         """A record of the topic, whoever wrote it. An old one behind a newer one: `saw` tells, they come together."""
         if stream["status"] != DELETED:
             self._labels.setdefault(stream["table"], {})[stream["label"]] = stream
+        elif stream["label"].startswith(LABEL):
+            # Whoever said so may have died before it took the record away.
+            self._buried.setdefault((stream["table"], stream["label"]), False)
 
     def _publish_streams(self, state: TableState, version: int) -> None:
-        """All of the table's with one version, and those that it has no more."""
+        """All of the table's with one version, and those that it has no more. Indexes go as their table does."""
         key_schema = orjson.dumps(state.description["KeySchema"])
-        labels = {each["label"] for each in state.streams}
-        for each in state.streams:
-            message = stream_message(
-                each, state.id, state.description, version, state.partitions, state.ancestors, key_schema
-            )
+        indexes = [] if state.status == "DELETING" else state.indexes
+        messages: list[StreamMetadata | IndexMetadata] = [
+            stream_message(each, state.id, state.description, version, state.partitions, state.ancestors, key_schema)
+            for each in state.streams
+        ]
+        messages += [
+            index_message(each, state.id, state.description, version, state.partitions, state.ancestors)
+            for each in indexes
+        ]
+        for message in messages:
             self._send_stream(message)
-            self._labels.setdefault(state.id, {})[each["label"]] = message
+            self._labels.setdefault(state.id, {})[message["label"]] = message
+        labels = {message["label"] for message in messages}
         self._forget_streams(state.id, self._labels.get(state.id, {}).keys() - labels, version)
 
     def _forget_streams(self, table_id: str, labels: Iterable[str], version: int) -> None:
         for label in [*labels]:
             known = self._labels[table_id].pop(label)
-            self._send_stream({**known, "version": version, "status": DELETED})
-            self._bus.metadata(f"stream/{table_id}/{label}", "stream_metadata", None, _whatever)
+            last = known.copy()
+            last["version"], last["status"] = version, DELETED
+            self._send_stream(last)
+            self._bury(table_id, label)
 
-    def _send_stream(self, message: StreamMetadata) -> None:
-        key = f"stream/{message['table']}/{message['label']}"
-        self._bus.metadata(key, "stream_metadata", message, _whatever)
+    def _bury(self, table_id: str, label: str) -> None:
+        """Its label is never used again."""
+        self._buried[table_id, label] = True
+        if len(self._buried) > DELETED_MOST:
+            del self._buried[next(iter(self._buried))]
+        self._bus.metadata(*_key_and_kind(table_id, label), None, _whatever)
+
+    def _send_stream(self, message: StreamMetadata | IndexMetadata) -> None:
+        self._bus.metadata(*_key_and_kind(message["table"], message["label"]), message, _whatever)
 
     # -- tables -----------------------------------------------------------------------------------------------
 
@@ -102,6 +124,8 @@ class Cache:
                 self._bus.metadata(f"table/{table_id}", "table_metadata", None, _whatever)
         for table_id in self._labels.keys() - known.keys():
             self._clean_streams(table_id, kept.get(table_id))
+        for where in [where for where, is_done in self._buried.items() if not is_done]:
+            self._bury(*where)
 
     def _clean_streams(self, table_id: str, kept: TableState | None) -> None:
         """Of a table that is no more. What an auto-admin of before says of those that are kept is put right."""
@@ -158,6 +182,13 @@ class Cache:
                     "incarnation": node.incarnation,
                 }
                 self._bus.metadata(f"leader/{said['log']}/{said['partition']}", "leader_metadata", message, _whatever)
+
+
+def _key_and_kind(table_id: str, label: str) -> tuple[str, str]:
+    """`stream/<table id>/<label>` or `index/<table id>/<index id>`."""
+    if label.startswith(LABEL):
+        return f"{LABEL}{table_id}/{label[len(LABEL) :]}", "index_metadata"
+    return f"stream/{table_id}/{label}", "stream_metadata"
 
 
 def _whatever(_delivered: bool) -> None:

@@ -1,8 +1,9 @@
 """Decisions: what a request, or a step that is done, makes of a table's row in the admin log. Pure.
 
-key    b"table/" + name
+key    b"table/" + name (of an index: "<table>/index/<index>", which no table is called)
 row    JSON: id, name, status, description (DescribeTable's members), partitions and their ancestors, tags,
-       pending (members that are described when the change is done), revision (one more with each decision)
+       pending (members that are described when the change is done), revision (one more with each decision),
+       indexes (`core.tables.indexes`); of an index: of_table, and otherwise the same
 
 (none) --CreateTable--> CREATING --finish--> ACTIVE --DeleteTable--> DELETING --remove--> (none, or `kept`)
                                              ACTIVE --UpdateTable--> UPDATING --finish--> ACTIVE
@@ -12,7 +13,7 @@ Some changes are done at once, and warm throughput changes while the table is AC
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
@@ -20,7 +21,8 @@ from typing import Any
 import orjson
 
 from dynabus.auto_admin.placement.planner import Placement
-from dynabus.core.errors import ApiError, resource_not_found
+from dynabus.auto_admin.tables.new_partitions import first_partitions
+from dynabus.core.errors import ApiError
 from dynabus.core.messages import PartitionMetadata, ReplyStatus
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.tables.capacity_changes import Changed, as_of
@@ -28,12 +30,12 @@ from dynabus.core.tables.changes import Update, change
 from dynabus.core.tables.changes import finish as finished
 from dynabus.core.tables.descriptions import (
     describe,
-    partition_bounds,
     pending_of_new,
-    refuse_change,
     refuse_creation,
     refuse_deletion,
 )
+from dynabus.core.tables.index_changes import change_indexes, changes_mode, finish_indexes, follow_mode
+from dynabus.core.tables.indexes import Index, new_indexes
 from dynabus.core.tables.streams import (
     Stream,
     change_streams,
@@ -42,9 +44,8 @@ from dynabus.core.tables.streams import (
     finish_streams,
     new_stream,
 )
-from dynabus.core.tables.tags import Tags, listed, merge, without
+from dynabus.core.tables.tags import Tags
 
-FIRST_GENERATION = 1
 PREFIX = b"table/"
 
 
@@ -70,6 +71,10 @@ class TableState:
     """Its streams, the latest last (`core.tables.streams`); rows of before they existed have none."""
     time_to_live: str = ""
     """The attribute by which items expire; empty: none does."""
+    indexes: list[Index] = field(default_factory=list)
+    """Its global secondary indexes (`core.tables.indexes`); rows of before they existed have none."""
+    of_table: str = ""
+    """Of an index: id of its table."""
 
     @property
     def unfinished(self) -> bool:
@@ -119,6 +124,8 @@ def written(state: TableState) -> bytes:
             **({"scaling": state.scaling} if state.scaling else {}),
             **({"streams": state.streams} if state.streams else {}),
             **({"time_to_live": state.time_to_live} if state.time_to_live else {}),
+            **({"indexes": state.indexes} if state.indexes else {}),
+            **({"of_table": state.of_table} if state.of_table else {}),
         }
     )
 
@@ -149,24 +156,22 @@ def create(
             return refuse(refusal)
         own_id = table_id(request_id)
         description = describe(request, own_id, region, account, wall_ms)
-        bounds = partition_bounds(len(placements))
-        partitions = [
-            {
-                "number": number,
-                "generation": FIRST_GENERATION,
-                "lower": lower.hex(),
-                "upper": None if upper is None else upper.hex(),
-                "members": list(placement.members),
-                "preferred": placement.preferred,
-            }
-            for number, ((lower, upper), placement) in enumerate(zip(bounds, placements, strict=True))
-        ]
+        partitions = first_partitions(placements)
         tags, pending = dict(request.get("Tags", {})), pending_of_new(request, wall_ms)
         streams = _streams_of_new(request, len(partitions), kept, wall_ms)
         if streams:
             description = described(description, streams[-1])
         made = TableState(
-            own_id, name, "CREATING", description, partitions, tags, pending, changed_ms=wall_ms, streams=streams
+            own_id,
+            name,
+            "CREATING",
+            description,
+            partitions,
+            tags,
+            pending,
+            changed_ms=wall_ms,
+            streams=streams,
+            indexes=new_indexes(request, request_id, range(len(partitions))),
         )
         return decide(made)
 
@@ -182,7 +187,7 @@ def _streams_of_new(
     return [new_stream(specification["StreamViewType"], wall_ms, range(partitions), kept, from_start=True)]
 
 
-def update(asked: Update, limit: ApiError | None = None) -> Evaluate:
+def update(asked: Update, limit: ApiError | None = None, request_id: bytes = b"") -> Evaluate:
     """UpdateTable. `limit`: what stands against one more table that is UPDATING."""
 
     def evaluate(old: bytes | None, wall_ms: int) -> Decision:
@@ -192,6 +197,9 @@ def update(asked: Update, limit: ApiError | None = None) -> Evaluate:
             if state is not None and asked.stream is not None:
                 changed, streams = _change_streams(asked.stream, state, changed, wall_ms)
                 state = replace(state, streams=streams)
+            if state is not None and (asked.indexes or changes_mode(asked.mode, state.description)):
+                changed, indexes = _change_indexes(asked, state, changed, request_id)
+                state = replace(state, indexes=indexes)
         except ApiError as error:
             return refuse(error)
         if state is None or changed.description is None:
@@ -212,6 +220,18 @@ def _change_streams(
     base = state.description if changed.description is None else changed.description
     base = {**base, "TableStatus": state.description["TableStatus"]}
     return change_streams(specification, base, changed.pending, state.streams, state.partitions, wall_ms)
+
+
+def _change_indexes(
+    asked: Update, state: TableState, changed: Changed, request_id: bytes
+) -> tuple[Changed, list[Index]]:
+    """The same of its global secondary indexes. Raises ApiError."""
+    base = state.description if changed.description is None else changed.description
+    base = {**base, "TableStatus": state.description["TableStatus"]}
+    indexes: Sequence[Index] = state.indexes
+    if changes_mode(asked.mode, state.description):
+        base, indexes = follow_mode(asked, base, indexes)
+    return change_indexes(asked, base, changed.pending, indexes, state.partitions, request_id)
 
 
 def _pending(state: TableState | None) -> dict[str, Any]:
@@ -240,58 +260,6 @@ def delete(name: str, limit: ApiError | None = None) -> Evaluate:
     return evaluate
 
 
-# -- tags ---------------------------------------------------------------------------------------------------------
-
-
-def tag(arn: str, tags: Mapping[str, str]) -> Evaluate:
-    """TagResource."""
-    return _change_tags(arn, lambda old: merge(old, tags))
-
-
-def untag(arn: str, keys: Sequence[str]) -> Evaluate:
-    """UntagResource."""
-    return _change_tags(arn, lambda old: without(old, keys))
-
-
-def _change_tags(arn: str, make: Callable[[Tags], Tags]) -> Evaluate:
-    def evaluate(old: bytes | None, _: int) -> Decision:
-        if old is None:
-            return refuse(no_such_resource(arn))
-        state = read_row(old)
-        refusal = refuse_change(state.name, state.description)
-        if refusal is not None:
-            return refuse(refusal)
-        try:
-            tags = make(state.tags)
-        except ApiError as error:
-            return refuse(error)
-        if tags == state.tags:
-            return Decision(False, None, Outcome())
-        # No new revision: metadata does not have tags.
-        return Decision(True, written(replace(state, tags=tags)), Outcome())
-
-    return evaluate
-
-
-def list_tags(arn: str) -> Evaluate:
-    """ListTagsOfResource: a decision that changes nothing, so that it sees all that were answered before it.
-
-    Not while the table is CREATING (ack-api-quirks, DDB-TABLE-101).
-    """
-
-    def evaluate(old: bytes | None, _: int) -> Decision:
-        state = read_row(old) if old is not None else None
-        if state is None or state.status == "CREATING":
-            return refuse(no_such_resource(arn))
-        return Decision(False, None, Outcome(body=orjson.dumps({"Tags": listed(state.tags)})))
-
-    return evaluate
-
-
-def no_such_resource(arn: str) -> ApiError:
-    return resource_not_found(f"Requested resource not found: ResourceArn: {arn} not found")
-
-
 # -- steps that are done ------------------------------------------------------------------------------------------
 
 
@@ -303,7 +271,8 @@ def finish(own_id: str, revision: int) -> Evaluate:
         if state is None or state.id != own_id or state.revision != revision or not state.unfinished:
             return Decision(False, None, Outcome())
         description = finished(state.description, state.pending, wall_ms)
-        done = replace(state, status="ACTIVE", description=description, pending={})
+        description, indexes = finish_indexes(description, state.indexes)
+        done = replace(state, status="ACTIVE", description=description, pending={}, indexes=indexes)
         return decide(next_revision(replace(done, streams=finish_streams(state.streams, wall_ms))))
 
     return evaluate

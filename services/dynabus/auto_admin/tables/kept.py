@@ -38,7 +38,7 @@ def keep(state: TableState) -> Evaluate:
     def evaluate(old: bytes | None, _: int) -> Decision:
         if old is not None:
             return Decision(False, None, Outcome())
-        return Decision(True, written(replace(state, status=DELETED, pending={})), Outcome())
+        return Decision(True, written(replace(state, status=DELETED, pending={}, indexes=[])), Outcome())
 
     return evaluate
 

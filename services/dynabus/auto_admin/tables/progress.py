@@ -16,7 +16,7 @@ from dynabus.auto_admin.recovery.freezing import Freezing
 from dynabus.auto_admin.splitting import splits
 from dynabus.auto_admin.splitting.sealing import Sealing
 from dynabus.auto_admin.streaming import Streaming
-from dynabus.auto_admin.tables import decisions, kept, stream_endings
+from dynabus.auto_admin.tables import decisions, indexing, kept, stream_endings
 from dynabus.auto_admin.tables.cache import Cache
 from dynabus.auto_admin.tables.decisions import TableState, read_row, table_key
 from dynabus.auto_admin.tables.workflow import ANNOUNCED, Division, Ending, Progress, Step, next_step
@@ -26,6 +26,7 @@ from dynabus.core.replication.replica import Replica
 from dynabus.core.replication.store import Evaluate, Reader
 from dynabus.core.streams.view import DISABLED
 from dynabus.core.tables.descriptions import refuse_more
+from dynabus.core.tables.index_changes import are_changing as are_filling
 from dynabus.core.tables.streams import are_changing
 
 RETRY_MS = 100.0
@@ -107,7 +108,7 @@ class Tables:
 
     def refuse_more(self, *, new: bool = False) -> ApiError | None:
         """Which quota one more table, or one more that changes, would exceed."""
-        states = self.all().values()
+        states = [each for each in self.all().values() if not each.of_table]
         return refuse_more(len(states), sum(state.status != "ACTIVE" for state in states), new=new)
 
     def load(self) -> Load:
@@ -141,16 +142,20 @@ class Tables:
             settled = progress.published == state.status == "ACTIVE" and not state.unfinished
             if settled and not divided and not moved:
                 continue
-            led, held = self._led(state), self._held(state, progress, now_ms)
+            led = self._led(state) and indexing.are_ready(state, states)
+            held = self._held(state, progress, now_ms) or (
+                state.status == "DELETING" and indexing.has_rows(state, states)
+            )
             division = self._division(state, now_ms) if divided else None
             ended = self._move(state, progress, now_ms) if moved else None
-            changing = are_changing(state.streams)
+            waits = (are_changing(state.streams) or are_filling(state.indexes)) and self._waits(state)
+            waits = waits or not indexing.are_settled(state, states)
             step = next_step(
                 state.status,
                 progress,
                 led=led,
                 held=held,
-                unfinished=state.unfinished and not self._short(state) and not (changing and self._waits(state)),
+                unfinished=state.unfinished and not self._short(state) and not waits,
                 division=division,
                 moved=ended is not None,
                 streams=frozenset(each["label"] for each in state.streams if each["status"] != DISABLED),

@@ -5,7 +5,8 @@
 | CREATING | nothing, and metadata has no record of it | ANNOUNCE: routers know it, nodes have no part yet |
 | CREATING | announced                                 | BUILD: topic, genesis records                     |
 | CREATING | built                                     | PUBLISH: nodes open replicas and claim            |
-| CREATING | published, every partition has a leader   | FINISH: the next decision                         |
+| CREATING | published, every partition has a leader,  | FINISH: the next decision                         |
+|          | its indexes are ACTIVE (`indexing`)       |                                                   |
 | ACTIVE, UPDATING | it has streams, whose topics were not looked at | STREAM: they are made, where missing |
 | ACTIVE   | not published by us                       | PUBLISH                                           |
 | ACTIVE   | published, pending, with partitions for it | FINISH                                           |
@@ -27,7 +28,8 @@
 |          | it holds all                              | SUCCEED: the next decision, it takes the place    |
 | DELETING | not published by us                       | PUBLISH: nodes close their replicas               |
 | DELETING | published, its streams have all           | CLOSE: the next decision, they are DISABLED       |
-| DELETING | published, no stream left to close, no node holds a replica of it | DESTROY: the log's topic  |
+| DELETING | published, no stream left to close, no node holds a replica of it, | DESTROY: the log's topic |
+|          | no index has a row                        |                                                   |
 | DELETING | destroyed                                 | RETRACT: published once more, as DELETED          |
 | DELETING | retracted                                 | REMOVE: the next decision; its streams are `kept` |
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dynabus.core.capacity import read_halves, write_halves
+from dynabus.core.global_indexes.charges import charges_of
 from dynabus.core.local_indexes import note_of
 from dynabus.core.messages import ReplyPart, ReplyStatus
 from dynabus.core.operations.calls import Call, Code
@@ -12,6 +13,9 @@ CHARGED_REFUSALS = (b"ConditionalCheckFailedException",)
 
 PUT, PAGE, OK = int(Code.PUT), int(Code.PAGE), int(ReplyStatus.OK)
 """As plain numbers: every request is compared with them."""
+
+SIZED = frozenset({PUT, int(Code.INDEX)})
+"""Writes that say what they cost."""
 
 
 def estimate(call: Call) -> int:
@@ -40,7 +44,8 @@ def is_charged(refusal: bytes) -> bool:
 
 def _cost_with_indexes(call: Call, reply: ReplyPart) -> int:
     if call.write:
-        note, _ = note_of(reply["body"])
+        _, body = charges_of(reply["body"])
+        note, _ = note_of(body)
         return write_halves(reply["size"]) + sum(note.get("halves", {}).values())
     halves = read_halves(reply["size"], call.consistent)
     if call.code == PAGE:

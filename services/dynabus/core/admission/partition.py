@@ -14,7 +14,7 @@ import orjson
 
 from dynabus.core.admission.bucket import TokenBucket
 from dynabus.core.admission.capacity import READ, WRITE, Limit, partition_cap
-from dynabus.core.admission.costs import OK, PUT, is_charged
+from dynabus.core.admission.costs import OK, SIZED, is_charged
 from dynabus.core.admission.heat import Heat
 from dynabus.core.admission.refusals import refusal
 from dynabus.core.capacity import read_halves, write_halves
@@ -64,7 +64,7 @@ class PartitionMeter:
     ) -> Evaluate:
         """The evaluation of a write behind the cap."""
         bucket = self.buckets[WRITE]
-        estimate = write_halves(part["size"]) if part["operation"] == PUT else 2
+        estimate = write_halves(part["size"]) if part["operation"] in SIZED else 2
 
         def metered(old: bytes | None, wall_ms: int) -> Decision:
             if request_id in self._refused_ids:
@@ -125,6 +125,8 @@ class PartitionMeter:
         return Outcome(ReplyStatus.THROTTLED, orjson.dumps(error.body()))
 
     def _remember(self, request_id: bytes) -> None:
+        if not request_id:
+            return  # of an index: nobody was told no, it is tried again
         if len(self._refused_ids) >= REMEMBERED_MOST:
             del self._refused_ids[next(iter(self._refused_ids))]
         self._refused_ids[request_id] = None

@@ -16,6 +16,7 @@ from typing import Any
 
 from dynabus.core.admission.capacity import WRITE, Limit, is_provisioned
 from dynabus.core.errors import CORAL_AVAILABILITY, DYNAMODB, ApiError
+from dynabus.core.tables.indexes import OF
 
 _OF_TABLE = (
     "The level of configured provisioned throughput for the table was exceeded. Consider increasing your "
@@ -39,10 +40,15 @@ def reason_of(dimension: int, limit: Limit, *, of_index: bool = False) -> str:
     return f"{'Index' if of_index else 'Table'}{'Write' if dimension == WRITE else 'Read'}{limit}"
 
 
-def refusal(description: Mapping[str, Any], dimension: int, limit: Limit, index: str | None = None) -> ApiError:
-    """The answer to a request that `limit` refuses; `index` is a global secondary index's name."""
-    arn = description["TableArn"] + (f"/index/{index}" if index else "")
-    reasons = [{"reason": reason_of(dimension, limit, of_index=index is not None), "resource": arn}]
+def is_index(description: Mapping[str, Any]) -> bool:
+    """Whether it is an index's own, and not a table's."""
+    return OF in description
+
+
+def refusal(description: Mapping[str, Any], dimension: int, limit: Limit) -> ApiError:
+    """The answer to a request that `limit` refuses. The description is a table's, or an index's own."""
+    index = is_index(description)
+    reasons = [{"reason": reason_of(dimension, limit, of_index=index), "resource": description["TableArn"]}]
     if is_provisioned(description):
         message = _OF_INDEX if index else _OF_TABLE
         return ApiError(

@@ -11,7 +11,7 @@ from dynabus.core.cloning.messages import CloneManifest
 from dynabus.core.cloning.position import Pair, Section
 from dynabus.core.contents import encode_totals
 from dynabus.core.replication.request_ids import is_outcome
-from dynabus.core.rows import CorruptRow, decode_row
+from dynabus.core.rows import CorruptRow, decode_row, items_in
 
 
 class NotWhole(Exception):
@@ -49,7 +49,7 @@ class Received:
             raise NotWhole(f"a row of its source is damaged: {error}") from error
         if number >= len(self.totals):
             raise NotWhole(f"an entry of index {number}, which the table does not have")
-        self.totals[number][0] += 1
+        self.totals[number][0] += items_in(row)
         self.totals[number][1] += size
         if section is Section.ROWS:
             self.checksum += change(key, None, row)

@@ -9,7 +9,14 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Express
 """
 
 from dynabus.core.expressions.conditions import Condition, parse_condition
-from dynabus.core.expressions.keys import KeyCondition, OnAttribute, key_conditions, on_key, parse_key_condition
+from dynabus.core.expressions.keys import (
+    KeyCondition,
+    OnAttribute,
+    key_conditions,
+    on_key,
+    on_keys,
+    parse_key_condition,
+)
 from dynabus.core.expressions.placeholders import Placeholders
 from dynabus.core.expressions.projections import Projection, parse_projection
 from dynabus.core.expressions.updates import Update, Updated, parse_update
@@ -24,6 +31,7 @@ __all__ = [
     "Updated",
     "key_conditions",
     "on_key",
+    "on_keys",
     "parse_condition",
     "parse_key_condition",
     "parse_projection",

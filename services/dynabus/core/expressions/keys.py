@@ -9,7 +9,7 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.K
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from dynabus.core.errors import ApiError, validation_error
@@ -26,11 +26,17 @@ _INVALID = "Invalid condition in KeyConditionExpression: "
 
 
 class KeyCondition(NamedTuple):
-    """`operator` is None without a condition on the sort key, else `= < <= > >= BETWEEN begins_with`."""
+    """`operator` is None without a condition on the sort key, else `= < <= > >= BETWEEN begins_with`.
+
+    Of a key of several attributes (`on_keys`): `more_hashes` are the other partition key attributes, `equal` the sort
+    key attributes before the one that the operator is about.
+    """
 
     hash_value: AttributeValue
     operator: str | None
     operands: list[AttributeValue]
+    more_hashes: tuple[AttributeValue, ...] = ()
+    equal: tuple[AttributeValue, ...] = ()
 
 
 class OnAttribute(NamedTuple):
@@ -68,14 +74,42 @@ def on_key(by_name: dict[str, OnAttribute], hash_name: str, range_name: str | No
     return KeyCondition(of_hash.operands[0], by_name[range_name].operator, by_name[range_name].operands)
 
 
+def on_keys(by_name: Mapping[str, OnAttribute], hashes: Sequence[str], ranges: Sequence[str]) -> KeyCondition:
+    """Conditions on the key of a global secondary index of several attributes; raises ApiError.
+
+    All partition key attributes by equality; sort key attributes from the left without gaps, all but the last by
+    equality. That is documented (GSI.DesignPattern.MultiAttributeKeys.html); the words are those of other keys.
+    """
+    names = [*hashes, *ranges]
+    if len(by_name) > len(names):
+        raise _too_many(len(by_name), len(names))
+    given = [name for name in ranges if name in by_name]
+    wanted = [*hashes, *ranges[: max((ranges.index(name) + 1 for name in given), default=0)]]
+    for name in wanted if by_name.keys() <= set(names) else names:
+        if name not in by_name:
+            raise missed(name)
+    if any(by_name[name].operator != "=" for name in (*hashes, *given[:-1])):
+        raise not_supported()
+    first, *more = (by_name[name].operands[0] for name in hashes)
+    if not given:
+        return KeyCondition(first, None, [], tuple(more))
+    last = by_name[given[-1]]
+    equal = tuple(by_name[name].operands[0] for name in given[:-1])
+    return KeyCondition(first, last.operator, last.operands, tuple(more), equal)
+
+
 def check_count(by_name: Mapping[str, object], range_name: str | None) -> None:
     """Refuse more conditions than there are key attributes."""
     keys = 1 if range_name is None else 2
     if len(by_name) > keys:
-        raise validation_error(
-            f"The number of query conditions ({len(by_name)}) exceeds the number of key attributes defined in the "
-            f"schema ({keys})"
-        )
+        raise _too_many(len(by_name), keys)
+
+
+def _too_many(conditions: int, keys: int) -> ApiError:
+    return validation_error(
+        f"The number of query conditions ({conditions}) exceeds the number of key attributes defined in the "
+        f"schema ({keys})"
+    )
 
 
 def missed(name: str) -> ApiError:

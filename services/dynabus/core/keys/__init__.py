@@ -33,17 +33,26 @@ The entries of local secondary indexes are in a key space of their own (`core.lo
     index sort key  1 … 2,050    encoded as a partition key, so that the table's sort key can follow
     sort key        1 … 1,024    the table's, encoded as a sort key
 
+The rows of a global secondary index have keys of their own, in partitions of their own (`core.global_indexes`):
+
+    part                 bytes          what
+    hash                 8              first 8 bytes of MD5 of the next part
+    partition keys       2 … 4,108      one to four attributes, each encoded as a partition key
+    sort keys            0 … 2,056      none to four, each encoded as a partition key, so that others can follow
+    table's key          2 … 5,122      partition key, encoded as one; sort key, encoded as one: who ties is in order
+
 Every encoding is injective and a stored key says all about its item's place, so nothing here needs the item.
 Keys are longer than LMDB allows (511 bytes); `keys.layers` says how they are stored in exact order.
 Test vectors: tests/vectors/keys.json.
 """
 
-from dynabus.core.keys.bounds import index_range_bounds, partition_key_bounds, range_bounds
+from dynabus.core.keys.bounds import delimited_range_bounds, index_range_bounds, partition_key_bounds, range_bounds
 from dynabus.core.keys.encoding import (
     encode_delimited,
     encode_key,
     encode_number,
     encode_partition_key,
+    encode_partition_keys,
     encode_sort_key,
     hash_prefix,
     prefix_successor,
@@ -51,10 +60,12 @@ from dynabus.core.keys.encoding import (
 )
 
 __all__ = [
+    "delimited_range_bounds",
     "encode_delimited",
     "encode_key",
     "encode_number",
     "encode_partition_key",
+    "encode_partition_keys",
     "encode_sort_key",
     "hash_prefix",
     "index_range_bounds",

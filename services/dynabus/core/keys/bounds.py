@@ -39,7 +39,11 @@ def range_bounds(hash_value: dict[str, Any], operator: str, operands: Sequence[d
 
 def index_range_bounds(hash_value: dict[str, Any], operator: str, operands: Sequence[dict[str, Any]]) -> Bounds:
     """The same in a local secondary index, where the table's sort key follows the index's: many may be equal."""
-    prefix = encode_partition_key(hash_value)
+    return delimited_range_bounds(encode_partition_key(hash_value), operator, operands)
+
+
+def delimited_range_bounds(prefix: bytes, operator: str, operands: Sequence[dict[str, Any]]) -> Bounds:
+    """The same behind whatever all keys begin with; the value is encoded delimited, and others follow it."""
     if operator == "begins_with":
         return _begins_with(prefix, prefix_successor, escape(raw_bytes(operands[0])))
     return _RANGES[operator](prefix, prefix_successor, *map(encode_delimited, operands))

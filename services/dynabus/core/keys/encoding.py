@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from binascii import a2b_base64
+from collections.abc import Sequence
 from hashlib import md5
 from typing import Any
 
@@ -24,7 +25,15 @@ def encode_key(hash_value: dict[str, Any], range_value: dict[str, Any] | None = 
 
 def encode_partition_key(value: dict[str, Any]) -> bytes:
     """Hash and partition key: the common prefix of all keys of one item collection."""
-    encoded = encode_delimited(value)
+    return _hashed(encode_delimited(value))
+
+
+def encode_partition_keys(values: Sequence[dict[str, Any]]) -> bytes:
+    """The same of the partition key attributes of a global secondary index, of which there may be several."""
+    return _hashed(b"".join(map(encode_delimited, values)))
+
+
+def _hashed(encoded: bytes) -> bytes:
     return md5(encoded, usedforsecurity=False).digest()[:HASH_BYTES] + encoded
 
 

@@ -171,7 +171,7 @@ def _call(table: Table, write: Write) -> Call:
         return Call(table, key, Code.DELETE, True, True, key)
     item = write.asked["PutRequest"]["Item"]
     key = _key_of(table, item)
-    table.indexes.check(item)
+    table.check_index_keys(item)
     return Call(table, key, Code.PUT, True, True, key, write.item_json, write.size)
 
 
@@ -190,6 +190,7 @@ class Spent:
     def __init__(self) -> None:
         self.halves = 0
         self.of_indexes: Counter[str] = Counter()
+        self.of_global: Counter[str] = Counter()
         self.collections: dict[bytes, dict[str, Any]] = {}
 
     def add(self, reply: ReplyPart, wanted: Wanted) -> None:
@@ -197,6 +198,7 @@ class Spent:
         written = Written(reply, table)
         self.halves += written.halves
         self.of_indexes.update(written.of_indexes)
+        self.of_global.update(written.of_global)
         if table.indexes.all:
             [asked] = wanted.asked.values()
             key = asked.get("Item") or asked["Key"]
@@ -219,7 +221,7 @@ def _answer(request: Request, wanted: list[Wanted], replies: list[Reply]) -> byt
     level = request.get("ReturnConsumedCapacity", "NONE")
     if level != "NONE":
         answer["ConsumedCapacity"] = [
-            consumed(name, each.halves, level, each.of_indexes) for name, each in spent.items()
+            consumed(name, each.halves, level, each.of_indexes, each.of_global) for name, each in spent.items()
         ]
     if request.get("ReturnItemCollectionMetrics") == "SIZE":
         metrics = {name: list(each.collections.values()) for name, each in spent.items()}

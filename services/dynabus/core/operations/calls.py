@@ -11,7 +11,7 @@ from dynabus.core.messages import ReplyPart
 
 if TYPE_CHECKING:
     from dynabus.core.cluster_view import ClusterView
-from dynabus.core.published_table import Table
+    from dynabus.core.published_table import Table
 
 
 class Code(IntEnum):
@@ -26,6 +26,10 @@ class Code(IntEnum):
     """Of operators, not of routers: read the whole replica and compare it with its checksums."""
     PLACE = 7
     """Of operators: where the replica stands, and with what contents."""
+    INDEX = 8
+    """Of log propagators: a row of a global secondary index (`core.global_indexes.arrivals`)."""
+    BACKFILL = 9
+    """Of log propagators: rows of a table, for an index that is added to it (`core.global_indexes.backfill`)."""
 
 
 class Call(NamedTuple):

@@ -28,8 +28,10 @@ from dynabus.core.operations.table_shapes import (
     BILLING,
     TABLE_CLASS,
     attribute_definitions,
+    check_index_throughput,
     check_maximums,
     check_units,
+    global_indexes,
     key_schema,
     local_indexes,
     refuse_encryption,
@@ -49,6 +51,7 @@ MEMBERS: dict[str, Member] = {
     "TableName": NEW_TABLE_NAME,
     "KeySchema": Member("List", required=True),
     "LocalSecondaryIndexes": Member("List"),
+    "GlobalSecondaryIndexes": Member("List"),
     **BILLING,
     "ProvisionedThroughput": Member("Map"),
     "OnDemandThroughput": Member("Map"),
@@ -59,7 +62,6 @@ MEMBERS: dict[str, Member] = {
     "Tags": Member("List"),
 }
 _NOT_YET = (
-    "GlobalSecondaryIndexes",
     "VectorIndexes",
     "ResourcePolicy",
     "GlobalTableSourceArn",
@@ -90,8 +92,8 @@ def _shaped(body: Request) -> Request:
     """The request with its nested structures; broken constraints of all of them are told together."""
     request = read(body, MEMBERS)
     faults = faults_of(request, MEMBERS)
-    faults += attribute_definitions(request) + key_schema(request) + local_indexes(request) + throughput(request)
-    faults += stream_specification(request)
+    faults += attribute_definitions(request) + key_schema(request) + local_indexes(request)
+    faults += global_indexes(request) + throughput(request) + stream_specification(request)
     throughput_options(request)
     request["Tags"] = read_tags(request.get("Tags", ()))
     if faults:
@@ -102,8 +104,6 @@ def _shaped(body: Request) -> Request:
 
 def _refuse_features(body: Mapping[str, Any]) -> None:
     """Harmless defaults pass; whatever asks for something that is not built does not."""
-    if body.get("GlobalSecondaryIndexes") == []:
-        raise invalid_parameter("List of GlobalSecondaryIndexes is empty")
     refuse_unbuilt(body, _NOT_YET)
     refuse_encryption(body)
 
@@ -125,14 +125,18 @@ def _check_billing(request: Request) -> None:
         )
     check_maximums(request, least=1)
     _check_warm(request, on_demand)
+    for index in request.get("GlobalSecondaryIndexes", ()):
+        check_index_throughput(index, on_demand=on_demand)
+        _check_warm(index, on_demand, f"index {index['IndexName']}")
 
 
-def _check_warm(request: Request, on_demand: bool) -> None:
-    least = least_warm_throughput(request)
+def _check_warm(request: Request, on_demand: bool, of: str = "table") -> None:
+    """Of the table, or of an index in its mode."""
+    least = least_warm_throughput({**request, "BillingMode": "PAY_PER_REQUEST" if on_demand else "PROVISIONED"})
     for name, units in request.get("WarmThroughput", {}).items():
         if units >= least[name]:
             continue
-        lower = f"Requested {name} for WarmThroughput for table is lower than"
+        lower = f"Requested {name} for WarmThroughput for {of} is lower than"
         if on_demand:
             raise invalid_parameter(f"{lower} initial throughput for OnDemand. See: {_INITIAL}")
         provisioned = name.replace("UnitsPerSecond", "CapacityUnits")

@@ -17,7 +17,8 @@ from dynabus.core.operations.stream_arns import STREAM_ARN, find_stream
 from dynabus.core.operations.stream_calls import Extent, StreamContext, StreamSteps, extents_for, is_visible
 from dynabus.core.streams.reading import CLOSED
 from dynabus.core.streams.sequence import Sequence
-from dynabus.core.streams.view import Shard, Stream
+from dynabus.core.streams.shards import Shard
+from dynabus.core.streams.view import Stream
 
 SHARDS_MOST = 100
 """Of one page: the API reference's upper limit."""

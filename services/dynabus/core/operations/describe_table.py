@@ -11,11 +11,13 @@ from typing import Any
 
 import orjson
 
+from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import no_such_table
 from dynabus.core.operations.arns import TABLE, table_name
 from dynabus.core.operations.calls import Context, Request, Steps
 from dynabus.core.operations.shapes import Member, check
 from dynabus.core.operations.waits import settled_state
+from dynabus.core.published_table import Table
 from dynabus.core.tables.capacity_changes import as_of
 
 MEMBERS: dict[str, Member] = {"TableName": TABLE}
@@ -30,7 +32,19 @@ def route(body: Request, context: Context) -> Steps:
     if table is None:
         raise no_such_table(name)
     description = {**as_of(table.description, context.wall_ms() / 1000), "TableStatus": table.status}
-    return orjson.dumps({"Table": _counted(description, context.view.totals(table))})
+    described = _counted(description, context.view.totals(table))
+    if "GlobalSecondaryIndexes" in described:
+        described["GlobalSecondaryIndexes"] = [
+            _counted_index(each, context.view, table) for each in described["GlobalSecondaryIndexes"]
+        ]
+    return orjson.dumps({"Table": described})
+
+
+def _counted_index(index: dict[str, Any], view: ClusterView, table: Table) -> dict[str, Any]:
+    """An index's rows, without tombstones."""
+    own = view.index(table.id, index["IndexName"])
+    totals = view.totals(own) if own is not None else (0, 0)
+    return {**index, "ItemCount": totals[0], "IndexSizeBytes": totals[1]}
 
 
 def _counted(description: dict[str, Any], totals: list[int]) -> dict[str, Any]:

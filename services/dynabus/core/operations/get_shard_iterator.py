@@ -38,7 +38,8 @@ from dynabus.core.operations.stream_errors import trimmed
 from dynabus.core.streams.iterators import ShardIterator
 from dynabus.core.streams.reading import Position
 from dynabus.core.streams.sequence import BEFORE_ALL, Sequence, read_sequence
-from dynabus.core.streams.view import Shard, Stream
+from dynabus.core.streams.shards import Shard
+from dynabus.core.streams.view import Stream
 
 AT, AFTER, LATEST, HORIZON = "AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER", "LATEST", "TRIM_HORIZON"
 AT_TIME = "AT_TIMESTAMP"

@@ -16,6 +16,7 @@ from dynabus.core.errors import (
     validation_error,
 )
 from dynabus.core.expressions import Condition, Placeholders, parse_condition
+from dynabus.core.global_indexes.charges import charges_of
 from dynabus.core.limits import MAX_ITEM_BYTES
 from dynabus.core.local_indexes import note_of
 from dynabus.core.messages import ReplyPart, ReplyStatus, RequestPart
@@ -98,6 +99,7 @@ def refuse_nested_keys(table: Table, *nested: set[str]) -> None:
 def _refuse_nested(table: Table, names: set[str]) -> None:
     keys = [("Key", name) for name in table.schema.names]
     keys += [("IndexKey", str(index.schema.range)) for index in table.indexes.all]
+    keys += [("IndexKey", each.name) for index in table.global_indexes.all for each in index.elements]
     for what, name in keys:
         if name in names:
             raise validation_error(
@@ -199,7 +201,7 @@ def write_answer(reply: ReplyPart, request: Mapping[str, Any], table: Table, key
     members = [b'"Attributes":' + written.attributes] if written.attributes else []
     wanted = request.get("ReturnConsumedCapacity", "NONE")
     if wanted != "NONE":
-        capacity = consumed(table.name, written.halves, wanted, written.of_indexes)
+        capacity = consumed(table.name, written.halves, wanted, written.of_indexes, written.of_global)
         members.append(b'"ConsumedCapacity":' + orjson.dumps(capacity))
     if request.get("ReturnItemCollectionMetrics") == "SIZE" and table.indexes.all:
         metrics = collection_metrics(written.collection, table, key)
@@ -208,17 +210,18 @@ def write_answer(reply: ReplyPart, request: Mapping[str, Any], table: Table, key
 
 
 class Written:
-    """What a storage node answered to a write: Attributes as JSON, half write units, the collection's bytes."""
+    """What a storage node answered to a write: Attributes as JSON, half write units (of the table, of its local and
+    its global indexes), the collection's bytes."""
 
-    __slots__ = ("attributes", "collection", "halves", "of_indexes")
+    __slots__ = ("attributes", "collection", "halves", "of_global", "of_indexes")
 
     def __init__(self, reply: ReplyPart, table: Table) -> None:
-        self.attributes = reply["body"]
+        self.of_global, self.attributes = charges_of(reply["body"])
         self.halves = write_halves(reply["size"])
         self.of_indexes: Mapping[str, int] = NOTHING
         self.collection = 0
         if table.indexes.all:
-            note, self.attributes = note_of(reply["body"])
+            note, self.attributes = note_of(self.attributes)
             self.of_indexes, self.collection = note.get("halves", NOTHING), note.get("collection", 0)
 
 

@@ -55,10 +55,12 @@ _WHOLE = {
 
 
 class Checked(NamedTuple):
-    """The attributes that a request's expressions read: in its filter, in all of them; and into which they look."""
+    """The attributes that a request's expressions read: in its filter, in all of them, in its projection; and into
+    which they look."""
 
     filtered: set[str]
     read: set[str]
+    shown: set[str]
     nested_in_filter: set[str]
     nested_in_projection: set[str]
 
@@ -75,14 +77,14 @@ def check_expressions(request: Request, found: Placeholders) -> Checked:
     if "ProjectionExpression" in request:
         projection = parse_projection(request["ProjectionExpression"], found)
         read, in_projection = projection.names(), projection.nested()
-    return Checked(filtered, filtered | read, in_filter, in_projection)
+    return Checked(filtered, filtered | read, read, in_filter, in_projection)
 
 
 def page_detail(request: Request, found: Placeholders, target: Target, read: set[str], forward: bool) -> Detail:
     """What the storage node needs for every page of this request; `read` are the attributes that it looks at."""
     detail: Detail = {"Keys": target.names, "Forward": forward}
-    if target.index is not None:
-        detail["Index"] = target.number
+    if target.local is not None:
+        detail["Index"] = target.local.number
         if target.fetches(request, read):
             detail["Fetch"] = target.table.schema.names
             # What only the filter needs is looked at and not answered: an index answers what it projects.

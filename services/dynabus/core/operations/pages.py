@@ -95,9 +95,9 @@ def gather(
     """
     forward, limit = detail["Forward"], request.get("Limit", 0)
     lower, upper = after(lower, upper, start, forward)
-    page = Page(target.index is not None)
+    page = Page(target.local is not None)
     while upper is None or lower < upper:
-        table = context.view.now(target.table)
+        table = context.view.now(target.source)
         partition = table.partition_of(lower) if forward else table.partition_below(upper)
         first = max(lower, partition["lower"])
         ends = [bound for bound in (upper, partition["upper"]) if bound is not None]
@@ -140,6 +140,8 @@ def _capacity(page: Page, target: Target, request: Request, wanted: str) -> dict
     halves = read_halves(page.size, consistent)
     if target.index is None:
         return consumed(target.table.name, halves, wanted)
+    if target.local is None:
+        return consumed(target.table.name, 0, wanted, of_global={target.index.name: halves})
     of_items = page.fetched * (2 if consistent else 1)
     return consumed(target.table.name, of_items, wanted, {target.index.name: halves})
 
@@ -184,6 +186,8 @@ def node(part: RequestPart) -> Read:
         fetcher = _Fetcher(store, fetched) if fetched else None
         for _, raw in _rows(store, number, lower, upper, reverse):
             row = entry = decode_row(raw)
+            if not row.item_json:
+                continue  # a tombstone
             scanned += 1
             size += entry.size
             if fetcher is not None:

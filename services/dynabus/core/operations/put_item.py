@@ -20,7 +20,7 @@ before the table is looked for is enveloped (`single_writes`: "1 validation erro
         of another type                               Type mismatch for key pk expected: S actual: N         1
         empty                                         The AttributeValue for a key attribute cannot ...      2
         more than 2048 bytes, sort keys 1024          Size of hashkey has exceeded ..., Aggregated size ...  3
-    keys of indexes: of another type, empty, long     `core.local_indexes.definition`                        2, 4
+    keys of indexes: of another type, empty, long     `core.local_indexes`, `core.global_indexes`            2, 4
     a condition that looks into a key                 Key attributes must be scalars; ...                    1
     the condition is false                            ConditionalCheckFailedException                        1
     an item collection of more than 10 GB             ItemCollectionSizeLimitExceededException               5
@@ -89,7 +89,7 @@ def route(body: Request, context: Context) -> Steps:
         raise enveloped(error, request) from error
     table = find_table(context, request["TableName"])
     key = table.schema.encode_item(put.item)
-    table.indexes.check(put.item)
+    table.check_index_keys(put.item)
     refuse_nested_keys(table, put.nested)
     (reply,) = yield [Call(table, key, Code.PUT, True, True, key, put.item_json, put.size, put.detail)]
     return write_answer(settled(reply), request, table, put.item)

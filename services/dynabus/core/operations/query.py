@@ -19,6 +19,7 @@ What is refused, in this order; all are ValidationException and HTTP 400 where n
     KeyConditionExpression as one on keys             Invalid operator used in KeyConditionExpression: OR    1, 2
     no such table                                     ResourceNotFoundException                              1
     no such index                                     The table does not have the specified index: ...       1
+    a global index, ConsistentRead                    Consistent reads are not supported on global ...       1
     ExclusiveStartKey: other attributes               The provided starting key is invalid                   1
     more conditions than key attributes               The number of query conditions (3) exceeds ...         2
     for the partition key, then the sort key:
@@ -31,6 +32,7 @@ What is refused, in this order; all are ValidationException and HTTP 400 where n
         another item collection                       The provided starting key is outside query ...         1
         outside the condition on the sort key         The provided starting key does not match the range ... 1
         inside, of another item collection            The query can return at most one row and ...           1
+    a global index, what it does not project          Select type ALL_ATTRIBUTES is not supported for ...    1
     a projection that looks into a key                Key attributes must be scalars; ...                    1
     a filter on a key                                 Filter Expression can only contain non-primary ...     1
     a filter that looks into a key                    Key attributes must be scalars; ...                    1
@@ -42,14 +44,21 @@ October 2026); 3 moto's tests against AWS (test_dynamodb_query) and ExtendDB's a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from dynabus.core.errors import ApiError, invalid_parameter, validation_error
-from dynabus.core.expressions import KeyCondition, OnAttribute, Placeholders, key_conditions, on_key, parse_condition
+from dynabus.core.expressions import (
+    KeyCondition,
+    OnAttribute,
+    Placeholders,
+    key_conditions,
+    on_key,
+    on_keys,
+    parse_condition,
+)
 from dynabus.core.expressions.keys import KIND, check_count, missed, not_supported
-from dynabus.core.key_schema import Element, KeySchema, check_key_size
-from dynabus.core.keys import partition_key_bounds
+from dynabus.core.key_schema import Element, check_key_size
 from dynabus.core.legacy import (
     ATTRIBUTES_TO_GET,
     CONDITIONAL_OPERATOR,
@@ -95,11 +104,9 @@ def route(body: Request, context: Context) -> Steps:
     """The router half; the storage-node half is that of a page."""
     asked = _read(_checked(body))
     request, start = asked.request, asked.start
-    of = target(find_table(context, request["TableName"]), request)
+    of = target(context, find_table(context, request["TableName"]), request)
     condition = _on_key(asked, of)
-    wanted = partition_key_bounds(condition.hash_value)
-    if condition.operator is not None:
-        wanted = of.bounds(condition.hash_value, condition.operator, tuple(condition.operands))
+    wanted = of.bounds(condition)
     first = start_key(start, of)
     if start is not None and first is not None:
         _check_start(start, first, of, condition)
@@ -163,22 +170,26 @@ def _on_key(asked: _Asked, of: Target) -> KeyCondition:
     if start is not None and len(start) != len(of.names):
         raise invalid_start()
     conditions = _counted(asked, of)
-    for element in of.schema.elements():
+    for element in of.elements:
         if start is not None:
             if element.name not in start:
                 raise invalid_start()
             element.check(start)
-        _check_condition(element, conditions)
+        _check_condition(element, conditions, several=of.several is not None)
     by_name = asked.conditions
     if by_name is None:
         by_name = key_conditions(asked.request["KeyConditionExpression"], asked.found)
+    if of.several is not None:
+        names = [[each.name for each in each_role] for each_role in (of.several.hashes, of.several.ranges)]
+        return on_keys(by_name, *names)
     return on_key(by_name, of.schema.hash, of.schema.range)
 
 
 def _counted(asked: _Asked, of: Target) -> Mapping[str, OnAttribute | LegacyCondition]:
     """The conditions by attribute, unless there are too many for this key."""
     if asked.conditions is not None:
-        check_count(asked.conditions, of.schema.range)
+        if of.several is None:
+            check_count(asked.conditions, of.schema.range)
         return asked.conditions
     conditions = legacy_conditions(asked.request)
     if of.schema.range is None and len(conditions) > 1:
@@ -186,9 +197,14 @@ def _counted(asked: _Asked, of: Target) -> Mapping[str, OnAttribute | LegacyCond
     return conditions
 
 
-def _check_condition(element: Element, conditions: Mapping[str, OnAttribute | LegacyCondition]) -> None:
+def _check_condition(
+    element: Element, conditions: Mapping[str, OnAttribute | LegacyCondition], *, several: bool
+) -> None:
+    """`several`: which attributes need one is judged by `on_keys`."""
     condition = conditions.get(element.name)
     if condition is None:
+        if several:
+            return
         if not element.sort or len(conditions) > 1:
             raise missed(element.name)
         return
@@ -204,6 +220,12 @@ def _check_condition(element: Element, conditions: Mapping[str, OnAttribute | Le
 
 def _check_start(start: Item, first: bytes, of: Target, condition: KeyCondition) -> None:
     """The start key must lie in the item collection and within the sort key's condition."""
+    if of.several is not None:
+        if not _within(first, of.bounds(condition)):
+            raise validation_error(
+                "The provided starting key is outside query boundaries based on provided conditions"
+            )
+        return
     hash_value = start[of.schema.hash]
     same = equal(hash_value, condition.hash_value)
     if condition.operator is None:
@@ -212,7 +234,7 @@ def _check_start(start: Item, first: bytes, of: Target, condition: KeyCondition)
                 "The provided starting key is outside query boundaries based on provided conditions"
             )
         return
-    if not _within(first, of.bounds(hash_value, condition.operator, tuple(condition.operands))):
+    if not _within(first, of.bounds(condition._replace(hash_value=hash_value))):
         raise validation_error("The provided starting key does not match the range key predicate")
     if not same:
         raise validation_error("The query can return at most one row and cannot be restarted")
@@ -226,16 +248,17 @@ def _within(key: bytes, bounds: Bounds) -> bool:
 def _check_read(asked: _Asked, of: Target) -> None:
     """Filter and projection against the key."""
     checked = asked.checked
+    of.check_projected(asked.request, checked.shown)
     refuse_nested_keys(of.table, checked.nested_in_projection)
     _refuse_keys(
-        "QueryFilter" if "QueryFilter" in asked.request else "Filter Expression", checked.filtered, of.schema
+        "QueryFilter" if "QueryFilter" in asked.request else "Filter Expression", checked.filtered, of.elements
     )
     refuse_nested_keys(of.table, checked.nested_in_filter)
 
 
-def _refuse_keys(what: str, filtered: set[str], schema: KeySchema) -> None:
-    for name in schema.names:
-        if name in filtered:
+def _refuse_keys(what: str, filtered: set[str], elements: Sequence[Element]) -> None:
+    for element in elements:
+        if element.name in filtered:
             raise validation_error(
-                f"{what} can only contain non-primary key attributes: Primary key attribute: {name}"
+                f"{what} can only contain non-primary key attributes: Primary key attribute: {element.name}"
             )

@@ -17,12 +17,14 @@ What is refused, in this order; all are ValidationException and HTTP 400 where n
     placeholders that are not used                    Value provided in ExpressionAttribute... unused ...    2
     no such table                                     ResourceNotFoundException                              2
     no such index                                     The table does not have the specified index: ...       1
+    a global index, ConsistentRead                    Consistent reads are not supported on global ...       1
         with an ExclusiveStartKey                     The provided starting key is invalid                   1
     ExclusiveStartKey of a table: no key of it        The provided starting key is invalid: ...              2
         of an index: other attributes                 The provided starting key is invalid                   1
         of an index: no key of it                     The provided key element does not match the schema     1
         of an index: no key of the table              The provided starting key is invalid: ...              1
         of another segment                            The provided starting key is invalid: Invalid ...      1
+    a global index, what it does not project          Select type ALL_ATTRIBUTES is not supported for ...    1
     a projection or filter that looks into a key      Key attributes must be scalars; ...                    1
 
 Scan reads values by the older of DynamoDB's two layers (`values.faults`).
@@ -88,15 +90,16 @@ def route(body: Request, context: Context) -> Steps:
     checked = check_expressions(request, found)
     found.check_all_used()
     table = find_table(context, request["TableName"])
-    if start is not None and "IndexName" in request and table.indexes.named(request["IndexName"]) is None:
+    if start is not None and "IndexName" in request and not table.has_index(request["IndexName"]):
         raise invalid_start()
-    of = target(table, request)
+    of = target(context, table, request)
     first = _first(start, of)
     if first is not None and (first < lower or (upper is not None and first >= upper)):
         raise invalid_start(
             "Invalid ExclusiveStartKey. Please use ExclusiveStartKey with correct Segment. TotalSegments: "
             f"{request.get('TotalSegments', 1)} Segment: {request.get('Segment', 0)}"
         )
+    of.check_projected(request, checked.shown)
     refuse_nested_keys(table, checked.nested_in_projection, checked.nested_in_filter)
     detail = page_detail(request, found, of, checked.read, forward=True)
     page = yield from gather(context, of, request, detail, lower, upper, first)
@@ -106,9 +109,9 @@ def route(body: Request, context: Context) -> Steps:
 def _first(start: Item | None, of: Target) -> bytes | None:
     """The start key, encoded; that of an index has its attributes."""
     if start is not None and of.index is not None:
-        if len(start) != len(of.names) or any(name not in start for name in of.schema.names):
+        if len(start) != len(of.names) or any(element.name not in start for element in of.elements):
             raise invalid_start()
-        for element in of.schema.elements():
+        for element in of.elements:
             element.check(start)
     return start_key(start, of)
 

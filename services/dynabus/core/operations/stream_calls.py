@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 from dynabus.core.operations.calls import Context
 from dynabus.core.streams.reading import CLOSED, Entry
-from dynabus.core.streams.view import DISABLED, ENABLED, Shard, Stream, StreamsView
+from dynabus.core.streams.shards import Shard
+from dynabus.core.streams.view import DISABLED, ENABLED, Stream, StreamsView
 
 
 class Extents(NamedTuple):

@@ -11,8 +11,16 @@ from typing import Any
 from dynabus.core.errors import ApiError, invalid_parameter, validation_error
 from dynabus.core.operations.calls import Request
 
-LOCAL_INDEXES_MOST = 5
+LOCAL_INDEXES_MOST, GLOBAL_INDEXES_MOST = 5, 20
 """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html"""
+
+
+PROJECTED_MOST = 100
+"""Attributes that all indexes of a table together name in NonKeyAttributes. Source: the same."""
+
+ROLE_MOST = 4
+"""Partition key attributes, and sort key attributes, of a global secondary index.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.DesignPattern.MultiAttributeKeys.html"""
 
 
 def check_keys(request: Request) -> None:
@@ -26,6 +34,12 @@ def check_keys(request: Request) -> None:
     indexes = request.get("LocalSecondaryIndexes")
     if indexes is not None:
         _check_local_indexes(indexes, keys, defined)
+    of_others = request.get("GlobalSecondaryIndexes")
+    if of_others is not None:
+        _check_global_indexes(of_others, defined, {index["IndexName"] for index in indexes or ()})
+    if indexes is not None or of_others is not None:
+        check_projected([*(indexes or ()), *(of_others or ())])
+        indexes = [*(indexes or ()), *(of_others or ())]
     _check_all_used(defined, keys, indexes)
 
 
@@ -92,6 +106,54 @@ def _check_index_keys(index: Request, table_hash: str, defined: list[str]) -> No
         raise invalid_parameter(
             "Index KeySchema does not have the same leading hash key as table KeySchema for index: "
             f"{name}. index hash key: {names[0]}, table hash key: {table_hash}"
+        )
+
+
+def _check_global_indexes(indexes: list[Request], defined: list[str], taken: set[str]) -> None:
+    """`taken`: names of the local ones. What stands against throughput is told before, index by index."""
+    if not indexes:
+        raise invalid_parameter("List of GlobalSecondaryIndexes is empty")
+    for index in indexes:
+        check_global_index(index, defined)
+        if index["IndexName"] in taken:
+            raise invalid_parameter(f"Duplicate index name: {index['IndexName']}")
+        taken.add(index["IndexName"])
+    if len(indexes) > GLOBAL_INDEXES_MOST:
+        raise invalid_parameter(f"GlobalSecondaryIndex count exceeds the per-table limit of {GLOBAL_INDEXES_MOST}")
+
+
+def check_global_index(index: Request, defined: list[str]) -> None:
+    """Raise the ValidationException for keys and a projection that make no global secondary index."""
+    keys = index["KeySchema"]
+    names = _names(keys)
+    if any(each not in defined for each in names):
+        raise _undefined(names, defined)
+    _check_several_roles(keys)
+    _check_projection(index["Projection"])
+
+
+def _check_several_roles(keys: list[Request]) -> None:
+    """Of keys of one to four attributes of each role."""
+    names, roles = _names(keys), [each["KeyType"] for each in keys]
+    if len(keys) <= 2 and roles != ["HASH", "HASH"]:
+        _check_roles(keys)
+    if len(set(names)) < len(names):
+        raise validation_error("The KeySchema contains multiple key attributes with the same name")
+    if roles[0] != "HASH":
+        raise validation_error("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
+    if roles != sorted(roles):
+        raise invalid_parameter("All HASH key attributes must precede RANGE key attributes in the KeySchema")
+    for role in ("HASH", "RANGE"):
+        if roles.count(role) > ROLE_MOST:
+            raise invalid_parameter(f"The KeySchema exceeds the maximum allowed number of {role} key attributes")
+
+
+def check_projected(indexes: list[Request]) -> None:
+    """All indexes of a table together. The words are ours."""
+    named = sum(len(index["Projection"].get("NonKeyAttributes", ())) for index in indexes)
+    if named > PROJECTED_MOST:
+        raise invalid_parameter(
+            f"Number of NonKeyAttributes of all indexes, {named}, exceeds the per-table limit of {PROJECTED_MOST}"
         )
 
 

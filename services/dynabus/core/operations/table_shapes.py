@@ -46,6 +46,12 @@ _LOCAL_INDEX: dict[str, Member] = {
     "KeySchema": Member("List", required=True),
     "Projection": Member("Map", required=True),
 }
+GLOBAL_INDEX: dict[str, Member] = {
+    **_LOCAL_INDEX,
+    "ProvisionedThroughput": Member("Map"),
+    "OnDemandThroughput": Member("Map"),
+    "WarmThroughput": Member("Map"),
+}
 _PROJECTION: dict[str, Member] = {
     "ProjectionType": Member("String", values=("ALL", "KEYS_ONLY", "INCLUDE")),
     "NonKeyAttributes": Member("List"),
@@ -59,7 +65,9 @@ BILLING: dict[str, Member] = {"BillingMode": _MODES, "TableThroughputMode": _MOD
 """The second is another name for the first, which counts if both are there (ExtendDB's tests against DynamoDB)."""
 
 TABLE_CLASS = Member("String", values=("STANDARD", "STANDARD_INFREQUENT_ACCESS"))
-KEYS_MOST = 2
+KEYS_MOST, GLOBAL_KEYS_MOST = 2, 8
+"""Attributes of a key schema: of a table, and of a global secondary index, four of each role (`table_keys`)."""
+
 PROJECTED_MOST = 20
 """Attributes that one index projects by name. All indexes of a table together may name 100 of them
 (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Projection.html), which five cannot exceed."""
@@ -70,12 +78,12 @@ def attribute_definitions(request: Request) -> list[str]:
     return _list(request, "AttributeDefinitions", _ATTRIBUTE, "", "AttributeDefinition")
 
 
-def key_schema(request: Request, path: str = "") -> list[str]:
+def key_schema(request: Request, path: str = "", most: int = KEYS_MOST) -> list[str]:
     """Of the table, or of an index."""
     faults = _list(request, "KeySchema", _KEY, path, "KeySchemaElement")
     keys = request.get("KeySchema")
-    if keys is not None and not 1 <= len(keys) <= KEYS_MOST:
-        bound = "less than or equal to 2" if keys else "greater than or equal to 1"
+    if keys is not None and not 1 <= len(keys) <= most:
+        bound = f"less than or equal to {most}" if keys else "greater than or equal to 1"
         faults.append(fault(_java(keys), f"{path}keySchema", f"Member must have length {bound}"))
     return faults
 
@@ -109,6 +117,34 @@ def check_units(request: Request) -> None:
     for name in ("ReadCapacityUnits", "WriteCapacityUnits"):
         if units.get(name, 0) > UNITS_MOST:
             raise validation_error(f"Given value {units[name]} for {name} is out of bounds")
+
+
+def check_index_throughput(index: Request, *, on_demand: bool) -> None:
+    """Raise the ValidationException for a global secondary index whose throughput is not that of its table's mode.
+
+    Words: ack-api-quirks, and dynalite's recorded answers for units.
+    """
+    name = index["IndexName"]
+    if on_demand and "ProvisionedThroughput" in index:
+        raise invalid_parameter(
+            f"ProvisionedThroughput should not be specified for index: {name} when BillingMode is PAY_PER_REQUEST"
+        )
+    if not on_demand and "ProvisionedThroughput" not in index:
+        raise invalid_parameter(f"ProvisionedThroughput is not specified for index: {name}")
+    for kind in ("ReadCapacityUnits", "WriteCapacityUnits"):
+        units = index.get("ProvisionedThroughput", {}).get(kind, 0)
+        if units > UNITS_MOST:
+            raise validation_error(f"Given value {units} for {kind} is out of bounds for index {name}")
+    for kind, units in index.get("OnDemandThroughput", {}).items():
+        if not on_demand:
+            raise invalid_parameter(
+                f"{kind} for OnDemandThroughput cannot be specified for index : {name} when table BillingMode is "
+                "PROVISIONED."
+            )
+        if units < 1:
+            raise invalid_parameter(
+                f"Requested {kind} for OnDemandThroughput for index : {name} is outside of valid range"
+            )
 
 
 def refuse_encryption(body: Mapping[str, Any]) -> None:
@@ -148,6 +184,20 @@ def local_indexes(request: Request) -> list[str]:
         faults += key_schema(index, path)
         faults += _projection(index, path)
     return faults
+
+
+def global_indexes(request: Request) -> list[str]:
+    """Global secondary indexes, with all that is in them."""
+    faults = _list(request, "GlobalSecondaryIndexes", GLOBAL_INDEX, "", "GlobalSecondaryIndex")
+    for number, index in enumerate(request.get("GlobalSecondaryIndexes", ()), 1):
+        faults += global_index(index, f"globalSecondaryIndexes.{number}.member.")
+    return faults
+
+
+def global_index(index: Request, path: str) -> list[str]:
+    """The structures in one of them."""
+    throughput_options(index)
+    return key_schema(index, path, GLOBAL_KEYS_MOST) + _projection(index, path) + throughput(index, path)
 
 
 def _projection(index: Request, path: str) -> list[str]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dynabus.core.errors import validation_error
-from dynabus.core.key_schema import KeySchema
-from dynabus.core.keys import index_range_bounds, range_bounds
+from dynabus.core.errors import invalid_parameter, resource_not_found, validation_error
+from dynabus.core.expressions import KeyCondition
+from dynabus.core.global_indexes import GlobalIndex
+from dynabus.core.key_schema import Element, KeySchema
+from dynabus.core.keys import index_range_bounds, partition_key_bounds, range_bounds
 from dynabus.core.keys.bounds import Bounds
 from dynabus.core.local_indexes import LocalIndex
-from dynabus.core.operations.calls import Request
-from dynabus.core.values import AttributeValue, Item
+from dynabus.core.operations.calls import Context, Request
+from dynabus.core.values import Item
 
 if TYPE_CHECKING:
     from dynabus.core.published_table import Table
@@ -19,15 +22,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`index` is None for the table itself."""
+    """`index` is None for the table itself. `source` has the partitions that are read: the table, which has its local
+    indexes too, or a global index."""
 
     table: Table
-    index: LocalIndex | None
+    index: LocalIndex | GlobalIndex | None
+    source: Table
 
     @property
     def schema(self) -> KeySchema:
-        """What key conditions are about."""
+        """What key conditions are about; of a global index of more attributes the first ones."""
         return self.table.schema if self.index is None else self.index.schema
+
+    @property
+    def elements(self) -> Sequence[Element]:
+        """All of them."""
+        return self.index.elements if isinstance(self.index, GlobalIndex) else self.schema.elements()
 
     @property
     def names(self) -> list[str]:
@@ -35,9 +45,13 @@ class Target:
         return self.table.schema.names if self.index is None else self.index.names
 
     @property
-    def number(self) -> int:
-        """Of the index in its table; 0 for the table."""
-        return 0 if self.index is None else self.index.number
+    def local(self) -> LocalIndex | None:
+        return self.index if isinstance(self.index, LocalIndex) else None
+
+    @property
+    def several(self) -> GlobalIndex | None:
+        """A global index whose key has more attributes than a table's."""
+        return self.index if isinstance(self.index, GlobalIndex) and not self.index.is_plain else None
 
     def encode(self, key: Item) -> bytes:
         """Where a start key stands; raises ApiError if it is none of the table.
@@ -47,26 +61,60 @@ class Target:
         if self.index is None:
             return self.table.schema.encode(key)
         self.table.schema.encode({name: key[name] for name in self.table.schema.names if name in key})
-        return self.index.entry_key(key)
+        return self.index.row_key(key) if isinstance(self.index, GlobalIndex) else self.index.entry_key(key)
 
-    def bounds(self, hash_value: AttributeValue, operator: str, operands: tuple[AttributeValue, ...]) -> Bounds:
-        """The range of a condition on the sort key."""
+    def bounds(self, condition: KeyCondition) -> Bounds:
+        """The range of a Query."""
+        if isinstance(self.index, GlobalIndex):
+            hashes = (condition.hash_value, *condition.more_hashes)
+            return self.index.range_of(hashes, condition.equal, condition.operator, condition.operands)
+        if condition.operator is None:
+            return partition_key_bounds(condition.hash_value)
         find = range_bounds if self.index is None else index_range_bounds
-        return find(hash_value, operator, operands)
+        return find(condition.hash_value, condition.operator, tuple(condition.operands))
 
     def fetches(self, request: Request, read: set[str]) -> bool:
         """Whether whole items must be read, since the index does not project what the request reads of them."""
-        if self.index is None or self.index.projected is None:
+        if self.local is None or self.local.projected is None:
             return False
-        return request.get("Select") == "ALL_ATTRIBUTES" or not self.index.covers(read)
+        return request.get("Select") == "ALL_ATTRIBUTES" or not self.local.covers(read)
+
+    def check_projected(self, request: Request, shown: set[str]) -> None:
+        """A global index shows what it projects and nothing else; raises the ValidationException for more."""
+        if not isinstance(self.index, GlobalIndex):
+            return
+        name = self.index.name
+        if request.get("Select") == "ALL_ATTRIBUTES" and self.index.projected is not None:
+            raise invalid_parameter(
+                f"Select type ALL_ATTRIBUTES is not supported for global secondary index {name} because its "
+                "projection type is not ALL"
+            )
+        if lacking := self.index.lacks(shown):
+            raise invalid_parameter(f"Global secondary index {name} does not project [{', '.join(lacking)}]")
 
 
-def target(table: Table, request: Request) -> Target:
+def target(context: Context, table: Table, request: Request) -> Target:
     """The table, or the index that IndexName says; raises DynamoDB's ValidationException where there is none."""
     name = request.get("IndexName")
     if name is None:
-        return Target(table, None)
-    index = table.indexes.named(name)
+        return Target(table, None, table)
+    local = table.indexes.named(name)
+    if local is not None:
+        return Target(table, local, table)
+    index = table.global_indexes.named(name)
     if index is None:
         raise validation_error(f"The table does not have the specified index: {name}")
-    return Target(table, index)
+    if request.get("ConsistentRead"):
+        raise validation_error("Consistent reads are not supported on global secondary indexes")
+    if _is_being_filled(table, name):
+        raise validation_error(f"Cannot read from backfilling global secondary index: {name}")
+    source = context.view.index(table.id, name)
+    if source is None or not source.partitions:
+        # It is being made: no partition of it serves yet.
+        raise resource_not_found("Requested resource not found")
+    return Target(table, index, source)
+
+
+def _is_being_filled(table: Table, name: str) -> bool:
+    found = (each for each in table.description["GlobalSecondaryIndexes"] if each["IndexName"] == name)
+    return bool(next(found).get("IndexStatus") == "CREATING")

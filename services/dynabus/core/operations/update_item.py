@@ -143,6 +143,7 @@ def _check_keys(table: Table, update: Update) -> None:
         if name in written:
             raise invalid_parameter(f"Cannot update attribute {name}. This attribute is part of the key")
     table.indexes.check_types(update.types)
+    table.global_indexes.check_types(update.types)
     refuse_nested_keys(table, update.nested)
 
 

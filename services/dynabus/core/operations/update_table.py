@@ -1,7 +1,7 @@
 """UpdateTable. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTable.html
 
-Changes of throughput, billing mode, table class, streams and deletion protection; those of features that are not
-built are refused by name. Checked here as far as the request alone goes, decided by auto-admin
+Changes of throughput, billing mode, table class, streams, global secondary indexes and deletion protection; those of
+features that are not built are refused by name. Checked here as far as the request alone goes, decided by auto-admin
 (`core.tables.changes`).
 
 Order: shapes, features, something to do, one thing to do, billing. Sources: ack-api-quirks (DDB-TABLE-433, 442),
@@ -18,6 +18,7 @@ import orjson
 from dynabus.core.errors import invalid_parameter, no_such_table, validation_error
 from dynabus.core.operations.arns import TABLE, table_name
 from dynabus.core.operations.calls import Context, Control, Request, Steps
+from dynabus.core.operations.index_updates import check_index_updates, index_updates
 from dynabus.core.operations.items import settled
 from dynabus.core.operations.shapes import FLAG, Member, detected, faults_of, read, refuse_unbuilt
 from dynabus.core.operations.table_shapes import (
@@ -47,9 +48,9 @@ MEMBERS: dict[str, Member] = {
     "DeletionProtectionEnabled": FLAG,
     "StreamSpecification": Member("Map"),
     "SSESpecification": Member("Map"),
+    "GlobalSecondaryIndexUpdates": Member("List"),
 }
 _NOT_YET = (
-    "GlobalSecondaryIndexUpdates",
     "VectorIndexUpdates",
     "ReplicaUpdates",
     "MultiRegionConsistency",
@@ -65,6 +66,7 @@ _CHANGES = (
     "WarmThroughput",
     "OnDemandThroughput",
     "StreamSpecification",
+    "GlobalSecondaryIndexUpdates",
 )
 _ALONE = {
     "SSESpecification": "Server-Side Encryption modification",
@@ -81,12 +83,16 @@ def route(body: Request, context: Context) -> Steps:
     _refuse_features(body, request)
     given = [name for name in (*_CHANGES, "SSESpecification") if name in request]
     _check_combination(given)
+    _check_index_combination(given, request)
     _check_billing(request)
     if "StreamSpecification" in request:
         check_specification(request["StreamSpecification"])
     name = request["TableName"] = table_name(request["TableName"], context)
+    table = context.view.tables.get(name)
+    check_index_updates(request, table.description if table is not None else None)
     _refuse_what_is_off(request, name, context)
-    asked = {member: request[member] for member in ("TableName", *_CHANGES) if member in request}
+    sent = ("TableName", "AttributeDefinitions", *_CHANGES)
+    asked = {member: request[member] for member in sent if member in request}
     newest = context.view.newest
     (reply,) = yield Control("UpdateTable", orjson.dumps(asked))
     done = settled(reply)
@@ -99,7 +105,7 @@ def route(body: Request, context: Context) -> Steps:
 def _shaped(body: Request) -> Request:
     request = read(body, MEMBERS)
     faults = faults_of(request, MEMBERS) + attribute_definitions(request) + throughput(request)
-    faults += stream_specification(request)
+    faults += stream_specification(request) + index_updates(request)
     throughput_options(request)
     if faults:
         raise detected(faults)
@@ -129,6 +135,17 @@ def _check_combination(given: list[str]) -> None:
         raise invalid_parameter("OnDemandThroughput can only be combined with BillingMode in an UpdateTable request")
     if "StreamSpecification" in given and "ProvisionedThroughput" in given:
         raise invalid_parameter("You cannot modify stream status while updating table IOPS")
+
+
+def _check_index_combination(given: list[str], request: Request) -> None:
+    """Throughput of indexes may change with that of their table, and with its mode; all else follows each other
+    (ours: DynamoDB allows some of it)."""
+    if "GlobalSecondaryIndexUpdates" not in given or len(given) == 1:
+        return
+    only_updates = all([*each] == ["Update"] for each in request["GlobalSecondaryIndexUpdates"])
+    with_throughput = set(given) <= {"GlobalSecondaryIndexUpdates", "BillingMode", "ProvisionedThroughput"}
+    if not (only_updates and with_throughput):
+        raise invalid_parameter("GlobalSecondaryIndexUpdates must be the only operation in the request")
 
 
 def _check_billing(request: Request) -> None:

@@ -25,7 +25,8 @@ class Checkpoint(NamedTuple):
     """`place` without bounds. `marks`: by number, of the children that its seal names.
 
     `version`: of the streams' metadata that its writer knew. `clock_ms`: time of the newest change so far, from which
-    sequence numbers do not go back. `open`: labels of the streams that have an open shard here.
+    sequence numbers do not go back. `open`: labels of the streams and indexes that are written from here.
+    `fills`: how far those indexes are filled that are not filled yet (`fills`).
     """
 
     place: Place
@@ -34,6 +35,7 @@ class Checkpoint(NamedTuple):
     version: int
     clock_ms: int
     open: tuple[str, ...]
+    fills: tuple[tuple[str, bytes], ...] = ()
 
 
 def mark_of(generation: int, lower: bytes, upper: bytes | None) -> bytes:

@@ -8,24 +8,31 @@
 | STOPPED | people: the log diverged, or a checkpoint is lost; where the log  | SEALED  |
 |         | has lost records, a recovery that names a successor               |         |
 
-Which streams are written meanwhile is told by `openings`. Outputs are functions of the log from where a stream
-begins. Mutations that restore a recovered partition (form RECOVERY, before the first plan) are contents, not changes.
+Which streams and indexes are written meanwhile is told by `openings`. What comes out is a function of the log from
+where a stream or an index begins. Mutations that restore a recovered partition (form RECOVERY, before the first plan)
+are contents, not changes: no stream has them, an index puts their rows.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
-from dynabus.core.ids import PartitionId
+from dynabus.core.global_indexes.backfill import Page
+from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.propagation.checkpoint import NO_MARK, Checkpoint, Marks, mark_of, marks_of, without_bounds
+from dynabus.core.propagation.fills import Fill, Fills
+from dynabus.core.propagation.index_writes import ForIndex, of_change
 from dynabus.core.propagation.openings import Openings
+from dynabus.core.propagation.sweeps import index_of, of_page, sweeps_of
+from dynabus.core.propagation.view import Derived
 from dynabus.core.replication.fold import Verdict, fold
 from dynabus.core.replication.place import Origin, Place, start_of_log
 from dynabus.core.replication.records import Bodies, Child, Form, Kind, Mutation, Record
-from dynabus.core.rows import CorruptRow
+from dynabus.core.rows import CorruptRow, Source
 from dynabus.core.streams.changes import Change, change_of
 from dynabus.core.streams.reading import CHANGE, CLOSED, OPENED
 from dynabus.core.streams.sequence import Sequence as SequenceNumber
@@ -50,10 +57,10 @@ class Output(NamedTuple):
 
 
 class Knowledge(NamedTuple):
-    """What metadata say of a table's streams."""
+    """What metadata say of a table's streams and indexes."""
 
     version: int
-    streams: Sequence[Stream]
+    streams: Sequence[Derived]
 
 
 @dataclass(slots=True)
@@ -76,13 +83,18 @@ class Follower:
     _lost: bool = False
     """The log is not the one that was folded: records are lost (I9)."""
     _is_final: bool = False
-    """A recovery went on from this log: nothing counts in it any more."""
+    """A recovery went on from this log: nothing counts in it any more. Then, where it ended when that was heard."""
     _final_end: int | None = None
-    """Where it ended when that was heard."""
     _expected: bytes = NO_MARK
     _least_version: int = 0
     _openings: Openings = field(init=False)
+    fills: Fills = field(default_factory=Fills)
+    skipped: int = 0
+    """Items of before an index that have its key attributes, but not as a key can have them."""
+    changes: Counter[LogId] = field(default_factory=Counter)
+    """Of items, by the indexes that were told, since it was cleared."""
     _outputs: list[Output] = field(default_factory=list)
+    _writes: list[ForIndex] = field(default_factory=list)
     _knowledge: Knowledge = field(default_factory=lambda: Knowledge(-1, ()))
 
     def __post_init__(self) -> None:
@@ -90,14 +102,17 @@ class Follower:
 
     # -- where it begins ------------------------------------------------------------------------------------------
 
-    def restore(self, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint, at the take-over of the log or after a delivery that failed."""
+    def restore(self, checkpoint: Checkpoint, committed: Checkpoint | None = None) -> None:
+        """Go on from a checkpoint, at a take-over or after a failure; `committed`: what the group has."""
         self.place, self.clock_ms = checkpoint.place, checkpoint.clock_ms
         # A place from a checkpoint has no bounds any more, from which they could be computed.
         self._mark, self._marks = checkpoint.mark, checkpoint.marks
         self._least_version = max(self._least_version, checkpoint.version)
         self._openings.restore(checkpoint.open)
+        known = None if committed is checkpoint else () if committed is None else committed.open
+        self.fills.restore(checkpoint.fills, checkpoint.place.next_offset, known)
         self._outputs.clear()
+        self._writes.clear()
         self.stage = Stage.SEALED if self.place.sealed else Stage.WAITING
         self.know(self._knowledge)
 
@@ -106,10 +121,11 @@ class Follower:
         self._least_version = max(self._least_version, parent.version)
         self.clock_ms = parent.clock_ms
         self._expected = dict(parent.marks).get(self.partition.number, NO_MARK)
+        self.fills.restore(parent.fills, 0)
         self._begin_at_start(origin, parent.open)
 
     def begin(self, origin: Origin, labels: Iterable[str]) -> None:
-        """Begin a log at its start, with the streams that were made with its table."""
+        """Begin a log at its start, with the streams and indexes that were made with its table."""
         self._begin_at_start(origin, labels)
 
     def begin_later(self, place: Place) -> None:
@@ -176,6 +192,7 @@ class Follower:
         self.version = knowledge.version
         self._is_final = self._successor is not None
         lost = self._openings.know(knowledge.streams, meet=self.stage is not Stage.SEALED)
+        self.fills.keep_only(self._openings.labels)
         if lost is not None:
             self.stop(lost)
         self.settle()
@@ -200,7 +217,7 @@ class Follower:
     def read(self, records: Iterable[Record]) -> None:
         """Records from the place on; older ones, which a consumer may have had on their way, are passed by."""
         for record in records:
-            if self.stage is not Stage.READING:
+            if self.stage is not Stage.READING or self.fills.holds:
                 return
             assert self.place is not None
             if record.offset >= self.place.next_offset:
@@ -228,6 +245,8 @@ class Follower:
                 self.stop("the log does not begin as its parent's seal says")
                 return
             self._say_all(OPENED, record.offset)
+            if group.form is Form.RECOVERY:
+                self.fills.sweep(sweeps_of(self._openings.labels, group.generation))
         elif record.kind == Kind.MUTATION:
             self._change(place, record)
         elif record.kind == Kind.SEAL:
@@ -236,29 +255,38 @@ class Follower:
             self.stage = Stage.SEALED
 
     def _change(self, place: Place, record: Record) -> None:
-        streams = self._openings.streams
-        if not streams or is_restoring(place):
+        key_names = self._openings.key_names
+        if key_names is None:
             return
         body = self.bodies.decode(record.schema_number, record.body)
         if not isinstance(body, Mutation):
             self.stop(f"the mutation at offset {record.offset} cannot be read")
             return
-        self.clock_ms = max(self.clock_ms, body.timestamp_ms)
         try:
-            change = change_of(body, streams[0].key_names)
+            change = change_of(body, key_names)
         except CorruptRow as error:
             self.stop(f"the mutation at offset {record.offset}: {error}")
             return
+        streams = [] if is_restoring(place) else self._openings.streams
+        if streams:
+            self.clock_ms = max(self.clock_ms, body.timestamp_ms)
         if change is not None:
             for stream in streams:
                 self._say(stream, CHANGE, record.offset, change.seen(stream.view))
+            assert place.group is not None
+            source = Source(self.partition.number, place.group.generation, record.offset)
+            self._writes += of_change(self._openings.indexes, change, source)
+            self.changes.update(each.log for each in self._openings.indexes)
 
     def settle(self) -> None:
         """Begin and end what is to begin or to end here."""
         place = self.place
         if self.stage is Stage.READING and place is not None and place.group is not None:
-            for stream, what in self._openings.settle(place.next_offset):
-                self._say(stream, what, place.next_offset - 1)
+            for each, what in self._openings.settle(place.next_offset):
+                if isinstance(each, Stream):
+                    self._say(each, what, place.next_offset - 1)
+                elif what == OPENED:
+                    self.fills.begin(each.label, place.next_offset)
 
     def _say_all(self, what: str, offset: int) -> None:
         for stream in self._openings.streams:
@@ -271,6 +299,29 @@ class Follower:
         sequence = SequenceNumber(place.group.generation, self.clock_ms, offset)
         self._outputs.append(Output(stream, self.partition.number, what, sequence, change))
 
+    # -- rows of before an index ----------------------------------------------------------------------------------
+
+    @property
+    def wants_page(self) -> tuple[str, Fill] | None:
+        """The next page of rows, for the index of this label; a child's log has begun by then."""
+        place = self.place
+        begun = self.stage is Stage.READING and place is not None and place.group is not None
+        return self.fills.next if begun and not (self.fills.holds or (place and is_restoring(place))) else None
+
+    def told_page(self, label: str, position: bytes, page: Page) -> None:
+        """What a replica had applied before an offset, from a position on: puts as of the record before it."""
+        place = self.place
+        index = next((each for each in self._openings.indexes if each.label == index_of(label)), None)
+        if index is None or place is None or place.group is None or self.stage is not Stage.READING:
+            return
+        if not self.fills.moved(label, position, page.behind):
+            return
+        self.moved = True
+        source = Source(self.partition.number, place.group.generation, page.next_offset - 1)
+        writes, skipped = of_page(index, label, page.items, source)
+        self._writes += writes
+        self.skipped += skipped
+
     # -- out ------------------------------------------------------------------------------------------------------
 
     def take_outputs(self) -> list[Output]:
@@ -278,13 +329,19 @@ class Follower:
         outputs, self._outputs = self._outputs, []
         return outputs
 
+    def take_writes(self) -> list[ForIndex]:
+        """The same for indexes; all of before a checkpoint are acknowledged before it counts."""
+        writes, self._writes = self._writes, []
+        return writes
+
     def checkpoint(self) -> Checkpoint | None:
         """Behind all outputs so far; None while there is none. A log that stopped commits nothing more."""
         self.moved = False
         if self.place is None or self.place.group is None or self.stage in (Stage.WAITING, Stage.STOPPED):
             return None
         place = without_bounds(self.place)
-        return Checkpoint(place, self._mark, self._marks, self.version, self.clock_ms, self._openings.labels)
+        labels, fills = self._openings.labels, self.fills.positions
+        return Checkpoint(place, self._mark, self._marks, self.version, self.clock_ms, labels, fills)
 
 
 def is_restoring(place: Place) -> bool:

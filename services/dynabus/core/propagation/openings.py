@@ -1,4 +1,4 @@
-"""Which streams are written from one log, and from where to where.
+"""Which streams and indexes are written from one log, and from where to where. "Stream" is said of both here.
 
 | label is open here         | metadata say        | then                                                            |
 |----------------------------|---------------------|-----------------------------------------------------------------|
@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from dynabus.core.global_indexes.view import Index
+from dynabus.core.propagation.view import Derived
 from dynabus.core.streams.reading import CLOSED, OPENED
 from dynabus.core.streams.view import DISABLED, DISABLING, ENABLED, ENABLING, Stream
 
@@ -24,7 +26,7 @@ from dynabus.core.streams.view import DISABLED, DISABLING, ENABLED, ENABLING, St
 class _Begin:
     """`at`: offset to which the log is folded first; None: not known yet."""
 
-    stream: Stream
+    stream: Derived
     at: int | None = None
 
 
@@ -33,7 +35,7 @@ class Openings:
     """Labels come from a checkpoint, a parent or a new table, streams from metadata; those of unknown labels wait."""
 
     number: int
-    _open: dict[str, Stream | None] = field(default_factory=dict)
+    _open: dict[str, Derived | None] = field(default_factory=dict)
     _begins: dict[str, _Begin] = field(default_factory=dict)
     _ends: dict[str, int | None] = field(default_factory=dict)
 
@@ -51,7 +53,20 @@ class Openings:
     @property
     def streams(self) -> list[Stream]:
         """What is open and known."""
-        return [stream for stream in self._open.values() if stream is not None]
+        return [stream for stream in self._open.values() if isinstance(stream, Stream)]
+
+    @property
+    def indexes(self) -> list[Index]:
+        """The same of indexes."""
+        return [index for index in self._open.values() if isinstance(index, Index)]
+
+    @property
+    def key_names(self) -> list[str] | None:
+        """Of the table's key, as whatever is open says it; None where nothing is."""
+        for each in self._open.values():
+            if each is not None:
+                return each.key_names
+        return None
 
     @property
     def is_changing(self) -> bool:
@@ -63,7 +78,7 @@ class Openings:
         """It must be known how far the log reaches now."""
         return None in self._ends.values() or any(begin.at is None for begin in self._begins.values())
 
-    def know(self, streams: Sequence[Stream], *, meet: bool) -> str | None:
+    def know(self, streams: Sequence[Derived], *, meet: bool) -> str | None:
         """What metadata say; `meet`: streams may begin here. What is lost, if something is."""
         known = {stream.label: stream for stream in streams}
         for label in self.labels:
@@ -81,7 +96,7 @@ class Openings:
         new = [each for each in streams if each.label not in self._open and each.label not in self._begins]
         return self._meet([each for each in new if meet and self.number in each.shards])
 
-    def _meet(self, streams: Sequence[Stream]) -> str | None:
+    def _meet(self, streams: Sequence[Derived]) -> str | None:
         """Streams that have no shard here yet."""
         self._begins.update({each.label: _Begin(each) for each in streams if each.status == ENABLING})
         lost = [each.label for each in streams if each.status == ENABLED]
@@ -93,9 +108,9 @@ class Openings:
             begin.at = end if begin.at is None else begin.at
         self._ends = {label: end if at is None else at for label, at in self._ends.items()}
 
-    def settle(self, next_offset: int) -> list[tuple[Stream, str]]:
+    def settle(self, next_offset: int) -> list[tuple[Derived, str]]:
         """What begins and what ends, now that the log is folded so far."""
-        said: list[tuple[Stream, str]] = []
+        said: list[tuple[Derived, str]] = []
         for label, begin in [*self._begins.items()]:
             if begin.at is not None and next_offset >= begin.at:
                 del self._begins[label]

@@ -3,9 +3,12 @@
     1. `read` what came                     4. `confirm` what was delivered, or `fail`
     2. `outputs`: produce them              5. `due`: commit these checkpoints, then `committed`
     3. flush                                6. `wishes`: find out, and tell
+    `writes`: send them to indexes; `acknowledged`, in any order and whenever it comes
 
 A checkpoint comes out of `due` only after `confirm`, and only for a log that is this process's. What `confirm` says
-holds for all outputs that were taken before it.
+holds for all outputs that were taken before it. It also waits for the index writes of its log that were taken with
+those outputs, or before them: each log has a queue of checkpoints that wait. Writes that are not acknowledged are
+numbered over all logs and runs, so that an answer that comes late is never taken for that of another write.
 
 | log has      | and                                       | it begins                                            |
 |--------------|-------------------------------------------|------------------------------------------------------|
@@ -19,17 +22,42 @@ holds for all outputs that were taken before it.
 
 from __future__ import annotations
 
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from dynabus.core.global_indexes.backfill import Page
 from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.propagation.checkpoint import Checkpoint
 from dynabus.core.propagation.follower import Follower, Knowledge, Output, Stage
+from dynabus.core.propagation.index_writes import ForIndex
+from dynabus.core.propagation.view import DerivedView
 from dynabus.core.replication.place import FOLD_VERSION, Origin, Place, start_of_log
 from dynabus.core.replication.records import Bodies, Record
-from dynabus.core.streams.view import ENABLING, StreamsView
+from dynabus.core.streams.view import ENABLING
+
+UNACKNOWLEDGED_MOST = 2000
+"""Index writes of one log; beyond it the log is not read on. Half a second of what one leader takes, 2 MB of rows of
+1 KB; what lies longer in an inbox would be sent twice."""
+
+
+class PageWish(NamedTuple):
+    """A log's next page of rows, for an index."""
+
+    partition: PartitionId
+    label: str
+    position: bytes
+    at_least: int
+
+
+class Sending(NamedTuple):
+    """An index write of a log, by its number."""
+
+    partition: PartitionId
+    number: int
+    of: ForIndex
 
 
 class Wish(Enum):
@@ -58,15 +86,33 @@ class Log:
     wants_place: bool = False
     confirmed: Checkpoint | None = None
     committed: Checkpoint | None = None
+    unacknowledged: dict[int, None] = field(default_factory=dict)
+    """Numbers of index writes, in order."""
+    waiting: deque[tuple[int, Checkpoint]] = field(default_factory=deque)
+    """Checkpoints by the last index write that they mean."""
+    is_full: bool = False
+    """It is not read on until half of its writes are acknowledged."""
+
+    def settle(self) -> None:
+        """Let go the checkpoints whose writes, and those of all before them, are acknowledged."""
+        first = next(iter(self.unacknowledged), None)
+        while self.waiting and (first is None or first > self.waiting[0][0]):
+            self.confirmed = self.waiting.popleft()[1]
+        left = len(self.unacknowledged)
+        self.is_full = left > UNACKNOWLEDGED_MOST or (self.is_full and left > UNACKNOWLEDGED_MOST // 2)
 
 
 @dataclass(slots=True)
 class Propagator:
     """Fed by one thread."""
 
-    view: StreamsView
+    view: DerivedView
     bodies: Bodies
     logs: dict[PartitionId, Log] = field(default_factory=dict)
+    changes: Counter[LogId] = field(default_factory=Counter)
+    """Of items of tables, by their indexes, since this was taken."""
+    _writes: list[Sending] = field(default_factory=list)
+    _issued: int = 0
 
     # -- which logs -----------------------------------------------------------------------------------------------
 
@@ -107,16 +153,18 @@ class Propagator:
         table = follower.partition.log
         if follower.place is None and follower.stage is Stage.WAITING:
             self._begin(log)
-        follower.know(Knowledge(self.view.version(table), self.view.of(table)))
+        follower.know(Knowledge(self.view.version(table), self.view.derived(table)))
 
     def _begin(self, log: Log) -> None:
         """The table above; nothing happens while metadata do not have the partition yet."""
         follower, found = log.follower, log.found
         number = follower.partition.number
         if found.checkpoint is not None:
-            follower.restore(found.checkpoint)
+            follower.restore(found.checkpoint, log.committed)
             return
-        streams = [each for each in self.view.of(follower.partition.log) if each.is_live and number in each.shards]
+        streams = [
+            each for each in self.view.derived(follower.partition.log) if each.is_live and number in each.shards
+        ]
         if not streams:
             return
         parents = {parent for each in streams if (parent := each.shards[number].parent) is not None}
@@ -160,6 +208,21 @@ class Propagator:
         log.wants_place = False
         log.follower.begin_later(place)
 
+    def pages(self) -> list[PageWish]:
+        """Rows that indexes are to be filled with; the next page once most of the last one's writes are done."""
+        return [
+            PageWish(partition, label, fill.position, fill.at_least)
+            for partition, log in self.logs.items()
+            if len(log.unacknowledged) <= UNACKNOWLEDGED_MOST // 2 and (wanted := log.follower.wants_page) is not None
+            for label, fill in [wanted]
+        ]
+
+    def told_page(self, wish: PageWish, page: Page) -> None:
+        """A page that was wished for; others are ignored."""
+        log = self.logs.get(wish.partition)
+        if log is not None:
+            log.follower.told_page(wish.label, wish.position, page)
+
     def told_end(self, partition: PartitionId, end: int) -> None:
         """How far the log reaches."""
         log = self.logs.get(partition)
@@ -173,7 +236,9 @@ class Propagator:
         return {
             partition: log.follower.place
             for partition, log in self.logs.items()
-            if log.follower.stage is Stage.READING and log.follower.place is not None
+            if log.follower.stage is Stage.READING
+            and log.follower.place is not None
+            and not (log.is_full or log.follower.fills.holds)
         }
 
     def read(self, batch: Mapping[PartitionId, list[Record]]) -> None:
@@ -184,16 +249,41 @@ class Propagator:
                 log.follower.read(records)
 
     def outputs(self) -> list[Output]:
-        """All that is to be produced, in order within each topic partition."""
+        """All that is to be produced, in order within each topic partition; index writes are taken with it."""
+        for log in self.logs.values():
+            self._take_writes(log)
         return [output for log in self.logs.values() for output in log.follower.take_outputs()]
 
+    def _take_writes(self, log: Log) -> None:
+        self.changes.update(log.follower.changes)
+        log.follower.changes.clear()
+        for each in log.follower.take_writes():
+            self._issued += 1
+            log.unacknowledged[self._issued] = None
+            self._writes.append(Sending(log.follower.partition, self._issued, each))
+
+    def writes(self) -> list[Sending]:
+        """Index writes to be sent, in order for each log; what becomes of them is told by `acknowledged`."""
+        writes, self._writes = self._writes, []
+        return writes
+
+    def acknowledged(self, partition: PartitionId, numbers: Iterable[int]) -> None:
+        """The index has these, or something newer, or is gone."""
+        log = self.logs.get(partition)
+        if log is None:
+            return
+        for number in numbers:
+            log.unacknowledged.pop(number, None)
+        log.settle()
+
     def confirm(self) -> None:
-        """Kafka has all outputs that were taken."""
+        """Kafka has all outputs that were taken; index writes that were taken with them may be under way."""
         for log in self.logs.values():
             # Most logs rest, and there may be thousands.
             checkpoint = log.follower.checkpoint() if log.follower.moved else None
             if checkpoint is not None:
-                log.confirmed = checkpoint
+                log.waiting.append((next(reversed(log.unacknowledged), 0), checkpoint))
+                log.settle()
 
     def fail(self) -> None:
         """Some may not be there: all logs go back to what is confirmed, and are read again from there."""
@@ -204,6 +294,9 @@ class Propagator:
     def _again(self, log: Log) -> None:
         log.follower = Follower(log.follower.partition, self.bodies)
         log.found = log.found._replace(checkpoint=log.confirmed)
+        log.unacknowledged.clear()
+        log.waiting.clear()
+        log.is_full = False
         log.parent, log.wants_place = None, False
         self._know(log)
 
@@ -220,6 +313,7 @@ class Propagator:
         for partition, checkpoint in checkpoints.items():
             if (log := self.logs.get(partition)) is not None:
                 log.committed = checkpoint
+                log.follower.fills.committed(checkpoint.open)
 
 
 def _wish(log: Log) -> Wish | None:

@@ -16,7 +16,10 @@ from dynabus.core.replication.unresolved import Sender
 
 
 class Write(NamedTuple):
-    """A change of one item. `budget_ms`: how long its sender still waits; `request` is the encoded request id."""
+    """A change of one item. `budget_ms`: how long its sender still waits; `request` is the encoded request id.
+
+    Without one (empty) `evaluate` must itself see that a repeat changes nothing, as writes of indexes do.
+    """
 
     sender: Sender
     request: bytes

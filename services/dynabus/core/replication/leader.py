@@ -78,12 +78,12 @@ class Leader:
 
     def write(self, request: Write, now_ms: float, wall_ms: int) -> None:
         """Evaluate and append, or answer without a record."""
-        if self.unresolved.in_flight(request.request):
+        if request.request and self.unresolved.in_flight(request.request):
             return  # the first copy's answer is on its way
         if len(self.unresolved) >= self._timing.unresolved_most:
             self._respond(request.sender, Outcome(ReplyStatus.BUSY))
             return
-        known = recall(self._store, request.request)
+        known = recall(self._store, request.request) if request.request else None
         if known is not None:
             self._answer(0, request.sender, known, now_ms)
             return

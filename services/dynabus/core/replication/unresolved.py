@@ -70,7 +70,8 @@ class Unresolved:
         self.records.append(sent)
         if sent.mutation is not None:
             self._overlay[sent.mutation.key] = sent
-            self._requests.add(sent.mutation.request)
+            if sent.mutation.request:
+                self._requests.add(sent.mutation.request)
 
     def newest(self, key: bytes) -> Sent | None:
         """The newest un-accepted record of a key: its `mutation.new` covers the applied row."""

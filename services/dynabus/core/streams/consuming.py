@@ -29,7 +29,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from dynabus.core.streams.sequence import BEFORE_ALL, Sequence, read_sequence
-from dynabus.core.streams.view import Shard
+from dynabus.core.streams.shards import Shard
 
 _VERSION = "1"
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import orjson
 
 from dynabus.core.streams.changes import View
-from dynabus.core.streams.messages import ShardMetadata, StreamMetadata
+from dynabus.core.streams.messages import StreamMetadata
+from dynabus.core.streams.shards import Shard, shard_of
 from dynabus.core.topics import Topics
 
 ENABLING, ENABLED, DISABLING, DISABLED = "ENABLING", "ENABLED", "DISABLING", "DISABLED"
@@ -27,25 +28,6 @@ DELETED_MOST = 10_000
 
 LIVE = frozenset({ENABLING, ENABLED, DISABLING})
 """Propagators have something to do for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """A shard, which has the number and generation of its partition. `parent` is a shard too; None for a root.
-
-    `successor`: what goes on from a partition whose log lost records, and from which offset of that log.
-    """
-
-    number: int
-    generation: int
-    parent: int | None
-    is_open: bool
-    successor: tuple[int, int] | None = None
-
-    @property
-    def id(self) -> str:
-        """37 characters, as DynamoDB's are: shardId-, 20 digits, 8 hexadecimal ones."""
-        return f"shardId-{self.number:020}-{self.generation:08x}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +61,7 @@ class Stream:
 
 def read_stream(message: StreamMetadata) -> Stream:
     """The stream of a message."""
-    shards = {each["number"]: _shard(each) for each in message["shards"]}
+    shards = {each["number"]: shard_of(each) for each in message["shards"]}
     return Stream(
         message["table"],
         message["name"],
@@ -91,17 +73,6 @@ def read_stream(message: StreamMetadata) -> Stream:
         message["created_ms"],
         message["from_start"],
         shards,
-    )
-
-
-def _shard(told: ShardMetadata) -> Shard:
-    parent, successor = told["parent"], told["successor"]
-    return Shard(
-        told["number"],
-        told["generation"],
-        None if parent < 0 else parent,
-        told["open"],
-        None if successor < 0 else (successor, told["recovered_offset"]),
     )
 
 

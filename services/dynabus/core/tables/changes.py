@@ -10,6 +10,7 @@
 | OnDemandThroughput          | all                                         |                                       |
 | DeletionProtectionEnabled   | all                                         |                                       |
 | StreamSpecification         | see `core.tables.streams`                   |                                       |
+| GlobalSecondaryIndexUpdates | see `core.tables.index_changes`             |                                       |
 
 More throughput may need more partitions: they are made while the change is under way (`partition_needs`). Sources
 are DDB-TABLE-n of ack-api-quirks (see `descriptions`) and dynalite's recorded answers (updateTable); "ours" where
@@ -18,13 +19,21 @@ there is none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from dynabus.core.errors import invalid_parameter
 from dynabus.core.streams.changes import View
-from dynabus.core.tables.capacity_changes import Changed, Units, as_of, change_capacity, change_on_demand, updating
+from dynabus.core.tables.capacity_changes import (
+    Changed,
+    Units,
+    as_of,
+    change_capacity,
+    change_on_demand,
+    updating,
+)
 from dynabus.core.tables.descriptions import Description, refuse_change, refuse_second_change
+from dynabus.core.tables.index_changes import Action, actions_of
 
 
 class Update(NamedTuple):
@@ -39,6 +48,10 @@ class Update(NamedTuple):
     warm: Mapping[str, int]
     stream: Mapping[str, Any] | None = None
     """A checked StreamSpecification, which `core.tables.streams` has the rules for."""
+    indexes: Sequence[Action] = ()
+    """Of GlobalSecondaryIndexUpdates, which `core.tables.index_changes` has the rules for."""
+    definitions: Sequence[Mapping[str, str]] = ()
+    """AttributeDefinitions."""
 
     @classmethod
     def of(cls, request: Mapping[str, Any]) -> Update:
@@ -53,6 +66,8 @@ class Update(NamedTuple):
             {name: int(value) for name, value in request.get("OnDemandThroughput", {}).items()},
             {name: int(value) for name, value in request.get("WarmThroughput", {}).items()},
             _stream(request.get("StreamSpecification")),
+            actions_of(request.get("GlobalSecondaryIndexUpdates", ())),
+            request.get("AttributeDefinitions", ()),
         )
 
 

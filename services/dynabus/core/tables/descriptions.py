@@ -29,6 +29,9 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Service
 CHANGES_MOST = 500
 """Tables that are being created, changed or deleted at one time. Source: API_CreateTable, LimitExceededException."""
 
+INDEX_OPTIONS = ("OnDemandThroughput", "WarmThroughput")
+"""Members of a global secondary index that it shows if they were asked for."""
+
 _HASH_SPACE = 1 << 64
 
 Description = dict[str, Any]
@@ -61,9 +64,33 @@ def describe(request: Mapping[str, Any], table_id: str, region: str, account: st
         description["LocalSecondaryIndexes"] = [
             _describe_index(each, arn) for each in request["LocalSecondaryIndexes"]
         ]
+    if "GlobalSecondaryIndexes" in request:
+        description["GlobalSecondaryIndexes"] = [
+            describe_index(each, arn, on_demand=on_demand) for each in request["GlobalSecondaryIndexes"]
+        ]
     if on_demand:
         description.update(mode_summaries("PAY_PER_REQUEST"))
     return description | _describe_options(request)
+
+
+def describe_index(index: Mapping[str, Any], table_arn: str, *, on_demand: bool) -> Description:
+    """An element of DescribeTable's GlobalSecondaryIndexes, of a checked request."""
+    asked = index.get("ProvisionedThroughput") or {}
+    described: Description = {
+        "IndexName": index["IndexName"],
+        "KeySchema": index["KeySchema"],
+        "Projection": index["Projection"],
+        "IndexStatus": "CREATING",
+        "ProvisionedThroughput": {
+            "NumberOfDecreasesToday": 0,
+            "ReadCapacityUnits": 0 if on_demand else asked["ReadCapacityUnits"],
+            "WriteCapacityUnits": 0 if on_demand else asked["WriteCapacityUnits"],
+        },
+        "IndexSizeBytes": 0,
+        "ItemCount": 0,
+        "IndexArn": f"{table_arn}/index/{index['IndexName']}",
+    }
+    return described | {name: index[name] for name in INDEX_OPTIONS if name in index}
 
 
 def _describe_index(index: Mapping[str, Any], table_arn: str) -> dict[str, Any]:

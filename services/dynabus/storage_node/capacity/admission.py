@@ -11,11 +11,15 @@ from dynabus.core.admission.admission import authority_partition
 from dynabus.core.admission.authority import Authority
 from dynabus.core.admission.capacity import Limit
 from dynabus.core.admission.partition import Metered, PartitionMeter
-from dynabus.core.admission.refusals import reason_of
+from dynabus.core.admission.refusals import is_index, reason_of
 from dynabus.core.admission.throttled import Event, Throttled
 from dynabus.core.cluster_view import ClusterView
+from dynabus.core.global_indexes import GlobalIndexes
+from dynabus.core.global_indexes.charges import charged
+from dynabus.core.global_indexes.leading import checked
 from dynabus.core.ids import NodeName, Writer
 from dynabus.core.messages import LeaseRequest, RequestPart, TokenLease
+from dynabus.core.operations.calls import Code
 from dynabus.core.published_table import Table
 from dynabus.core.replication.records import Form
 from dynabus.core.replication.replica import Replica
@@ -25,6 +29,8 @@ from dynabus.storage_node.replicas.hosted import Hosted
 
 AUTHORITIES_MOST = 2500
 """As many as tables; those of tables that are deleted, or led elsewhere by now, are the oldest."""
+
+NO_INDEXES = GlobalIndexes()
 
 Grant = Callable[[str, TokenLease], None]
 """Send a lease to a router."""
@@ -54,8 +60,14 @@ class NodeAdmission:
     ) -> Evaluate:
         """A write's evaluation, with the rules of indexes and behind the partition's cap."""
         evaluate = hosted.rules.evaluation(evaluate)
+        table = self.view.table(part["log"])
+        indexes = table.global_indexes if table is not None else NO_INDEXES
+        if part["operation"] == Code.UPDATE and indexes.all:
+            evaluate = checked(indexes, evaluate)
         meter = self._meter(hosted, part["log"], now_ms)
-        return evaluate if meter is None else meter.evaluation(evaluate, part, request_id, self._refuses, now_ms)
+        if meter is not None:
+            evaluate = meter.evaluation(evaluate, part, request_id, self._refuses, now_ms)
+        return charged(indexes, evaluate)
 
     def reading(self, hosted: Hosted, read: Read, part: RequestPart, now_ms: float) -> Read:
         """A read behind the partition's cap."""
@@ -78,7 +90,8 @@ class NodeAdmission:
     def _refuses(self, part: RequestPart, dimension: int, units: int) -> bool:
         table = self.view.table(part["log"])
         name = table.name if table is not None else part["log"]
-        reason = reason_of(dimension, Limit.KEY_RANGE)
+        of_index = table is not None and is_index(table.description)
+        reason = reason_of(dimension, Limit.KEY_RANGE, of_index=of_index)
         self.throttled.note(Event(unix_ms(), name, part["partition"], part["key"], reason, units))
         return self._mode is Mode.ON
 

@@ -17,7 +17,7 @@ from dynabus.core.checksum import MASK, change
 from dynabus.core.contents import encode_totals
 from dynabus.core.local_indexes import LocalIndexes, stored_bounds
 from dynabus.core.replication.heir import Inheritance
-from dynabus.core.rows import row_size
+from dynabus.core.rows import items_in, row_size
 
 CHUNK_ROWS = 200
 """Some milliseconds of copying: so long a turn of the loop may wait for the interpreter's lock, in slices of it."""
@@ -69,7 +69,7 @@ def _copy(snapshot: Snapshot, to: Inheritance, indexes: LocalIndexes, store: Lmd
         totals, checksum = [[0, 0] for _ in range(1 + len(indexes.all))], 0
         for key, row in _resting(chunks(snapshot.rows, (to.lower, to.upper), CHUNK_ROWS), store):
             store.put(key, row)
-            totals[0][0] += 1
+            totals[0][0] += items_in(row)
             totals[0][1] += row_size(row)
             checksum += change(key, None, row)
         for number in range(len(totals)):

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from dynabus.auto_admin.placement.planner import Placement
-from dynabus.auto_admin.tables import decisions
+from dynabus.auto_admin.tables import decisions, tag_decisions
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.tables.changes import Update
@@ -191,28 +191,32 @@ ARN = "arn:aws:dynamodb:eu-west-1:123456789012:table/music"
 
 
 def tags_of(old: bytes) -> Any:
-    decision = decisions.list_tags(ARN)(old, WALL_MS)
+    decision = tag_decisions.list_tags(ARN)(old, WALL_MS)
     assert not decision.write
     return orjson.loads(decision.outcome.body)["Tags"]
 
 
 def test_tags_come_and_go_without_a_new_revision() -> None:
-    tagged = step(row_of(*ACTIVE), decisions.tag(ARN, {"a": "1", "b": "2"}))
+    tagged = step(row_of(*ACTIVE), tag_decisions.tag(ARN, {"a": "1", "b": "2"}))
     assert decisions.read_row(tagged).revision == decisions.read_row(row_of(*ACTIVE)).revision
     assert tags_of(tagged) == [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}]
-    assert not decisions.tag(ARN, {"a": "1"})(tagged, WALL_MS).write
-    assert not decisions.untag(ARN, ["zzz"])(tagged, WALL_MS).write
-    assert tags_of(step(tagged, decisions.untag(ARN, ["a"]))) == [{"Key": "b", "Value": "2"}]
+    assert not tag_decisions.tag(ARN, {"a": "1"})(tagged, WALL_MS).write
+    assert not tag_decisions.untag(ARN, ["zzz"])(tagged, WALL_MS).write
+    assert tags_of(step(tagged, tag_decisions.untag(ARN, ["a"]))) == [{"Key": "b", "Value": "2"}]
     assert tags_of(step(tagged, update(**IA)))[0] == {"Key": "a", "Value": "1"}
 
 
 def test_tags_of_tables_that_come_or_go() -> None:
     gone = f"ResourceNotFoundException: Requested resource not found: ResourceArn: {ARN} not found"
     creating = row_of(create({**REQUEST, "Tags": {"a": "1"}}))
-    for evaluate in (decisions.tag(ARN, {"a": "1"}), decisions.untag(ARN, ["a"]), decisions.list_tags(ARN)):
+    for evaluate in (
+        tag_decisions.tag(ARN, {"a": "1"}),
+        tag_decisions.untag(ARN, ["a"]),
+        tag_decisions.list_tags(ARN),
+    ):
         assert error(evaluate(None, WALL_MS)) == gone
-    assert error(decisions.list_tags(ARN)(creating, WALL_MS)) == gone
-    assert error(decisions.tag(ARN, {"b": "1"})(creating, WALL_MS)) == IN_USE + "Table is being created: music"
+    assert error(tag_decisions.list_tags(ARN)(creating, WALL_MS)) == gone
+    assert error(tag_decisions.tag(ARN, {"b": "1"})(creating, WALL_MS)) == IN_USE + "Table is being created: music"
     deleting = step(step(creating, decisions.finish(own_id(), 0)), decisions.delete("music"))
-    assert error(decisions.untag(ARN, ["a"])(deleting, WALL_MS)) == IN_USE + "Table is being deleted: music"
+    assert error(tag_decisions.untag(ARN, ["a"])(deleting, WALL_MS)) == IN_USE + "Table is being deleted: music"
     assert tags_of(deleting) == [{"Key": "a", "Value": "1"}]

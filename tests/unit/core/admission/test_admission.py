@@ -129,7 +129,7 @@ def test_when_all_is_spent_the_error_has_the_tables_reason() -> None:
     desk = Desk(provisioned(5, 1))
     desk.use_up()
     assert desk.admission.take(put(desk.table), 20_001.0) == REFUSED
-    refused = desk.admission.refused(put(desk.table))
+    refused = desk.admission.refused(put(desk.table), REFUSED)
     assert refused["status"] == ReplyStatus.THROTTLED
     reasons = [{"reason": "TableWriteProvisionedThroughputExceeded", "resource": ARN}]
     assert orjson.loads(refused["body"])["ThrottlingReasons"] == reasons
@@ -139,7 +139,7 @@ def test_when_all_is_spent_the_error_has_the_tables_reason() -> None:
 def test_a_maximum_is_the_reason_where_one_is_set() -> None:
     desk = Desk(on_demand(OnDemandThroughput={"MaxWriteRequestUnits": 1}))
     desk.use_up()
-    body = orjson.loads(desk.admission.refused(put(desk.table))["body"])
+    body = orjson.loads(desk.admission.refused(put(desk.table), REFUSED)["body"])
     assert body["throttlingReasons"][0]["reason"] == "TableWriteMaxOnDemandThroughputExceeded"
 
 

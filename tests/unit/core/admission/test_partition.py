@@ -41,6 +41,12 @@ class Desk:
         metered = self.meter.evaluation(evaluate, part(Code.PUT, size), number, self.refuses, now_ms)
         return metered(None, 0).outcome
 
+    def write_to_index(self, size: int) -> Outcome:
+        """A propagator's, which has no request id."""
+        written = Decision(True, b"row", Outcome(size=size))
+        metered = self.meter.evaluation(lambda _old, _ms: written, part(Code.INDEX, size), b"", self.refuses, 0.0)
+        return metered(None, 0).outcome
+
     def read(self, size: int, *, consistent: bool = True, now_ms: float = 0.0) -> Outcome:
         asked = part(Code.GET, 0, consistent=consistent)
         return self.meter.reading(lambda _: Outcome(size=size), asked, self.refuses, now_ms)(object())  # type: ignore[arg-type]
@@ -141,3 +147,13 @@ def test_a_changed_table_has_other_caps_at_once() -> None:
     desk = Desk()
     desk.meter.change(on_demand(), 2, CAPS, 0.0)
     assert [bucket.rate for bucket in desk.meter.buckets] == [12_000, 4000]
+
+
+def test_writes_of_an_index_are_sized_and_never_told_no_for_good() -> None:
+    desk = Desk()
+    assert desk.write_to_index(2500).status == ReplyStatus.OK
+    assert desk.meter.served[WRITE] == 6
+    assert desk.write_to_index(2500).status == ReplyStatus.THROTTLED
+    assert desk.noted == [(WRITE, 6)]
+    desk.meter.buckets[WRITE].set_level(6)
+    assert desk.write_to_index(2500).status == ReplyStatus.OK

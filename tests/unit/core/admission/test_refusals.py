@@ -34,7 +34,8 @@ def test_the_error_of_a_maximum() -> None:
 
 
 def test_an_index_is_named() -> None:
-    error = refusal(provisioned(), WRITE, Limit.PROVISIONED, "by-time")
+    own = {**provisioned(), "TableArn": f"{ARN}/index/by-time", "Index": {"Name": "by-time"}}
+    error = refusal(own, WRITE, Limit.PROVISIONED)
     assert error.extra == {
         "ThrottlingReasons": [
             {"reason": "IndexWriteProvisionedThroughputExceeded", "resource": f"{ARN}/index/by-time"}

@@ -86,7 +86,7 @@ class World:
         """One put, executed at once where it is admitted."""
         call = put(self.table, size)
         paid = self.routers[router].take(call, self.now_ms)
-        if paid == REFUSED:
+        if paid <= REFUSED:
             self.refused[router] += 1
             return False
         self.routers[router].settle(call, paid, Outcome(ReplyStatus.OK, size=size).part(0))
@@ -97,7 +97,7 @@ class World:
         """One consistent read of a small item."""
         call = get(self.table)
         paid = self.routers[router].take(call, self.now_ms)
-        if paid == REFUSED:
+        if paid <= REFUSED:
             return False
         self.routers[router].settle(call, paid, Outcome(ReplyStatus.OK, size=100).part(0))
         return True

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dynabus.core.errors import ApiError
-from dynabus.core.expressions import Placeholders, parse_key_condition
+from dynabus.core.expressions import KeyCondition, Placeholders, key_conditions, on_keys, parse_key_condition
 
 NAMES = {"#pk": "pk", "#sk": "sk"}
 VALUES: dict[str, Any] = {":p": {"S": "p"}, ":1": {"N": "1"}, ":2": {"N": "2"}, ":t": {"BOOL": True}}
@@ -30,7 +30,8 @@ P, ONE, TWO = VALUES[":p"], VALUES[":1"], VALUES[":2"]
     ],
 )
 def test_meaning(text: str, operator: str | None, operands: list[Any]) -> None:
-    assert parse_key_condition(text, Placeholders(NAMES, VALUES), "pk", "sk") == (P, operator, operands)
+    found = parse_key_condition(text, Placeholders(NAMES, VALUES), "pk", "sk")
+    assert found == KeyCondition(P, operator, operands)
 
 
 INVALID = "Invalid condition in KeyConditionExpression: "
@@ -119,3 +120,47 @@ def test_refusals_without_a_sort_key(text: str, message: str) -> None:
     with pytest.raises(ApiError) as raised:
         parse_key_condition(text, Placeholders(NAMES, VALUES), "pk", None)
     assert raised.value.message == message
+
+
+SEVERAL = ("ab", "cd")
+"""Partition key attributes a and b, sort key attributes c and d."""
+
+
+def several(text: str) -> KeyCondition:
+    return on_keys(key_conditions(text, Placeholders(None, VALUES)), *map(list, SEVERAL))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a = :1 AND b = :2", KeyCondition(ONE, None, [], (TWO,))),
+        ("b = :2 AND c > :1 AND a = :1", KeyCondition(ONE, ">", [ONE], (TWO,))),
+        ("a = :1 AND b = :2 AND c = :1", KeyCondition(ONE, "=", [ONE], (TWO,))),
+        (
+            "a = :1 AND b = :2 AND d BETWEEN :1 AND :2 AND c = :p",
+            KeyCondition(ONE, "BETWEEN", [ONE, TWO], (TWO,), (P,)),
+        ),
+    ],
+)
+def test_conditions_on_keys_of_several_attributes(text: str, found: KeyCondition) -> None:
+    assert several(text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a = :1", "Query condition missed key schema element: b"),
+        ("a = :1 AND b = :2 AND d = :1", "Query condition missed key schema element: c"),
+        ("a = :1 AND b > :2", "Query key condition not supported"),
+        ("a = :1 AND b = :2 AND c > :1 AND d = :1", "Query key condition not supported"),
+        ("a = :1 AND b = :2 AND z = :1", "Query condition missed key schema element: c"),
+        (
+            "a = :1 AND b = :2 AND c = :1 AND d = :1 AND z = :1",
+            "The number of query conditions (5) exceeds the number of key attributes defined in the schema (4)",
+        ),
+    ],
+)
+def test_what_is_refused_of_several_attributes(text: str, words: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        several(text)
+    assert caught.value.message == words

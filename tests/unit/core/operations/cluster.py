@@ -11,7 +11,7 @@ import orjson
 from dynabus.adapters.memory_store import MemoryStore
 from dynabus.auto_admin.placement.planner import Placement
 from dynabus.auto_admin.scaling import decisions as scaling
-from dynabus.auto_admin.tables import decisions, time_to_live
+from dynabus.auto_admin.tables import decisions, tag_decisions, time_to_live
 from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.contents import Contents
@@ -157,10 +157,10 @@ class Cluster:
             asked = request["TimeToLiveSpecification"]
             return time_to_live.update(request["TableName"], asked["AttributeName"], enabled=asked["Enabled"])
         if operation == "TagResource":
-            return decisions.tag(request["ResourceArn"], request["Tags"])
+            return tag_decisions.tag(request["ResourceArn"], request["Tags"])
         if operation == "UntagResource":
-            return decisions.untag(request["ResourceArn"], request["TagKeys"])
-        return decisions.list_tags(request["ResourceArn"])
+            return tag_decisions.untag(request["ResourceArn"], request["TagKeys"])
+        return tag_decisions.list_tags(request["ResourceArn"])
 
     def _create(self, request: dict[str, Any]) -> Evaluate:
         placements = [Placement(("node-1",), "node-1")] * self.partitions

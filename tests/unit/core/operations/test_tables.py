@@ -67,7 +67,6 @@ def test_protected_tables_are_not_deleted(cluster: Cluster) -> None:
 @pytest.mark.parametrize(
     ("member", "value"),
     [
-        ("GlobalSecondaryIndexes", [{"IndexName": "i"}]),
         ("SSESpecification", {"Enabled": True}),
         ("ResourcePolicy", "{}"),
         ("VectorIndexes", []),

@@ -13,6 +13,7 @@ from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.propagation.checkpoint import Checkpoint
 from dynabus.core.propagation.follower import Follower, Knowledge, Output, Stage
 from dynabus.core.propagation.propagator import Found, Propagator, Wish
+from dynabus.core.propagation.view import DerivedView
 from dynabus.core.replication.place import FOLD_VERSION, start_of_log
 from dynabus.core.replication.records import (
     CHAIN_START,
@@ -27,7 +28,7 @@ from dynabus.core.replication.records import (
     encode_record,
 )
 from dynabus.core.streams.reading import CHANGE, CLOSED, OPENED
-from dynabus.core.streams.view import StreamsView, read_stream
+from dynabus.core.streams.view import read_stream
 
 ROOT = PartitionId(LogId(TABLE), 0)
 LABEL = "2026-11-28T22:53:32.123"
@@ -64,7 +65,7 @@ def _shard(number: int, parent: int) -> dict[str, Any]:
 
 
 def propagator(*messages: Any) -> Propagator:
-    view = StreamsView()
+    view = DerivedView()
     for each in messages:
         view.take(each)
     return Propagator(view, BODIES)
@@ -213,11 +214,11 @@ def test_the_contents_of_a_recovered_partition_are_no_changes() -> None:
     logs._land(0, encode_record(envelope, number, body))
     logs._claim(0)
     for _ in range(10):
-        logs._mutate(0)
+        logs.change(0)
     logs._led(0, Kind.CONFIGURE, Configure(MEMBERS, 1))
     restored = len(logs.logs[0])
     for _ in range(10):
-        logs._mutate(0)
+        logs.change(0)
     brain = propagator(message())
     assign(brain)
     brain.read({ROOT: logs.logs[0]})

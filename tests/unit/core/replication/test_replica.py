@@ -90,6 +90,7 @@ class Bench:
     def write(
         self, key: bytes = b"k", row: bytes | None = b"row", *, expected: bytes | None = None, counter: int = 0
     ) -> list[Effect]:
+        """`counter` negative: without a request id."""
         number = counter or next(self.counter)
 
         def evaluate(old: bytes | None, _: int) -> Decision:
@@ -97,7 +98,7 @@ class Bench:
                 return Decision(False, None, Outcome(ReplyStatus.ERROR, old or b"-"))
             return Decision(True, row, Outcome(body=b"done"))
 
-        request = encode_request_id(RequestId(Incarnation(9), number, 0))
+        request = encode_request_id(RequestId(Incarnation(9), number, 0)) if number > 0 else b""
         self.replica.write(
             Write(Sender("router", 9, number, 0), request, 1, key, evaluate, 10_000), self.now_ms, 1_700_000_000_000
         )
@@ -180,6 +181,17 @@ def test_a_repeated_request_is_applied_once_and_answered_again() -> None:
     again = bench.write(counter=500)
     assert kinds(again) == []
     assert answers(again) == [b"done"]
+
+
+def test_writes_without_request_ids_are_each_evaluated_and_leave_none() -> None:
+    """As those of indexes: what is under way is seen in the overlay."""
+    bench = Bench().lead()
+    first, second = bench.write(counter=-1), bench.write(row=b"other", counter=-2)
+    assert bench.write(expected=b"row", counter=-1) == []  # held until what it looked at is accepted
+    bench.append([*first, *second])
+    assert sorted(answers(bench.read())) == [b"done", b"done", b"other"]
+    assert bench.disk.first_remembered(b"") is None
+    assert bench.disk.get(b"k") == b"other"
 
 
 def test_a_restarted_replica_remembers_request_ids() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from dynabus.core.streams.consuming import Extent, Mark, Progress, beginning, read_metadata, write_metadata
 from dynabus.core.streams.sequence import BEFORE_ALL, Sequence
-from dynabus.core.streams.view import Shard
+from dynabus.core.streams.shards import Shard
 
 PARENT, CHILD = 0, 2
 SHARDS = {

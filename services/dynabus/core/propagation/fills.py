@@ -1,0 +1,95 @@
+"""How far indexes that were added to a table are filled from one of its partitions.
+
+An index that begins in a log that has begun before it is filled with what is older: pages of rows in key order. The
+position of the next page stands in the checkpoint, so that whoever takes over goes on there, and children of a split
+from where their parent was. A position may be any key not behind the next one: what is read twice changes nothing.
+
+Beside them stands how far an index is swept of what a recovered partition left (`sweeps`).
+
+Where an index begins is committed before anything is written for it. Were that begin forgotten, by a crash, another
+reader would begin later, and what changed in between would stay as the first one wrote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from dynabus.core.propagation.sweeps import index_of, sweep_of
+
+POSITION_BYTES = 128
+"""Of a key in a checkpoint, whose room is bounded: a prefix lies before all that it begins. One index of a table is
+filled at a time."""
+
+
+class Fill(NamedTuple):
+    """`position`: of the next page; `at_least`: the offset that its replica must have applied all before."""
+
+    position: bytes
+    at_least: int
+
+
+@dataclass(slots=True)
+class Fills:
+    """By label; an index that is open and not here is filled."""
+
+    _fills: dict[str, Fill] = field(default_factory=dict)
+    _begun: set[str] = field(default_factory=set)
+    """Those that were begun here, which no committed checkpoint says yet."""
+
+    def restore(
+        self, positions: Iterable[tuple[str, bytes]], at_least: int, committed: Iterable[str] | None = None
+    ) -> None:
+        """Go on from a checkpoint. What its place has passed is written by the log: no page needs to be older.
+
+        `committed`: labels of the one that the group has, if this one was only confirmed so far.
+        """
+        self._fills = {label: Fill(position, at_least) for label, position in positions}
+        begun = set() if committed is None else self._fills.keys() - set(committed)
+        self._begun = {label for label in begun if sweep_of(label) is None}
+
+    def begin(self, label: str, at_least: int) -> None:
+        """The index begins here: its log writes are those from this offset on."""
+        self._fills[label] = Fill(b"", at_least)
+        self._begun.add(label)
+
+    def sweep(self, labels: Iterable[str]) -> None:
+        """Begin these. Nothing depends on where: whoever reads the genesis anew begins them anew."""
+        self._fills |= {label: Fill(b"", 0) for label in labels}
+
+    def committed(self, labels: Iterable[str]) -> None:
+        """The group has a checkpoint with these."""
+        self._begun.difference_update(labels)
+
+    @property
+    def holds(self) -> bool:
+        """Nothing may be written yet."""
+        return bool(self._begun)
+
+    def keep_only(self, labels: Iterable[str]) -> None:
+        """Others have ended."""
+        kept = set(labels)
+        self._fills = {label: fill for label, fill in self._fills.items() if index_of(label) in kept}
+        self._begun &= kept
+
+    @property
+    def next(self) -> tuple[str, Fill] | None:
+        """One is filled at a time."""
+        return next(iter(self._fills.items()), None)
+
+    def moved(self, label: str, position: bytes, behind: bytes | None) -> bool:
+        """The page from a position on was written. False: it is not the one that is waited for."""
+        fill = self._fills.get(label)
+        if fill is None or fill.position != position:
+            return False
+        if behind is None:
+            del self._fills[label]
+        else:
+            self._fills[label] = fill._replace(position=behind)
+        return True
+
+    @property
+    def positions(self) -> tuple[tuple[str, bytes], ...]:
+        """For a checkpoint."""
+        return tuple((label, fill.position[:POSITION_BYTES]) for label, fill in self._fills.items())

@@ -1,0 +1,446 @@
+"""Propagators and the partitions of a global secondary index. `python -m tests.simulation.indexes --seeds 1000`; one
+again: `--seed 42`.
+
+On top of `propagation`: the same brains, logs, splits, rebalances, crashes and sleepers. The index's leaders are
+modelled as what they decide by: the real rule over the rows that they have accepted. Between them and propagators,
+whose deliveries are the real ones too, requests and replies are lost, doubled, and late in any order; those of
+processes that were replaced long ago arrive as well. Leaders refuse for a while; the index's partitions are split.
+
+In some runs logs lose their ends and are recovered: what that left in the index is swept.
+
+In half of the runs the index is added later: it is filled with pages of rows, each of a replica at a place of its
+own, while the log goes on, partitions are split and propagators die.
+
+Checked at the end: the index is the projection of the table, and each row lies in the partition of its key. At once:
+no row goes back to an older source.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import orjson
+
+from dynabus.auto_admin.outside import Stated
+from dynabus.auto_admin.streaming import Streaming
+from dynabus.auto_admin.tables.decisions import TableState
+from dynabus.core.cluster_view import ClusterView
+from dynabus.core.global_indexes import GlobalIndex, arrival, global_indexes
+from dynabus.core.global_indexes.backfill import Page
+from dynabus.core.messages import SEALED, Reply, ReplyPart, ReplyStatus, RequestPart
+from dynabus.core.propagation.deliveries import Deliveries, Send
+from dynabus.core.propagation.propagator import PageWish
+from dynabus.core.propagation.sweeps import Sweep, sweep_of
+from dynabus.core.rows import decode_row, encode_row, is_tombstone, source_of
+from dynabus.core.tables.index_changes import are_changing
+from dynabus.core.tables.indexes import index_message, own_description
+from dynabus.core.values import Item
+from tests.simulation import propagation
+from tests.simulation.brains import run_histories
+from tests.simulation.histories import TABLE, History
+from tests.simulation.propagation import Process, Run, Violation, World
+
+INDEX_ID = "1" * 16
+LOG = f"{TABLE}.{INDEX_ID}"
+NODES = ["node-1", "node-2", "node-3"]
+DESCRIPTION: dict[str, Any] = {
+    "TableName": "music",
+    "AttributeDefinitions": [
+        {"AttributeName": "pk", "AttributeType": "S"},
+        {"AttributeName": "i", "AttributeType": "S"},
+    ],
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+    "CreationDateTime": 1.0,
+    "GlobalSecondaryIndexes": [
+        {
+            "IndexName": "by-i",
+            "KeySchema": [{"AttributeName": "i", "KeyType": "HASH"}],
+            "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["n"]},
+            "ProvisionedThroughput": {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0},
+            "IndexArn": "arn:aws:dynamodb:us-east-1:0:table/music/index/by-i",
+        }
+    ],
+}
+INDEX: GlobalIndex = global_indexes(DESCRIPTION).all[0]
+STEP_MS = 20.0
+
+
+def item_of(key: str, value: str) -> Item:
+    """`value`: "<i>|<n>"; without an i the index does not hold it. `v` is not projected."""
+    i, n = value.split("|")
+    item: Item = {"pk": {"S": key}, "n": {"S": n[0]}, "v": {"S": value}}
+    return {**item, "i": {"S": i}} if i else item
+
+
+@dataclass
+class Items(History):
+    """Items with few index keys, so that they come back to those that they had."""
+
+    def value(self, old: str | None) -> str | None:
+        new = f"{self.dice.choice(['', 'a', 'b', 'c'])}|{self.dice.randrange(20)}"
+        return self.dice.choice([old, None, new, new, new])
+
+    def row(self, key: str, value: str) -> bytes:
+        return encode_row(orjson.dumps(item_of(key, value)), 10, self.now_ms)
+
+
+@dataclass
+class Partition:
+    """One of the index, as its leader has accepted it."""
+
+    number: int
+    generation: int
+    lower: bytes
+    upper: bytes | None
+    rows: dict[bytes, bytes] = field(default_factory=dict)
+    children: tuple[int, ...] = ()
+    lineage: list[int] = field(default_factory=list)
+    refuses: int = 0
+    """Requests that it will refuse: its leader is being elected, its bucket is empty."""
+
+    def holds(self, key: bytes) -> bool:
+        return self.lower <= key and (self.upper is None or key < self.upper)
+
+    def metadata(self) -> dict[str, Any]:
+        return {
+            "number": self.number,
+            "generation": self.generation,
+            "lower": self.lower,
+            "upper": self.upper,
+            "members": NODES,
+            "preferred": NODES[0],
+            "state": "active",
+            "lineage": self.lineage,
+            "joining": [],
+        }
+
+
+@dataclass
+class IndexedWorld(World):
+    """With an index that was made with the table."""
+
+    partitions: dict[int, Partition] = field(default_factory=lambda: {0: Partition(0, 1, b"", None)})
+    indexes: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[tuple[tuple[int, int], Send]] = field(default_factory=list)
+    """By member and run of whom asks."""
+    replies: list[tuple[tuple[int, int], Reply]] = field(default_factory=list)
+    layout: int = 1
+    """Version of the index's own metadata."""
+    ignores_at_least: ClassVar[bool] = False
+    """Replicas answer however far behind they are."""
+    sweeps_all: ClassVar[bool] = False
+    """Pages of sweeps have items of other partitions, too."""
+    quiet: bool = False
+    """Nothing goes wrong any more."""
+
+    def publish(self) -> None:
+        super().publish()
+        state, version = self.state(), 8 * len(self.metadata)
+        for each in self.indexes:
+            message = index_message(each, TABLE, DESCRIPTION, version, state.partitions, state.ancestors)
+            self.metadata[-1].append(message)
+
+    def state(self) -> TableState:
+        return replace(super().state(), indexes=self.indexes)
+
+    def add_index(self) -> None:
+        """It begins where each log ends when its reader hears of it."""
+        if not self.indexes:
+            roots = self.history.open_numbers()
+            row = {"name": "by-i", "id": INDEX_ID, "status": "ENABLING", "from_start": False, "roots": roots}
+            self.indexes = [row]
+            self.publish()
+
+    def lose(self) -> None:
+        """After changes that hardly anybody has read yet: so the index has what the log does not tell any more."""
+        if self.may_split and len(self.history.logs) < 6:
+            number = self.dice.choice(self.history.open_numbers())
+            for _ in range(self.dice.randrange(8)):
+                self.history.change(number)
+            self.history.lose(number)
+            self.publish()
+
+    def split_table(self) -> None:
+        """While an index is filled from what is split."""
+        if are_changing(self.indexes) and self.may_split and len(self.history.logs) < 7:
+            self.history.split(self.dice.choice(self.history.open_numbers()))
+            self.publish()
+
+    def finish_index(self) -> None:
+        """Once every partition's checkpoint says that it is filled, as auto-admin judges it."""
+        if not are_changing(self.indexes):
+            return
+        judge = Streaming(None, 0)  # type: ignore[arg-type] # what is found is given to it here
+        judge._found = {
+            (where.log, where.number): Stated(
+                each.version, frozenset(each.open), frozenset(label for label, _ in each.fills)
+            )
+            for where, each in self.committed.items()
+        }
+        if judge.done(replace(self.state(), streams=[]), 8 * len(self.metadata)):
+            self.indexes = [{**self.indexes[0], "status": "ENABLED"}]
+            self.publish()
+
+    def page(self, wish: PageWish) -> Page | None:
+        """Of some replica that has applied enough, or of an index's leader."""
+        if (sweep := sweep_of(wish.label)) is not None:
+            return self._page_of_index(wish, sweep)
+        number = wish.partition.number
+        end, least = len(self.history.logs[number]), 1 if self.ignores_at_least else max(1, wish.at_least)
+        if end < least:
+            return None
+        at = end if self.quiet else self.dice.randint(least, end)
+        items = self.history.items_at(number, at)
+        keys = [key for key in sorted(items) if key.encode() >= wish.position]
+        size = self.dice.randint(1, 4)
+        behind = keys[size].encode() if len(keys) > size else None
+        return Page([item_of(key, items[key]) for key in keys[:size]], at, behind)
+
+    def _page_of_index(self, wish: PageWish, sweep: Sweep) -> Page:
+        """Rows of older generations whose items lie in the partition that is recovered."""
+        leads = next(each for each in self.partitions.values() if not each.children and each.holds(wish.position))
+        keys = sorted(key for key in leads.rows if key >= wish.position)
+        size = self.dice.randint(1, 4)
+        rows = [leads.rows[key] for key in keys[:size]]
+        old = [row for row in rows if not is_tombstone(row) and source_of(row).generation < sweep.generation]
+        items = [orjson.loads(decode_row(row).item_json) for row in old]
+        lower, upper = self.history.ranges[wish.partition.number]
+        mine = [item for item in items if self.sweeps_all or lower <= int(item["pk"]["S"][1:]) < upper]
+        return Page(mine, 0, keys[size] if len(keys) > size else leads.upper)
+
+    def table_metadata(self) -> dict[str, Any]:
+        """Of the index's partitions."""
+        open_ones = [each for each in self.partitions.values() if not each.children]
+        return {
+            "id": LOG,
+            "name": "music/index/by-i",
+            "version": self.layout,
+            "status": "ACTIVE",
+            "description": orjson.dumps(own_description(DESCRIPTION, TABLE, "by-i")),
+            "partitions": [each.metadata() for each in open_ones],
+        }
+
+    def split_index(self) -> None:
+        """One of its partitions, at a key that it has."""
+        parent = self.dice.choice([each for each in self.partitions.values() if not each.children])
+        keys = sorted(key for key in parent.rows if key != parent.lower)
+        if not keys or len(self.partitions) > 6:
+            return
+        at, first, generation = self.dice.choice(keys), max(self.partitions) + 1, parent.generation + 1
+        parent.children = (first, first + 1)
+        for number, lower, upper in ((first, parent.lower, at), (first + 1, at, parent.upper)):
+            child = Partition(number, generation, lower, upper, lineage=[*parent.lineage, parent.number])
+            child.rows = {key: row for key, row in parent.rows.items() if child.holds(key)}
+            self.partitions[number] = child
+        self.layout += 1
+
+    # -- between propagators and leaders ----------------------------------------------------------------------
+
+    def arrive(self) -> None:
+        """Some request, whoever sent it and however long ago."""
+        quietly = self.quiet
+        if not self.requests:
+            return
+        at = 0 if quietly else self.dice.randrange(len(self.requests))
+        asker, send = self.requests.pop(at)
+        if not quietly and self.dice.random() < 0.1:
+            return
+        if not quietly and self.dice.random() < 0.15:
+            self.requests.append((asker, send))
+        parts = [self._part(index, part) for index, part in enumerate(send.parts)]
+        if quietly or self.dice.random() > 0.1:
+            self.replies.append(
+                (asker, {"incarnation": asker[1], "counter": send.counter, "node": send.node, "parts": parts})
+            )
+
+    def _part(self, index: int, part: RequestPart) -> ReplyPart:
+        partition = self.partitions[part["partition"]]
+        if partition.children or part["generation"] != partition.generation:
+            return _reply(index, ReplyStatus.STALE_ROUTE, SEALED if partition.children else b"")
+        if partition.refuses:
+            partition.refuses -= 1
+            return _reply(index, self.dice.choice([ReplyStatus.NOT_LEADER, ReplyStatus.BUSY, ReplyStatus.THROTTLED]))
+        if not partition.holds(part["key"]):
+            raise Violation("a write went to a partition that does not hold its key")
+        return self._accept(partition, index, part)
+
+    def _accept(self, partition: Partition, index: int, part: RequestPart) -> ReplyPart:
+        old = partition.rows.get(part["key"])
+        decision = arrival(part)(old, 0)
+        if decision.write:
+            if old is not None and decision.row is not None and source_of(decision.row).order < source_of(old).order:
+                raise Violation(f"a row went back from {source_of(old)} to {source_of(decision.row)}")
+            if decision.row is None:
+                partition.rows.pop(part["key"], None)
+            else:
+                partition.rows[part["key"]] = decision.row
+        return {**_reply(index, ReplyStatus.OK), "count": decision.outcome.count}
+
+    def live_rows(self) -> dict[bytes, bytes]:
+        """JSON by key."""
+        found: dict[bytes, bytes] = {}
+        for each in self.partitions.values():
+            for key, row in each.rows.items() if not each.children else ():
+                if not each.holds(key):
+                    raise Violation("a row lies outside of its partition")
+                if not is_tombstone(row):
+                    found[key] = decode_row(row).item_json
+        return found
+
+
+def _reply(index: int, status: ReplyStatus, body: bytes = b"") -> ReplyPart:
+    return {
+        "index": index,
+        "status": status,
+        "body": body,
+        "size": 0,
+        "count": 0,
+        "scanned": 0,
+        "last": b"",
+    }
+
+
+class IndexingProcess(Process):
+    """One propagator, with its deliveries."""
+
+    world: IndexedWorld
+    runs = 0
+
+    def _start(self) -> None:
+        super()._start()
+        IndexingProcess.runs += 1
+        self.run = IndexingProcess.runs
+        self.cluster = ClusterView()
+        self.deliveries = Deliveries(self.cluster, self.world.dice.choice)
+        self.now_ms = 0.0
+        self.pages: list[tuple[PageWish, Page]] = []
+
+    def piece(self) -> None:
+        super().piece()
+        self.now_ms += STEP_MS
+        me = (self.member, self.run)
+        while self.world.quiet and self.world.requests:
+            self.world.arrive()
+        for _ in range(100 if self.world.quiet else self.world.dice.randrange(3)):
+            mine = [each for each in self.world.replies if each[0] == me]
+            if mine:
+                reply = self.world.dice.choice(mine)
+                self.world.replies.remove(reply)
+                self.deliveries.take(reply[1], self.now_ms)
+        self._fill()
+        self.deliveries.add(self.brain.writes())
+        self.world.requests += [(me, send) for send in self.deliveries.due(self.now_ms)]
+        for partition, numbers in self.deliveries.take_done().items():
+            self.brain.acknowledged(partition, numbers)
+
+    def _fill(self) -> None:
+        """Pages are asked for again and again, and come late."""
+        for wish in self.brain.pages():
+            page = self.world.page(wish)
+            if page is not None and (self.world.quiet or self.world.dice.random() < 0.5):
+                self.pages.append((wish, page))
+        if self.pages and (self.world.quiet or self.world.dice.random() < 0.5):
+            self.brain.told_page(*self.pages.pop(self.world.dice.randrange(len(self.pages))))
+
+    def _hear(self) -> None:
+        news = len(self.world.metadata)
+        self._heard = self.world.dice.randint(self._heard, news)
+        for message in self.world.metadata[self._heard - 1] if self._heard else ():
+            if message["label"].startswith("index/"):
+                self.brain.view.take_index(message)
+            else:
+                self.brain.view.take(message)
+        if self.cluster.table(LOG) is None or self.world.dice.random() < 0.3:
+            self.cluster.take("table_metadata", self.world.table_metadata(), self.now_ms)
+        self.brain.learned()
+        self.deliveries.keep_only(self.brain.view.index_logs())
+
+
+class IndexedRun(Run):
+    """One history."""
+
+    settle_turns = 3 * propagation.SETTLE_TURNS
+    """A checkpoint takes turns in which its writes are acknowledged, and deliveries to streams fail all the while."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.world: IndexedWorld = IndexedWorld(self.dice, Items(self.dice), streams=self.world.streams)
+        self.world.history.begin()
+        self.world.enabled_at = {each["label"]: {0: 0} for each in self.world.streams}
+        if self.dice.random() < 0.5:
+            row = {"name": "by-i", "id": INDEX_ID, "status": "ENABLED", "from_start": True, "roots": [0]}
+            self.world.indexes = [row]
+        self.world.publish()
+        self.processes = [IndexingProcess(self.world, member) for member in range(propagation.PROCESSES)]
+
+    def _step(self) -> None:
+        super()._step()
+        world = self.world
+        what = self.dice.random()
+        if what < 0.5:
+            world.arrive()
+        elif what < 0.51:
+            world.split_index()
+        elif what < 0.52 and self.dice.random() < 0.4:
+            world.add_index()
+        elif what < 0.55:
+            world.finish_index()
+        elif what < 0.56:
+            world.split_table()
+        elif what < 0.57:
+            self.dice.choice([*world.partitions.values()]).refuses = self.dice.randrange(8)
+
+    def _settle(self) -> None:
+        for partition in self.world.partitions.values():
+            partition.refuses = 0
+        self.world.quiet = True
+        self.world.add_index()
+        if self.dice.random() < 0.3:
+            # What is not filled then nobody changes any more.
+            for _ in range(self.dice.randrange(60)):
+                self.dice.choice(self.processes).piece()
+            self.world.split_table()
+        super()._settle()
+        for _ in range(self.settle_turns):
+            self.world.finish_index()
+            for process in self.processes:
+                process.piece()
+        if are_changing(self.world.indexes):
+            raise Violation("the index is never filled")
+
+    def _check(self) -> None:
+        super()._check()
+        left = sum(len(log.unacknowledged) for each in self.processes for log in each.brain.logs.values())
+        if left:
+            raise Violation(f"{left} writes are not acknowledged")
+        self._check_index()
+
+    def _check_index(self) -> None:
+        wanted: dict[bytes, Item] = {}
+        for key, value in self.world.history.items().items():
+            item = item_of(key, value)
+            if INDEX.holds(item):
+                wanted[INDEX.row_key(item)] = {name: item[name] for name in ("pk", "i", "n")}
+        found = {key: orjson.loads(json) for key, json in self.world.live_rows().items()}
+        if found != wanted:
+            more, less = found.keys() - wanted.keys(), wanted.keys() - found.keys()
+            differ = [key for key in found.keys() & wanted.keys() if found[key] != wanted[key]]
+            raise Violation(
+                f"the index is not the projection: {len(more)} too many, {len(less)} too few, {len(differ)} others: "
+                f"{[found[key] for key in more][:2]} {[wanted[key] for key in less][:2]} {differ[:2]}"
+            )
+
+
+def simulate(seed: int) -> str | None:
+    """What is violated in this history, or None."""
+    try:
+        IndexedRun(seed).live()
+    except Violation as violation:
+        return str(violation)
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(run_histories("tests.simulation.indexes", simulate))

@@ -1,0 +1,35 @@
+"""An index is the projection of its table whatever becomes of propagators, and whoever breaks a rule is caught."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.broken_indexes import BROKEN, active
+from tests.simulation.indexes import IndexedRun, simulate
+from tests.simulation.propagation import Violation
+
+CLEAN_SEEDS = 15
+MOST_SEEDS = 400
+
+
+def test_histories_are_clean_and_eventful() -> None:
+    rows = tombstones = splits = 0
+    for seed in range(CLEAN_SEEDS):
+        run = IndexedRun(seed)
+        try:
+            run.live()
+        except Violation as violation:
+            raise AssertionError(f"python -m tests.simulation.indexes --seed {seed}") from violation
+        rows += len(run.world.live_rows())
+        tombstones += sum(len(each.rows) for each in run.world.partitions.values() if not each.children)
+        splits += len(run.world.partitions) > 1
+    assert rows > 3 * CLEAN_SEEDS
+    assert tombstones > 2 * rows
+    assert splits
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_brains_are_caught(name: str) -> None:
+    with active(name):
+        assert any(simulate(seed) is not None for seed in range(MOST_SEEDS)), BROKEN[name][0]

@@ -1,0 +1,22 @@
+"""`dynabus status`: what writes of tables cost their indexes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dynabus.cli.status import COUNTS, render, summed
+
+
+def told(index: str, *counts: int) -> dict[str, Any]:
+    return {"table": "music", "index": index, **dict(zip(COUNTS, counts, strict=True))}
+
+
+def test_status_adds_up_what_several_propagators_wrote_and_shows_records_for_each_change() -> None:
+    indexes = summed([told("by-b", 4, 8, 0, 0), told("by-a", 10, 3, 1, 5), told("by-a", 10, 2, 0, 0)])
+    assert indexes == [told("by-a", 20, 5, 1, 5), told("by-b", 4, 8, 0, 0)]
+    kafka = {"source": "local", "bootstrap": "-", "pid": 1}
+    status = {"endpoint": "-", "kafka": kafka, "processes": [], "tables": [], "indexes": indexes}
+    lines = [line.split() for line in render(status).splitlines()]
+    assert ["music/by-a", "20", "5", "0.25", "1", "5"] in lines
+    assert ["music/by-b", "4", "8", "2.00", "0", "0"] in lines
+    assert "INDEX" not in render({**status, "indexes": []})
