@@ -38,7 +38,7 @@ class Stage:
 
     def __init__(self, shards: dict[int, int]) -> None:
         self.kafka = MockCluster()
-        self._producer = Producer({"bootstrap.servers": self.kafka.bootstrap})
+        self._producer = Producer({"bootstrap.servers": self.kafka.bootstrap, "log_level": 0})
         self.shards = shards
         self.tell()
 
@@ -59,7 +59,7 @@ class Stage:
 
     def committed(self) -> bool:
         """The group has begun."""
-        consumer = Consumer({"bootstrap.servers": self.kafka.bootstrap, "group.id": GROUP})
+        consumer = Consumer({"bootstrap.servers": self.kafka.bootstrap, "group.id": GROUP, "log_level": 0})
         [found] = consumer.committed([TopicPartition(TOPIC, 0)], timeout=5)
         consumer.close()
         return bool(found.offset >= 0)
