@@ -91,7 +91,8 @@ def summed(indexes: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """What several propagators wrote to the same index, added up."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for each in indexes:
-        known = found.setdefault((each["table"], each["index"]), {**each, **dict.fromkeys(COUNTS, 0)})
+        names = {"table": each["table"], "index": each["index"]}
+        known = found.setdefault((each["table"], each["index"]), {**names, **dict.fromkeys(COUNTS, 0)})
         for name in COUNTS:
             known[name] += each[name]
     return [found[names] for names in sorted(found)]

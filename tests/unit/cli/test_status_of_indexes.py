@@ -12,7 +12,8 @@ def told(index: str, *counts: int) -> dict[str, Any]:
 
 
 def test_status_adds_up_what_several_propagators_wrote_and_shows_records_for_each_change() -> None:
-    indexes = summed([told("by-b", 4, 8, 0, 0), told("by-a", 10, 3, 1, 5), told("by-a", 10, 2, 0, 0)])
+    by = {"by": "propagator-2"}
+    indexes = summed([told("by-b", 4, 8, 0, 0), told("by-a", 10, 3, 1, 5) | by, told("by-a", 10, 2, 0, 0)])
     assert indexes == [told("by-a", 20, 5, 1, 5), told("by-b", 4, 8, 0, 0)]
     kafka = {"source": "local", "bootstrap": "-", "pid": 1}
     status = {"endpoint": "-", "kafka": kafka, "processes": [], "tables": [], "indexes": indexes}
