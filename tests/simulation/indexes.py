@@ -29,11 +29,13 @@ from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.global_indexes import GlobalIndex, arrival, global_indexes
 from dynabus.core.global_indexes.backfill import Page
+from dynabus.core.global_indexes.view import label_of
+from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.messages import SEALED, Reply, ReplyPart, ReplyStatus, RequestPart
 from dynabus.core.propagation.deliveries import Deliveries, Send
 from dynabus.core.propagation.propagator import PageWish
 from dynabus.core.propagation.sweeps import Sweep, sweep_of
-from dynabus.core.rows import decode_row, encode_row, is_tombstone, source_of
+from dynabus.core.rows import Source, decode_row, encode_row, is_tombstone, source_of
 from dynabus.core.tables.index_changes import are_changing
 from dynabus.core.tables.indexes import index_message, own_description
 from dynabus.core.values import Item
@@ -44,6 +46,7 @@ from tests.simulation.propagation import Process, Run, Violation, World
 
 INDEX_ID = "1" * 16
 LOG = f"{TABLE}.{INDEX_ID}"
+LABEL = label_of(INDEX_ID)
 NODES = ["node-1", "node-2", "node-3"]
 DESCRIPTION: dict[str, Any] = {
     "TableName": "music",
@@ -255,6 +258,17 @@ class IndexedWorld(World):
                 (asker, {"incarnation": asker[1], "counter": send.counter, "node": send.node, "parts": parts})
             )
 
+    def check_begun(self, parts: list[RequestPart]) -> None:
+        """Before anything is written for an index the group has where it begins: else another would begin later."""
+        if self.indexes[0]["from_start"]:
+            return
+        for number in {Source.decode(part["detail"]).number for part in parts}:
+            line = [number, *self.history.lineage[number]]
+            line += [each for each, (successor, _) in self.history.recovered.items() if successor in line]
+            known = [self.committed.get(PartitionId(LogId(TABLE), each)) for each in line]
+            if not any(each is not None and LABEL in each.open for each in known):
+                raise Violation(f"the index is written from partition {number}, where nobody has committed its begin")
+
     def _part(self, index: int, part: RequestPart) -> ReplyPart:
         partition = self.partitions[part["partition"]]
         if partition.children or part["generation"] != partition.generation:
@@ -331,7 +345,9 @@ class IndexingProcess(Process):
                 self.deliveries.take(reply[1], self.now_ms)
         self._fill()
         self.deliveries.add(self.brain.writes())
-        self.world.requests += [(me, send) for send in self.deliveries.due(self.now_ms)]
+        for send in self.deliveries.due(self.now_ms):
+            self.world.check_begun(send.parts)
+            self.world.requests.append((me, send))
         for partition, numbers in self.deliveries.take_done().items():
             self.brain.acknowledged(partition, numbers)
 
