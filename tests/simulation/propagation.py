@@ -268,7 +268,7 @@ class Process:
         owned = {where: since for where, (member, since) in world.owners.items() if member == self.member}
         gone = {where for where, since in self._mine.items() if owned.get(where) != since}
         self.brain.lost(gone)
-        for where in owned.keys() - (self._mine.keys() - gone):
+        for where in sorted(owned.keys() - (self._mine.keys() - gone)):
             self.brain.assigned(where, Found(origin(where.number), 0, world.committed.get(where)))
         self._mine, self.generation = owned, world.generation
 

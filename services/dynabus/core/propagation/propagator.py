@@ -280,7 +280,11 @@ class Propagator:
         """Kafka has all outputs that were taken; index writes that were taken with them may be under way."""
         for log in self.logs.values():
             # Most logs rest, and there may be thousands.
-            checkpoint = log.follower.checkpoint() if log.follower.moved else None
+            if not log.follower.moved:
+                continue
+            # Those of a page that came since the outputs were taken: the checkpoint says that it is filled.
+            self._take_writes(log)
+            checkpoint = log.follower.checkpoint()
             if checkpoint is not None:
                 log.waiting.append((next(reversed(log.unacknowledged), 0), checkpoint))
                 log.settle()

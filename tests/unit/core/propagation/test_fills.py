@@ -76,6 +76,19 @@ def test_pages_are_written_as_of_the_record_before_their_place() -> None:
     assert brain.pages() == []
 
 
+def test_a_page_that_comes_before_the_confirmation_is_waited_for_too() -> None:
+    brain, _ = adding()
+    commit(brain)
+    (wish,) = brain.pages()
+    brain.outputs()
+    brain.told_page(wish, Page([item_of("k01", "a|5")], 99, None))
+    brain.confirm()
+    assert brain.due() == {}, "the checkpoint says that all is filled, and nothing is written"
+    (write,) = brain.writes()
+    brain.acknowledged(ROOT, [write.number])
+    assert brain.due()[ROOT].fills == ()
+
+
 def test_a_page_that_comes_again_is_not_written_again() -> None:
     brain, _ = adding()
     commit(brain)
