@@ -14,7 +14,8 @@ from dynabus.core.admission.admission import ADMITTED, REFUSED, UNCHARGED, Admis
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import ApiError
 from dynabus.core.messages import LeaseRequest, ReplyPart
-from dynabus.core.operations.calls import Call, Context, Control, Until
+from dynabus.core.operations.calls import Call, Calls, Context, Control, Steps, Until
+from dynabus.core.operations.items import is_unknown_table
 from dynabus.core.operations.registry import routes
 from dynabus.core.operations.stream_registry import stream_routes
 from dynabus.core.published_table import Table
@@ -41,6 +42,10 @@ GROUP_BYTES = MESSAGE_LIMIT_BYTES // 2
 
 LOOK_S = 0.005
 """Between two looks at the view by an operation that waits for it."""
+
+HEARD_MS, HEARD_LOOK_S = 500.0, 0.025
+"""Another router has answered that a table is ACTIVE, and this one has not read so yet: for so long it looks again
+before it answers that there is none. Milliseconds are enough unless the machine is loaded."""
 
 IS_ADMITTED = -1.0
 """In place of the time: the request was admitted with its first call, and goes on from partition to partition."""
@@ -144,9 +149,14 @@ class Router:
             return await self.streams.run(operation, body)
         now_ms: float = monotonic_ms()
         deadline_ms = now_ms + self.settings.request_deadline_ms
-        steps = routes[operation](body, self._context)
         try:
-            calls = next(steps)
+            steps = routes[operation](body, self._context)
+            try:
+                calls = next(steps)
+            except ApiError as error:
+                if not is_unknown_table(error):
+                    raise
+                steps, calls = await self._once_heard(operation, body)
             while True:
                 if isinstance(calls, list):
                     if len(calls) == 1:
@@ -163,6 +173,18 @@ class Router:
         except StopIteration as done:
             answer: bytes = done.value
             return answer
+
+    async def _once_heard(self, operation: str, body: Any) -> tuple[Steps, Calls]:
+        """The operation's begin, when its table is heard of, or as it is after `HEARD_MS`."""
+        end_ms = monotonic_ms() + HEARD_MS
+        while True:
+            await asyncio.sleep(HEARD_LOOK_S)
+            steps = routes[operation](body, self._context)
+            try:
+                return steps, next(steps)
+            except ApiError as error:
+                if not is_unknown_table(error) or monotonic_ms() >= end_ms:
+                    raise
 
     async def _ask_one(
         self, calls: list[Call], now_ms: float, deadline_ms: float, counter: int

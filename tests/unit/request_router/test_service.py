@@ -9,7 +9,10 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from tests.unit.request_router.test_asker import lead, view
 
+from dynabus.core.errors import ApiError
+from dynabus.core.messages import ReplyPart
 from dynabus.core.operations.calls import Call, Code
+from dynabus.core.replication.store import Outcome
 from dynabus.request_router import service
 from dynabus.request_router.asker import BYTES_MOST
 from dynabus.request_router.bus import Bus
@@ -65,6 +68,38 @@ def test_items_under_way_fit_into_the_containers_memory(
 ) -> None:
     monkeypatch.setattr(service, "memory_limit_bytes", lambda _: limit)
     assert service.bytes_most() == most
+
+
+def test_a_table_that_is_just_being_heard_of_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was made through another router, which has said that it is ACTIVE."""
+
+    async def put() -> float:
+        router = Router(RouterSettings(name="router-1"))
+        asked: list[Call] = []
+
+        async def answer(calls: list[Call], *_: object) -> list[ReplyPart]:
+            asked.extend(calls)
+            return [Outcome().part(0)]
+
+        monkeypatch.setattr(router, "_ask_one", answer)
+        loop = asyncio.get_running_loop()
+        loop.call_later(0.1, router.view.tables.update, view().tables)
+        began = loop.time()
+        assert await router.run("PutItem", {"TableName": "t", "Item": {"pk": {"S": "a"}}}, 1) == b"{}"
+        assert [each.table.name for each in asked] == ["t"]
+        return loop.time() - began
+
+    assert asyncio.run(put()) < service.HEARD_MS / 1000
+
+
+def test_a_table_that_is_not_there_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "HEARD_MS", 60.0)
+    router = Router(RouterSettings(name="router-1"))
+    for _ in range(2):
+        with pytest.raises(ApiError, match="Requested resource not found"):
+            asyncio.run(router.run("PutItem", {"TableName": "none", "Item": {"pk": {"S": "a"}}}, 1))
+    with pytest.raises(ApiError, match="Table: none not found"):
+        asyncio.run(router.run("DescribeTable", {"TableName": "none"}, 1))
 
 
 class Collected:

@@ -46,6 +46,9 @@ ITEM_JSON_BYTES_MOST = MESSAGE_LIMIT_BYTES // 2 - 128 * 1024
 """Two images, a key and the record's own fields fit into one message."""
 
 
+UNKNOWN_TABLE = "Requested resource not found"
+
+
 def refuse_new_values(request: Mapping[str, Any]) -> None:
     """Writes that replace or delete whole items can return the old one only."""
     if request.get("ReturnValues", "NONE") not in ("NONE", "ALL_OLD"):
@@ -56,8 +59,13 @@ def find_table(context: Context, name: str) -> Table:
     """The table by name or ARN; raises ApiError for other ARNs, and while it is not there to use."""
     table = context.view.tables.get(table_name(name, context))
     if table is None or table.status not in SERVING:
-        raise resource_not_found("Requested resource not found")
+        raise resource_not_found(UNKNOWN_TABLE)
     return table
+
+
+def is_unknown_table(error: ApiError) -> bool:
+    """`find_table` did not find it: it may be newer than what this router has heard."""
+    return error.message == UNKNOWN_TABLE
 
 
 def placeholders(request: Mapping[str, Any]) -> Placeholders:
