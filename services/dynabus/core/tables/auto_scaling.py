@@ -69,7 +69,10 @@ def read_update(request: Mapping[str, Any], region: str) -> dict[str, Mapping[st
     if "ProvisionedWriteCapacityAutoScalingUpdate" in request:
         found[WRITE] = request["ProvisionedWriteCapacityAutoScalingUpdate"]
     if indexes:
-        raise resource_not_found(f"Table {name} has no global secondary index {indexes[0]}.")  # ours: words
+        raise resource_not_found(
+            f"Table {name} has no index {indexes[0]} that can be scaled: auto scaling of global secondary indexes is "
+            "not supported by this version of Dynabus"
+        )  # ours
     if not found:
         raise validation_error(
             f"Failed to update settings for global table with name: ‘{name}’ because at least one update parameter "
