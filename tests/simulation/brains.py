@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
@@ -27,14 +27,17 @@ class Brains(dict[str, tuple[str, Make]]):
     @contextmanager
     def active(self, name: str) -> Iterator[None]:
         """Run with this brain in place of the real one."""
-        running = [patch.object(*one) for one in self[name][1]()]
-        for one in running:
-            one.start()
-        try:
+        with patched(patch.object(*one) for one in self[name][1]()):
             yield
-        finally:
-            for one in reversed(running):
-                one.stop()
+
+
+@contextmanager
+def patched(patches: Iterable[Any]) -> Iterator[None]:
+    """Run with all of them, which are not begun yet."""
+    with ExitStack() as running:
+        for each in patches:
+            running.enter_context(each)
+        yield
 
 
 def run_histories(module: str, simulate: Callable[[int], str | None]) -> int:

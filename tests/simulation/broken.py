@@ -24,10 +24,10 @@ from dynabus.core.replication.replica import Replica
 from dynabus.core.replication.store import Outcome, Read
 from dynabus.core.replication.unresolved import Sender, Unresolved
 from tests.simulation import audit, node
+from tests.simulation.brains import Patches, patched
 from tests.simulation.client import Client
 from tests.simulation.disk import Disk
 
-Patches = list[tuple[Any, str, Any]]
 BROKEN: dict[str, tuple[str, Callable[[], Patches]]] = {}
 
 
@@ -43,16 +43,10 @@ def broken(rule: str, what: str) -> Callable[[Callable[[], Patches]], Callable[[
 def active(name: str | None) -> Iterator[None]:
     """Run with this brain in place of the real one."""
     patches = BROKEN[name][1]() if name else []
-    running = [
+    with patched(
         patch.object(target, attribute, new, create=attribute == "delivered") for target, attribute, new in patches
-    ]
-    for one in running:
-        one.start()
-    try:
+    ):
         yield
-    finally:
-        for one in reversed(running):
-            one.stop()
 
 
 # -- leases and resignation (I7) --------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from dynabus.core.pruning import Hold
 from dynabus.core.replication.place import Place
 from dynabus.core.replication.records import CHAIN_START
 from tests.simulation import clones, part
-from tests.simulation.broken import Patches, broken
+from tests.simulation.brains import Patches
+from tests.simulation.broken import broken
 from tests.simulation.pruning import Pruning
 
 

@@ -14,7 +14,8 @@ from dynabus.core.replication.place import Group, Place
 from dynabus.core.replication.records import Bodies, Configure, Kind, Record
 from dynabus.core.replication.replica import Replica
 from tests.simulation import audit, part
-from tests.simulation.broken import Patches, broken
+from tests.simulation.brains import Patches
+from tests.simulation.broken import broken
 
 
 @broken("I2", "fold takes claims of whoever was a member once: a removed member wins an election")

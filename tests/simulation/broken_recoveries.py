@@ -12,7 +12,8 @@ from dynabus.core.replication.records import Record
 from dynabus.core.replication.replica import Replica
 from dynabus.core.replication.stopping import Stoppable
 from tests.simulation import kafka, part, recoveries
-from tests.simulation.broken import Patches, broken
+from tests.simulation.brains import Patches
+from tests.simulation.broken import broken
 from tests.simulation.disk import Disk
 
 

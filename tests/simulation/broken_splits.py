@@ -15,7 +15,8 @@ from dynabus.core.replication.records import Bodies, Child, Envelope, Kind, Reco
 from dynabus.core.replication.replica import Replica
 from dynabus.core.replication.succession import Succession
 from tests.simulation import audit, part
-from tests.simulation.broken import Patches, broken
+from tests.simulation.brains import Patches
+from tests.simulation.broken import broken
 from tests.simulation.disk import Disk
 
 

@@ -42,7 +42,7 @@ from dynabus.core.values import Item
 from tests.simulation import propagation
 from tests.simulation.brains import run_histories
 from tests.simulation.histories import TABLE, History
-from tests.simulation.propagation import Process, Run, Violation, World
+from tests.simulation.propagation import Process, Run, Violation, World, violated
 
 INDEX_ID = "1" * 16
 LOG = f"{TABLE}.{INDEX_ID}"
@@ -451,11 +451,7 @@ class IndexedRun(Run):
 
 def simulate(seed: int) -> str | None:
     """What is violated in this history, or None."""
-    try:
-        IndexedRun(seed).live()
-    except Violation as violation:
-        return str(violation)
-    return None
+    return violated(IndexedRun(seed))
 
 
 if __name__ == "__main__":

@@ -432,13 +432,18 @@ def _truth(output: Output) -> Truth:
     return Truth(output.number, output.sequence.offset, change.keys["pk"]["S"], images[0], images[1])
 
 
-def simulate(seed: int) -> str | None:
+def violated(run: Run) -> str | None:
     """What is violated in this history, or None."""
     try:
-        Run(seed).live()
+        run.live()
     except Violation as violation:
         return str(violation)
     return None
+
+
+def simulate(seed: int) -> str | None:
+    """The same of a seed's history."""
+    return violated(Run(seed))
 
 
 if __name__ == "__main__":

@@ -14,8 +14,9 @@ import struct
 from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
+from confluent_kafka import Message
 from fastavro import schemaless_reader
 
 from dynabus.adapters.avro_values import ABSENT, PRESENT, images, integer, optional_images, text
@@ -101,6 +102,12 @@ def read_entry(offset: int, headers: Mapping[str, bytes], value: bytes | None) -
     if sequence is None:
         raise UndecodableMessage(f"no sequence number at offset {offset}")
     return Entry(offset, headers.get("type", b"").decode("ascii", "replace"), sequence, value or b"")
+
+
+def entry_of(message: Message) -> Entry:
+    """The same of a message that was consumed."""
+    pairs = cast("list[tuple[str, bytes | None]]", message.headers() or [])
+    return read_entry(message.offset() or 0, {name: value or b"" for name, value in pairs}, message.value())
 
 
 def decode_change(value: bytes) -> dict[str, Any]:

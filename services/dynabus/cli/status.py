@@ -33,7 +33,7 @@ def report(target: Target) -> dict[str, Any]:
         from dynabus.cli.observation import observe
 
         return observe(cluster)
-    kafka = cluster.kafka
+    kafka, admins, propagators = cluster.kafka, _answers(cluster, ADMIN), _answers(cluster, PROPAGATOR)
     return {
         "endpoint": cluster.endpoint,
         "kafka": {
@@ -43,10 +43,12 @@ def report(target: Target) -> dict[str, Any]:
         },
         "processes": [_process(process) for process in cluster.processes],
         **_seen(cluster),
-        "held": _told_by_admins(cluster, "held"),
-        **_of_propagators(cluster),
-        "waits": _told_by_admins(cluster, "waits"),
-        "late": _told_by_each(cluster, NODE, "late"),
+        # Of auto-admins the active one alone tells of readers that hold up pruning, and of streams that wait.
+        "held": _told(admins, "held"),
+        "logs": _told_by(propagators, "logs"),
+        "indexes": summed(_told(propagators, "indexes")),
+        "waits": _told(admins, "waits"),
+        "late": _told_by(_answers(cluster, NODE), "late"),
     }
 
 
@@ -71,17 +73,21 @@ def _seen(cluster: Cluster) -> dict[str, Any]:
     return {"tables": [], "streams": []}
 
 
-def _told_by_each(cluster: Cluster, service: str, member: str) -> list[dict[str, Any]]:
-    """What all processes of a service tell that others do not know, with their names: replication logs that log
-    propagators read, tables of which a node deletes expired items late."""
-    found = ((process, _status_of(process)) for process in cluster.of(service))
-    return [{**each, "by": process.name} for process, told in found for each in told.get(member, ())]
+Answers = list[tuple[Process, dict[str, Any]]]
+"""What each process of a service told."""
 
 
-def _of_propagators(cluster: Cluster) -> dict[str, list[dict[str, Any]]]:
-    """Replication logs that log propagators read, and what they wrote to indexes, as these say."""
-    logs, indexes = (_told_by_each(cluster, PROPAGATOR, member) for member in ("logs", "indexes"))
-    return {"logs": logs, "indexes": summed(indexes)}
+def _answers(cluster: Cluster, service: str) -> Answers:
+    return [(process, _status_of(process)) for process in cluster.of(service)]
+
+
+def _told(answers: Answers, member: str) -> list[dict[str, Any]]:
+    return [each for _, told in answers for each in told.get(member, ())]
+
+
+def _told_by(answers: Answers, member: str) -> list[dict[str, Any]]:
+    """The same with the names of those who tell it."""
+    return [{**each, "by": process.name} for process, told in answers for each in told.get(member, ())]
 
 
 COUNTS = ("changes", "records", "unchanged", "repeats")
@@ -96,12 +102,6 @@ def summed(indexes: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
         for name in COUNTS:
             known[name] += each[name]
     return [found[names] for names in sorted(found)]
-
-
-def _told_by_admins(cluster: Cluster, member: str) -> list[dict[str, Any]]:
-    """Readers that hold up the pruning of logs for long, streams that wait for propagators: as the active auto-admin
-    knows them; others tell none."""
-    return [each for process in cluster.of(ADMIN) for each in _status_of(process).get(member, ())]
 
 
 def _status_of(process: Process) -> dict[str, Any]:
@@ -177,9 +177,14 @@ def _whom(wait: dict[str, Any]) -> str:
     return f"for log propagators{f', in partition {numbers}' if numbers else ''}"
 
 
+def _names(status: dict[str, Any]) -> dict[str | None, str]:
+    """Of tables, by their ids."""
+    return {table.get("id"): table["name"] for table in status["tables"]}
+
+
 def _lags(status: dict[str, Any]) -> list[str]:
     """A line for each reader that a log is kept for."""
-    names = {table.get("id"): table["name"] for table in status["tables"]}
+    names = _names(status)
     return [
         f"LAG    {names.get(each['log'], each['log'])}/{each['partition']}: {each['by']} is behind; for it alone "
         f"{each['records']} records are kept"
@@ -189,7 +194,7 @@ def _lags(status: dict[str, Any]) -> list[str]:
 
 def _late(status: dict[str, Any]) -> list[str]:
     """A line for each table and node that deletes expired items late."""
-    names = {table.get("id"): table["name"] for table in status["tables"]}
+    names = _names(status)
     return [
         f"LATE   {names.get(each['log'], each['log'])}, {each['by']}: items are still there whose time to live was "
         f"over {each['late_s']:,} s ago"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterable
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
@@ -26,7 +26,7 @@ from dynabus.adapters.clock import exact_ms
 from dynabus.adapters.codec import UndecodableMessage, decode
 from dynabus.adapters.kafka.positions import OUT_OF_RANGE, extent_of
 from dynabus.adapters.kafka.settings import KafkaSettings
-from dynabus.adapters.stream_codec import read_entry
+from dynabus.adapters.stream_codec import entry_of
 from dynabus.client.errors import ClientError, NoStreamError, TrimmedDataError
 from dynabus.core.streams.consuming import Extent, Mark, Progress, beginning, read_metadata, write_metadata
 from dynabus.core.streams.reading import CHANGE, CLOSED, Entry
@@ -176,7 +176,7 @@ class StreamConsumer:
         elif message.topic() == self._metadata:
             self._learn(message)
         elif number in self._read:
-            self._buffer.append(Record(number, _entry(message)))
+            self._buffer.append(Record(number, entry_of(message)))
 
     # -- where shards begin -----------------------------------------------------------------------------------
 
@@ -340,9 +340,3 @@ class StreamConsumer:
             return
         if kind == "stream_metadata":
             self._view.take(body)
-
-
-def _entry(message: Message) -> Entry:
-    """Raises UndecodableMessage for what no propagator wrote."""
-    pairs = cast("list[tuple[str, bytes | None]]", message.headers() or [])
-    return read_entry(message.offset() or 0, {name: value or b"" for name, value in pairs}, message.value())

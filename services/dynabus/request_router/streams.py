@@ -11,14 +11,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
-from typing import Any, cast
+from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from dynabus.adapters.codec import UndecodableMessage
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
-from dynabus.adapters.stream_codec import PUBLISHED, decode_change, read_entry
+from dynabus.adapters.stream_codec import PUBLISHED, decode_change, entry_of
 from dynabus.core.errors import internal_server_error
 from dynabus.core.operations.calls import Context
 from dynabus.core.operations.stream_calls import (
@@ -202,7 +202,7 @@ class _Reader:
                 for message in self._consumer.consume(min(most - len(entries), 500), timeout=0.5):
                     if (error := message.error()) is not None:
                         raise KafkaException(error)
-                    entry = _entry(message)
+                    entry = entry_of(message)
                     if entry.offset < end:
                         entries.append(entry)
                     offset, size = entry.offset + 1, size + len(entry.value)
@@ -214,10 +214,3 @@ class _Reader:
 
     def close(self) -> None:
         self._consumer.close()
-
-
-def _entry(message: Message) -> Entry:
-    headers: dict[str, bytes] = {}
-    for pair in cast("list[tuple[str, bytes | None]]", message.headers() or []):
-        headers[pair[0]] = pair[1] or b""
-    return read_entry(message.offset() or 0, headers, message.value())

@@ -64,7 +64,7 @@ def find_table(context: Context, name: str) -> Table:
 
 
 def is_unknown_table(error: ApiError) -> bool:
-    """`find_table` did not find it: it may be newer than what this router has heard."""
+    """A table, or an index of one, was not found: it may be newer than what this router has heard."""
     return error.message == UNKNOWN_TABLE
 
 

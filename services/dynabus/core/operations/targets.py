@@ -14,6 +14,7 @@ from dynabus.core.keys import index_range_bounds, partition_key_bounds, range_bo
 from dynabus.core.keys.bounds import Bounds
 from dynabus.core.local_indexes import LocalIndex
 from dynabus.core.operations.calls import Context, Request
+from dynabus.core.operations.items import UNKNOWN_TABLE
 from dynabus.core.values import Item
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def target(context: Context, table: Table, request: Request) -> Target:
     source = context.view.index(table.id, name)
     if source is None or not source.partitions:
         # It is being made: no partition of it serves yet.
-        raise resource_not_found("Requested resource not found")
+        raise resource_not_found(UNKNOWN_TABLE)
     return Target(table, index, source)
 
 
