@@ -128,7 +128,8 @@ KINDS: Mapping[str, TopicKind] = {
             "requests.<node>",
             1,
             "-",
-            "`request`, `question`, `answer`, `order`, `lease_request`, `clone_request`, `place_request`",
+            "`request`, `ingest_request`, `question`, `answer`, `order`, `lease_request`, `clone_request`, "
+            "`place_request`",
             "10 minutes",
             dict(_SHORT),
         ),

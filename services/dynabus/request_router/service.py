@@ -244,7 +244,8 @@ class Router:
             collected = bus.add(self.topics.control().name, "control_request", message)
         else:
             topic = f"{self.topics.namespace}.requests.{send.node}"
-            collected = bus.add(topic, "request", {**common, "parts": send.parts})
+            kind = "ingest_request" if "token" in send.parts[0] else "request"
+            collected = bus.add(topic, kind, {**common, "parts": send.parts})
         self._send_soon(collected)
 
     def _ask_authority(self, table: Table, request: LeaseRequest) -> None:
