@@ -56,6 +56,8 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "index_metadata": 110,
     "filling_checkpoint": 111,
     "ingest_request": 131,
+    "ingest_command": 132,
+    "ingest_outcome": 133,
 }
 """Numbers are never re-used; a changed schema gets a new number, and readers learn it before writers use it.
 
