@@ -104,7 +104,7 @@ def encode_outcome(outcome: Outcome, *, avro: bool) -> bytes:
             "topic": place.topic,
             "partition": place.partition,
             "offset": place.offset,
-            "index": place.index,
+            "index": place.position,
         },
     )
     return out.getvalue()

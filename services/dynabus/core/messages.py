@@ -26,7 +26,7 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "heartbeats_wanted": 81,
     "question": 5,
     "answer": 6,
-    "table_metadata": 120,
+    "table_metadata": 130,
     "order": 18,
     "split_point": 16,
     "leader_metadata": 8,
@@ -262,7 +262,7 @@ class PartitionMetadata(TypedDict):
 class TableMetadata(TypedDict):
     """A table as auto-admin decided it; `description` is the JSON of DescribeTable's `Table`.
 
-    `time_to_live`: the attribute by which items expire; empty: none does.
+    `time_to_live`: the attribute by which items expire; empty: none does. `ingest`: it takes commands from Kafka.
     """
 
     id: str
@@ -272,6 +272,7 @@ class TableMetadata(TypedDict):
     description: bytes
     partitions: list[PartitionMetadata]
     time_to_live: NotRequired[str]
+    ingest: NotRequired[bool]
 
 
 class LeaderMetadata(TypedDict):

@@ -41,7 +41,7 @@ class Place(NamedTuple):
     topic_id: str
     partition: int
     offset: int
-    index: int = 0
+    position: int = 0
 
 
 class Command(NamedTuple):
@@ -59,7 +59,7 @@ class Command(NamedTuple):
         """By its producer's token, or by where it stands."""
         name = f"token/{self.token}"
         if self.token is None:
-            name = f"place/{place.topic_id}/{place.partition}/{place.offset}/{place.index}"
+            name = f"place/{place.topic_id}/{place.partition}/{place.offset}/{place.position}"
         return token_of(name.encode(), self.text)
 
     def body(self) -> dict[str, Any]:
@@ -87,10 +87,10 @@ def read_message(body: Any, table: str | None) -> Sequence[Command | Poison]:
 def _read(element: Any, topic_table: str | None) -> Command | Poison:
     if not isinstance(element, dict):
         return Poison("a command is an object", topic_table, None, element)
-    table, correlation_id = element.get("table", topic_table), element.get("correlation_id")
+    table, correlation_id = element.get("table") or topic_table or "", element.get("correlation_id")
     why = _fault(element, topic_table)
     if why is not None:
-        known = table if isinstance(table, str) and topic_table in (None, table) else topic_table
+        known = topic_table or (table if isinstance(table, str) else "") or None
         return Poison(why, known, correlation_id if isinstance(correlation_id, str) else None, element)
     operation, request = element["operation"], element["request"]
     try:

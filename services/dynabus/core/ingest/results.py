@@ -50,7 +50,7 @@ class Outcome(NamedTuple):
             "topic": place.topic,
             "partition": place.partition,
             "offset": place.offset,
-            "index": place.index,
+            "index": place.position,
         }
         return orjson.dumps(about)[:-1] + b',"answer":' + (self.answer or b"{}") + b"}"
 
@@ -67,6 +67,6 @@ def dead_letter_headers(place: Place, why: str) -> list[tuple[str, bytes]]:
         "topic": place.topic,
         "partition": place.partition,
         "offset": place.offset,
-        "index": place.index,
+        "index": place.position,
     }
     return [(name, str(value).encode()) for name, value in told.items()]

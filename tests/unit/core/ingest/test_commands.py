@@ -41,6 +41,7 @@ def test_several_commands_share_a_message_and_a_bad_one_does_not_hold_the_others
 def test_the_common_topics_commands_name_their_table() -> None:
     assert command({**PUT, "table": "other"}, None).table == "other"
     assert command({**PUT, "table": "t"}).table == "t"
+    assert command({**PUT, "table": None}).table == "t"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_a_token_is_the_identity_wherever_the_command_stands() -> None:
 def test_without_a_token_the_place_is_the_identity() -> None:
     read, places = (
         command(PUT),
-        [PLACE, PLACE._replace(offset=8), PLACE._replace(index=1), PLACE._replace(partition=1)],
+        [PLACE, PLACE._replace(offset=8), PLACE._replace(position=1), PLACE._replace(partition=1)],
     )
     places += [PLACE._replace(topic_id="made anew")]
     assert len({read.identity(each).name for each in places}) == len(places)
