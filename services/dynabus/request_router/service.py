@@ -23,6 +23,7 @@ from dynabus.request_router.admission_metrics import families
 from dynabus.request_router.asker import BYTES_MOST, Asker, Asking, Send
 from dynabus.request_router.bus import Batch, Bus
 from dynabus.request_router.config import RouterSettings
+from dynabus.request_router.ingest.service import Ingest
 from dynabus.request_router.metrics import Metrics
 from dynabus.request_router.streams import Streams
 
@@ -74,6 +75,7 @@ class Router:
         self.metrics = Metrics(self._counts, self._gauges, lambda: families(self.admission))
         self._context = Context(self.view, settings.region, settings.account, unix_ms)
         self.streams = Streams(settings.kafka_settings, self.topics, self._context)
+        self.ingest: Ingest | None = None
         self._bus: Bus | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ticker: asyncio.Task[None] | None = None
@@ -91,6 +93,9 @@ class Router:
             self.settings.kafka_settings(), self.topics, self.settings.name, self._deliver, self._bus_failed
         )
         self._bus.start()
+        if self.settings.ingest:
+            kafka = self.settings.kafka_settings()
+            self.ingest = Ingest(kafka, self.topics, self._context, self.ask, monotonic_ms, self._fail)
         self._ticker = asyncio.create_task(self._tick())
         self._ticker.add_done_callback(self._ticker_ended)
 
@@ -98,8 +103,13 @@ class Router:
         if self._ticker is not None:
             self._ticker.cancel()
         self.streams.close()
+        if self.ingest is not None:
+            await self.ingest.close()
         if self._bus is not None:
             await asyncio.to_thread(self._bus.close)
+
+    def _fail(self) -> None:
+        self.failed()
 
     def _bus_failed(self) -> None:
         """In the bus thread."""
@@ -129,12 +139,18 @@ class Router:
         return {
             "sent_again": ("Requests sent again, after silence or a redirect", self.asker.resent),
             "undecodable": ("Messages that were skipped", bus.undecodable if bus is not None else 0),
+            **(self.ingest.counts() if self.ingest is not None else {}),
             "dropped": ("Messages that could not be handed to Kafka", bus.producer.dropped if bus is not None else 0),
             "clients_replaced": ("Kafka clients that did nothing", bus.replaced if bus is not None else 0),
         }
 
     def _gauges(self) -> dict[str, tuple[str, float]]:
-        return {"in_flight": ("Messages under way", len(self.asker)), "tables": ("Tables", len(self.view.tables))}
+        held = self.ingest.held if self.ingest is not None else 0
+        return {
+            "in_flight": ("Messages under way", len(self.asker)),
+            "tables": ("Tables", len(self.view.tables)),
+            "commands_held": ("Commands from Kafka that are not done", held),
+        }
 
     # -- one request ------------------------------------------------------------------------------------------
 
@@ -179,6 +195,11 @@ class Router:
         if paid != UNCHARGED:
             admission.settle(call, paid, replies[0])
         return replies
+
+    async def ask(self, calls: list[Call]) -> list[ReplyPart | None]:
+        """Calls of commands, admitted each by itself. Raises ApiError where too much is under way."""
+        now_ms: float = monotonic_ms()
+        return await self._ask_some(calls, now_ms, now_ms + self.settings.request_deadline_ms)
 
     async def _ask_some(self, calls: list[Call], now_ms: float, deadline_ms: float) -> list[ReplyPart | None]:
         """A batch: what is refused of it is answered, and the rest is asked."""
@@ -294,6 +315,8 @@ class Router:
                 view_changed = True
         if view_changed:
             self.asker.leaders_changed(now_ms)
+            if self.ingest is not None and self._bus is not None and self._bus.loaded.is_set():
+                self.ingest.tables_changed()
         if self._bus is not None and self.view.wants_heartbeats(now_ms):
             self._bus.want_heartbeats(self.settings.name)
 
@@ -303,6 +326,8 @@ class Router:
             now_ms = monotonic_ms()
             self.asker.tick(now_ms)
             self.admission.tick(now_ms)
+            if self.ingest is not None:
+                self.ingest.tick()
             if self._bus is not None:
                 self._bus.producer.serve()
 
