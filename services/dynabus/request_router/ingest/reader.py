@@ -37,6 +37,8 @@ IDENTITY_S = 30.0
 
 AGAIN_S = 0.2
 
+CALL_S = 5.0
+
 TOPIC_GONE = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION})
 """Its table was deleted; metadata say so in a moment."""
 
@@ -63,6 +65,8 @@ class Share:
     """Too much waits: no more is read for now. Said by the loop."""
     paused: bool = False
     committed: int | None = None
+    next_offset: int = -1
+    """To be read next, as far as known."""
 
     @property
     def where(self) -> tuple[str, int]:
@@ -166,10 +170,35 @@ class Reader:
             if share is not None:
                 arrival = Arrival(message.offset() or 0, message.key(), message.value())
                 batch.setdefault(share, []).append(arrival)
-        for share in batch:
-            share.topic_id = share.topic_id or self._topic_id(share.topic)
+        for share, arrivals in batch.items():
+            self._begin(share)
+            self._look_for_gap(share, arrivals)
         if batch:
             self._deliver([*batch.items()])
+
+    def _begin(self, share: Share) -> None:
+        if share.topic_id or self._consumer is None:
+            return
+        share.topic_id = self._topic_id(share.topic)
+        try:
+            (committed,) = self._consumer.committed([TopicPartition(*share.where)], timeout=CALL_S)
+        except KafkaException as error:
+            logger().info("ingest", topic=share.topic, reason=error.args[0].str())
+        else:
+            share.next_offset = committed.offset
+
+    def _look_for_gap(self, share: Share, arrivals: list[Arrival]) -> None:
+        """What retention took unread is lost, and must not be so silently. Transactions leave gaps too."""
+        if 0 <= share.next_offset < arrivals[0].offset and self._consumer is not None:
+            low, _ = self._consumer.get_watermark_offsets(TopicPartition(*share.where), cached=True)
+            if low > share.next_offset:
+                logger().error(
+                    "commands are lost: they were deleted by the topic's retention before they were read",
+                    topic=share.topic,
+                    partition=share.number,
+                    offsets=f"{share.next_offset} to {low - 1}",
+                )
+        share.next_offset = arrivals[-1].offset + 1
 
     def _topic_id(self, topic: str) -> str:
         """Raises TopicError if Kafka does not tell for too long: without it a command has no identity."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from confluent_kafka import TopicPartition
@@ -44,6 +45,7 @@ class FakeConsumer:
     def __init__(self) -> None:
         self.messages: list[FakeMessage] = []
         self.calls: list[Any] = []
+        self.has_committed, self.low = -1001, 0
 
     def subscribe(self, topics: list[str], **_: Any) -> None:
         self.calls.append(("subscribe", topics))
@@ -66,6 +68,12 @@ class FakeConsumer:
 
     def resume(self, where: list[TopicPartition]) -> None:
         self.calls.append(("resume", where[0].partition))
+
+    def committed(self, where: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        return [TopicPartition(each.topic, each.partition, self.has_committed) for each in where]
+
+    def get_watermark_offsets(self, _where: TopicPartition, cached: bool) -> tuple[int, int]:
+        return self.low, 100
 
     def commit(self, offsets: list[TopicPartition], asynchronous: bool = True) -> None:
         self.calls.append(("commit", {each.partition: each.offset for each in offsets}, asynchronous))
@@ -162,6 +170,28 @@ def test_full_shares_are_paused_until_they_are_not(monkeypatch: pytest.MonkeyPat
         share.full = full
         desk.turn()
     assert desk.consumer.calls[1:] == [("pause", 0), ("resume", 0)]
+
+
+@pytest.mark.parametrize(
+    ("committed", "low", "first", "lost"),
+    [
+        (4, 7, 7, "4 to 6"),
+        (4, 0, 6, None),  # a transaction's marks
+        (-1001, 7, 7, None),  # a new group: what was before it is not its own
+        (7, 7, 7, None),
+    ],
+)
+def test_what_retention_took_is_told(
+    monkeypatch: pytest.MonkeyPatch, committed: int, low: int, first: int, lost: str | None
+) -> None:
+    desk, told = Desk(monkeypatch), Mock()
+    monkeypatch.setattr(module, "logger", lambda: told)
+    desk.consumer.has_committed, desk.consumer.low = committed, low
+    desk.assign(0)
+    desk.turn(FakeMessage(first), FakeMessage(first + 1))
+    desk.turn(FakeMessage(first + 2))
+    assert [call.kwargs["offsets"] for call in told.error.call_args_list] == ([lost] if lost else [])
+    assert len(desk.batches) == 2
 
 
 def test_a_topic_whose_id_is_not_told_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
