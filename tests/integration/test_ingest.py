@@ -52,9 +52,9 @@ class Commands:
     def flush(self) -> None:
         assert self._producer.flush(30) == 0
 
-    def read(self) -> int:
+    def read(self, wait_s: float = 0.2) -> int:
         """Outcomes so far; a repeat must say the same."""
-        for message in self._consumer.consume(1000, timeout=0.2):
+        for message in self._consumer.consume(1000, timeout=wait_s):
             assert message.error() is None, message.error()
             told = json.loads(message.value() or b"")
             known = self.outcomes.setdefault((told["partition"], told["offset"], told["index"]), told)
@@ -188,8 +188,7 @@ def test_each_command_counts_once_in_order_whoever_is_killed(cluster: RunningClu
                     count[key] += 1
                     batch.append(add(key, count[key]))
                 commands.send(batch if len(batch) > 1 else batch[0], key)
-                commands.read()
-                time.sleep(0.01)
+                commands.read(0.01)
 
         load(4)
         for _ in range(2):
@@ -199,7 +198,7 @@ def test_each_command_counts_once_in_order_whoever_is_killed(cluster: RunningClu
             load(2)
         split(cluster, "loaded", numbers(cluster, "loaded")[0])
         load(2)
-        kill(cluster.pids("storage-node")[cluster.leader("loaded")[0]])
+        kill(cluster.pids("storage-node")[_leader(cluster, "loaded")])
         load(6)
         cluster.up()
         commands.wait(240)
@@ -210,6 +209,14 @@ def test_each_command_counts_once_in_order_whoever_is_killed(cluster: RunningClu
                 assert seen == list(range(1, sent + 1)), key
                 assert items[key]["n"] == {"N": str(sent)}
         print(f"{commands.sent} commands, {commands.repeats} outcomes came again")
+
+
+def _leader(cluster: RunningCluster, table: str) -> str:
+    """Of a child of the split."""
+    led: str = wait_until(
+        "a child has a leader", lambda: cluster.partition(table, numbers(cluster, table)[-1]).get("leader"), 60
+    )
+    return led
 
 
 def test_off_and_on_again(cluster: RunningCluster) -> None:
