@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import random
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -209,6 +213,20 @@ def test_each_command_counts_once_in_order_whoever_is_killed(cluster: RunningClu
                 assert seen == list(range(1, sent + 1)), key
                 assert items[key]["n"] == {"N": str(sent)}
         print(f"{commands.sent} commands, {commands.repeats} outcomes came again")
+
+
+def test_the_documents_producer_works(cluster: RunningCluster) -> None:
+    """An ingest producer in ten lines, as docs/ingest.md has it."""
+    document = (Path(__file__).parents[2] / "docs" / "ingest.md").read_text()
+    (program,) = re.findall(r"```python\n(.*?)```", document, re.DOTALL)
+    with Commands(cluster, "music"):
+        kafka = cluster.status()["kafka"]["bootstrap"]
+        program = program.replace("127.0.0.1:9092", kafka)
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, timeout=90, check=False
+        )
+    assert '"status":"APPLIED"' in done.stdout, done.stderr
+    assert items_of(cluster.port, "music").keys() == {"Nina Simone"}
 
 
 def _leader(cluster: RunningCluster, table: str) -> str:

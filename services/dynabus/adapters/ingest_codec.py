@@ -19,13 +19,18 @@ from typing import Any
 import orjson
 from fastavro import schemaless_reader, schemaless_writer
 
-from dynabus.adapters.codec import SCHEMAS, UndecodableMessage
+from dynabus.adapters.codec import SCHEMAS, UndecodableMessage, schema_text
 from dynabus.adapters.stream_codec import value_to_json
 from dynabus.core.ingest.results import Outcome
 from dynabus.core.messages import SCHEMA_NUMBERS
 
 _PREFIX = struct.Struct(">BI")
 _COMMANDS, _OUTCOME = SCHEMAS["ingest_command"], SCHEMAS["ingest_outcome"]
+
+COMMAND_ID, OUTCOME_ID = SCHEMA_NUMBERS["ingest_command"], SCHEMA_NUMBERS["ingest_outcome"]
+
+PUBLISHED = {COMMAND_ID: schema_text("ingest_command"), OUTCOME_ID: schema_text("ingest_outcome")}
+"""Schemas of topics of commands and outcomes, by id."""
 
 _PLAIN = {
     "update_expression": "UpdateExpression",
@@ -92,7 +97,7 @@ def encode_outcome(outcome: Outcome, *, avro: bool) -> bytes:
         return outcome.json()
     place = outcome.place
     out = io.BytesIO()
-    out.write(_PREFIX.pack(0, SCHEMA_NUMBERS["ingest_outcome"]))
+    out.write(_PREFIX.pack(0, OUTCOME_ID))
     schemaless_writer(
         out,
         _OUTCOME,
