@@ -178,7 +178,8 @@ def test_the_common_topic(cluster: RunningCluster) -> None:
 
 
 def test_each_command_counts_once_in_order_whoever_is_killed(cluster: RunningCluster) -> None:
-    """Routers, a leader, and a split, under load; without tokens, so that only a command's place is its identity."""
+    """Routers, a leader, and a split, under load. Half have tokens, and some of these are sent twice; of the others
+    only a command's place is its identity."""
     dice, keys = random.Random(5), [f"k{number}" for number in range(40)]
     count = dict.fromkeys(keys, 0)
     with Commands(cluster, "loaded") as commands:
@@ -187,11 +188,13 @@ def test_each_command_counts_once_in_order_whoever_is_killed(cluster: RunningClu
             end = time.monotonic() + seconds
             while time.monotonic() < end:
                 key = dice.choice(keys)
-                batch = []
+                batch, has_tokens = [], dice.random() < 0.5
                 for _ in range(dice.randint(1, 5)):
                     count[key] += 1
-                    batch.append(add(key, count[key]))
-                commands.send(batch if len(batch) > 1 else batch[0], key)
+                    token = {"token": f"{key}/{count[key]}"} if has_tokens else {}
+                    batch.append(add(key, count[key], **token))
+                for _ in range(dice.randint(1, 2) if has_tokens else 1):
+                    commands.send(batch if len(batch) > 1 else batch[0], key)
                 commands.read(0.01)
 
         load(4)
