@@ -67,13 +67,17 @@ class Command(NamedTuple):
         return {**self.request, "TableName": self.table}
 
 
+WHOLE: Any = ...
+"""In place of an element: all of the message."""
+
+
 class Poison(NamedTuple):
     """One that cannot; `table` and `correlation_id` as far as they are known. `element`: it alone, if not all is."""
 
     why: str
     table: str | None = None
     correlation_id: str | None = None
-    element: Any = None
+    element: Any = WHOLE
 
 
 def read_message(body: Any, table: str | None) -> Sequence[Command | Poison]:
@@ -97,7 +101,7 @@ def _read(element: Any, topic_table: str | None) -> Command | Poison:
         text = orjson.dumps([operation, request], option=orjson.OPT_SORT_KEYS)
     except TypeError as error:
         # Nested beyond 254 levels; no item is.
-        return Poison(f"request cannot be written as JSON: {error}", table, correlation_id)
+        return Poison(f"request cannot be written as JSON: {error}", table, correlation_id, element)
     return Command(table, operation, request, element.get("token"), correlation_id, text)
 
 
@@ -105,7 +109,8 @@ def _fault(element: Mapping[str, Any], topic_table: str | None) -> str | None:
     """The first thing that is wrong."""
     if unknown := sorted(map(str, element.keys() - _MEMBERS)):
         return f"unknown member {unknown[0]}"
-    if element.get("operation") not in OPERATIONS:
+    operation = element.get("operation")
+    if not isinstance(operation, str) or operation not in OPERATIONS:
         return f"operation is not one of {', '.join(sorted(OPERATIONS))}"
     request = element.get("request")
     if not isinstance(request, dict):

@@ -126,12 +126,21 @@ class Ingest:
 
     def _deliver(self, batch: Batch) -> None:
         """In the reader's thread."""
-        self._loop.call_soon_threadsafe(self.take, batch)
+        self._loop.call_soon_threadsafe(self._take_or_fail, batch)
 
     def _reader_failed(self) -> None:
         self._loop.call_soon_threadsafe(self._failed)
 
     # -- commands -------------------------------------------------------------------------------------------------
+
+    def _take_or_fail(self, batch: Batch) -> None:
+        """A defect must not skip a message: later ones would be committed over it."""
+        try:
+            self.take(batch)
+        except Exception:
+            logger().exception("ingest failed")
+            self._is_closed = True
+            self._failed()
 
     def take(self, batch: Batch) -> None:
         """Messages, in the order of their topic partitions."""

@@ -10,6 +10,7 @@ import orjson
 
 from dynabus.adapters.codec import UndecodableMessage
 from dynabus.adapters.ingest_codec import decode_message, is_avro
+from dynabus.adapters.logs import logger
 from dynabus.core.errors import ApiError
 from dynabus.core.ingest.attempts import Attempt, begin
 from dynabus.core.ingest.commands import Command, Place, Poison, read_message
@@ -90,6 +91,10 @@ def _task(source: Source, command: Command, context: Context) -> What:
         attempt = begin(command, token, context)
     except ApiError as error:
         return Refusal(source, command, orjson.dumps(error.body()))
+    except Exception as error:
+        # Ours, and nothing was asked yet. If it ended this router, it would end each that gets the message next.
+        logger().exception("a command could not be looked at", topic=source.place.topic, offset=source.place.offset)
+        return Bad(source, Poison(f"a defect: {error!r}", command.table, command.correlation_id, as_json(command)))
     return Task(source, command, token, attempt.call.table.id, attempt)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import orjson
 
 from dynabus.adapters.ingest_codec import encode_outcome
-from dynabus.core.ingest.commands import Command, Poison
+from dynabus.core.ingest.commands import WHOLE, Command, Poison
 from dynabus.core.ingest.results import Outcome, Status, dead_letter_headers, unreadable
 from dynabus.core.topics import Topics
 from dynabus.request_router.ingest.outbox import Letter, Outbox
@@ -45,7 +45,7 @@ class Telling:
             outcome = Outcome(source.place, Status.UNREADABLE, unreadable(poison.why), None, correlation_id)
             self._post(table, source, outcome, done)
 
-        value = source.raw if poison.element is None else orjson.dumps(poison.element)
+        value = _as_it_was(source, poison)
         headers = dead_letter_headers(source.place, poison.why)
         self._outbox.send(Letter(self._topics.dead_letters().name, source.key, value, headers, lambda: True, buried))
 
@@ -55,3 +55,14 @@ class Telling:
             headers.append(("correlation-id", outcome.correlation_id.encode()))
         topic, value = self._topics.outcomes(table).name, encode_outcome(outcome, avro=source.is_avro)
         self._outbox.send(Letter(topic, source.key, value, headers, lambda: self._is_there(table), done))
+
+
+def _as_it_was(source: Source, poison: Poison) -> bytes | None:
+    """The message, or of a list the one element, so that nobody sends the others again with it."""
+    if poison.element is WHOLE:
+        return source.raw
+    try:
+        return orjson.dumps(poison.element)
+    except TypeError:
+        # It nests deeper than it can be written; whoever looks has the index.
+        return source.raw

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dynabus.core.ingest.commands import COMMANDS_MOST, Command, Place, Poison, read_message
 
@@ -50,6 +52,8 @@ def test_the_common_topics_commands_name_their_table() -> None:
         ({"tokn": "x"}, "unknown member tokn"),
         ({"operation": "GetItem"}, "operation is not one of DeleteItem, PutItem, UpdateItem"),
         ({"operation": None}, "operation is not one of"),
+        ({"operation": ["PutItem"]}, "operation is not one of"),
+        ({"table": ["t"]}, "table is not t"),
         ({"request": [ITEM]}, "request is not an object"),
         ({"request": {**ITEM, "TableName": "t"}}, "request has a TableName"),
         ({"table": "another"}, "table is not t"),
@@ -119,3 +123,25 @@ def test_a_request_that_nests_without_end_is_a_dead_letter() -> None:
     poison = only({**PUT, "request": {"Item": {"pk": value}}})
     assert isinstance(poison, Poison)
     assert poison.why.startswith("request cannot be written as JSON")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["operation", "request", "table", "token", "correlation_id", "TableName", "x"]), inner
+        )
+    ),
+)
+
+
+@given(
+    JSON | st.fixed_dictionaries({"operation": st.just("PutItem") | JSON, "request": JSON}),
+    st.sampled_from(["t", None]),
+)
+def test_any_json_is_a_command_or_told(body: Any, table: str | None) -> None:
+    for each in read_message(body, table):
+        if isinstance(each, Command):
+            each.identity(PLACE)
+            assert table in (None, each.table)

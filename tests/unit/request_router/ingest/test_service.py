@@ -16,6 +16,7 @@ from dynabus.core.messages import ReplyPart, ReplyStatus
 from dynabus.core.operations.calls import Call, Context
 from dynabus.core.replication.store import Outcome
 from dynabus.core.topics import Topics
+from dynabus.request_router.ingest import tasks
 from dynabus.request_router.ingest.outbox import Letter, Outbox
 from dynabus.request_router.ingest.reader import Arrival, Reader, Share
 from dynabus.request_router.ingest.service import HELD_MOST, Ingest
@@ -298,6 +299,49 @@ def test_a_topic_partition_is_paused_while_too_much_waits() -> None:
         desk.told()
         await desk.settle()
         assert (share.full, share.lanes.held) == (False, 0)
+
+    run(scenario)
+
+
+def test_poison_of_any_depth_is_buried_and_only_it() -> None:
+    async def scenario() -> None:
+        desk = Desk()
+        deep = b'{"operation":"Drop","request":' + b'{"L":[' * 300 + b"1" + b"]}" * 300 + b"}"
+        await desk.take(desk.share(), deep, b"[null]")
+        assert [each.value for each in desk.outbox.letters] == [deep, b"null"]
+
+    run(scenario)
+
+
+def test_a_command_that_shows_a_defect_of_ours_is_buried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would end one router after the other."""
+
+    def fail(*_: Any) -> Any:
+        raise IndexError("ours")
+
+    async def scenario() -> None:
+        desk = Desk()
+        monkeypatch.setattr(tasks, "begin", fail)
+        await desk.take(desk.share(), put("a"))
+        (letter,) = desk.outbox.letters
+        assert dict(letter.headers)["error"] == b"a defect: IndexError('ours')"
+
+    run(scenario)
+
+
+def test_a_message_that_meets_a_defect_is_not_skipped() -> None:
+    """Later ones would be committed over it."""
+
+    async def scenario() -> None:
+        desk = Desk()
+        share = desk.share()
+        desk.ingest._table_of = cast("Any", None)
+        desk.ingest._take_or_fail([(share, [Arrival(0, None, _bytes(put("a")))])])
+        assert desk.failed
+        desk.ingest._table_of = {TOPIC: "t"}
+        desk.ingest._take_or_fail([(share, [Arrival(1, None, _bytes(put("b")))])])
+        assert share.lanes.committable is None
+        assert desk.asked == []
 
     run(scenario)
 
