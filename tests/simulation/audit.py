@@ -6,7 +6,9 @@ from dynabus.core.replication.fold import Verdict
 from dynabus.core.replication.fold import fold as true_fold
 from dynabus.core.replication.place import Origin, Place, start_of_log
 from dynabus.core.replication.records import Bodies, Configure, Genesis, Kind, Mutation, Record
+from dynabus.core.replication.request_ids import NO_KEY, TOKENS
 from dynabus.core.replication.standstill import is_fence
+from dynabus.core.replication.tokens import NAME_BYTES
 
 ABSENT = 0
 """Operation number that stands for "no row"."""
@@ -36,6 +38,8 @@ class Auditor:
         self.versions: dict[bytes, list[int]] = {} if parent is None else parent.versions
         """Over all partitions: a key has one history, whichever partition it was in."""
         self.index: dict[tuple[bytes, int], int] = {} if parent is None else parent.index
+        self.decided: set[bytes] = set() if parent is None else parent.decided
+        """Names of commands' tokens."""
         self._members: tuple[str, ...] = ()
         self._plan = 0
         self.fenced = False
@@ -124,6 +128,9 @@ class Auditor:
                 self.rows[body.key] = body.new
                 self.digest ^= hash((body.key, body.new))
             return
+        self._check_token(body)
+        if body.key == NO_KEY:
+            return
         key, operation = body.key, int.from_bytes(body.answer[:8], "big")
         if (key, operation) in self.index:
             raise Violation(f"operation {operation} was applied twice")
@@ -137,6 +144,14 @@ class Auditor:
             self.digest ^= hash((key, body.new))
         self.index[key, operation] = len(versions)
         versions.append(operation if body.new is not None else ABSENT)
+
+    def _check_token(self, body: Mutation) -> None:
+        """A command is decided once, if only to be refused."""
+        if body.request.startswith(TOKENS):
+            name = body.request[-NAME_BYTES:]
+            if name in self.decided:
+                raise Violation("a command was decided twice")
+            self.decided.add(name)
 
     def find(self, chain: bytes) -> int | None:
         """The first offset behind which this history has this chain checksum; None if it never has."""

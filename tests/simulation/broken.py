@@ -13,7 +13,9 @@ from unittest.mock import patch
 from dynabus.core.ids import Incarnation
 from dynabus.core.replication import fold as fold_module
 from dynabus.core.replication import heir as heir_module
+from dynabus.core.replication import leader as leader_module
 from dynabus.core.replication import replica as replica_module
+from dynabus.core.replication import tokens
 from dynabus.core.replication.effects import Leading, Peer, Query, Respond
 from dynabus.core.replication.fold import Verdict
 from dynabus.core.replication.leader import Leader, Seat
@@ -405,6 +407,16 @@ def log_time_jumps() -> Patches:
 @broken("I10", "the leader does not look for the request id")
 def request_ids_are_not_looked_up() -> Patches:
     return [(Unresolved, "in_flight", lambda self, request: False), (Disk, "remembered", lambda self, request: None)]
+
+
+@broken("I10", "the leader does not look for a command's token")
+def tokens_are_not_looked_up() -> Patches:
+    return [(leader_module, "recall_token", lambda *_: None)]
+
+
+@broken("I10", "a token is looked for under today's window of log time only")
+def tokens_of_one_window() -> Patches:
+    return [(tokens, "WINDOW_MS", 2_000), (tokens, "WINDOWS", 1)]
 
 
 # -- elections (liveness) ---------------------------------------------------------------------------------------

@@ -1,4 +1,7 @@
-"""Modelled routers, one per client: one operation at a time, re-sent with the same request id until a deadline."""
+"""Modelled routers, one per client: one operation at a time, re-sent with the same request id until a deadline.
+
+A third of them send commands, as through Kafka: with a token, and each try under another request.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from dynabus.core.messages import SEALED, ReplyStatus
 from dynabus.core.replication.effects import Query, Write
 from dynabus.core.replication.request_ids import encode_request_id
 from dynabus.core.replication.store import Decision, Outcome, Reader
+from dynabus.core.replication.tokens import token_of
 from dynabus.core.replication.unresolved import Sender
 from tests.simulation.audit import ABSENT
 
@@ -82,6 +86,8 @@ class Client:
     def __init__(self, cluster: Cluster, number: int, pause_ms: float) -> None:
         self.cluster, self.world, self.number = cluster, cluster.world, number
         self.pause_ms = pause_ms
+        self.uses_tokens = number % 3 == 0
+        """Its writes are commands: known by a token, and each try is another router's."""
         self.pending: Pending | None = None
         self.acknowledged = 0
         self.unknown = 0
@@ -117,7 +123,7 @@ class Client:
             self._done()
             return
         pending.tries += 1
-        if self.new_request_id_on_retry and pending.tries > 1:
+        if (self.new_request_id_on_retry or self.uses_tokens) and pending.tries > 1:
             self._counter += 1
             pending.counter = self._counter
         sender = Sender(f"router-{self.number}", self.number, pending.counter, 0)
@@ -144,8 +150,12 @@ class Client:
             "delete": lambda: delete(pending.operation),
             "swap": lambda: swap(pending.operation, pending.expected),
         }[pending.kind]()
+        budget_ms = int(pending.deadline_ms - self.world.now_ms)
+        if self.uses_tokens:
+            token = token_of(b"%d" % pending.operation, pending.kind.encode())
+            return Write(sender, b"", generation, pending.key, evaluate, budget_ms, token)
         request = encode_request_id(RequestId(Incarnation(self.number), pending.counter, 0))
-        return Write(sender, request, generation, pending.key, evaluate, int(pending.deadline_ms - self.world.now_ms))
+        return Write(sender, request, generation, pending.key, evaluate, budget_ms)
 
     def receive(self, counter: int, outcome: Outcome) -> None:
         """An answer, perhaps to an operation that is long over."""

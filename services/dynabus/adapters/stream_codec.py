@@ -121,18 +121,19 @@ def decode_change(value: bytes) -> dict[str, Any]:
         raise UndecodableMessage(f"body does not fit schema stream_record: {error!r}") from error
     for name in ("keys", "new_image", "old_image"):
         if record[name] is not None:
-            record[name] = {attribute: _to_json(each) for attribute, each in record[name].items()}
+            record[name] = {attribute: value_to_json(each) for attribute, each in record[name].items()}
     return dict(record)
 
 
-def _to_json(value: Mapping[str, Any]) -> dict[str, Any]:
+def value_to_json(value: Mapping[str, Any]) -> dict[str, Any]:
+    """An AttributeValue of the schemas in DynamoDB's JSON. Raises ValueError where it has not exactly one member."""
     [(kind, content)] = [(kind, content) for kind, content in value.items() if content is not None]
     if kind == "B":
         content = b64encode(content).decode()
     elif kind == "BS":
         content = [b64encode(each).decode() for each in content]
     elif kind == "L":
-        content = [_to_json(each) for each in content]
+        content = [value_to_json(each) for each in content]
     elif kind == "M":
-        content = {name: _to_json(each) for name, each in content.items()}
+        content = {name: value_to_json(each) for name, each in content.items()}
     return {kind: content}

@@ -18,7 +18,7 @@ from dynabus.auto_admin.scaling import decisions as scaling
 from dynabus.auto_admin.scaling.scaler import Scaler
 from dynabus.auto_admin.splitting import splits
 from dynabus.auto_admin.splitting.splitter import Splitter
-from dynabus.auto_admin.tables import decisions, tag_decisions, time_to_live
+from dynabus.auto_admin.tables import decisions, ingest, tag_decisions, time_to_live
 from dynabus.auto_admin.tables.decisions import table_key
 from dynabus.auto_admin.tables.kept import streams_named
 from dynabus.auto_admin.tables.progress import Tables
@@ -115,6 +115,8 @@ class Control:
             return scaling.describe(name, self._settings.region, self._settings.account)
         if operation == "UpdateTableReplicaAutoScaling":
             return self._scale(body)
+        if operation == "SwitchIngest":
+            return ingest.switch(name, enabled=bool(body["Enabled"]))
         if operation == "UpdateTimeToLive":
             asked = body["TimeToLiveSpecification"]
             return time_to_live.update(name, str(asked["AttributeName"]), enabled=bool(asked["Enabled"]))

@@ -23,6 +23,7 @@ from dynabus.auto_admin.pruning.log_pruner import LogPruner
 from dynabus.auto_admin.recovery.decisions import recovered_of, recovering
 from dynabus.auto_admin.splitting.splits import highest
 from dynabus.auto_admin.tables.decisions import TableState
+from dynabus.auto_admin.tables.ingest import ON
 from dynabus.auto_admin.worker import Worker
 from dynabus.core.ids import LogId, NodeName, Writer
 from dynabus.core.messages import PartitionMetadata
@@ -66,11 +67,11 @@ class Executor:
         return self._worker.submit(partial(self._renew, state))
 
     def destroy(self, state: TableState) -> Future[None]:
-        """Delete the topic of the table's logs; those of its streams stay for their retention."""
+        """Delete the topics of the table's logs and commands; those of its streams stay for their retention."""
         return self._worker.submit(partial(self._destroy, state))
 
     def stream(self, state: TableState) -> Future[None]:
-        """Make the topics of the table's streams, with a topic partition for each number it ever had."""
+        """Make the topics of the table's commands and streams, with a topic partition for each number of its logs."""
         return self._worker.submit(partial(self._stream, state))
 
     def drop_streams(self, name: str, labels: Sequence[str]) -> Future[None]:
@@ -149,14 +150,15 @@ class Executor:
 
     def _destroy(self, state: TableState) -> None:
         try:
-            self._admin.delete([self._topics.log_name(LogId(state.id))])
+            own = [self._topics.ingest(state.name), self._topics.outcomes(state.name)] if state.ingest else []
+            self._admin.delete([self._topics.log_name(LogId(state.id)), *(each.name for each in own)])
         except (KafkaException, TopicError) as error:
             raise StepFailed(str(error)) from error
 
     def _stream(self, state: TableState) -> None:
         try:
             topics = self._stream_topics(state)
-            self._admin.ensure(topics)
+            self._admin.ensure([*topics, *self._ingest_topics(state)])
             for topic in topics:
                 self._admin.create_partitions(topic.name, topic.partitions)
         except (KafkaException, TopicError, UnsafeKafka) as error:
@@ -168,6 +170,13 @@ class Executor:
             for each in state.streams
             if each["status"] != DISABLED
         ]
+
+    def _ingest_topics(self, state: TableState) -> list[Topic]:
+        """With those that all tables share, which nobody needs before one takes commands."""
+        if state.ingest != ON:
+            return []
+        own = [self._topics.ingest(state.name), self._topics.outcomes(state.name)]
+        return [*own, self._topics.common_ingest(), self._topics.dead_letters()]
 
     def _drop_streams(self, name: str, labels: Sequence[str]) -> None:
         try:

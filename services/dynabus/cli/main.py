@@ -83,6 +83,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _administer(options: argparse.Namespace) -> None:
     from dynabus.cli import placement
+    from dynabus.cli.ingest import switch_ingest
     from dynabus.cli.recover import Wanted, recover
     from dynabus.cli.split import split
     from dynabus.cli.throttled import print_throttled
@@ -91,6 +92,8 @@ def _administer(options: argparse.Namespace) -> None:
     match options.order:
         case "split":
             split(target, options.table, options.partition, options.at, not options.no_wait, _say)
+        case "ingest":
+            switch_ingest(target, options.table, options.switch == "on", _say)
         case "recover":
             wanted = Wanted(options.table, options.partition, options.source, options.without, options.yes)
             recover(target, wanted, _say)

@@ -102,6 +102,7 @@ class ClusterView:
             list(message["partitions"]),
             global_indexes(description),
             time_to_live=message.get("time_to_live", ""),
+            ingest=message.get("ingest", False),
         )
         self._succeed(table, {partition["number"] for partition in known.sealed} if known is not None else set())
         self._by_id[table.id] = table

@@ -88,6 +88,17 @@ def conditional_check_failed(extra: dict[str, Any] | None = None) -> ApiError:
     return ApiError(DYNAMODB + "ConditionalCheckFailedException", "The conditional request failed", extra=extra)
 
 
+def idempotent_parameter_mismatch() -> ApiError:
+    """A token that was used for another command within ten minutes. The wording is ours.
+
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html (Errors)
+    """
+    return ApiError(
+        DYNAMODB + "IdempotentParameterMismatchException",
+        "The command has the token of another one that was sent within the last 10 minutes",
+    )
+
+
 def item_collection_too_large() -> ApiError:
     """A write that makes an item collection larger, which has reached its limit (wording as AWS's guide has it).
 

@@ -26,7 +26,7 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "heartbeats_wanted": 81,
     "question": 5,
     "answer": 6,
-    "table_metadata": 120,
+    "table_metadata": 130,
     "order": 18,
     "split_point": 16,
     "leader_metadata": 8,
@@ -55,6 +55,9 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "place_reply": 94,
     "index_metadata": 110,
     "filling_checkpoint": 111,
+    "ingest_request": 131,
+    "ingest_command": 132,
+    "ingest_outcome": 133,
 }
 """Numbers are never re-used; a changed schema gets a new number, and readers learn it before writers use it.
 
@@ -78,7 +81,10 @@ SEALED = b"sealed"
 
 
 class RequestPart(TypedDict):
-    """One operation on one partition; the fields' use per operation is in `core/operations`."""
+    """One operation on one partition; the fields' use per operation is in `core/operations`.
+
+    `token`: of an `ingest_request` only (`core.replication.tokens`).
+    """
 
     operation: int
     log: str
@@ -89,10 +95,14 @@ class RequestPart(TypedDict):
     value: bytes
     size: int
     detail: bytes
+    token: NotRequired[bytes]
 
 
 class Request(TypedDict):
-    """A request router asks a storage node; (incarnation, counter, index of the part) is the request id (I10)."""
+    """A request router asks a storage node; (incarnation, counter, index of the part) is the request id (I10).
+
+    As `ingest_request` it has commands that came through Kafka, whose tokens stand in for that.
+    """
 
     asker: str
     incarnation: int
@@ -252,7 +262,7 @@ class PartitionMetadata(TypedDict):
 class TableMetadata(TypedDict):
     """A table as auto-admin decided it; `description` is the JSON of DescribeTable's `Table`.
 
-    `time_to_live`: the attribute by which items expire; empty: none does.
+    `time_to_live`: the attribute by which items expire; empty: none does. `ingest`: it takes commands from Kafka.
     """
 
     id: str
@@ -262,6 +272,7 @@ class TableMetadata(TypedDict):
     description: bytes
     partitions: list[PartitionMetadata]
     time_to_live: NotRequired[str]
+    ingest: NotRequired[bool]
 
 
 class LeaderMetadata(TypedDict):
@@ -321,28 +332,3 @@ class TokenLease(TypedDict):
     node: str
     duration_ms: int
     shares: list[Grant]
-
-
-class PartitionHeat(TypedDict):
-    """What one replica served since the node's last message, in half units.
-
-    `units`: reads and writes that were served, and that its cap refused. By the leader of a hot partition: `heat` are
-    reads and writes, refused ones too, in thousandths of the partition's cap; `at` is the bound that would halve the
-    load, or `why` says why no split would help.
-    """
-
-    log: str
-    partition: int
-    generation: int
-    units: list[int]
-    heat: list[int]
-    at: bytes | None
-    why: str
-
-
-class NodeHeat(TypedDict):
-    """A node to auto-admin, on the control topic: replicas that served anything within the last period."""
-
-    node: str
-    period_ms: int
-    partitions: list[PartitionHeat]

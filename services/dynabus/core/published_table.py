@@ -40,6 +40,8 @@ class Table:
     """Successors of frozen partitions."""
     time_to_live: str = ""
     """The attribute by which items expire; empty: none does."""
+    ingest: bool = False
+    """It takes commands from Kafka."""
     _lowers: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -26,6 +26,12 @@ STREAM_RETENTION_MS = 24 * 60 * 60 * 1000
 
 STREAM_SEGMENT_MS = 60 * 60 * 1000
 
+INGEST_RETENTION_MS = 7 * 24 * 60 * 60 * 1000
+"""Of commands, outcomes and dead letters: a week, Kafka's own default."""
+
+INGEST_PARTITIONS = 12
+"""Shared out among routers evenly, be they 2, 3, 4, 6 or 12; more would cost each of them fetches for nothing."""
+
 FOREVER = "-1"
 FAR = str((1 << 63) - 1)
 
@@ -94,6 +100,15 @@ _STREAM = {
     **_LIMIT,
 }
 
+_INGEST = {
+    "cleanup.policy": "delete",
+    # What routers did not read by then is lost: longer than any outage that somebody would not notice.
+    "retention.ms": str(INGEST_RETENTION_MS),
+    "message.timestamp.type": "CreateTime",
+    "unclean.leader.election.enable": "false",
+    **_LIMIT,
+}
+
 KINDS: Mapping[str, TopicKind] = {
     kind.kind: kind
     for kind in (
@@ -128,7 +143,8 @@ KINDS: Mapping[str, TopicKind] = {
             "requests.<node>",
             1,
             "-",
-            "`request`, `question`, `answer`, `order`, `lease_request`, `clone_request`, `place_request`",
+            "`request`, `ingest_request`, `question`, `answer`, `order`, `lease_request`, `clone_request`, "
+            "`place_request`",
             "10 minutes",
             dict(_SHORT),
         ),
@@ -161,6 +177,33 @@ KINDS: Mapping[str, TopicKind] = {
             "`stream_record`, behind Confluent's prefix",
             "the stream's retention",
             dict(_STREAM),
+        ),
+        TopicKind(
+            "ingest",
+            "ingest[.<table>]",
+            INGEST_PARTITIONS,
+            "the producer's",
+            "JSON, or `ingest_command` behind Confluent's prefix",
+            "7 days",
+            dict(_INGEST),
+        ),
+        TopicKind(
+            "outcomes",
+            "outcomes.<table>",
+            INGEST_PARTITIONS,
+            "the command's",
+            "JSON, or `ingest_outcome` behind Confluent's prefix",
+            "7 days",
+            dict(_INGEST),
+        ),
+        TopicKind(
+            "dead-letters",
+            "dead-letters",
+            1,
+            "the command's",
+            "what was no command",
+            "7 days",
+            dict(_INGEST),
         ),
     )
 }
@@ -217,6 +260,27 @@ class Topics:
         """Of a stream's topic; `label` as the API has it."""
         return f"{self.namespace}.stream.{stream_topic(table, label)}"
 
+    def ingest(self, table: str) -> Topic:
+        """Commands for a table."""
+        return self._fixed("ingest", f"ingest.{escaped(table)}")
+
+    def common_ingest(self) -> Topic:
+        """Commands that name their table."""
+        return self._fixed("ingest", "ingest")
+
+    def outcomes(self, table: str) -> Topic:
+        """What became of a table's commands."""
+        return self._fixed("outcomes", f"outcomes.{escaped(table)}")
+
+    def dead_letters(self) -> Topic:
+        """What was in ingest topics and was no command."""
+        return self._fixed("dead-letters", "dead-letters")
+
+    @property
+    def ingesters(self) -> str:
+        """The consumer group of the routers that read commands."""
+        return f"{self.namespace}.ingest"
+
     def shared(self) -> tuple[Topic, ...]:
         """The topics that exist once per cluster, whatever tables and nodes there are."""
         return (self.admin_log(), self.metadata(), self.control(), self.heartbeats())
@@ -245,13 +309,18 @@ def stream_topic(table: str, label: str) -> str:
     Then a dot and the label without -, : and dots. Kafka allows 249 characters and takes a.b and a_b for one name in
     some of its metrics; between the dots of ours there are none, so two names never differ in that alone.
     """
-    escaped = "".join(_ESCAPES.get(each, each) for each in table)
-    if len(escaped) > _ESCAPED_MOST:
-        kept = escaped[: _ESCAPED_MOST - 40]
+    return f"{escaped(table)}.{''.join(each for each in label if each.isalnum())}"
+
+
+def escaped(table: str) -> str:
+    """A table's name in a topic's, by the table above."""
+    name = "".join(_ESCAPES.get(each, each) for each in table)
+    if len(name) > _ESCAPED_MOST:
+        kept = name[: _ESCAPED_MOST - 40]
         if (len(kept) - len(kept.rstrip("_"))) % 2:
             kept = kept[:-1]
-        escaped = f"{kept}_x{blake2b(table.encode(), digest_size=16).hexdigest()}"
-    return f"{escaped}.{''.join(each for each in label if each.isalnum())}"
+        name = f"{kept}_x{blake2b(table.encode(), digest_size=16).hexdigest()}"
+    return name
 
 
 _ESCAPES = {"_": "__", ".": "_-"}

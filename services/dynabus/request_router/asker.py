@@ -255,7 +255,7 @@ def cuts(within: tuple[bytes, bytes | None], partition: PartitionMetadata) -> bo
 
 def request_part(call: Call, log: str, partition: PartitionMetadata) -> RequestPart:
     """One call as it travels."""
-    return {
+    part: RequestPart = {
         "operation": call.code,
         "log": log,
         "partition": partition["number"],
@@ -266,3 +266,6 @@ def request_part(call: Call, log: str, partition: PartitionMetadata) -> RequestP
         "size": call.size,
         "detail": call.detail,
     }
+    if call.token:
+        part["token"] = call.token
+    return part

@@ -46,6 +46,9 @@ class RouterSettings(ServiceSettings):
         default=4096, ge=1, description="Requests under way at once; beyond it clients are throttled."
     )
 
+    ingest: bool = Field(
+        default=True, description="Whether this router reads commands from Kafka for tables that take them."
+    )
     throttling: Mode = Field(
         default=Mode.ON,
         description="Whether tables refuse what exceeds their throughput: on, off, or report (pass, and list it).",

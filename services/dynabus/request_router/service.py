@@ -9,7 +9,6 @@ from typing import Any
 
 from dynabus.adapters.clock import monotonic_ms, new_incarnation, unix_ms
 from dynabus.adapters.logs import logger
-from dynabus.adapters.memory_limit import LIMIT_FILES, memory_limit_bytes
 from dynabus.core.admission.admission import ADMITTED, REFUSED, UNCHARGED, Admission
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import ApiError
@@ -19,12 +18,14 @@ from dynabus.core.operations.items import is_unknown_table
 from dynabus.core.operations.registry import routes
 from dynabus.core.operations.stream_registry import stream_routes
 from dynabus.core.published_table import Table
-from dynabus.core.topics import MESSAGE_LIMIT_BYTES, Topics
+from dynabus.core.topics import Topics
 from dynabus.request_router.admission_metrics import families
-from dynabus.request_router.asker import BYTES_MOST, Asker, Asking, Send
+from dynabus.request_router.asker import Asker, Asking, Send
 from dynabus.request_router.bus import Batch, Bus
 from dynabus.request_router.config import RouterSettings
+from dynabus.request_router.ingest.service import Ingest
 from dynabus.request_router.metrics import Metrics
+from dynabus.request_router.sizes import bytes_most, grouped
 from dynabus.request_router.streams import Streams
 
 TICK_S = 0.025
@@ -37,9 +38,6 @@ groups of eleven. Kafka's work, and everybody's wake-ups, are per batch; three o
 GATHER_S = 0.003
 """The longest that a request waits for company, if others do not come."""
 
-GROUP_BYTES = MESSAGE_LIMIT_BYTES // 2
-"""Of the items in one message; keys and details of a batch are far below the other half."""
-
 LOOK_S = 0.005
 """Between two looks at the view by an operation that waits for it."""
 
@@ -49,17 +47,6 @@ before it answers that there is none. Milliseconds are enough unless the machine
 
 IS_ADMITTED = -1.0
 """In place of the time: the request was admitted with its first call, and goes on from partition to partition."""
-
-
-MEMORY_SHARE = 8
-"""Of a container's memory limit the items under way get one part in so many: each is there as the body that came,
-parsed, encoded, and in Kafka's queue, and what is no item needs room too."""
-
-
-def bytes_most() -> int:
-    """How many bytes of items may be under way at once."""
-    limit = memory_limit_bytes(LIMIT_FILES)
-    return BYTES_MOST if limit is None else min(BYTES_MOST, limit // MEMORY_SHARE)
 
 
 class Router:
@@ -79,6 +66,7 @@ class Router:
         self.metrics = Metrics(self._counts, self._gauges, lambda: families(self.admission))
         self._context = Context(self.view, settings.region, settings.account, unix_ms)
         self.streams = Streams(settings.kafka_settings, self.topics, self._context)
+        self.ingest: Ingest | None = None
         self._bus: Bus | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ticker: asyncio.Task[None] | None = None
@@ -96,6 +84,9 @@ class Router:
             self.settings.kafka_settings(), self.topics, self.settings.name, self._deliver, self._bus_failed
         )
         self._bus.start()
+        if self.settings.ingest:
+            kafka = self.settings.kafka_settings()
+            self.ingest = Ingest(kafka, self.topics, self._context, self.ask, monotonic_ms, self._fail)
         self._ticker = asyncio.create_task(self._tick())
         self._ticker.add_done_callback(self._ticker_ended)
 
@@ -103,8 +94,13 @@ class Router:
         if self._ticker is not None:
             self._ticker.cancel()
         self.streams.close()
+        if self.ingest is not None:
+            await self.ingest.close()
         if self._bus is not None:
             await asyncio.to_thread(self._bus.close)
+
+    def _fail(self) -> None:
+        self.failed()
 
     def _bus_failed(self) -> None:
         """In the bus thread."""
@@ -134,12 +130,18 @@ class Router:
         return {
             "sent_again": ("Requests sent again, after silence or a redirect", self.asker.resent),
             "undecodable": ("Messages that were skipped", bus.undecodable if bus is not None else 0),
+            **(self.ingest.counts() if self.ingest is not None else {}),
             "dropped": ("Messages that could not be handed to Kafka", bus.producer.dropped if bus is not None else 0),
             "clients_replaced": ("Kafka clients that did nothing", bus.replaced if bus is not None else 0),
         }
 
     def _gauges(self) -> dict[str, tuple[str, float]]:
-        return {"in_flight": ("Messages under way", len(self.asker)), "tables": ("Tables", len(self.view.tables))}
+        held = self.ingest.held if self.ingest is not None else 0
+        return {
+            "in_flight": ("Messages under way", len(self.asker)),
+            "tables": ("Tables", len(self.view.tables)),
+            "commands_held": ("Commands from Kafka that are not done", held),
+        }
 
     # -- one request ------------------------------------------------------------------------------------------
 
@@ -201,6 +203,11 @@ class Router:
         if paid != UNCHARGED:
             admission.settle(call, paid, replies[0])
         return replies
+
+    async def ask(self, calls: list[Call]) -> list[ReplyPart | None]:
+        """Calls of commands, admitted each by itself. Raises ApiError where too much is under way."""
+        now_ms: float = monotonic_ms()
+        return await self._ask_some(calls, now_ms, now_ms + self.settings.request_deadline_ms)
 
     async def _ask_some(self, calls: list[Call], now_ms: float, deadline_ms: float) -> list[ReplyPart | None]:
         """A batch: what is refused of it is answered, and the rest is asked."""
@@ -266,7 +273,8 @@ class Router:
             collected = bus.add(self.topics.control().name, "control_request", message)
         else:
             topic = f"{self.topics.namespace}.requests.{send.node}"
-            collected = bus.add(topic, "request", {**common, "parts": send.parts})
+            kind = "ingest_request" if "token" in send.parts[0] else "request"
+            collected = bus.add(topic, kind, {**common, "parts": send.parts})
         self._send_soon(collected)
 
     def _ask_authority(self, table: Table, request: LeaseRequest) -> None:
@@ -315,6 +323,8 @@ class Router:
                 view_changed = True
         if view_changed:
             self.asker.leaders_changed(now_ms)
+            if self.ingest is not None and self._bus is not None and self._bus.loaded.is_set():
+                self.ingest.tables_changed()
         if self._bus is not None and self.view.wants_heartbeats(now_ms):
             self._bus.want_heartbeats(self.settings.name)
 
@@ -324,21 +334,7 @@ class Router:
             now_ms = monotonic_ms()
             self.asker.tick(now_ms)
             self.admission.tick(now_ms)
+            if self.ingest is not None:
+                self.ingest.tick()
             if self._bus is not None:
                 self._bus.producer.serve()
-
-
-def grouped(calls: list[Call]) -> list[list[int]]:
-    """Which calls travel together, as positions: those to one partition, as far as they fit into a message."""
-    groups: list[list[int]] = []
-    open_groups: dict[tuple[str, int, bool], tuple[list[int], int]] = {}
-    for index, call in enumerate(calls):
-        where = (call.table.id, call.table.partition_of(call.route)["number"], call.consistent)
-        group, size = open_groups.get(where, ([], 0))
-        size += len(call.value)
-        if not group or size > GROUP_BYTES:
-            group, size = [], len(call.value)
-            groups.append(group)
-        group.append(index)
-        open_groups[where] = (group, size)
-    return groups

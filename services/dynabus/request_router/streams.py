@@ -16,9 +16,11 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from dynabus.adapters.codec import UndecodableMessage
+from dynabus.adapters.ingest_codec import COMMAND_ID, OUTCOME_ID
+from dynabus.adapters.ingest_codec import PUBLISHED as COMMANDS
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
-from dynabus.adapters.stream_codec import PUBLISHED, decode_change, entry_of
+from dynabus.adapters.stream_codec import PUBLISHED, SCHEMA_ID, decode_change, entry_of
 from dynabus.core.errors import internal_server_error
 from dynabus.core.operations.calls import Context
 from dynabus.core.operations.stream_calls import (
@@ -82,8 +84,17 @@ class Streams:
 
     def registry(self, path: str) -> tuple[int, bytes] | None:
         """The answer of the schema registry's API to a GET; None for other paths."""
-        topics = [self._topics.stream_name(each.name, each.label) for each in self.view.all()]
-        return Registry(PUBLISHED, topics).answer(path)
+        topics = {self._topics.stream_name(each.name, each.label): SCHEMA_ID for each in self.view.all()}
+        return Registry({**PUBLISHED, **COMMANDS}, {**topics, **self._of_commands()}).answer(path)
+
+    def _of_commands(self) -> dict[str, int]:
+        """Topics of tables that take commands, and the schemas of what is Avro there."""
+        tables = [name for name, each in self._context.context.view.tables.items() if each.ingest]
+        if not tables:
+            return {}
+        ingest = [self._topics.common_ingest(), *map(self._topics.ingest, tables)]
+        outcomes = map(self._topics.outcomes, tables)
+        return {each.name: COMMAND_ID for each in ingest} | {each.name: OUTCOME_ID for each in outcomes}
 
     def shown(self) -> list[dict[str, str]]:
         """The member `streams` of `dynabus status --json`."""

@@ -23,6 +23,7 @@ from dynabus.core.operations.calls import Code
 from dynabus.core.replication.effects import Query, Write
 from dynabus.core.replication.request_ids import encode_request_id
 from dynabus.core.replication.store import Evaluate, Outcome, Read
+from dynabus.core.replication.tokens import Token
 from dynabus.core.replication.unresolved import Sender
 from dynabus.core.streams.messages import PlaceRequest
 from dynabus.storage_node.broker_clock import BrokerClock
@@ -49,6 +50,9 @@ Clone = Callable[[CloneRequest, "Hosted | None", float], None]
 """(request, the replica, now): another node wants a copy of it."""
 
 
+REQUESTS = frozenset({"request", "ingest_request"})
+
+
 class Inbox:
     """Decodes and hands over. Counters: `requests` (parts), `expired` and `strays` (parts for nobody here)."""
 
@@ -73,7 +77,7 @@ class Inbox:
     def take(self, message: Arrival, now_ms: float, wall_ms: int) -> None:
         """One message of the inbox. Raises UndecodableMessage."""
         kind, body = decode(message.value())
-        if kind == "request":
+        if kind in REQUESTS:
             age_ms = self._age_ms(message, now_ms)
             if age_ms > body["budget_ms"]:
                 self.expired += len(body["parts"])
@@ -124,9 +128,11 @@ class Inbox:
     ) -> None:
         code = part["operation"]
         if (write := self._writes.get(code)) is not None:
-            request_id = b"" if code == Code.INDEX else _id_of(sender)
+            token = Token.decode(part["token"]) if "token" in part else None
+            # Nobody is told no for good of what has no request id: indexes' writes and commands come again.
+            request_id = b"" if code == Code.INDEX or token is not None else _id_of(sender)
             evaluate = self._admission.evaluation(hosted, write(part), part, request_id, now_ms)
-            change = Write(sender, request_id, part["generation"], part["key"], evaluate, budget_ms)
+            change = Write(sender, request_id, part["generation"], part["key"], evaluate, budget_ms, token)
             hosted.write(change, now_ms, wall_ms)
         elif (read := self._reads.get(code)) is not None:
             reading = self._admission.reading(hosted, read(part), part, now_ms)

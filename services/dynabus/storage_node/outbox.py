@@ -9,11 +9,11 @@ from __future__ import annotations
 from dynabus.adapters.codec import encode
 from dynabus.adapters.kafka.message_producer import MessageProducer
 from dynabus.adapters.log_codec import encode_place
+from dynabus.core.admission.messages import NodeHeat
 from dynabus.core.ids import NodeName, PartitionId, Writer
 from dynabus.core.messages import (
     Answer,
     Heartbeat,
-    NodeHeat,
     Question,
     ReplyPart,
     SplitPoint,

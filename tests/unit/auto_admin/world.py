@@ -47,6 +47,8 @@ class Kafka:
         """After compaction."""
         self.logs: dict[str, dict[int, list[bytes]]] = {}
         self.streams: dict[tuple[str, str], int] = {}
+        self.ingest: set[str] = set()
+        """Tables with topics for commands."""
         """Topic partitions of streams' topics, by table and label."""
         self.checkpoints: dict[tuple[str, int], Stated] = {}
         """What propagators have committed."""
@@ -170,12 +172,13 @@ class FakeSteps:
                 "their logs are taken from propagators"
             )
             self._kafka.logs.pop(state.id, None)
+            self._kafka.ingest.discard(state.name)
             self._kafka.effect()
 
         return self._done(take_away)
 
     def stream(self, state: TableState) -> Future[None]:
-        return self._done(lambda: self._make_streams(state))
+        return self._done(lambda: self._make_topics(state))
 
     def drop_streams(self, name: str, labels: Sequence[str]) -> Future[None]:
         def take_away() -> None:
@@ -201,6 +204,12 @@ class FakeSteps:
         future: Future[list[Pruned]] = Future()
         future.set_result([])
         return future
+
+    def _make_topics(self, state: TableState) -> None:
+        self._make_streams(state)
+        if state.ingest == "on":
+            self._kafka.ingest.add(state.name)
+            self._kafka.effect()
 
     def _make_streams(self, state: TableState) -> None:
         for each in state.streams:

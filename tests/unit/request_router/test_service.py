@@ -8,29 +8,16 @@ from typing import cast
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from tests.unit.request_router.test_asker import lead, view
+from tests.unit.request_router.test_sizes import call
 
 from dynabus.core.errors import ApiError
 from dynabus.core.messages import ReplyPart
-from dynabus.core.operations.calls import Call, Code
+from dynabus.core.operations.calls import Call
 from dynabus.core.replication.store import Outcome
 from dynabus.request_router import service
-from dynabus.request_router.asker import BYTES_MOST
 from dynabus.request_router.bus import Bus
 from dynabus.request_router.config import RouterSettings
-from dynabus.request_router.service import Router, grouped
-
-
-def call(size: int = 0, consistent: bool = True) -> Call:
-    return Call(view().tables["t"], b"k", Code.PUT, True, consistent, b"k", b"x" * size)
-
-
-def test_calls_to_one_partition_travel_together() -> None:
-    assert grouped([call(), call(), call(consistent=False), call()]) == [[0, 1, 3], [2]]
-
-
-def test_a_group_fits_into_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "GROUP_BYTES", 100)
-    assert grouped([call(60), call(40), call(1), call(500), call(1)]) == [[0, 1], [2], [3], [4]]
+from dynabus.request_router.service import Router
 
 
 def test_a_ticker_that_fails_ends_the_router(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,14 +47,6 @@ def test_metrics_count_by_operation_and_status() -> None:
     assert 'dynabus_router_latency_seconds_bucket{le="+Inf",operation="PutItem"} 3.0' in text
     assert "dynabus_router_in_flight 0.0" in text
     assert "dynabus_router_sent_again_total 0.0" in text
-
-
-@pytest.mark.parametrize(("limit", "most"), [(None, BYTES_MOST), (256 << 20, 32 << 20), (64 << 30, BYTES_MOST)])
-def test_items_under_way_fit_into_the_containers_memory(
-    limit: int | None, most: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(service, "memory_limit_bytes", lambda _: limit)
-    assert service.bytes_most() == most
 
 
 def test_a_table_that_is_just_being_heard_of_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,13 +10,16 @@ import pytest
 from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME
 from tests.unit.storage_node.stand_ins import ME, PARTITION, leading
 
-from dynabus.adapters.codec import UndecodableMessage, encode
+from dynabus.adapters.codec import UndecodableMessage, decode, encode
+from dynabus.adapters.log_codec import AvroBodies
 from dynabus.core.admission import Mode
 from dynabus.core.errors import validation_error
 from dynabus.core.ids import NodeName
 from dynabus.core.messages import ReplyStatus, SplitPoint, TokenLease
 from dynabus.core.replication.effects import Append, Respond, Tell
+from dynabus.core.replication.records import Mutation, decode_record
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
+from dynabus.core.replication.tokens import token_ids, token_of
 from dynabus.core.replication.unresolved import Sender
 from dynabus.storage_node.capacity.admission import NodeAdmission
 from dynabus.storage_node.inbox import Inbox
@@ -158,6 +161,32 @@ def test_times_of_creation_say_nothing() -> None:
     desk.take(request(GET), now_ms=10_000.0, appended_ms=5000)
     desk.take(request(GET, counter=2), now_ms=99_000.0, appended_ms=5500, kind=TIMESTAMP_CREATE_TIME)
     assert desk.inbox.requests == 2
+
+
+def test_a_command_is_known_by_its_token_whoever_brings_it() -> None:
+    desk = Desk()
+    token = token_of(b"t", b"put")
+    desk.take(command(PUT, token.encode()))
+    (appended,) = desk.effects()
+    record = decode_record(0, 0, appended.value)
+    mutation = AvroBodies().decode(record.schema_number, record.body)
+    assert isinstance(mutation, Mutation)
+    assert (mutation.request, mutation.outcome) == (token_ids(token, 0)[0], token.digest)
+    desk.take(command(PUT, token.encode(), asker="another", counter=77))
+    assert desk.effects() == []
+
+
+def test_a_token_that_is_none_is_skipped() -> None:
+    desk = Desk()
+    with pytest.raises(ValueError, match="a token of 3 bytes"):
+        desk.take(command(PUT, b"abc"))
+    assert desk.effects() == []
+
+
+def command(operation: int, token: bytes, asker: str = "r", counter: int = 1) -> bytes:
+    _, message = decode(request(operation, counter=counter))
+    message["parts"][0]["token"] = token
+    return encode("ingest_request", {**message, "asker": asker})
 
 
 def test_questions_are_answered() -> None:

@@ -134,6 +134,17 @@ STREAM_PRODUCER: Properties = {
     "request.timeout.ms": 5000,
 }
 
+OUTCOME_PRODUCER: Properties = {
+    **PRODUCER,
+    # Outcomes are told by their places: one that comes twice, or in another order, is no harm, and nothing is fatal.
+    "enable.idempotence": False,
+    # They come in bursts, as leaders answer; nobody waits for a lone one by the millisecond.
+    "linger.ms": 5,
+    # Then it is sent again, by another producer.
+    "message.timeout.ms": 10_000,
+    "topic.metadata.propagation.max.ms": 2000,
+}
+
 PROTECTED = frozenset(
     {
         "bootstrap.servers",
@@ -195,6 +206,10 @@ class KafkaSettings:
         """For a member of a consumer group that commits by itself and fetches elsewhere."""
         own: Properties = {"group.id": group, "session.timeout.ms": session_timeout_ms}
         return self._with({**CONSUMER, **GROUP_MEMBER, **own})
+
+    def outcome_producer(self) -> Properties:
+        """For outcomes and dead letters of ingest."""
+        return self._with(OUTCOME_PRODUCER)
 
     def stream_producer(self) -> Properties:
         """For public topics, in which no record may land behind a later one."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dynabus.core.messages import NodeHeat
+from dynabus.core.admission.messages import NodeHeat
 from dynabus.core.target_tracking import IN_MINUTES
 
 MINUTE_MS = 60_000.0

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-from dynabus.core.messages import NodeHeat, PartitionHeat
+from dynabus.core.admission.messages import NodeHeat, PartitionHeat
 
 FULL = 1000
 """Thousandths of the cap."""

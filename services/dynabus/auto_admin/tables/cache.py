@@ -15,6 +15,7 @@ import orjson
 
 from dynabus.auto_admin.outside import Bus, Delivered
 from dynabus.auto_admin.tables.decisions import TableState
+from dynabus.auto_admin.tables.ingest import ON
 from dynabus.auto_admin.tables.workflow import ANNOUNCED, metadata_version, version_offset
 from dynabus.core.cluster_view import Node
 from dynabus.core.global_indexes.messages import IndexMetadata
@@ -151,6 +152,7 @@ class Cache:
             "description": orjson.dumps(state.description),
             "partitions": [] if status == ANNOUNCED else state.metadata_partitions(),
             "time_to_live": state.time_to_live,
+            "ingest": state.ingest == ON,
         }
         if status != ANNOUNCED:
             # Before the table: who sees its new status then has its streams.

@@ -75,6 +75,8 @@ class TableState:
     """Its global secondary indexes (`core.tables.indexes`); rows of before they existed have none."""
     of_table: str = ""
     """Of an index: id of its table."""
+    ingest: str = ""
+    """Whether it takes commands from Kafka: on, off (it has the topics), empty (it never did)."""
 
     @property
     def unfinished(self) -> bool:
@@ -126,6 +128,7 @@ def written(state: TableState) -> bytes:
             **({"time_to_live": state.time_to_live} if state.time_to_live else {}),
             **({"indexes": state.indexes} if state.indexes else {}),
             **({"of_table": state.of_table} if state.of_table else {}),
+            **({"ingest": state.ingest} if state.ingest else {}),
         }
     )
 

@@ -16,7 +16,7 @@ from dynabus.auto_admin.recovery.freezing import Freezing
 from dynabus.auto_admin.splitting import splits
 from dynabus.auto_admin.splitting.sealing import Sealing
 from dynabus.auto_admin.streaming import Streaming
-from dynabus.auto_admin.tables import decisions, indexing, kept, stream_endings
+from dynabus.auto_admin.tables import decisions, indexing, ingest, kept, stream_endings
 from dynabus.auto_admin.tables.cache import Cache
 from dynabus.auto_admin.tables.decisions import TableState, read_row, table_key
 from dynabus.auto_admin.tables.workflow import ANNOUNCED, Division, Ending, Progress, Step, next_step
@@ -158,7 +158,7 @@ class Tables:
                 unfinished=state.unfinished and not self._short(state) and not waits,
                 division=division,
                 moved=ended is not None,
-                streams=frozenset(each["label"] for each in state.streams if each["status"] != DISABLED),
+                streams=_topics_of(state),
                 ending=self._ending(state, progress, now_ms) if state.status == "DELETING" else Ending.NONE,
             )
             if step is Step.SETTLE and ended is not None:
@@ -282,9 +282,9 @@ class Tables:
                 raise error
             elif job.step is Step.BUILD:
                 progress.built = True
-                progress.streamed = frozenset(each["label"] for each in job.state.streams)
+                progress.streamed = _topics_of(job.state) - ingest.labels(job.state)
             elif job.step is Step.STREAM:
-                progress.streamed = frozenset(each["label"] for each in job.state.streams)
+                progress.streamed = _topics_of(job.state)
             elif job.step is Step.GROW:
                 progress.grown = splits.highest(job.state)
             elif job.step is Step.RENEW:
@@ -304,6 +304,11 @@ class Tables:
             for node in self._view.nodes.values()
             if self._view.alive(node.name, now_ms)
         )
+
+
+def _topics_of(state: TableState) -> frozenset[str]:
+    """Besides the log's: of its streams, by their labels, and of ingest."""
+    return ingest.labels(state) | {each["label"] for each in state.streams if each["status"] != DISABLED}
 
 
 def _whatever(_delivered: bool) -> None:

@@ -7,7 +7,7 @@
 | CREATING | built                                     | PUBLISH: nodes open replicas and claim            |
 | CREATING | published, every partition has a leader,  | FINISH: the next decision                         |
 |          | its indexes are ACTIVE (`indexing`)       |                                                   |
-| ACTIVE, UPDATING | it has streams, whose topics were not looked at | STREAM: they are made, where missing |
+| ACTIVE, UPDATING | it has streams, or takes commands, and their topics were not looked at | STREAM: they are made |
 | ACTIVE   | not published by us                       | PUBLISH                                           |
 | ACTIVE   | published, pending, with partitions for it | FINISH                                           |
 | UPDATING | not published by us                       | PUBLISH: routers serve it as before               |

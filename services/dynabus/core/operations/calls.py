@@ -37,6 +37,7 @@ class Call(NamedTuple):
 
     `within`: the range of encoded keys that it reads. Where the partition does not hold all of it any more, because
     it was split meanwhile, the reply is STALE_ROUTE and the operation asks again, otherwise.
+    `token`: of a command that came through Kafka (`core.replication.tokens`).
     """
 
     table: Table
@@ -49,6 +50,7 @@ class Call(NamedTuple):
     size: int = 0
     detail: bytes = b""
     within: tuple[bytes, bytes | None] | None = None
+    token: bytes = b""
 
 
 class Control(NamedTuple):

@@ -12,13 +12,15 @@ from dynabus.core.replication.election import ElectionTiming
 from dynabus.core.replication.lease import LeaseTiming
 from dynabus.core.replication.records import Bodies
 from dynabus.core.replication.store import Evaluate, Outcome, Read
+from dynabus.core.replication.tokens import Token
 from dynabus.core.replication.unresolved import Sender
 
 
 class Write(NamedTuple):
     """A change of one item. `budget_ms`: how long its sender still waits; `request` is the encoded request id.
 
-    Without one (empty) `evaluate` must itself see that a repeat changes nothing, as writes of indexes do.
+    Without one (empty) `evaluate` must itself see that a repeat changes nothing, as writes of indexes do. A command
+    that came through Kafka has a token instead.
     """
 
     sender: Sender
@@ -27,6 +29,7 @@ class Write(NamedTuple):
     key: bytes
     evaluate: Evaluate
     budget_ms: int
+    token: Token | None = None
 
 
 class Query(NamedTuple):

@@ -12,6 +12,7 @@ strong read any more, whatever becomes of that record.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from dynabus.core.errors import InvariantError
@@ -34,8 +35,10 @@ from dynabus.core.replication.records import (
     encode_record,
     next_chain,
 )
-from dynabus.core.replication.request_ids import KEEP_MS, outcome_digest, recall
+from dynabus.core.replication.request_ids import KEEP_MS, NO_KEY, outcome_digest, recall
 from dynabus.core.replication.store import Decision, Outcome, Read, Store
+from dynabus.core.replication.tokens import DECIDED, recall_token, token_ids
+from dynabus.core.replication.tokens import KEEP_MS as TOKEN_KEEP_MS
 from dynabus.core.replication.unresolved import Held, Sender, Sent, Unresolved
 from dynabus.core.topics import MESSAGE_LIMIT_BYTES
 
@@ -78,12 +81,13 @@ class Leader:
 
     def write(self, request: Write, now_ms: float, wall_ms: int) -> None:
         """Evaluate and append, or answer without a record."""
-        if request.request and self.unresolved.in_flight(request.request):
+        ids = self._ids(request, now_ms)
+        if any(map(self.unresolved.in_flight, ids)):
             return  # the first copy's answer is on its way
         if len(self.unresolved) >= self._timing.unresolved_most:
             self._respond(request.sender, Outcome(ReplyStatus.BUSY))
             return
-        known = recall(self._store, request.request) if request.request else None
+        known = self._known(request, ids, now_ms)
         if known is not None:
             self._answer(0, request.sender, known, now_ms)
             return
@@ -93,10 +97,21 @@ class Leader:
         else:
             sequence, previous = 0, self._store.get(request.key)
         decision = request.evaluate(previous, wall_ms)
-        if decision.write:
+        if decision.write or (request.token is not None and decision.outcome.status in DECIDED):
             self._mutate(request, previous, decision, now_ms, wall_ms)
         else:
             self._answer(sequence, request.sender, decision.outcome, now_ms)
+
+    def _ids(self, request: Write, now_ms: float) -> Sequence[bytes]:
+        """Under which its outcome may be remembered, the first one is that of now."""
+        if request.token is not None:
+            return token_ids(request.token, self._log_time_ms(now_ms))
+        return (request.request,) if request.request else ()
+
+    def _known(self, request: Write, ids: Sequence[bytes], now_ms: float) -> Outcome | None:
+        if request.token is not None:
+            return recall_token(self._store, ids, request.token, self._log_time_ms(now_ms))
+        return recall(self._store, ids[0]) if ids else None
 
     def read(self, sender: Sender, read: Read, now_ms: float) -> None:
         """A strong read: of applied state only, never of the overlay."""
@@ -105,18 +120,24 @@ class Leader:
     def _mutate(
         self, request: Write, previous: bytes | None, decision: Decision, now_ms: float, wall_ms: int
     ) -> None:
-        outcome = decision.outcome
+        outcome, log_time_ms = decision.outcome, self._log_time_ms(now_ms)
+        if request.token is None:
+            request_id, expires_ms = request.request, log_time_ms + request.budget_ms + KEEP_MS
+            digest = outcome_digest(request.key, decision.row, outcome.body)
+        else:
+            request_id, expires_ms = token_ids(request.token, log_time_ms)[0], log_time_ms + TOKEN_KEEP_MS
+            digest = request.token.digest
         mutation = Mutation(
-            key=request.key,
-            old=previous,
-            new=decision.row,
+            key=request.key if decision.write else NO_KEY,
+            old=previous if decision.write else None,
+            new=decision.row if decision.write else None,
             timestamp_ms=wall_ms,
-            request=request.request,
-            expires_ms=self._log_time_ms(now_ms) + request.budget_ms + KEEP_MS,
+            request=request_id,
+            expires_ms=expires_ms,
             status=int(outcome.status),
             answer=outcome.body,
             size=outcome.size,
-            outcome=outcome_digest(request.key, decision.row, outcome.body),
+            outcome=digest,
         )
         if self._append(Kind.MUTATION, mutation, now_ms, mutation, request.sender, outcome) is None:
             self._respond(request.sender, Outcome(ReplyStatus.ERROR, _TOO_LARGE))

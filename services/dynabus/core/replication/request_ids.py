@@ -4,13 +4,15 @@ The outcome of a request id is kept in the replica's store, written by the same 
 passes the request's deadline by `KEEP_MS`. Log time starts where the log's stood and advances by the leader's own
 elapsed time since its claim: it never jumps when a leader with another clock takes over, else that leader would
 forget ids whose retries are still on their way. Ids are `router incarnation || counter || part`, so one router's ids
-sort by age, and the oldest router's sort first: purging looks only at the front.
+sort by age, and the oldest router's sort first: purging looks only at the front. Behind them lie the ids of tokens
+(`tokens`), which sort by age among themselves.
 """
 
 from __future__ import annotations
 
 import struct
 from hashlib import blake2b
+from typing import NamedTuple
 
 from dynabus.core.ids import RequestId
 from dynabus.core.replication.records import Mutation
@@ -28,6 +30,9 @@ PURGE_EVERY = 64
 _ID = struct.Struct(">QQH")
 _VALUE = struct.Struct(">QBI8s")
 _ROUTER_BYTES = 8
+
+TOKENS = b"\x80"
+"""The first byte of ids of tokens: incarnations have 63 bits."""
 
 
 def encode_request_id(request: RequestId) -> bytes:
@@ -58,9 +63,11 @@ def remember(store: Store, mutation: Mutation, sequence: int, log_time_ms: int) 
     """Keep the outcome of an applied mutation and drop what has expired: the same on every replica."""
     value = _VALUE.pack(mutation.expires_ms, mutation.status, mutation.size, mutation.outcome) + mutation.answer
     store.remember(mutation.request, value)
-    _purge(store, mutation.request[:_ROUTER_BYTES], log_time_ms, PURGE_OWN)
+    of_token = mutation.request.startswith(TOKENS)
+    _purge(store, TOKENS if of_token else mutation.request[:_ROUTER_BYTES], log_time_ms, PURGE_OWN)
     if sequence % PURGE_EVERY == 0:
         _purge(store, b"", log_time_ms, PURGE_EVERY)
+        _purge(store, TOKENS, log_time_ms, PURGE_EVERY)
 
 
 NO_KEY = b"\0"
@@ -81,6 +88,20 @@ def _purge(store: Store, prefix: bytes, log_time_ms: int, most: int) -> None:
         store.forget(first[0])
 
 
+class Remembered(NamedTuple):
+    """`digest`: of what the write came to; of a token, of its command."""
+
+    expires_ms: int
+    digest: bytes
+    outcome: Outcome
+
+
+def read_remembered(value: bytes) -> Remembered:
+    """The value of a remembered id."""
+    expires_ms, status, size, digest = _VALUE.unpack_from(value)
+    return Remembered(expires_ms, digest, Outcome(status, value[_VALUE.size :], size))
+
+
 def is_outcome(request_id: bytes, value: bytes) -> bool:
     """Whether these bytes have the form of a remembered outcome; they carry no checksum of their own."""
     return len(request_id) == _ID.size and len(value) >= _VALUE.size
@@ -89,7 +110,4 @@ def is_outcome(request_id: bytes, value: bytes) -> bool:
 def recall(store: Store, request_id: bytes) -> Outcome | None:
     """What was answered to this request id, or None where it was never applied."""
     value = store.remembered(request_id)
-    if value is None:
-        return None
-    _, status, size, _ = _VALUE.unpack_from(value)
-    return Outcome(status, value[_VALUE.size :], size)
+    return None if value is None else read_remembered(value).outcome

@@ -1,18 +1,18 @@
 """The part of a schema registry's API that readers need, so that stock Kafka tools decode stream topics. Pure.
 
-    GET /subjects                                   topics of streams, each with -value behind it
+    GET /subjects                                   topics of streams, commands and outcomes, with -value behind
     GET /subjects/<subject>/versions                [1]
     GET /subjects/<subject>/versions/<1 or latest>  with id and schema; /schema behind it: the schema alone
     GET /schemas/ids/<id>                           the schema of a value's prefix; /schema behind it: it alone
     GET /schemas/types, /config, /mode              AVRO, BACKWARD, READONLY
 
-All topics have one schema. A changed one gets another id (a number of `core.messages`), and the old one stays
-readable. Keys are JSON and have none. Paths, members and error codes: Confluent's Schema Registry, API reference.
+Each topic has one schema. A changed one gets another id (a number of `core.messages`), and the old one stays
+readable. Keys have none. Paths, members and error codes: Confluent's Schema Registry, API reference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -31,10 +31,10 @@ def subject_of(topic: str) -> str:
 
 
 class Registry(NamedTuple):
-    """`schemas`: their JSON by id; the last one is that of all topics."""
+    """`schemas`: their JSON by id; `topics`: the id of each one's schema."""
 
     schemas: Mapping[int, str]
-    topics: Sequence[str]
+    topics: Mapping[str, int]
 
     def answer(self, path: str) -> tuple[int, bytes] | None:
         """(HTTP status, body); None for a path that is none of the registry's."""
@@ -58,13 +58,15 @@ class Registry(NamedTuple):
                 return _missing(404, "HTTP 404 Not Found")
 
     def _of_subject(self, subject: str, rest: list[str]) -> tuple[int, bytes]:
-        if subject.removesuffix(SUFFIX) not in self.topics or not subject.endswith(SUFFIX):
+        topic = subject.removesuffix(SUFFIX)
+        if topic not in self.topics or not subject.endswith(SUFFIX):
             return _missing(NO_SUBJECT, f"Subject '{subject}' not found.")
         match rest:
             case ["versions"]:
                 return _found([VERSION])
             case ["versions", version, *more] if version in (str(VERSION), "latest", "-1"):
-                number, schema = max(self.schemas.items())
+                number = self.topics[topic]
+                schema = self.schemas[number]
                 if more == ["schema"]:
                     return 200, schema.encode()
                 return _found({"subject": subject, "version": VERSION, "id": number, "schema": schema})

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from dynabus.core.admission.heat import Cut, Heat, Range, cut
+from dynabus.core.admission.messages import NodeHeat, PartitionHeat
 from dynabus.core.admission.partition import PartitionMeter
 from dynabus.core.cluster_view import ClusterView
-from dynabus.core.messages import NodeHeat, PartitionHeat
 from dynabus.storage_node.replicas.hosted import Hosted
 
 PERIOD_MS = 5000.0

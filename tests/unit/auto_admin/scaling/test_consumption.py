@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dynabus.auto_admin.scaling.consumption import KEPT_MINUTES, LATE_MS, MINUTE_MS, Consumption
-from dynabus.core.messages import NodeHeat
+from dynabus.core.admission.messages import NodeHeat
 from dynabus.core.target_tracking import IN_MINUTES
 
 

@@ -11,7 +11,7 @@ from tests.unit.auto_admin.test_service import Life
 
 from dynabus.auto_admin.metrics import AdminMetrics
 from dynabus.auto_admin.splitting.heat import FRESH_MS, HeatBook, HeatRule
-from dynabus.core.messages import NodeHeat
+from dynabus.core.admission.messages import NodeHeat
 
 NAME = REQUEST["TableName"]
 RULE = HeatRule(percent=80, window_ms=300_000.0, partitions_most=8)

@@ -10,11 +10,14 @@ import orjson
 import pytest
 from tests.unit.adapters.test_stream_codec import ITEM, output
 
+from dynabus.adapters.ingest_codec import OUTCOME_ID
+from dynabus.adapters.ingest_codec import PUBLISHED as COMMANDS
 from dynabus.adapters.stream_codec import PUBLISHED, SCHEMA_ID, encode_output
 from dynabus.core.streams.registry import Registry
 
 TOPICS = ["dynabus.stream.a.1", "dynabus.stream.b.2"]
-REGISTRY = Registry(PUBLISHED, TOPICS)
+OUTCOMES = "dynabus.outcomes.a"
+REGISTRY = Registry({**PUBLISHED, **COMMANDS}, {**dict.fromkeys(TOPICS, SCHEMA_ID), OUTCOMES: OUTCOME_ID})
 
 
 def get(path: str) -> tuple[int, Any]:
@@ -34,8 +37,18 @@ def test_a_value_is_decoded_by_what_its_prefix_leads_to() -> None:
     assert record["old_image"]["n"]["N"] == ITEM["n"]["N"]
 
 
+def test_each_topic_has_its_own_schema() -> None:
+    latest = {topic: get(f"/subjects/{topic}-value/versions/latest")[1] for topic in (*TOPICS, OUTCOMES)}
+    assert {topic: each["id"] for topic, each in latest.items()} == {
+        **dict.fromkeys(TOPICS, SCHEMA_ID),
+        OUTCOMES: OUTCOME_ID,
+    }
+    for each in latest.values():
+        assert get(f"/schemas/ids/{each['id']}") == (200, {"schema": each["schema"]})
+
+
 def test_subjects_are_topics() -> None:
-    assert get("/subjects") == (200, [f"{topic}-value" for topic in TOPICS])
+    assert get("/subjects") == (200, [f"{topic}-value" for topic in (*TOPICS, OUTCOMES)])
     assert get("/subjects/dynabus.stream.a.1-value/versions") == (200, [1])
     for version in ("1", "latest"):
         status, answer = get(f"/subjects/dynabus.stream.a.1-value/versions/{version}")

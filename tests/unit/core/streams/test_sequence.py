@@ -71,3 +71,12 @@ def test_two_tables_never_have_topics_that_kafka_confuses(one: str, other: str) 
     if one != other:
         topics = [stream_topic(table, LABEL).replace(".", "_") for table in (one, other)]
         assert topics[0] != topics[1]
+
+
+@given(NAMES)
+def test_topics_of_commands_follow_the_same_rule(table: str) -> None:
+    topics = Topics("n" * 32)
+    for topic in (topics.ingest(table), topics.outcomes(table)):
+        assert len(topic.name) <= 249
+        assert topic.name.rpartition(".")[2] == stream_topic(table, LABEL).partition(".")[0]
+    assert topics.ingest(table).name != topics.common_ingest().name

@@ -10,7 +10,7 @@ from tests.unit.storage_node.capacity.test_admission import Desk, part
 from tests.unit.storage_node.stand_ins import PARTITION, leading
 
 from dynabus.adapters.codec import decode, encode
-from dynabus.core.messages import NodeHeat
+from dynabus.core.admission.messages import NodeHeat
 from dynabus.core.operations.calls import Code
 from dynabus.core.replication.store import Decision, Outcome
 from dynabus.storage_node.capacity.heat import COLD_PERIODS, PERIOD_MS, HeatTeller

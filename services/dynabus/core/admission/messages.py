@@ -1,0 +1,30 @@
+"""What storage nodes tell auto-admin of the load of their replicas, as `schemas/heat.avsc` has it."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class PartitionHeat(TypedDict):
+    """What one replica served since the node's last message, in half units.
+
+    `units`: reads and writes that were served, and that its cap refused. By the leader of a hot partition: `heat` are
+    reads and writes, refused ones too, in thousandths of the partition's cap; `at` is the bound that would halve the
+    load, or `why` says why no split would help.
+    """
+
+    log: str
+    partition: int
+    generation: int
+    units: list[int]
+    heat: list[int]
+    at: bytes | None
+    why: str
+
+
+class NodeHeat(TypedDict):
+    """A node to auto-admin, on the control topic: replicas that served anything within the last period."""
+
+    node: str
+    period_ms: int
+    partitions: list[PartitionHeat]

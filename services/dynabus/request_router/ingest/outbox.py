@@ -1,0 +1,112 @@
+"""Outcomes and dead letters on their way to Kafka. What does not arrive is sent again, until it does or nobody can
+want it: its table is gone, and the topic with it.
+
+In no order, and now and then twice, as after a router's death: an outcome says of which place it is. All of it in the
+event loop; `serve` calls who waits for a delivery.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from dynabus.adapters.kafka.release import let_go
+from dynabus.adapters.kafka.settings import KafkaSettings
+from dynabus.adapters.logs import kafka_logger, logger
+
+AGAIN_MS = 500.0
+"""After a failure."""
+
+HANDED_MOST = 5000
+"""Again in one turn: the queue that was full may be so again."""
+
+
+@dataclass(slots=True)
+class Letter:
+    """One record. `wanted`: whether it is still worth sending; `done`: Kafka has it, or nobody wants it."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+    wanted: Callable[[], bool]
+    done: Callable[[], None]
+
+
+class Outbox:
+    """Counts `failed` deliveries."""
+
+    def __init__(self, kafka: KafkaSettings, now_ms: Callable[[], float]) -> None:
+        self._kafka, self._now_ms = kafka, now_ms
+        self._producer: Producer | None = None
+        """Made for the first letter: most clusters have no commands."""
+        self._replaced: list[Producer] = []
+        self._is_stuck = False
+        self._again: deque[tuple[float, Letter]] = deque()
+        self.failed = 0
+
+    def send(self, letter: Letter) -> None:
+        """Once, and again until it is there."""
+
+        def report(error: KafkaError | None, _message: object) -> None:
+            if error is None:
+                letter.done()
+                return
+            self._is_stuck = self._is_stuck or error.code() == KafkaError._MSG_TIMED_OUT
+            self._postpone(letter, error.str())
+
+        headers: Any = letter.headers
+        if self._producer is None:
+            self._producer = Producer(self._kafka.outcome_producer(), logger=kafka_logger())
+        try:
+            self._producer.produce(letter.topic, letter.value, letter.key, headers=headers, on_delivery=report)
+        except (BufferError, KafkaException) as refusal:
+            self._postpone(letter, str(refusal))
+
+    def serve(self) -> None:
+        """Hear about deliveries, and send again what is due."""
+        if self._producer is not None:
+            self._producer.poll(0)
+            if self._is_stuck:
+                self._replace(self._producer)
+        if self._replaced:
+            self._hear_replaced()
+        now_ms = self._now_ms()
+        for _ in range(min(len(self._again), HANDED_MOST)):
+            if self._again[0][0] > now_ms:
+                break
+            letter = self._again.popleft()[1]
+            if letter.wanted():
+                self.send(letter)
+            else:
+                letter.done()
+
+    def close(self, timeout_s: float) -> None:
+        """Send what is queued; what is not sent by then comes again, since it is not committed."""
+        if self._producer is not None:
+            self._producer.flush(timeout_s)
+
+    def _postpone(self, letter: Letter, why: str) -> None:
+        self.failed += 1
+        if self.failed & (self.failed - 1) == 0:
+            logger().warning("outcome not delivered, sent again", topic=letter.topic, reason=why, failed=self.failed)
+        self._again.append((self._now_ms() + AGAIN_MS, letter))
+
+    def _replace(self, stuck: Producer) -> None:
+        """It may believe that there are no brokers, for good (librdkafka's issue 5301)."""
+        self._producer, self._is_stuck = None, False
+        stuck.purge(blocking=False)
+        self._replaced.append(stuck)
+
+    def _hear_replaced(self) -> None:
+        for _ in range(len(self._replaced)):
+            held = [self._replaced.pop(0)]
+            held[0].poll(0)
+            if len(held[0]):
+                self._replaced += held
+            else:
+                let_go(held)

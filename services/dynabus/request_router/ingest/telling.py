@@ -1,0 +1,68 @@
+"""Tells what became of commands: outcomes to their producers, dead letters to people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import orjson
+
+from dynabus.adapters.ingest_codec import encode_outcome
+from dynabus.core.ingest.commands import WHOLE, Command, Poison
+from dynabus.core.ingest.results import Outcome, Status, dead_letter_headers, unreadable
+from dynabus.core.topics import Topics
+from dynabus.request_router.ingest.outbox import Letter, Outbox
+from dynabus.request_router.ingest.tasks import Source
+
+Done = Callable[[], None]
+"""Kafka has it."""
+
+
+class Telling:
+    """`is_there`: whether there is a table of this name; outcomes of others have no topic. Counts what it tells."""
+
+    def __init__(self, outbox: Outbox, topics: Topics, is_there: Callable[[str], bool]) -> None:
+        self._outbox, self._topics, self._is_there = outbox, topics, is_there
+        self.applied = self.refused = self.unreadable = 0
+
+    def outcome(self, source: Source, command: Command, status: Status, answer: bytes, done: Done) -> None:
+        """Of a command that was decided."""
+        if status is Status.APPLIED:
+            self.applied += 1
+        else:
+            self.refused += 1
+        outcome = Outcome(source.place, status, answer, command.token, command.correlation_id)
+        self._post(command.table, source, outcome, done)
+
+    def dead_letter(self, source: Source, poison: Poison, done: Done) -> None:
+        """The dead letter, and then the outcome if somebody waits for it."""
+        self.unreadable += 1
+        table, correlation_id = poison.table, poison.correlation_id
+
+        def buried() -> None:
+            if table is None or correlation_id is None or not self._is_there(table):
+                done()
+                return
+            outcome = Outcome(source.place, Status.UNREADABLE, unreadable(poison.why), None, correlation_id)
+            self._post(table, source, outcome, done)
+
+        value = _as_it_was(source, poison)
+        headers = dead_letter_headers(source.place, poison.why)
+        self._outbox.send(Letter(self._topics.dead_letters().name, source.key, value, headers, lambda: True, buried))
+
+    def _post(self, table: str, source: Source, outcome: Outcome, done: Done) -> None:
+        headers = [("status", outcome.status.name.encode())]
+        if outcome.correlation_id is not None:
+            headers.append(("correlation-id", outcome.correlation_id.encode()))
+        topic, value = self._topics.outcomes(table).name, encode_outcome(outcome, avro=source.is_avro)
+        self._outbox.send(Letter(topic, source.key, value, headers, lambda: self._is_there(table), done))
+
+
+def _as_it_was(source: Source, poison: Poison) -> bytes | None:
+    """The message, or of a list the one element, so that nobody sends the others again with it."""
+    if poison.element is WHOLE:
+        return source.raw
+    try:
+        return orjson.dumps(poison.element)
+    except TypeError:
+        # It nests deeper than it can be written; whoever looks has the index.
+        return source.raw
