@@ -121,13 +121,22 @@ def metered(part: Any, evaluate: Any, old: bytes | None) -> Callable[[], object]
     """The evaluation of a put, or a read, behind the partition's cap."""
     meter = PartitionMeter(table().view.tables[workload.TABLE].description, 1, (1 << 40, 1 << 40), 0.0)
     if part["operation"] == Code.PUT:
-        return lambda: meter.evaluation(evaluate(part), part, b"id", lambda *_: True, 1.0)(old, WALL_MS)
+        return lambda: meter.evaluation(evaluate(part), part, lambda *_: True, 1.0)(old, WALL_MS)
     return lambda: meter.reading(evaluate(part), part, lambda *_: True, 1.0)(evaluate)
 
 
 def reply_of(call: Call) -> bytes:
     body = b"" if call.write else orjson.dumps({"pk": {"S": "user"}, "pad": {"S": workload.PADDING}})
-    part = {"index": 0, "status": 0, "body": body, "size": 950, "count": 1, "scanned": 0, "last": b""}
+    part = {
+        "index": 0,
+        "status": 0,
+        "body": body,
+        "size": 950,
+        "count": 1,
+        "scanned": 0,
+        "last": b"",
+        "provisional": False,
+    }
     return encode("reply", {"incarnation": 1, "counter": 77, "node": ME.node, "parts": [part]})
 
 

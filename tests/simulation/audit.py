@@ -40,6 +40,8 @@ class Auditor:
         self.index: dict[tuple[bytes, int], int] = {} if parent is None else parent.index
         self.decided: set[bytes] = set() if parent is None else parent.decided
         """Names of commands' tokens."""
+        self.refused: set[tuple[bytes, int]] = set() if parent is None else parent.refused
+        """(key, operation): its client was told that it changed nothing."""
         self._members: tuple[str, ...] = ()
         self._plan = 0
         self.fenced = False
@@ -134,6 +136,8 @@ class Auditor:
         key, operation = body.key, int.from_bytes(body.answer[:8], "big")
         if (key, operation) in self.index:
             raise Violation(f"operation {operation} was applied twice")
+        if (key, operation) in self.refused:
+            raise Violation(f"operation {operation} was applied after its client was told that it changed nothing")
         versions = self.versions.setdefault(key, [ABSENT])
         old = self.rows.pop(key, None)
         if old != body.old:
@@ -228,6 +232,12 @@ class Linearizability:
             if index < 0:
                 raise Violation(f"stale {what}: saw no row after version {floor} was seen")
         self._saw(key, index)
+
+    def refused(self, key: bytes, operation: int) -> None:
+        """A client was told that its operation changed nothing: it has not, and never will."""
+        if (key, operation) in self._auditor.index:
+            raise Violation(f"operation {operation} was applied, and its client was told that it changed nothing")
+        self._auditor.refused.add((key, operation))
 
     def _saw(self, key: bytes, index: int) -> None:
         self.checked += 1

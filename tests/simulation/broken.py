@@ -16,7 +16,7 @@ from dynabus.core.replication import heir as heir_module
 from dynabus.core.replication import leader as leader_module
 from dynabus.core.replication import replica as replica_module
 from dynabus.core.replication import tokens
-from dynabus.core.replication.effects import Leading, Peer, Query, Respond
+from dynabus.core.replication.effects import Leading, Peer, Query, Respond, Write
 from dynabus.core.replication.fold import Verdict
 from dynabus.core.replication.leader import Leader, Seat
 from dynabus.core.replication.lease import LeaseTiming
@@ -407,6 +407,19 @@ def log_time_jumps() -> Patches:
 @broken("I10", "the leader does not look for the request id")
 def request_ids_are_not_looked_up() -> Patches:
     return [(Unresolved, "in_flight", lambda self, request: False), (Disk, "remembered", lambda self, request: None)]
+
+
+@broken("I10", "what a repeated request comes to is not remembered where it changes nothing")
+def refusals_of_repeats_are_not_kept() -> Patches:
+    def is_kept(request: Write, outcome: Outcome) -> bool:
+        return request.token is not None and outcome.status in tokens.DECIDED
+
+    return [(leader_module, "_is_kept", is_kept), (Client, "takes_any_answer", True)]
+
+
+@broken("I10", "a router that has sent a request again takes what the first copy came to")
+def first_refusal_counts() -> Patches:
+    return [(Client, "takes_any_answer", True)]
 
 
 @broken("I10", "the leader does not look for a command's token")

@@ -83,6 +83,9 @@ class Client:
     new_request_id_on_retry = False
     """Broken on purpose by `broken`: a router that re-sends under a new id."""
 
+    takes_any_answer = False
+    """The same: one that takes what its first copy came to, while another is under way."""
+
     def __init__(self, cluster: Cluster, number: int, pause_ms: float) -> None:
         self.cluster, self.world, self.number = cluster, cluster.world, number
         self.pause_ms = pause_ms
@@ -155,7 +158,7 @@ class Client:
             token = token_of(b"%d" % pending.operation, pending.kind.encode())
             return Write(sender, b"", generation, pending.key, evaluate, budget_ms, token)
         request = encode_request_id(RequestId(Incarnation(self.number), pending.counter, 0))
-        return Write(sender, request, generation, pending.key, evaluate, budget_ms)
+        return Write(sender, request, generation, pending.key, evaluate, budget_ms, repeat=pending.tries > 1)
 
     def receive(self, counter: int, outcome: Outcome) -> None:
         """An answer, perhaps to an operation that is long over."""
@@ -163,6 +166,8 @@ class Client:
         if pending is None or counter != pending.counter:
             return
         if outcome.status in (ReplyStatus.OK, ReplyStatus.ERROR):
+            if outcome.provisional and pending.tries > 1 and not self.takes_any_answer:
+                return
             self._judge(pending, outcome)
             self.acknowledged += 1
             self._done()
@@ -183,6 +188,8 @@ class Client:
         if pending.kind == "read" or outcome.status == ReplyStatus.ERROR or len(outcome.body) == 8:
             what = "strong read" if pending.kind == "read" else "failed condition"
             linear.read(key, int.from_bytes(seen, "big"), floor, what)
+            if pending.kind != "read":
+                linear.refused(key, pending.operation)
             self._last[key] = seen
             return
         linear.wrote(key, int.from_bytes(seen, "big"), floor, int.from_bytes(outcome.body[8:], "big"))

@@ -117,7 +117,9 @@ class Disk:
         return self.history[: self._lengths[place.chain, place.next_offset]]
 
     def keep(self) -> None:
-        """The last commit is the checkpoint now."""
+        """The last commit is the checkpoint now, unless that has more: a clone that is behind it was installed."""
+        if self.checkpoint is not None and _is_older(self.commits[-1][3], self.checkpoint[3]):
+            return
         self.checkpoint, self._checkpoint_history = self.commits[-1], self.committed_history
 
     def replaced(self, history: History) -> Disk:

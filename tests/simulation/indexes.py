@@ -313,6 +313,7 @@ def _reply(index: int, status: ReplyStatus, body: bytes = b"") -> ReplyPart:
         "count": 0,
         "scanned": 0,
         "last": b"",
+        "provisional": False,
     }
 
 

@@ -85,7 +85,7 @@ class Control:
             return None
         if evaluate is None:
             return None
-        return Write(sender, request_id, GENERATION, key, evaluate, request["budget_ms"])
+        return Write(sender, request_id, GENERATION, key, evaluate, request["budget_ms"], repeat=request["repeat"])
 
     def _read(self, operation: str, body: Any, request_id: bytes, now_ms: float) -> tuple[bytes, Evaluate | None]:
         """The row's key and what is to be decided, None for not yet.

@@ -95,7 +95,10 @@ def _converse(
         "operation": operation,
         "body": orjson.dumps(body),
     }
+    sent = 0
     while time.monotonic() < deadline_s:
+        sent += 1
+        request["repeat"] = sent > 1
         producer.produce(control, encode("control_request", request))
         producer.poll(0)
         again_s = time.monotonic() + AGAIN_S
@@ -103,7 +106,7 @@ def _converse(
             message = consumer.poll(0.05)
             if message is not None and message.error() is None:
                 reply = own_reply(message.value(), incarnation)
-                if reply is not None:
+                if reply is not None and not (reply["parts"][0]["provisional"] and sent > 1):
                     return _judged(reply["parts"][0])
     raise Problem(f"no answer within {ANSWER_S:.0f} s: is auto-admin running, and has the partition a leader?")
 

@@ -19,9 +19,9 @@ from enum import IntEnum
 from typing import NotRequired, TypedDict
 
 SCHEMA_NUMBERS: dict[str, int] = {
-    "request": 1,
-    "reply": 2,
-    "control_request": 3,
+    "request": 140,
+    "reply": 141,
+    "control_request": 142,
     "heartbeat": 80,
     "heartbeats_wanted": 81,
     "question": 5,
@@ -76,6 +76,9 @@ class ReplyStatus(IntEnum):
     EXPIRED = 6  # of a mutation in a log: nobody asked for it, its item's time to live was over
 
 
+SETTLED = frozenset({ReplyStatus.OK, ReplyStatus.ERROR, ReplyStatus.THROTTLED})
+"""What the asker is told."""
+
 SEALED = b"sealed"
 """The body of a STALE_ROUTE from a partition that was split: its children serve, or are about to."""
 
@@ -101,18 +104,20 @@ class RequestPart(TypedDict):
 class Request(TypedDict):
     """A request router asks a storage node; (incarnation, counter, index of the part) is the request id (I10).
 
-    As `ingest_request` it has commands that came through Kafka, whose tokens stand in for that.
+    As `ingest_request` it has commands that came through Kafka, whose tokens stand in for that. `repeat`: it was sent
+    before under this id, so what it comes to is remembered even where nothing is written.
     """
 
     asker: str
     incarnation: int
     counter: int
     budget_ms: int
+    repeat: bool
     parts: list[RequestPart]
 
 
 class ReplyPart(TypedDict):
-    """The outcome of one part of a request."""
+    """The outcome of one part of a request. `provisional`: `core.replication.store.Outcome`."""
 
     index: int
     status: int
@@ -121,6 +126,7 @@ class ReplyPart(TypedDict):
     count: int
     scanned: int
     last: bytes
+    provisional: bool
 
 
 class Reply(TypedDict):
@@ -139,6 +145,7 @@ class ControlRequest(TypedDict):
     incarnation: int
     counter: int
     budget_ms: int
+    repeat: bool
     operation: str
     body: bytes
 

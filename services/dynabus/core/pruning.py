@@ -6,6 +6,7 @@ A log is pruned behind the smallest offset that anybody still needs:
 |----------------------------------|--------------------------------------------------------------------------------|
 | a member                         | what it has on disk for certain, by its own word; from its start where it said |
 |                                  | nothing in its present run and since it last became a member                   |
+| a damaged one that is rebuilt    | what it said before: until it has read as far again all other members have it |
 | a node that joins                | its start                                                                      |
 | a partition that is being split  | its start: heirs may be copied anew, or replay                                 |
 | the log of a closed ancestor     | its start, until each child is on the disks of all its members                 |

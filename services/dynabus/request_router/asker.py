@@ -17,12 +17,11 @@ from typing import NamedTuple
 
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import CORAL_AVAILABILITY, ApiError
-from dynabus.core.messages import SEALED, PartitionMetadata, Reply, ReplyPart, ReplyStatus, RequestPart
+from dynabus.core.messages import SEALED, SETTLED, PartitionMetadata, Reply, ReplyPart, ReplyStatus, RequestPart
 from dynabus.core.operations.calls import Call, Code, Control
 from dynabus.core.published_table import FROZEN, Table
 from dynabus.request_router.recent import RecentWrites
 
-SETTLED = frozenset({ReplyStatus.OK, ReplyStatus.ERROR, ReplyStatus.THROTTLED})
 REDIRECTS_MOST = 3
 """Followed at once between two re-sends; beyond it two nodes that name each other would be asked in circles."""
 
@@ -43,6 +42,7 @@ class Send(NamedTuple):
     node: str | None
     counter: int
     budget_ms: int
+    repeat: bool
     parts: list[RequestPart]
     control: Control | None
 
@@ -126,6 +126,8 @@ class Asker:
         sealed = False
         for part in reply["parts"]:
             if part["status"] in SETTLED:
+                if part["provisional"] and asking.tries > 1:
+                    continue  # another copy may come to another outcome, and its answer holds for all of them
                 index = part["index"]
                 if asking.replies[index] is None:
                     asking.replies[index] = part
@@ -181,7 +183,7 @@ class Asker:
         asking.next_send_ms = min(now_ms + self._resend_ms + asking.size / BYTES_PER_MS, asking.deadline_ms)
         budget_ms = max(1, int(asking.deadline_ms - now_ms))
         if asking.control is not None:
-            self._send(Send(None, asking.counter, budget_ms, [], asking.control))
+            self._send(Send(None, asking.counter, budget_ms, asking.tries > 1, [], asking.control))
             return
         first = asking.calls[0]
         table = self._view.now(first.table)
@@ -198,7 +200,7 @@ class Asker:
         else:
             asking.target = target or self._target(first, table.id, partition, asking.tries, now_ms)
             parts = [request_part(first, table.id, partition)]
-            self._send(Send(asking.target, asking.counter, budget_ms, parts, None))
+            self._send(Send(asking.target, asking.counter, budget_ms, asking.tries > 1, parts, None))
 
     def _dispatch_together(
         self, asking: Asking, table: Table, target: str | None, now_ms: float, budget_ms: int
@@ -211,8 +213,10 @@ class Asker:
         if target is not None and len(targets) == 1:
             targets = [target]
         asking.target = targets[0]
-        for node in dict.fromkeys(targets):
-            self._send(Send(node, asking.counter, budget_ms, parts, None))
+        nodes = list(dict.fromkeys(targets))
+        repeat = asking.tries > 1 or len(nodes) > 1
+        for node in nodes:
+            self._send(Send(node, asking.counter, budget_ms, repeat, parts, None))
 
     def _target(self, call: Call, log: str, partition: PartitionMetadata, tries: int, now_ms: float) -> str:
         members, number = partition["members"], partition["number"]
@@ -242,6 +246,7 @@ STALE: ReplyPart = {
     "count": 0,
     "scanned": 0,
     "last": b"",
+    "provisional": False,
 }
 """To the operation: what it wanted to read of one partition lies in several now."""
 

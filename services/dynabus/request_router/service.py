@@ -267,6 +267,7 @@ class Router:
             "incarnation": self.incarnation,
             "counter": send.counter,
             "budget_ms": send.budget_ms,
+            "repeat": send.repeat,
         }
         if send.control is not None:
             message = {**common, "operation": send.control.operation, "body": send.control.body}

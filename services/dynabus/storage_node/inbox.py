@@ -8,7 +8,7 @@ partition that is not here is answered STALE_ROUTE; everything else is the brain
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import orjson
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
@@ -50,6 +50,15 @@ Clone = Callable[[CloneRequest, "Hosted | None", float], None]
 """(request, the replica, now): another node wants a copy of it."""
 
 
+class _Message(NamedTuple):
+    """What holds for all parts of a request: how long its asker still waits, whether it was sent before, the time."""
+
+    budget_ms: int
+    repeat: bool
+    now_ms: float
+    wall_ms: int
+
+
 REQUESTS = frozenset({"request", "ingest_request"})
 
 
@@ -82,7 +91,8 @@ class Inbox:
             if age_ms > body["budget_ms"]:
                 self.expired += len(body["parts"])
             else:
-                self._request(body, int(body["budget_ms"] - age_ms), now_ms, wall_ms)
+                budget_ms = int(body["budget_ms"] - age_ms)
+                self._request(body, _Message(budget_ms, body.get("repeat", False), now_ms, wall_ms))
         elif kind == "question":
             self._question(body, now_ms)
         elif kind == "answer":
@@ -108,7 +118,7 @@ class Inbox:
             return 0.0  # librdkafka's mock broker: its time of creation is of another host's clock
         return self._clock.age_ms(now_ms, stamp_ms, message.leader_epoch())
 
-    def _request(self, request: Request, budget_ms: int, now_ms: float, wall_ms: int) -> None:
+    def _request(self, request: Request, message: _Message) -> None:
         asker, incarnation, counter = request["asker"], request["incarnation"], request["counter"]
         for index, part in enumerate(request["parts"]):
             self.requests += 1
@@ -119,20 +129,19 @@ class Inbox:
                 self._respond(sender, Outcome(ReplyStatus.STALE_ROUTE))
                 continue
             try:
-                self._part(hosted, sender, part, budget_ms, now_ms, wall_ms)
+                self._part(hosted, sender, part, message)
             except ApiError as error:
                 self._respond(sender, Outcome(ReplyStatus.ERROR, orjson.dumps(error.body())))
 
-    def _part(
-        self, hosted: Hosted, sender: Sender, part: RequestPart, budget_ms: int, now_ms: float, wall_ms: int
-    ) -> None:
+    def _part(self, hosted: Hosted, sender: Sender, part: RequestPart, message: _Message) -> None:
+        budget_ms, repeat, now_ms, wall_ms = message
         code = part["operation"]
         if (write := self._writes.get(code)) is not None:
             token = Token.decode(part["token"]) if "token" in part else None
-            # Nobody is told no for good of what has no request id: indexes' writes and commands come again.
+            # Indexes' writes see for themselves that a repeat changes nothing, and commands have a token.
             request_id = b"" if code == Code.INDEX or token is not None else _id_of(sender)
-            evaluate = self._admission.evaluation(hosted, write(part), part, request_id, now_ms)
-            change = Write(sender, request_id, part["generation"], part["key"], evaluate, budget_ms, token)
+            evaluate = self._admission.evaluation(hosted, write(part), part, now_ms)
+            change = Write(sender, request_id, part["generation"], part["key"], evaluate, budget_ms, token, repeat)
             hosted.write(change, now_ms, wall_ms)
         elif (read := self._reads.get(code)) is not None:
             reading = self._admission.reading(hosted, read(part), part, now_ms)

@@ -49,7 +49,16 @@ def test_the_question_is_a_request_that_nodes_know() -> None:
 
 
 def reply(incarnation: int, status: int, body: bytes) -> bytes:
-    part = {"index": 0, "status": status, "body": body, "size": 0, "count": 0, "scanned": 0, "last": b""}
+    part = {
+        "index": 0,
+        "status": status,
+        "body": body,
+        "size": 0,
+        "count": 0,
+        "scanned": 0,
+        "last": b"",
+        "provisional": False,
+    }
     return encode("reply", {"incarnation": incarnation, "counter": 9, "node": "node-2", "parts": [part]})
 
 

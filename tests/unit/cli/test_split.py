@@ -55,7 +55,16 @@ def test_status_shows_heirs_and_what_is_sealed() -> None:
 
 
 def test_answers_of_others_are_not_ours() -> None:
-    part = {"index": 0, "status": 0, "body": b"{}", "size": 0, "count": 0, "scanned": 0, "last": b""}
+    part = {
+        "index": 0,
+        "status": 0,
+        "body": b"{}",
+        "size": 0,
+        "count": 0,
+        "scanned": 0,
+        "last": b"",
+        "provisional": False,
+    }
     value = encode("reply", {"incarnation": 7, "counter": 1, "node": "admin-1", "parts": [part]})
     reply = own_reply(value, 7)
     assert reply is not None

@@ -53,6 +53,7 @@ class Loop:
                 "count": 0,
                 "scanned": 1,
                 "last": b"",
+                "provisional": False,
                 **self.answers(part),
             }
             for at, part in enumerate(message["parts"])

@@ -14,6 +14,7 @@ from dynabus.core.errors import ApiError
 from dynabus.core.messages import SEALED, Reply, ReplyPart, ReplyStatus
 from dynabus.core.operations.calls import Call, Code, Control
 from dynabus.core.published_table import Table
+from dynabus.core.replication.store import Outcome
 from dynabus.request_router.asker import Asker, Asking, Send
 from dynabus.request_router.recent import RECENT_MS
 
@@ -89,10 +90,15 @@ class Desk:
         self.asker.ask(asking, 0.0)
         return future
 
-    def reply(self, *parts: tuple[int, ReplyStatus, bytes], counter: int = 1, now_ms: float = 1.0) -> None:
+    def reply(
+        self,
+        *parts: tuple[int, ReplyStatus, bytes],
+        counter: int = 1,
+        now_ms: float = 1.0,
+        provisional: bool = False,
+    ) -> None:
         built: list[Any] = [
-            {"index": index, "status": int(status), "body": body, "size": 0, "count": 0, "scanned": 0, "last": b""}
-            for index, status, body in parts
+            Outcome(status, body, provisional=provisional).part(index) for index, status, body in parts
         ]
         message: Reply = {"incarnation": 1, "counter": counter, "node": "n", "parts": built}
         self.asker.take(message, now_ms)
@@ -152,6 +158,26 @@ def test_what_is_no_answer_is_asked_again_later(desk: Desk, status: ReplyStatus)
     assert len(desk.sent) == 1
     desk.asker.tick(RESEND_MS)
     assert len(desk.sent) == 2
+
+
+def test_who_has_sent_one_copy_believes_what_it_came_to(desk: Desk) -> None:
+    future = desk.ask(desk.call())
+    desk.reply((0, ReplyStatus.ERROR, b"condition"), provisional=True)
+    assert future.result()[0] is not None
+    assert [send.repeat for send in desk.sent] == [False]
+
+
+def test_with_two_copies_under_way_only_what_is_remembered_counts(desk: Desk) -> None:
+    """Else the second one might be applied after its client was told that nothing has changed."""
+    future = desk.ask(desk.call())
+    desk.asker.tick(RESEND_MS)
+    assert [send.repeat for send in desk.sent] == [False, True]
+    desk.reply((0, ReplyStatus.ERROR, b"condition"), provisional=True)
+    assert not future.done()
+    desk.reply((0, ReplyStatus.OK, b"applied"))
+    answer = future.result()[0]
+    assert answer is not None
+    assert answer["body"] == b"applied"
 
 
 def test_a_new_leader_that_is_heard_of_is_asked_at_once(desk: Desk) -> None:

@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 def test_one_message_where_it_fits() -> None:
     (parts,) = split([(0, Outcome(0, b"x")), (1, Outcome(1, b"y", 1, 2, 3, b"z"))])
     assert [part["index"] for part in parts] == [0, 1]
-    assert parts[1] == {"index": 1, "status": 1, "body": b"y", "size": 1, "count": 2, "scanned": 3, "last": b"z"}
+    assert parts[1] == {
+        "index": 1,
+        "status": 1,
+        "body": b"y",
+        "size": 1,
+        "count": 2,
+        "scanned": 3,
+        "last": b"z",
+        "provisional": False,
+    }
 
 
 def test_large_parts_are_spread_in_order() -> None:

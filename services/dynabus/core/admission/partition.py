@@ -1,8 +1,7 @@
 """The cap of one partition, kept by each replica for what it serves: a leader for writes, all of them for reads.
 
 A write is looked at between its request id and its evaluation, by wrapping what evaluates it. So a re-send of what
-was applied or is under way never comes here, and is never refused. A refused id is remembered: the router has told
-its client no, and a late copy of the same request must be told no as well.
+was applied or is under way never comes here, and is never refused.
 """
 
 from __future__ import annotations
@@ -21,9 +20,6 @@ from dynabus.core.capacity import read_halves, write_halves
 from dynabus.core.local_indexes import note_of
 from dynabus.core.messages import ReplyStatus, RequestPart
 from dynabus.core.replication.store import Decision, Evaluate, Outcome, Read, Reader
-
-REMEMBERED_MOST = 4096
-"""Refused ids: seconds of an overload, and copies come within tenths of one."""
 
 CAP_BURST_S = 1
 """The cap is the partition's limit at any moment; unused capacity is kept by the table's bucket."""
@@ -46,7 +42,6 @@ class PartitionMeter:
         self.heat: Heat | None = None
         """Which keys are asked for; only while the partition is hot."""
         self._told = [0, 0, 0, 0]
-        self._refused_ids: dict[bytes, None] = {}
 
     @staticmethod
     def _rates(description: Mapping[str, Any], partitions: int, caps: tuple[int, int]) -> list[int]:
@@ -59,19 +54,14 @@ class PartitionMeter:
             if rate != bucket.rate:
                 bucket.change(rate, rate * CAP_BURST_S, now_ms)
 
-    def evaluation(
-        self, evaluate: Evaluate, part: RequestPart, request_id: bytes, refused: Refused, now_ms: float
-    ) -> Evaluate:
+    def evaluation(self, evaluate: Evaluate, part: RequestPart, refused: Refused, now_ms: float) -> Evaluate:
         """The evaluation of a write behind the cap."""
         bucket = self.buckets[WRITE]
         estimate = write_halves(part["size"]) if part["operation"] in SIZED else 2
 
         def metered(old: bytes | None, wall_ms: int) -> Decision:
-            if request_id in self._refused_ids:
-                return Decision(False, None, self._refusal(WRITE))
             admitted = bucket.admits(estimate, now_ms)
             if not admitted and refused(part, WRITE, estimate):
-                self._remember(request_id)
                 self._note_refused(WRITE, part["key"], estimate)
                 return Decision(False, None, self._refusal(WRITE))
             decision = evaluate(old, wall_ms)
@@ -123,13 +113,6 @@ class PartitionMeter:
     def _refusal(self, dimension: int) -> Outcome:
         error = refusal(self._description, dimension, Limit.KEY_RANGE)
         return Outcome(ReplyStatus.THROTTLED, orjson.dumps(error.body()))
-
-    def _remember(self, request_id: bytes) -> None:
-        if not request_id:
-            return  # of an index: nobody was told no, it is tried again
-        if len(self._refused_ids) >= REMEMBERED_MOST:
-            del self._refused_ids[next(iter(self._refused_ids))]
-        self._refused_ids[request_id] = None
 
     def _write_cost(self, outcome: Outcome) -> int:
         if outcome.status == OK:

@@ -20,7 +20,7 @@ class Write(NamedTuple):
     """A change of one item. `budget_ms`: how long its sender still waits; `request` is the encoded request id.
 
     Without one (empty) `evaluate` must itself see that a repeat changes nothing, as writes of indexes do. A command
-    that came through Kafka has a token instead.
+    that came through Kafka has a token instead. `repeat`: it has been sent before, under the same id.
     """
 
     sender: Sender
@@ -30,6 +30,7 @@ class Write(NamedTuple):
     evaluate: Evaluate
     budget_ms: int
     token: Token | None = None
+    repeat: bool = False
 
 
 class Query(NamedTuple):

@@ -5,19 +5,21 @@ answer. An answer leaves only when
 * the record it stands for, or every record it looked at, is accepted,
 * the deferral after the last change of leader is over, and
 * for answers without a record, the lease of this very term holds.
-Whatever changes nothing is a strong read, a failed condition too. A leader that has sent resign or seal answers no
-strong read any more, whatever becomes of that record.
+Whatever changes nothing is a strong read, a failed condition too, and needs no record, unless the request has been
+sent before: then its outcome gets one, since any other copy must come to the same (`provisional`). A leader that has
+sent resign or seal answers no strong read any more, whatever becomes of that record.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from dynabus.core.errors import InvariantError
 from dynabus.core.ids import NodeName, Writer
-from dynabus.core.messages import ReplyStatus
+from dynabus.core.messages import SETTLED, ReplyStatus
 from dynabus.core.replication.effects import Append, Effect, Respond, Timing, Write
 from dynabus.core.replication.lease import Lease
 from dynabus.core.replication.records import (
@@ -97,10 +99,10 @@ class Leader:
         else:
             sequence, previous = 0, self._store.get(request.key)
         decision = request.evaluate(previous, wall_ms)
-        if decision.write or (request.token is not None and decision.outcome.status in DECIDED):
+        if decision.write or _is_kept(request, decision.outcome):
             self._mutate(request, previous, decision, now_ms, wall_ms)
         else:
-            self._answer(sequence, request.sender, decision.outcome, now_ms)
+            self._answer(sequence, request.sender, replace(decision.outcome, provisional=True), now_ms)
 
     def _ids(self, request: Write, now_ms: float) -> Sequence[bytes]:
         """Under which its outcome may be remembered, the first one is that of now."""
@@ -296,6 +298,13 @@ class Leader:
 
     def _respond(self, sender: Sender, outcome: Outcome) -> None:
         self._effects.append(Respond(sender, outcome))
+
+
+def _is_kept(request: Write, outcome: Outcome) -> bool:
+    """Whether what changes nothing is remembered by a record of its own."""
+    if request.token is not None:
+        return outcome.status in DECIDED
+    return request.repeat and bool(request.request) and outcome.status in SETTLED
 
 
 _TOO_LARGE = (

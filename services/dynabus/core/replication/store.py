@@ -64,7 +64,11 @@ class Store(Reader, Protocol):
 
 @dataclass(slots=True)
 class Outcome:
-    """What the asker is told: the fields of a `ReplyPart` that the operation decides."""
+    """What the asker is told: the fields of a `ReplyPart` that the operation decides, and what its leader says of it.
+
+    `provisional`: nothing was written and nothing is remembered, so another copy of the request may come to another
+    outcome. It counts only for who has sent no other copy.
+    """
 
     status: int = ReplyStatus.OK
     body: bytes = b""
@@ -72,6 +76,7 @@ class Outcome:
     count: int = 0
     scanned: int = 0
     last: bytes = b""
+    provisional: bool = False
 
     def part(self, index: int) -> ReplyPart:
         """As it travels: the answer to this part of a request."""
@@ -83,6 +88,7 @@ class Outcome:
             "count": self.count,
             "scanned": self.scanned,
             "last": self.last,
+            "provisional": self.provisional,
         }
 
 

@@ -55,9 +55,7 @@ class NodeAdmission:
 
     # -- partition caps ---------------------------------------------------------------------------------------
 
-    def evaluation(
-        self, hosted: Hosted, evaluate: Evaluate, part: RequestPart, request_id: bytes, now_ms: float
-    ) -> Evaluate:
+    def evaluation(self, hosted: Hosted, evaluate: Evaluate, part: RequestPart, now_ms: float) -> Evaluate:
         """A write's evaluation, with the rules of indexes and behind the partition's cap."""
         evaluate = hosted.rules.evaluation(evaluate)
         table = self.view.table(part["log"])
@@ -66,7 +64,7 @@ class NodeAdmission:
             evaluate = checked(indexes, evaluate)
         meter = self._meter(hosted, part["log"], now_ms)
         if meter is not None:
-            evaluate = meter.evaluation(evaluate, part, request_id, self._refuses, now_ms)
+            evaluate = meter.evaluation(evaluate, part, self._refuses, now_ms)
         return charged(indexes, evaluate)
 
     def reading(self, hosted: Hosted, read: Read, part: RequestPart, now_ms: float) -> Read:

@@ -8,7 +8,7 @@ import orjson
 from tests.unit.core.admission.tables import ARN, on_demand, provisioned
 
 from dynabus.core.admission.capacity import READ, WRITE
-from dynabus.core.admission.partition import REMEMBERED_MOST, PartitionMeter
+from dynabus.core.admission.partition import PartitionMeter
 from dynabus.core.errors import conditional_check_failed, validation_error
 from dynabus.core.local_indexes import noted
 from dynabus.core.messages import ReplyStatus, RequestPart
@@ -25,26 +25,24 @@ class Desk:
         self.meter = PartitionMeter(described or provisioned(), 1, CAPS, 0.0)
         self.noted: list[tuple[int, int]] = []
         self.reports = reports
-        self.evaluated = self.asked = 0
+        self.evaluated = 0
 
     def refuses(self, _part: RequestPart, dimension: int, units: int) -> bool:
         self.noted.append((dimension, units))
         return not self.reports
 
-    def write(self, outcome: Outcome, *, size: int = 100, now_ms: float = 0.0, request_id: bytes = b"") -> Outcome:
+    def write(self, outcome: Outcome, *, size: int = 100, now_ms: float = 0.0) -> Outcome:
         def evaluate(_old: bytes | None, _wall_ms: int) -> Decision:
             self.evaluated += 1
             return Decision(True, b"row", outcome)
 
-        self.asked += 1
-        number = request_id or b"%d" % self.asked
-        metered = self.meter.evaluation(evaluate, part(Code.PUT, size), number, self.refuses, now_ms)
+        metered = self.meter.evaluation(evaluate, part(Code.PUT, size), self.refuses, now_ms)
         return metered(None, 0).outcome
 
     def write_to_index(self, size: int) -> Outcome:
-        """A propagator's, which has no request id."""
+        """A propagator's."""
         written = Decision(True, b"row", Outcome(size=size))
-        metered = self.meter.evaluation(lambda _old, _ms: written, part(Code.INDEX, size), b"", self.refuses, 0.0)
+        metered = self.meter.evaluation(lambda _old, _ms: written, part(Code.INDEX, size), self.refuses, 0.0)
         return metered(None, 0).outcome
 
     def read(self, size: int, *, consistent: bool = True, now_ms: float = 0.0) -> Outcome:
@@ -111,22 +109,6 @@ def test_a_large_read_leaves_a_debt() -> None:
     assert desk.read(1).status == ReplyStatus.THROTTLED
     assert desk.read(1, now_ms=1400.0).status == ReplyStatus.THROTTLED
     assert desk.read(1, now_ms=1700.0).status == ReplyStatus.OK
-
-
-def test_a_late_copy_of_a_refused_write_is_refused_as_well() -> None:
-    desk = Desk()
-    desk.meter.buckets[WRITE].charge(7)
-    assert desk.write(Outcome(size=1), request_id=b"id").status == ReplyStatus.THROTTLED
-    assert desk.write(Outcome(size=1), request_id=b"id", now_ms=60_000.0).status == ReplyStatus.THROTTLED
-    assert desk.write(Outcome(size=1), request_id=b"other", now_ms=60_000.0).status == ReplyStatus.OK
-
-
-def test_only_so_many_refused_ids_are_remembered() -> None:
-    desk = Desk()
-    desk.meter.buckets[WRITE].charge(1_000_000)
-    for number in range(REMEMBERED_MOST + 10):
-        desk.write(Outcome(size=1), request_id=b"%d" % number)
-    assert len(desk.meter._refused_ids) == REMEMBERED_MOST
 
 
 def test_a_report_lets_pass_and_charges_nothing() -> None:

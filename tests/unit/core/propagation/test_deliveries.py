@@ -78,7 +78,17 @@ class Desk:
 
     def reply(self, send: Send, status: ReplyStatus = ReplyStatus.OK, body: bytes = b"", **more: Any) -> None:
         parts = [
-            {"index": index, "status": status, "body": body, "size": 0, "count": 1, "scanned": 0, "last": b"", **more}
+            {
+                "index": index,
+                "status": status,
+                "body": body,
+                "size": 0,
+                "count": 1,
+                "scanned": 0,
+                "last": b"",
+                "provisional": False,
+                **more,
+            }
             for index in range(len(send.parts))
         ]
         reply: Any = {"incarnation": 1, "counter": send.counter, "node": send.node, "parts": parts}

@@ -140,7 +140,16 @@ class Desk:
 
     def reply(self, counter: int, status: ReplyStatus = ReplyStatus.OK) -> None:
         body = (7).to_bytes(8, "big") + b"[]"
-        part = {"index": 0, "status": status, "body": body, "size": 0, "count": 0, "scanned": 0, "last": b""}
+        part = {
+            "index": 0,
+            "status": status,
+            "body": body,
+            "size": 0,
+            "count": 0,
+            "scanned": 0,
+            "last": b"",
+            "provisional": False,
+        }
         reply: Any = {"incarnation": 1, "counter": counter, "node": "node-1", "parts": [part]}
         self.paging.take(reply, 0.0)
 

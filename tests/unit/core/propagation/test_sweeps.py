@@ -169,7 +169,16 @@ class Desk:
     def reply(self, counter: int, status: ReplyStatus = ReplyStatus.OK, last: bytes = b"") -> list[Page]:
         items = [item_of(key, "a|1") for key in ("k01", "k02")]
         body = (7).to_bytes(8, "big") + orjson.dumps(items)
-        part = {"index": 0, "status": status, "body": body, "size": 0, "count": 0, "scanned": 0, "last": last}
+        part = {
+            "index": 0,
+            "status": status,
+            "body": body,
+            "size": 0,
+            "count": 0,
+            "scanned": 0,
+            "last": last,
+            "provisional": False,
+        }
         reply: Any = {"incarnation": 1, "counter": counter, "node": "node-1", "parts": [part]}
         self.paging.take(reply, 0.0)
         return [page for _, page in self.paging.take_pages()]

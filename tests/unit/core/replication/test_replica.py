@@ -88,7 +88,13 @@ class Bench:
         return self
 
     def write(
-        self, key: bytes = b"k", row: bytes | None = b"row", *, expected: bytes | None = None, counter: int = 0
+        self,
+        key: bytes = b"k",
+        row: bytes | None = b"row",
+        *,
+        expected: bytes | None = None,
+        counter: int = 0,
+        repeat: bool = False,
     ) -> list[Effect]:
         """`counter` negative: without a request id."""
         number = counter or next(self.counter)
@@ -99,9 +105,8 @@ class Bench:
             return Decision(True, row, Outcome(body=b"done"))
 
         request = encode_request_id(RequestId(Incarnation(9), number, 0)) if number > 0 else b""
-        self.replica.write(
-            Write(Sender("router", 9, number, 0), request, 1, key, evaluate, 10_000), self.now_ms, 1_700_000_000_000
-        )
+        write = Write(Sender("router", 9, number, 0), request, 1, key, evaluate, 10_000, repeat=repeat)
+        self.replica.write(write, self.now_ms, 1_700_000_000_000)
         return self.replica.take_effects()
 
     def get(self, key: bytes = b"k", consistent: bool = True) -> list[Effect]:
@@ -170,6 +175,36 @@ def test_an_expired_lease_is_renewed_by_a_barrier() -> None:
     assert answers(effects) == []
     bench.append(effects)
     assert answers(bench.read()) == [b"-"]
+
+
+def test_what_changes_nothing_is_provisional_and_leaves_no_record() -> None:
+    bench = Bench().lead()
+    effects = bench.write(expected=b"wanted", counter=500)
+    assert kinds(effects) == []
+    assert [effect.outcome.provisional for effect in effects if isinstance(effect, Respond)] == [True]
+
+
+def test_a_repeat_that_changes_nothing_decides_for_all_copies() -> None:
+    """Another write makes its condition hold, and then a copy comes that lay in an inbox for long."""
+    bench = Bench().lead()
+    refused = bench.write(row=b"two", expected=b"one", counter=500, repeat=True)
+    assert kinds(refused) == [Kind.MUTATION]
+    assert answers(refused) == [], "it is told once that is accepted"
+    bench.append(refused)
+    told = [effect for effect in bench.read() if isinstance(effect, Respond)]
+    assert [(effect.outcome.status, effect.outcome.provisional) for effect in told] == [(ReplyStatus.ERROR, False)]
+    bench.append(bench.write(row=b"one"))
+    bench.read()
+    for repeat in (False, True):
+        late = bench.write(row=b"two", expected=b"one", counter=500, repeat=repeat)
+        assert kinds(late) == []
+        assert statuses(late) == [ReplyStatus.ERROR]
+    assert bench.disk.get(b"k") == b"one"
+
+
+def test_a_repeat_without_a_request_id_leaves_nothing() -> None:
+    bench = Bench().lead()
+    assert kinds(bench.write(expected=b"wanted", counter=-1, repeat=True)) == []
 
 
 def test_a_repeated_request_is_applied_once_and_answered_again() -> None:

@@ -54,11 +54,11 @@ class Desk:
         }
         self.admission.view.take("table_metadata", message, 0.0)
 
-    def write(self, now_ms: float = 2.0, request_id: bytes = b"1") -> int:
+    def write(self, now_ms: float = 2.0) -> int:
         def evaluate(_old: bytes | None, _wall_ms: int) -> Decision:
             return Decision(True, b"row", Outcome(size=3))
 
-        metered = self.admission.evaluation(self.replica, evaluate, part(Code.PUT), request_id, now_ms)
+        metered = self.admission.evaluation(self.replica, evaluate, part(Code.PUT), now_ms)
         return metered(None, 0).outcome.status
 
     def read(self, now_ms: float = 2.0) -> int:
@@ -101,7 +101,7 @@ def lease_request() -> LeaseRequest:
 
 def test_a_partition_refuses_what_exceeds_its_cap_and_lists_it() -> None:
     desk = Desk(provisioned())
-    assert [desk.write(request_id=b"%d" % number) for number in range(2)] == [ReplyStatus.OK, ReplyStatus.THROTTLED]
+    assert [desk.write() for _ in range(2)] == [ReplyStatus.OK, ReplyStatus.THROTTLED]
     assert [desk.read() for _ in range(3)] == [ReplyStatus.OK, ReplyStatus.OK, ReplyStatus.THROTTLED]
     events = desk.admission.throttled.shown()["events"]
     assert [(event["table"], event["key"], event["reason"]) for event in events] == [
@@ -112,7 +112,7 @@ def test_a_partition_refuses_what_exceeds_its_cap_and_lists_it() -> None:
 
 def test_a_report_refuses_nothing() -> None:
     desk = Desk(provisioned(), Mode.REPORT)
-    assert {desk.write(request_id=b"%d" % number) for number in range(5)} == {ReplyStatus.OK}
+    assert {desk.write() for _ in range(5)} == {ReplyStatus.OK}
     assert desk.admission.throttled.counts == {("t", "TableWriteKeyRangeThroughputExceeded"): 4}
 
 
@@ -127,7 +127,7 @@ def test_a_changed_table_changes_caps() -> None:
     desk = Desk(provisioned())
     desk.write()
     desk.describe(on_demand(), 2)
-    assert {desk.write(now_ms=1000.0, request_id=b"%d" % number) for number in range(3900)} == {ReplyStatus.OK}
+    assert {desk.write(now_ms=1000.0) for _ in range(3900)} == {ReplyStatus.OK}
 
 
 def test_the_leader_of_the_first_partition_grants_leases() -> None:

@@ -41,7 +41,6 @@ class Node:
                 self.desk.replica,
                 lambda _old, _wall: Decision(True, b"row", Outcome(size=3)),
                 asked,
-                b"%d-%d" % (number, self.now_ms),
                 at_ms,
             )
             evaluate(None, 0)
