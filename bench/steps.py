@@ -136,6 +136,7 @@ def reply_of(call: Call) -> bytes:
         "scanned": 0,
         "last": b"",
         "provisional": False,
+        "place": b"",
     }
     return encode("reply", {"incarnation": 1, "counter": 77, "node": ME.node, "parts": [part]})
 

@@ -113,7 +113,7 @@ class InProcess:
         coding = dict(answer.more or []).get(b"content-encoding")
         return Answer(answer.status, plain(answer.body, coding.decode() if coding else None), self._defect)
 
-    async def _run(self, operation: str, body: Any, counter: int) -> bytes:
+    async def _run(self, operation: str, body: Any, counter: int, _places: object) -> bytes:
         try:
             return orjson.dumps(self.cluster.run(operation, body))
         except (ApiError, Refused):

@@ -314,6 +314,7 @@ def _reply(index: int, status: ReplyStatus, body: bytes = b"") -> ReplyPart:
         "scanned": 0,
         "last": b"",
         "provisional": False,
+        "place": b"",
     }
 
 

@@ -73,6 +73,7 @@ class ReplyStatus(IntEnum):
     STALE_ROUTE = 3  # unknown partition or another generation
     BUSY = 4  # a queue is full; nothing was changed
     THROTTLED = 5  # body: the API error's JSON; nothing was changed and nothing is charged
+    BEHIND = 7  # an eventually consistent read: the replica has not read as far as the client has seen
     EXPIRED = 6  # of a mutation in a log: nobody asked for it, its item's time to live was over
 
 
@@ -86,7 +87,7 @@ SEALED = b"sealed"
 class RequestPart(TypedDict):
     """One operation on one partition; the fields' use per operation is in `core/operations`.
 
-    `token`: of an `ingest_request` only (`core.replication.tokens`).
+    `token`: of an `ingest_request` only (`core.replication.tokens`). `at_least`: `core.places`; -1 for don't care.
     """
 
     operation: int
@@ -99,6 +100,7 @@ class RequestPart(TypedDict):
     size: int
     detail: bytes
     token: NotRequired[bytes]
+    at_least: NotRequired[int]
 
 
 class Request(TypedDict):
@@ -117,7 +119,7 @@ class Request(TypedDict):
 
 
 class ReplyPart(TypedDict):
-    """The outcome of one part of a request. `provisional`: `core.replication.store.Outcome`."""
+    """The outcome of one part. `provisional`: see `core.replication.store.Outcome`; `place`: see `core.places`."""
 
     index: int
     status: int
@@ -127,6 +129,7 @@ class ReplyPart(TypedDict):
     scanned: int
     last: bytes
     provisional: bool
+    place: bytes
 
 
 class Reply(TypedDict):

@@ -19,6 +19,7 @@ from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import CORAL_AVAILABILITY, ApiError
 from dynabus.core.messages import SEALED, SETTLED, PartitionMetadata, Reply, ReplyPart, ReplyStatus, RequestPart
 from dynabus.core.operations.calls import Call, Code, Control
+from dynabus.core.places import Places
 from dynabus.core.published_table import FROZEN, Table
 from dynabus.request_router.recent import RecentWrites
 
@@ -47,6 +48,14 @@ class Send(NamedTuple):
     control: Control | None
 
 
+class Asked(NamedTuple):
+    """What holds for all calls of one API request. `counter`: of its first message, as the request's id; 0: any."""
+
+    deadline_ms: float
+    counter: int = 0
+    places: Places | None = None
+
+
 @dataclass(slots=True)
 class Asking:
     """One message under way and who waits for it."""
@@ -58,6 +67,7 @@ class Asking:
     left: int
     deadline_ms: float
     future: Future[list[ReplyPart | None]]
+    places: Places | None = None
     next_send_ms: float = 0.0
     tries: int = 0
     redirects: int = 0
@@ -132,8 +142,14 @@ class Asker:
                 if asking.replies[index] is None:
                     asking.replies[index] = part
                     asking.left -= 1
+                    if part["place"] and asking.places is not None:
+                        asking.places.add(f"{asking.calls[index].table.id}/{part['place'].decode()}")
             elif part["status"] == ReplyStatus.NOT_LEADER:
                 hint = part["body"].decode()
+            elif part["status"] == ReplyStatus.BEHIND:
+                # What a leader has acknowledged it has read.
+                led = self._view.leader(asking.calls[0].table.id, asking.partition)
+                hint = led[1] if led is not None else None
             elif part["body"] == SEALED:
                 sealed = True
         if asking.left == 0:
@@ -199,7 +215,7 @@ class Asker:
             self._end(asking)
         else:
             asking.target = target or self._target(first, table.id, partition, asking.tries, now_ms)
-            parts = [request_part(first, table.id, partition)]
+            parts = [request_part(first, table.id, partition, asking.places)]
             self._send(Send(asking.target, asking.counter, budget_ms, asking.tries > 1, parts, None))
 
     def _dispatch_together(
@@ -207,7 +223,8 @@ class Asker:
     ) -> None:
         """Calls that went to one partition when they were grouped, and may belong to its children now."""
         routes = [table.partition_of(call.route) for call in asking.calls]
-        parts = [request_part(call, table.id, route) for call, route in zip(asking.calls, routes, strict=True)]
+        pairs = zip(asking.calls, routes, strict=True)
+        parts = [request_part(call, table.id, route, asking.places) for call, route in pairs]
         by_number = {route["number"]: (call, route) for call, route in zip(asking.calls, routes, strict=True)}
         targets = [self._target(call, table.id, route, asking.tries, now_ms) for call, route in by_number.values()]
         if target is not None and len(targets) == 1:
@@ -247,6 +264,7 @@ STALE: ReplyPart = {
     "scanned": 0,
     "last": b"",
     "provisional": False,
+    "place": b"",
 }
 """To the operation: what it wanted to read of one partition lies in several now."""
 
@@ -258,7 +276,7 @@ def cuts(within: tuple[bytes, bytes | None], partition: PartitionMetadata) -> bo
     return lower < partition["lower"] or (ends is not None and (upper is None or upper > ends))
 
 
-def request_part(call: Call, log: str, partition: PartitionMetadata) -> RequestPart:
+def request_part(call: Call, log: str, partition: PartitionMetadata, places: Places | None = None) -> RequestPart:
     """One call as it travels."""
     part: RequestPart = {
         "operation": call.code,
@@ -273,4 +291,6 @@ def request_part(call: Call, log: str, partition: PartitionMetadata) -> RequestP
     }
     if call.token:
         part["token"] = call.token
+    if places is not None:
+        part["at_least"] = places.least(log, partition["number"], partition["generation"])
     return part

@@ -21,11 +21,13 @@ from dynabus.core.errors import (
     internal_server_error,
     serialization_error,
     unknown_operation,
+    validation_error,
 )
 from dynabus.core.operations.describe_endpoints import HOST
 from dynabus.core.operations.items import Refused
 from dynabus.core.operations.registry import routes
 from dynabus.core.operations.stream_registry import stream_routes
+from dynabus.core.places import HEADER, Places
 from dynabus.core.request_label import request_label
 from dynabus.core.signatures import require_claim
 from dynabus.request_router.access import Access
@@ -48,6 +50,8 @@ from dynabus.request_router.service import Router
 TARGET_PREFIX = b"DynamoDB_20120810."
 STREAMS_PREFIX = b"DynamoDBStreams_20120810."
 
+PLACE = HEADER.encode()
+
 RPC_V2 = (b"smithy-protocol", b"rpc-v2-cbor")
 
 
@@ -57,11 +61,15 @@ class ForeignType(Exception):
 
 @dataclass(slots=True)
 class Exchange:
-    """One request to the API: its number, its operation once that is known, and the content type of the answer."""
+    """One request to the API: its number, its operation once that is known, and the content type of the answer.
+
+    `places`: of a client that wants to read its own writes.
+    """
 
     counter: int
     operation: str = ""
     kind: bytes = AMZ_JSON
+    places: Places | None = None
 
 
 class Application:
@@ -97,6 +105,8 @@ class Application:
                 more = [*(more or []), (b"content-encoding", coding.encode())]
         if exchange.kind is CBOR:
             more = [*(more or []), RPC_V2]
+        if exchange.places is not None:
+            more = [*(more or []), (PLACE, str(exchange.places).encode())]
         return Answer(status, body, exchange.kind, label, more)
 
     async def _post(self, request: HttpRequest, exchange: Exchange) -> tuple[int, bytes]:
@@ -111,7 +121,9 @@ class Application:
             exchange.operation, body = self._request(named, request.query, raw, exchange)
             if exchange.operation == "DescribeEndpoints" and body.__class__ is dict:
                 body[HOST] = self._host(named)
-            return 200, await self._router.run(exchange.operation, body, exchange.counter)
+            if PLACE in named:
+                exchange.places = _places(named[PLACE])
+            return 200, await self._router.run(exchange.operation, body, exchange.counter, exchange.places)
         except Refused as refused:
             return 400, refused.body
         except ApiError as error:
@@ -144,6 +156,13 @@ class Application:
         """Where the client reached this router; without a Host header (HTTP/1.0) only the port is known."""
         host = named.get(b"host")
         return host.decode("latin-1") if host else f"localhost:{self._router.settings.port}"
+
+
+def _places(header: bytes) -> Places:
+    try:
+        return Places(header.decode("latin-1"))
+    except ValueError as error:
+        raise validation_error(f"{HEADER}: {error}") from error
 
 
 def _no_cbor() -> ApiError:

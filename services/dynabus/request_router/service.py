@@ -17,10 +17,11 @@ from dynabus.core.operations.calls import Call, Calls, Context, Control, Steps, 
 from dynabus.core.operations.items import is_unknown_table
 from dynabus.core.operations.registry import routes
 from dynabus.core.operations.stream_registry import stream_routes
+from dynabus.core.places import Places
 from dynabus.core.published_table import Table
 from dynabus.core.topics import Topics
 from dynabus.request_router.admission_metrics import families
-from dynabus.request_router.asker import Asker, Asking, Send
+from dynabus.request_router.asker import Asked, Asker, Asking, Send
 from dynabus.request_router.bus import Batch, Bus
 from dynabus.request_router.config import RouterSettings
 from dynabus.request_router.ingest.service import Ingest
@@ -145,12 +146,15 @@ class Router:
 
     # -- one request ------------------------------------------------------------------------------------------
 
-    async def run(self, operation: str, body: Any, counter: int) -> bytes:
-        """The answer's JSON of one API request. Raises ApiError, or Refused with a storage node's error."""
+    async def run(self, operation: str, body: Any, counter: int, places: Places | None = None) -> bytes:
+        """The answer's JSON of one API request. Raises ApiError, or Refused with a storage node's error.
+
+        `places`: what the client has seen, and what it sees now is added.
+        """
         if operation in stream_routes:
             return await self.streams.run(operation, body)
         now_ms: float = monotonic_ms()
-        deadline_ms = now_ms + self.settings.request_deadline_ms
+        asked = Asked(now_ms + self.settings.request_deadline_ms, counter, places)
         try:
             steps = routes[operation](body, self._context)
             try:
@@ -162,16 +166,16 @@ class Router:
             while True:
                 if isinstance(calls, list):
                     if len(calls) == 1:
-                        replies = await self._ask_one(calls, now_ms, deadline_ms, counter)
+                        replies = await self._ask_one(calls, now_ms, asked)
                         now_ms = IS_ADMITTED
                     else:
-                        replies = await self._ask_some(calls, now_ms, deadline_ms)
+                        replies = await self._ask_some(calls, now_ms, asked)
                 elif isinstance(calls, Control):
-                    replies = await self._ask_together([], calls, deadline_ms, counter)
+                    replies = await self._ask_together([], calls, asked)
                 else:
                     replies = await self._wait(calls)
                 calls = steps.send(replies)
-                counter = 0
+                asked = asked._replace(counter=0)
         except StopIteration as done:
             answer: bytes = done.value
             return answer
@@ -188,15 +192,13 @@ class Router:
                 if not is_unknown_table(error) or monotonic_ms() >= end_ms:
                     raise
 
-    async def _ask_one(
-        self, calls: list[Call], now_ms: float, deadline_ms: float, counter: int
-    ) -> list[ReplyPart | None]:
+    async def _ask_one(self, calls: list[Call], now_ms: float, asked: Asked) -> list[ReplyPart | None]:
         admission, call = self.admission, calls[0]
         paid = admission.take(call, now_ms) if now_ms != IS_ADMITTED else ADMITTED
         if paid <= REFUSED:
             return [admission.refused(call, paid)]
         try:
-            replies = await self._ask_together(calls, None, deadline_ms, counter)
+            replies = await self._ask_together(calls, None, asked)
         except ApiError:
             admission.give_back(call, paid)
             raise
@@ -207,15 +209,15 @@ class Router:
     async def ask(self, calls: list[Call]) -> list[ReplyPart | None]:
         """Calls of commands, admitted each by itself. Raises ApiError where too much is under way."""
         now_ms: float = monotonic_ms()
-        return await self._ask_some(calls, now_ms, now_ms + self.settings.request_deadline_ms)
+        return await self._ask_some(calls, now_ms, Asked(now_ms + self.settings.request_deadline_ms))
 
-    async def _ask_some(self, calls: list[Call], now_ms: float, deadline_ms: float) -> list[ReplyPart | None]:
+    async def _ask_some(self, calls: list[Call], now_ms: float, asked: Asked) -> list[ReplyPart | None]:
         """A batch: what is refused of it is answered, and the rest is asked."""
         admission = self.admission
         paid = [admission.take(call, now_ms) for call in calls]
         sent = [place for place, units in enumerate(paid) if units > REFUSED]
         try:
-            found = iter(await self._ask([calls[place] for place in sent], deadline_ms))
+            found = iter(await self._ask([calls[place] for place in sent], asked._replace(counter=0)))
         except ApiError:
             for place in sent:
                 admission.give_back(calls[place], paid[place])
@@ -229,10 +231,10 @@ class Router:
                 admission.settle(calls[place], paid[place], replies[place])
         return replies
 
-    async def _ask(self, calls: list[Call], deadline_ms: float) -> list[ReplyPart | None]:
+    async def _ask(self, calls: list[Call], asked: Asked) -> list[ReplyPart | None]:
         groups = grouped(calls)
         answers = await asyncio.gather(
-            *(self._ask_together([calls[i] for i in group], None, deadline_ms, 0) for group in groups)
+            *(self._ask_together([calls[i] for i in group], None, asked) for group in groups)
         )
         replies: list[ReplyPart | None] = [None] * len(calls)
         for group, found in zip(groups, answers, strict=True):
@@ -241,13 +243,13 @@ class Router:
         return replies
 
     def _ask_together(
-        self, calls: list[Call], control: Control | None, deadline_ms: float, counter: int
+        self, calls: list[Call], control: Control | None, asked: Asked
     ) -> Awaitable[list[ReplyPart | None]]:
         assert self._loop is not None
         future: asyncio.Future[list[ReplyPart | None]] = self._loop.create_future()
         count = len(calls) or 1
-        number = counter or self.asker.next_counter()
-        asking = Asking(number, calls, control, [None] * count, count, deadline_ms, future)
+        number = asked.counter or self.asker.next_counter()
+        asking = Asking(number, calls, control, [None] * count, count, asked.deadline_ms, future, asked.places)
         self.asker.ask(asking, monotonic_ms())
         return future
 

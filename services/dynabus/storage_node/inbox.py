@@ -29,6 +29,7 @@ from dynabus.core.streams.messages import PlaceRequest
 from dynabus.storage_node.broker_clock import BrokerClock
 from dynabus.storage_node.capacity.admission import NodeAdmission
 from dynabus.storage_node.orders import Orders
+from dynabus.storage_node.places import placing
 from dynabus.storage_node.replicas.hosted import Hosted
 from dynabus.storage_node.replicas.readers import Arrival
 from dynabus.storage_node.replicas.whereabouts import whereabouts
@@ -60,6 +61,9 @@ class _Message(NamedTuple):
 
 
 REQUESTS = frozenset({"request", "ingest_request"})
+
+NOT_ASKED = -1
+"""In place of the offset from which on an asker wants to read: it does not want to know it either."""
 
 
 class Inbox:
@@ -122,7 +126,7 @@ class Inbox:
         asker, incarnation, counter = request["asker"], request["incarnation"], request["counter"]
         for index, part in enumerate(request["parts"]):
             self.requests += 1
-            sender = Sender(asker, incarnation, counter, index)
+            sender = Sender(asker, incarnation, counter, index, part.get("at_least", NOT_ASKED) != NOT_ASKED)
             hosted = self._find(part["log"], part["partition"])
             if hosted is None:
                 self.strays += 1
@@ -144,7 +148,12 @@ class Inbox:
             change = Write(sender, request_id, part["generation"], part["key"], evaluate, budget_ms, token, repeat)
             hosted.write(change, now_ms, wall_ms)
         elif (read := self._reads.get(code)) is not None:
+            if not part["consistent"] and hosted.replica.place.next_offset < part.get("at_least", NOT_ASKED):
+                self._respond(sender, Outcome(ReplyStatus.BEHIND))
+                return
             reading = self._admission.reading(hosted, read(part), part, now_ms)
+            if sender.wants_place:
+                reading = placing(reading, hosted)
             hosted.query(Query(sender, part["generation"], part["consistent"], reading), now_ms)
         elif code == Code.SCRUB:
             self._scrub(hosted, sender)

@@ -47,7 +47,7 @@ class Outbox:
 
     def respond(self, sender: Sender, outcome: Outcome) -> None:
         """Answer one part of a request at the end of this turn; nobody, where nobody asked (`expiry.sweeping`)."""
-        asker, incarnation, counter, part = sender
+        asker, incarnation, counter, part, _ = sender
         if not asker:
             return
         key = (asker, incarnation, counter)

@@ -40,6 +40,7 @@ from dynabus.storage_node.expiry.sweeping import Sweeps
 from dynabus.storage_node.inbox import Operations
 from dynabus.storage_node.intake import Intake
 from dynabus.storage_node.outbox import Outbox
+from dynabus.storage_node.places import placed
 from dynabus.storage_node.replicas.due import LOOK_MS, DueReplicas
 from dynabus.storage_node.replicas.heartbeats import acquaint, compose
 from dynabus.storage_node.replicas.hosted import Hosted
@@ -292,7 +293,8 @@ class StorageNode:
             if type(effect) is Append:
                 records.append(effect.value)
             elif type(effect) is Respond:
-                self.outbox.respond(effect.sender, effect.outcome)
+                outcome = effect.outcome
+                self.outbox.respond(effect.sender, placed(outcome, hosted) if effect.sender.wants_place else outcome)
             else:
                 self._perform_rare(hosted, effect)
         if records:

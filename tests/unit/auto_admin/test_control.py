@@ -40,7 +40,14 @@ def without(member: str) -> dict[str, Any]:
 def test_what_is_no_request_is_skipped(body: Any, operation: str) -> None:
     life = Life()
     life.until("nodes heard", lambda: life.active() and len(life.active()[0].view.nodes) == 3)
-    message = {"asker": "router-1", "incarnation": 7, "counter": 99, "budget_ms": 15_000, "operation": operation}
+    message = {
+        "asker": "router-1",
+        "incarnation": 7,
+        "counter": 99,
+        "budget_ms": 15_000,
+        "repeat": False,
+        "operation": operation,
+    }
     life.kafka.messages.append(("control_request", {**message, "body": orjson.dumps(body)}))
     life.turn()
     life.create()

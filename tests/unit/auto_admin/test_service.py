@@ -55,6 +55,7 @@ class Life:
             "incarnation": 7,
             "counter": self.counter,
             "budget_ms": 15_000,
+            "repeat": False,
             "operation": operation,
             "body": orjson.dumps(request),
         }
@@ -275,7 +276,13 @@ def test_changes_that_come_together_are_all_published() -> None:
     ]
     for number, change in enumerate(changes):
         body = orjson.dumps({"TableName": "music", **change})
-        request = {"asker": "router-1", "incarnation": 7, "counter": 100 + number, "budget_ms": 15_000}
+        request = {
+            "asker": "router-1",
+            "incarnation": 7,
+            "counter": 100 + number,
+            "budget_ms": 15_000,
+            "repeat": False,
+        }
         life.kafka.messages.append(("control_request", {**request, "operation": "UpdateTable", "body": body}))
     life.until("both", lambda: life.table()["WarmThroughput"]["ReadUnitsPerSecond"] == 13_000)
     assert life.table()["DeletionProtectionEnabled"]
@@ -316,7 +323,13 @@ def test_tables_made_together_are_balanced() -> None:
     life.until("nodes heard", lambda: len(life.active()) == 1 and len(life.active()[0].view.nodes) == 3)
     for number in range(6):
         body = orjson.dumps({**REQUEST, "TableName": f"table-{number}"})
-        request = {"asker": "router-1", "incarnation": 7, "counter": 100 + number, "budget_ms": 15_000}
+        request = {
+            "asker": "router-1",
+            "incarnation": 7,
+            "counter": 100 + number,
+            "budget_ms": 15_000,
+            "repeat": False,
+        }
         life.kafka.messages.append(("control_request", {**request, "operation": "CreateTable", "body": body}))
     life.until("all active", lambda: life.rows() == ["ACTIVE"] * 6)
     (active,) = life.active()

@@ -58,6 +58,7 @@ def reply(incarnation: int, status: int, body: bytes) -> bytes:
         "scanned": 0,
         "last": b"",
         "provisional": False,
+        "place": b"",
     }
     return encode("reply", {"incarnation": incarnation, "counter": 9, "node": "node-2", "parts": [part]})
 

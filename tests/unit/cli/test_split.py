@@ -64,6 +64,7 @@ def test_answers_of_others_are_not_ours() -> None:
         "scanned": 0,
         "last": b"",
         "provisional": False,
+        "place": b"",
     }
     value = encode("reply", {"incarnation": 7, "counter": 1, "node": "admin-1", "parts": [part]})
     reply = own_reply(value, 7)

@@ -14,6 +14,7 @@ from zlib import crc32
 
 import uvloop
 
+from dynabus.core.places import Places
 from dynabus.request_router.config import RouterSettings
 from dynabus.request_router.http import Application
 from dynabus.request_router.server import Door, build_server
@@ -36,9 +37,16 @@ class Recorder(Router):
         super().__init__(settings)
         self.reached: list[tuple[str, Any]] = []
         self.outcome: bytes | Exception = b'{"ok":true}'
+        self.saw = ""
+        """Of what it answers, as places."""
+        self.asked: list[str] = []
+        """With which places."""
 
-    async def run(self, operation: str, body: Any, counter: int) -> bytes:
+    async def run(self, operation: str, body: Any, counter: int, places: Places | None = None) -> bytes:
         self.reached.append((operation, body))
+        if places is not None:
+            self.asked.append(str(places))
+            places.add(self.saw)
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return self.outcome

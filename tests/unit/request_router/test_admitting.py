@@ -54,6 +54,7 @@ class Loop:
                 "scanned": 1,
                 "last": b"",
                 "provisional": False,
+                "place": b"",
                 **self.answers(part),
             }
             for at, part in enumerate(message["parts"])

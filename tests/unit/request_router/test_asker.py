@@ -13,6 +13,7 @@ from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import ApiError
 from dynabus.core.messages import SEALED, Reply, ReplyPart, ReplyStatus
 from dynabus.core.operations.calls import Call, Code, Control
+from dynabus.core.places import Places
 from dynabus.core.published_table import Table
 from dynabus.core.replication.store import Outcome
 from dynabus.request_router.asker import Asker, Asking, Send
@@ -82,11 +83,13 @@ class Desk:
     def call(self, consistent: bool = True, key: bytes = b"k") -> Call:
         return Call(self.table, key, Code.PUT, consistent, consistent, key)
 
-    def ask(self, *calls: Call, control: Control | None = None) -> asyncio.Future[list[ReplyPart | None]]:
+    def ask(
+        self, *calls: Call, control: Control | None = None, places: Places | None = None
+    ) -> asyncio.Future[list[ReplyPart | None]]:
         future: asyncio.Future[list[ReplyPart | None]] = self.loop.create_future()
         count = len(calls) or 1
         counter = self.asker.next_counter()
-        asking = Asking(counter, list(calls), control, [None] * count, count, DEADLINE_MS, future)
+        asking = Asking(counter, list(calls), control, [None] * count, count, DEADLINE_MS, future, places)
         self.asker.ask(asking, 0.0)
         return future
 
@@ -96,9 +99,10 @@ class Desk:
         counter: int = 1,
         now_ms: float = 1.0,
         provisional: bool = False,
+        place: bytes = b"",
     ) -> None:
         built: list[Any] = [
-            Outcome(status, body, provisional=provisional).part(index) for index, status, body in parts
+            Outcome(status, body, provisional=provisional, place=place).part(index) for index, status, body in parts
         ]
         message: Reply = {"incarnation": 1, "counter": counter, "node": "n", "parts": built}
         self.asker.take(message, now_ms)
@@ -178,6 +182,30 @@ def test_with_two_copies_under_way_only_what_is_remembered_counts(desk: Desk) ->
     answer = future.result()[0]
     assert answer is not None
     assert answer["body"] == b"applied"
+
+
+def test_what_was_seen_is_asked_for_and_what_is_seen_is_kept(desk: Desk) -> None:
+    places = Places(f"{LOG}/0.1.20,other/0.1.50")
+    desk.ask(desk.call(consistent=False), places=places)
+    assert desk.sent[0].parts[0]["at_least"] == 20
+    desk.reply((0, ReplyStatus.OK, b""), place=b"0.1.33")
+    assert places.least(LOG, 0, 1) == 33
+
+
+def test_whoever_does_not_care_is_told_no_place(desk: Desk) -> None:
+    desk.ask(desk.call(consistent=False))
+    assert "at_least" not in desk.sent[0].parts[0]
+
+
+def test_where_a_replica_is_behind_the_leader_is_asked_at_once(loop: asyncio.AbstractEventLoop) -> None:
+    found = view()
+    lead(found, "node-1", 1)
+    desk = Desk(loop, found)
+    future = desk.ask(desk.call(consistent=False), places=Places(f"{LOG}/0.1.20"))
+    assert desk.sent[0].node == "node-3"
+    desk.reply((0, ReplyStatus.BEHIND, b""))
+    assert [send.node for send in desk.sent] == ["node-3", "node-1"]
+    assert not future.done()
 
 
 def test_a_new_leader_that_is_heard_of_is_asked_at_once(desk: Desk) -> None:

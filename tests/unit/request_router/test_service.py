@@ -15,6 +15,7 @@ from dynabus.core.messages import ReplyPart
 from dynabus.core.operations.calls import Call
 from dynabus.core.replication.store import Outcome
 from dynabus.request_router import service
+from dynabus.request_router.asker import Asked
 from dynabus.request_router.bus import Bus
 from dynabus.request_router.config import RouterSettings
 from dynabus.request_router.service import Router
@@ -103,7 +104,7 @@ async def ask(under_way: int) -> list[int]:
     router._bus, router._loop = cast("Bus", collected), asyncio.get_running_loop()
     lead(router.view, "node-1", 1)
     for _ in range(under_way):
-        router._ask_together([call()], None, 1e12, 0)
+        router._ask_together([call()], None, Asked(1e12))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
     while sum(collected.groups) < under_way:

@@ -24,14 +24,15 @@ from dynabus.core.replication.unresolved import Sender
 from dynabus.storage_node.capacity.admission import NodeAdmission
 from dynabus.storage_node.inbox import Inbox
 from dynabus.storage_node.orders import Orders
+from dynabus.storage_node.places import placed
 from dynabus.storage_node.replicas.readers import Arrival
 from dynabus.storage_node.upkeep.scrubbing import Scrubs
 
-PUT, GET, REFUSED = 1, 2, 3
+PUT, GET, REFUSED, IDLE = 1, 2, 3, 4
 
 
 class Operations:
-    """One write, one read, one write that is refused while its request is parsed."""
+    """A write, a read, a write that is refused while its request is parsed, and one that changes nothing."""
 
     @staticmethod
     def put(part: Any) -> Evaluate:
@@ -41,7 +42,11 @@ class Operations:
     def refuse(_part: Any) -> Evaluate:
         raise validation_error("no")
 
-    writes: ClassVar[Any] = {PUT: put, REFUSED: refuse}
+    @staticmethod
+    def idle(_part: Any) -> Evaluate:
+        return lambda _old, _now: Decision(False, None, Outcome())
+
+    writes: ClassVar[Any] = {PUT: put, REFUSED: refuse, IDLE: idle}
     reads: ClassVar[Any] = {GET: lambda part: lambda store: Outcome(body=store.get(part["key"]) or b"")}
 
 
@@ -102,23 +107,32 @@ class Desk:
         return self.replica.replica.take_effects()
 
 
-def request(*operations: int, log: str = PARTITION.log, budget_ms: int = 1000, counter: int = 1) -> bytes:
+def request(
+    *operations: int,
+    log: str = PARTITION.log,
+    budget_ms: int = 1000,
+    counter: int = 1,
+    consistent: bool = True,
+    at_least: int = -1,
+    repeat: bool = False,
+) -> bytes:
     parts = [
         {
             "operation": operation,
             "log": log,
             "partition": 0,
             "generation": 1,
-            "consistent": True,
+            "consistent": consistent,
             "key": b"k",
             "value": b"row",
             "size": 3,
             "detail": b"",
+            "at_least": at_least,
         }
         for operation in operations
     ]
-    message = {"asker": "r", "incarnation": 5, "counter": counter, "budget_ms": budget_ms, "parts": parts}
-    return encode("request", message)
+    common = {"asker": "r", "incarnation": 5, "counter": counter, "budget_ms": budget_ms, "repeat": repeat}
+    return encode("request", {**common, "parts": parts})
 
 
 def test_writes_and_reads_reach_the_brain_in_order() -> None:
@@ -129,6 +143,46 @@ def test_writes_and_reads_reach_the_brain_in_order() -> None:
     assert isinstance(read, Respond)
     assert read.sender == Sender("r", 5, 1, 1)
     assert read.outcome.body == b""
+
+
+def test_a_reader_is_told_exactly_how_far_the_replica_had_read() -> None:
+    desk = Desk()
+    place = desk.replica.replica.place.next_offset
+    desk.take(request(PUT, GET, at_least=0))
+    _, read = desk.effects()
+    assert read.outcome.place == b"0.1.%d" % place
+    desk.take(request(GET, counter=2))
+    (untold,) = desk.effects()
+    assert untold.outcome.place == b""
+
+
+def test_a_replica_that_is_behind_what_was_seen_says_so() -> None:
+    desk = Desk()
+    place = desk.replica.replica.place.next_offset
+    desk.take(request(GET, consistent=False, at_least=place + 1))
+    assert [outcome.status for _, outcome in desk.answers] == [ReplyStatus.BEHIND]
+    desk.take(request(GET, consistent=False, at_least=place, counter=2))
+    (read,) = desk.effects()
+    assert read.outcome.status == ReplyStatus.OK
+
+
+def test_the_place_of_a_write_is_told_when_it_is_acknowledged() -> None:
+    desk = Desk()
+    desk.take(request(PUT, at_least=0))
+    (appended,) = desk.effects()
+    assert isinstance(appended, Append)
+    before = Outcome(place=b"0.1.7")
+    assert placed(before, desk.replica) is before
+    assert placed(Outcome(), desk.replica).place == b"0.1.%d" % desk.replica.replica.place.next_offset
+
+
+def test_what_a_repeat_comes_to_gets_a_record() -> None:
+    desk = Desk()
+    desk.take(request(IDLE, repeat=True))
+    assert [type(effect) for effect in desk.effects()] == [Append]
+    desk.take(request(IDLE, counter=2))
+    (answer,) = desk.effects()
+    assert answer.outcome.provisional
 
 
 def test_what_is_not_here_is_a_stale_route() -> None:

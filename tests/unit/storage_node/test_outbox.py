@@ -27,6 +27,7 @@ def test_one_message_where_it_fits() -> None:
         "scanned": 3,
         "last": b"z",
         "provisional": False,
+        "place": b"",
     }
 
 

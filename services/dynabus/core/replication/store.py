@@ -77,6 +77,7 @@ class Outcome:
     scanned: int = 0
     last: bytes = b""
     provisional: bool = False
+    place: bytes = b""
 
     def part(self, index: int) -> ReplyPart:
         """As it travels: the answer to this part of a request."""
@@ -89,6 +90,7 @@ class Outcome:
             "scanned": self.scanned,
             "last": self.last,
             "provisional": self.provisional,
+            "place": self.place,
         }
 
 

@@ -20,12 +20,16 @@ from dynabus.core.replication.store import Outcome, Read
 
 
 class Sender(NamedTuple):
-    """Whom an answer goes to: the asker's topic slot, its incarnation, its counter, the index of the part."""
+    """Whom an answer goes to: the asker's topic slot, its incarnation, its counter, the index of the part.
+
+    `wants_place`: whether it is to be told up to where the log is in what it is answered.
+    """
 
     asker: str
     incarnation: int
     counter: int
     part: int
+    wants_place: bool = False
 
 
 @dataclass(slots=True)

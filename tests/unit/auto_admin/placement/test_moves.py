@@ -245,7 +245,7 @@ def test_two_drains_in_one_moment_do_not_count_on_each_other() -> None:
     life.create()
     wait(life, 2)
     answers: dict[int, Any] = {}
-    common = {"asker": "cli", "incarnation": 9, "budget_ms": 15_000, "operation": "DrainNode"}
+    common = {"asker": "cli", "incarnation": 9, "budget_ms": 15_000, "repeat": False, "operation": "DrainNode"}
     for _ in range(10):
         for counter, node in ((901, "node-1"), (902, "node-4")):
             body = orjson.dumps({"NodeName": node})

@@ -166,6 +166,7 @@ def test_settings_that_no_router_sends_stop_nobody() -> None:
                     "incarnation": 9,
                     "counter": 1,
                     "budget_ms": 1000,
+                    "repeat": False,
                     "operation": "UpdateTableReplicaAutoScaling",
                     "body": orjson.dumps({"TableName": NAME, **bad}),
                 },

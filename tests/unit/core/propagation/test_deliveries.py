@@ -87,6 +87,7 @@ class Desk:
                 "scanned": 0,
                 "last": b"",
                 "provisional": False,
+                "place": b"",
                 **more,
             }
             for index in range(len(send.parts))

@@ -178,6 +178,7 @@ class Desk:
             "scanned": 0,
             "last": last,
             "provisional": False,
+            "place": b"",
         }
         reply: Any = {"incarnation": 1, "counter": counter, "node": "node-1", "parts": [part]}
         self.paging.take(reply, 0.0)
