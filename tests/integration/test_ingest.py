@@ -221,7 +221,7 @@ def test_each_command_counts_once_in_order_whoever_is_killed(cluster: RunningClu
 def test_the_documents_producer_works(cluster: RunningCluster) -> None:
     """An ingest producer in ten lines, as docs/ingest.md has it."""
     document = (Path(__file__).parents[2] / "docs" / "ingest.md").read_text()
-    (program,) = re.findall(r"```python\n(.*?)```", document, re.DOTALL)
+    program = re.findall(r"```python\n(.*?)```", document, re.DOTALL)[0]
     with Commands(cluster, "music"):
         kafka = cluster.status()["kafka"]["bootstrap"]
         program = program.replace("127.0.0.1:9092", kafka)

@@ -1,27 +1,56 @@
 """What applications import.
 
-    from dynabus.client import stream
+    from dynabus.client import ingest, stream
 
     for change in stream("orders", group="billing", kafka="localhost:9092"):
         print(change.event, change.keys, change.new)
 
-`stream` reads a table's stream from Kafka as a member of a consumer group, in `for` as in `async for`.
+    with ingest("orders", kafka="localhost:9092") as orders:
+        orders.put({"pk": "a", "n": 1}).result()
+
+`stream` reads a table's stream from Kafka as a member of a consumer group, in `for` as in `async for`. `ingest`
+writes a table through Kafka; what became of each command can be waited for, in threads and with `await`.
 `read_your_writes` lets a client of boto3 see what it has written, in eventually consistent reads too.
 """
 
-from dynabus.client.change import Change, Item
-from dynabus.client.errors import ClientError, NoStreamError, TrimmedDataError
+from dynabus.client.change import Change
+from dynabus.client.errors import (
+    ClientError,
+    FullError,
+    NoIngestError,
+    NoKafkaError,
+    NoStreamError,
+    NotSentError,
+    RefusedError,
+    TrimmedDataError,
+    UnknownOutcomeError,
+    UnreadableError,
+)
+from dynabus.client.ingestion import Ingest, ingest
+from dynabus.client.outcome import Applied, Outcome
 from dynabus.client.places import SeenPlaces, read_your_writes
 from dynabus.client.streams import Stream, stream
+from dynabus.client.values import Item
 
 __all__ = [
+    "Applied",
     "Change",
     "ClientError",
+    "FullError",
+    "Ingest",
     "Item",
+    "NoIngestError",
+    "NoKafkaError",
     "NoStreamError",
+    "NotSentError",
+    "Outcome",
+    "RefusedError",
     "SeenPlaces",
     "Stream",
     "TrimmedDataError",
+    "UnknownOutcomeError",
+    "UnreadableError",
+    "ingest",
     "read_your_writes",
     "stream",
 ]

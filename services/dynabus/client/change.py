@@ -1,29 +1,15 @@
-"""A change of one item as applications see it, and attribute values as Python's.
-
-| DynamoDB | Python          | DynamoDB | Python     |
-|----------|-----------------|----------|------------|
-| S        | str             | L        | list       |
-| N        | decimal.Decimal | M        | dict       |
-| B        | bytes           | SS       | set[str]   |
-| BOOL     | bool            | NS       | set[Decimal] |
-| NULL     | None            | BS       | set[bytes] |
-
-The same types as boto3's resources give, but for B, which is bytes there only inside of a wrapper.
-"""
+"""A change of one item as applications see it."""
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
-T = TypeVar("T")
+from dynabus.client.values import Item, item_of
 
-Item = dict[str, Any]
-"""Attributes by name, as Python values."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,30 +51,5 @@ def change_of(record: Mapping[str, Any], shard: str, parse: Callable[[Item], T])
     )
 
 
-def item_of(image: Mapping[str, Any]) -> Item:
-    """An item in DynamoDB's JSON as Python values."""
-    return {name: value_of(each) for name, each in image.items()}
-
-
-def value_of(value: Mapping[str, Any]) -> Any:
-    """One attribute value."""
-    [(kind, content)] = value.items()
-    return _READERS[kind](content)
-
-
 def _parsed(image: Mapping[str, Any] | None, parse: Callable[[Item], T]) -> T | None:
     return parse(item_of(image)) if image is not None else None
-
-
-_READERS: Mapping[str, Callable[[Any], Any]] = {
-    "S": str,
-    "N": Decimal,
-    "B": b64decode,
-    "BOOL": bool,
-    "NULL": lambda _: None,
-    "L": lambda content: [value_of(each) for each in content],
-    "M": item_of,
-    "SS": set,
-    "NS": lambda content: {Decimal(each) for each in content},
-    "BS": lambda content: {b64decode(each) for each in content},
-}

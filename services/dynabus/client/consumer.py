@@ -10,10 +10,9 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from confluent_kafka import (
-    OFFSET_BEGINNING,
     OFFSET_END,
     Consumer,
     KafkaError,
@@ -23,28 +22,22 @@ from confluent_kafka import (
 )
 
 from dynabus.adapters.clock import exact_ms
-from dynabus.adapters.codec import UndecodableMessage, decode
 from dynabus.adapters.kafka.positions import OUT_OF_RANGE, extent_of
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.stream_codec import entry_of
 from dynabus.client.errors import ClientError, NoStreamError, TrimmedDataError
+from dynabus.client.metadata import CALL_S, FETCH_MOST, POLL_S, Metadata
 from dynabus.core.streams.consuming import Extent, Mark, Progress, beginning, read_metadata, write_metadata
 from dynabus.core.streams.reading import CHANGE, CLOSED, Entry
 from dynabus.core.streams.view import DISABLED, Stream, StreamsView
 from dynabus.core.topics import Topics
 
-CALL_S = 10.0
 SESSION_MS = 10_000
 POLL_MOST_MS = 300_000
 """An application may take so long for one change; then the group takes its shards away. Kafka's default."""
 
-POLL_S = 0.1
-"""The longest wait for records between two looks at the group."""
-
 LOOK_MS = 500.0
 """Between two looks at shards that are held."""
-
-FETCH_MOST = 500
 
 _log = logging.getLogger("dynabus.client")
 
@@ -79,10 +72,11 @@ class StreamConsumer:
     def __init__(self, kafka: KafkaSettings, wish: Wish) -> None:
         self._wish = wish
         self._topics = Topics(kafka.namespace)
-        self._metadata = self._topics.metadata().name
+        self._metadata = Metadata(self._topics, self._learn)
         self._view = StreamsView()
         self._reader = Consumer(kafka.loop_consumer(partition_eof=True), logger=_log)
-        self.name = self._find()
+        self._metadata.read(self._reader, NoStreamError)
+        self.name = self._chosen()
         self._topic = self._topics.stream_name(*self.name)
         self._mine: set[int] = set()
         self._waiting: set[int] = set()
@@ -173,8 +167,8 @@ class StreamConsumer:
                 self._out_of_range(number)
             elif error.code() != KafkaError._PARTITION_EOF:
                 _log.info("%s: %s", message.topic(), error.str())
-        elif message.topic() == self._metadata:
-            self._learn(message)
+        elif message.topic() == self._metadata.name:
+            self._metadata.take(message)
         elif number in self._read:
             self._buffer.append(Record(number, entry_of(message)))
 
@@ -304,24 +298,8 @@ class StreamConsumer:
 
     # -- metadata ---------------------------------------------------------------------------------------------
 
-    def _find(self) -> tuple[str, str]:
-        """Name and label of the stream, once all metadata are read."""
-        if self._metadata not in self._reader.list_topics(timeout=CALL_S).topics:
-            raise NoStreamError(
-                f"no cluster of namespace {self._topics.namespace} is here: no topic {self._metadata}"
-            )
-        self._reader.assign([TopicPartition(self._metadata, 0, OFFSET_BEGINNING)])
-        deadline_ms = exact_ms() + CALL_S * 1000
-        while exact_ms() < deadline_ms:
-            for message in self._reader.consume(FETCH_MOST, timeout=POLL_S):
-                error = message.error()
-                if error is None:
-                    self._learn(message)
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    return self._chosen()
-        raise NoStreamError(f"{self._metadata} is not read to its end within {CALL_S:.0f} s")
-
     def _chosen(self) -> tuple[str, str]:
+        """Name and label of the stream."""
         table, label = self._wish.table, self._wish.label
         labels = [each.label for each in self._view.all() if each.name == table and label in (None, each.label)]
         if not labels:
@@ -329,14 +307,6 @@ class StreamConsumer:
             raise NoStreamError(f"table {table} has no {which}; StreamSpecification of UpdateTable switches one on")
         return table, max(labels)
 
-    def _learn(self, message: Message) -> None:
-        value = message.value()
-        if value is None:
-            return
-        try:
-            kind, body = decode(value)
-        except UndecodableMessage as error:
-            _log.info("message of %s skipped: %s", self._metadata, error)
-            return
+    def _learn(self, kind: str, body: Any) -> None:
         if kind == "stream_metadata":
             self._view.take(body)

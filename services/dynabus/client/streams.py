@@ -10,9 +10,10 @@ from typing import Generic, Literal, TypeVar, overload
 
 from dynabus.adapters.kafka.settings import PROTECTED, KafkaSettings
 from dynabus.adapters.stream_codec import decode_change
-from dynabus.client.change import Change, Item, change_of
+from dynabus.client.change import Change, change_of
 from dynabus.client.consumer import Record, StreamConsumer, Wish
 from dynabus.client.errors import ClientError
+from dynabus.client.values import Item
 
 T = TypeVar("T")
 

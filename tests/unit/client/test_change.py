@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 import pytest
-from boto3.dynamodb.types import Binary, TypeDeserializer
-from hypothesis import given
-from tests.unit.adapters.test_stream_codec import items, output
+from tests.unit.adapters.test_stream_codec import output
 
 from dynabus.adapters.stream_codec import decode_change, encode_output
-from dynabus.client.change import Item, change_of, item_of, value_of
+from dynabus.client.change import change_of
 from dynabus.core.streams.changes import Change
 
 RECORD = decode_change(encode_output(output(), 0).value or b"")
@@ -41,37 +38,6 @@ def test_images_are_what_the_application_makes_of_them() -> None:
 def test_a_service_is_named() -> None:
     identity = {"type": "Service", "principal_id": "dynamodb.amazonaws.com"}
     assert change_of({**RECORD, "user_identity": identity}, "", lambda item: item).service == "dynamodb.amazonaws.com"
-
-
-@given(items())
-def test_values_are_those_that_boto3_gives(image: Item) -> None:
-    boto: Any = TypeDeserializer()
-
-    def plain(value: object) -> object:
-        if isinstance(value, Binary):
-            return value.__dict__["value"]
-        if isinstance(value, dict):
-            return {name: plain(each) for name, each in value.items()}
-        if isinstance(value, list | set):
-            return type(value)(plain(each) for each in value)
-        return value
-
-    raw = {name: _binary(value) for name, value in image.items()}
-    assert item_of(image) == {name: plain(boto.deserialize(value)) for name, value in raw.items()}
-
-
-def _binary(value: Item) -> Item:
-    """As botocore hands it to the deserializer: bytes, where our images have base64."""
-    [(kind, content)] = value.items()
-    if kind == "B":
-        return {kind: value_of(value)}
-    if kind == "BS":
-        return {kind: list(value_of(value))}
-    if kind == "L":
-        return {kind: [_binary(each) for each in content]}
-    if kind == "M":
-        return {kind: {name: _binary(each) for name, each in content.items()}}
-    return value
 
 
 def test_what_parse_raises_is_raised() -> None:

@@ -145,6 +145,14 @@ OUTCOME_PRODUCER: Properties = {
     "topic.metadata.propagation.max.ms": 2000,
 }
 
+COMMAND_PRODUCER: Properties = {
+    **PRODUCER,
+    # Commands under way are bounded in bytes by who sends them (64 MB, `client.flight`); this queue is no limit.
+    "queue.buffering.max.kbytes": 131_072,
+    "topic.metadata.propagation.max.ms": 2000,
+    "request.timeout.ms": 5000,
+}
+
 PROTECTED = frozenset(
     {
         "bootstrap.servers",
@@ -210,6 +218,10 @@ class KafkaSettings:
     def outcome_producer(self) -> Properties:
         """For outcomes and dead letters of ingest."""
         return self._with(OUTCOME_PRODUCER)
+
+    def command_producer(self, timeout_ms: int) -> Properties:
+        """For commands of ingest; after `timeout_ms` their producer has been told that nothing is known of them."""
+        return self._with({**COMMAND_PRODUCER, "message.timeout.ms": timeout_ms})
 
     def stream_producer(self) -> Properties:
         """For public topics, in which no record may land behind a later one."""
