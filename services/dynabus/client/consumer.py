@@ -26,7 +26,7 @@ from dynabus.adapters.kafka.positions import OUT_OF_RANGE, extent_of
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.stream_codec import entry_of
 from dynabus.client.errors import ClientError, NoStreamError, TrimmedDataError
-from dynabus.client.metadata import CALL_S, FETCH_MOST, POLL_S, Metadata
+from dynabus.client.metadata import CALL_S, FETCH_MOST, POLL_S, Metadata, newest_stream
 from dynabus.core.streams.consuming import Extent, Mark, Progress, beginning, read_metadata, write_metadata
 from dynabus.core.streams.reading import CHANGE, CLOSED, Entry
 from dynabus.core.streams.view import DISABLED, Stream, StreamsView
@@ -76,7 +76,7 @@ class StreamConsumer:
         self._view = StreamsView()
         self._reader = Consumer(kafka.loop_consumer(partition_eof=True), logger=_log)
         self._metadata.read(self._reader, NoStreamError)
-        self.name = self._chosen()
+        self.name = newest_stream(self._view, wish.table, wish.label)
         self._topic = self._topics.stream_name(*self.name)
         self._mine: set[int] = set()
         self._waiting: set[int] = set()
@@ -134,7 +134,7 @@ class StreamConsumer:
         if entry.type == CLOSED:
             self._end(number, Progress(entry.offset + 1, last, Mark.ENDED))
             return False
-        if entry.type == CHANGE and entry.sequence > last:
+        if entry.type == CHANGE and entry.sequence.is_behind(last):
             self._read[number] = record.progress
             return True
         self._uncommitted[number] = self._read[number] = Progress(entry.offset + 1, last)
@@ -297,15 +297,6 @@ class StreamConsumer:
         return TopicPartition(self._topic, number, offset, write_metadata(progress))
 
     # -- metadata ---------------------------------------------------------------------------------------------
-
-    def _chosen(self) -> tuple[str, str]:
-        """Name and label of the stream."""
-        table, label = self._wish.table, self._wish.label
-        labels = [each.label for each in self._view.all() if each.name == table and label in (None, each.label)]
-        if not labels:
-            which = f"stream {label}" if label else "stream"
-            raise NoStreamError(f"table {table} has no {which}; StreamSpecification of UpdateTable switches one on")
-        return table, max(labels)
 
     def _learn(self, kind: str, body: Any) -> None:
         if kind == "stream_metadata":

@@ -4,6 +4,8 @@ ClientError
   NoKafkaError          Kafka does not answer
   NoStreamError         `stream`: there is none
   TrimmedDataError      `stream`: changes are gone
+  NoCopyError           `snapshot`: a partition could not be copied
+  BusyGroupError        `snapshot`: the group has members
   NoIngestError         `ingest`: the table takes no commands
   FullError             `ingest`: too much is under way; this command was not sent
   NotSentError          `ingest`: this command was not sent
@@ -39,9 +41,18 @@ class TrimmedDataError(ClientError):
     def __init__(self, shard: str, processed: int, low: int) -> None:
         super().__init__(
             f"shard {shard}: {low - processed} records behind what the group has processed are gone, the stream "
-            'keeps them no longer; read the table anew, or pass on_trimmed="continue" to go on behind the gap'
+            "keeps them no longer; read the table anew with `snapshot`, or go on behind the gap with "
+            'on_trimmed="continue"'
         )
         self.shard, self.processed, self.low = shard, processed, low
+
+
+class NoCopyError(ClientError):
+    """Of a partition nobody has a copy to give, for longer than was to be waited; it says why."""
+
+
+class BusyGroupError(ClientError):
+    """The group whose positions are to be set has members, who go by those that they have."""
 
 
 class NoIngestError(ClientError):

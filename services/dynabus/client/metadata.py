@@ -10,7 +10,8 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from dynabus.adapters.clock import exact_ms
 from dynabus.adapters.codec import UndecodableMessage, decode
-from dynabus.client.errors import ClientError, NoKafkaError
+from dynabus.client.errors import ClientError, NoKafkaError, NoStreamError
+from dynabus.core.streams.view import StreamsView
 from dynabus.core.topics import Topics
 
 CALL_S = 10.0
@@ -69,3 +70,12 @@ def _topics(consumer: Consumer) -> set[str]:
     except KafkaException as error:
         why = error.args[0].str()
         raise NoKafkaError(f"Kafka does not answer ({why}); `dynabus status` shows where a cluster's is") from error
+
+
+def newest_stream(streams: StreamsView, table: str, label: str | None) -> tuple[str, str]:
+    """Name and label of a table's newest stream, or of that with this label. Raises NoStreamError."""
+    labels = [each.label for each in streams.all() if each.name == table and label in (None, each.label)]
+    if not labels:
+        which = f"stream {label}" if label else "stream"
+        raise NoStreamError(f"table {table} has no {which}; StreamSpecification of UpdateTable switches one on")
+    return table, max(labels)

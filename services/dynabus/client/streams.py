@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from types import TracebackType
-from typing import Generic, Literal, TypeVar, overload
+from typing import Literal, TypeVar, overload
 
-from dynabus.adapters.kafka.settings import PROTECTED, KafkaSettings
 from dynabus.adapters.stream_codec import decode_change
 from dynabus.client.change import Change, change_of
+from dynabus.client.connection import kafka_settings
 from dynabus.client.consumer import Record, StreamConsumer, Wish
-from dynabus.client.errors import ClientError
-from dynabus.client.values import Item
+from dynabus.client.iteration import End, Iteration
+from dynabus.client.values import Item, as_it_is
 
 T = TypeVar("T")
 
@@ -83,25 +80,21 @@ def stream(
     Raises NoStreamError here; TrimmedDataError, KafkaException, UndecodableMessage and what `parse` raises while it
     is iterated: then the change is not processed, and comes again.
     """
-    extra = dict(config or {})
-    if refused := sorted(PROTECTED & extra.keys()):
-        raise ClientError(f"{', '.join(refused)}: set by dynabus.client, delivery rests on it; remove it from config")
-    settings = KafkaSettings(kafka, namespace, client_id=f"{group}-member", extra=extra)
+    settings = kafka_settings(kafka, namespace, f"{group}-member", config)
     wish = Wish(table, group, label, begin == "newest", on_trimmed == "continue", commit_every_s * 1000)
     consumer = StreamConsumer(settings, wish)
-    return Stream(consumer, parse) if parse is not None else Stream(consumer, _as_it_is)
+    return Stream(consumer, parse) if parse is not None else Stream(consumer, as_it_is)
 
 
-class Stream(Generic[T]):
+class Stream(Iteration[Change[T]]):
     """Iterator, async iterator, and context manager of both kinds. Made by `stream`; for one thread or task."""
 
     def __init__(self, consumer: StreamConsumer, parse: Callable[[Item], T]) -> None:
+        super().__init__()
         self._consumer, self._parse = consumer, parse
         self._handed: Record | None = None
         self._failed: Record | None = None
-        self._pool: ThreadPoolExecutor | None = None
-        self._asked: asyncio.Future[Change[T] | None] | None = None
-        self._closed = self._stopping = False
+        self._closed = False
 
     def poll(self, timeout_s: float) -> Change[T] | None:
         """The next change; None where there is none in that time. The last one is processed by then."""
@@ -125,71 +118,18 @@ class Stream(Generic[T]):
         if not self._closed:
             self._closed = True
             self._consumer.close()
-            if self._pool is not None:
-                self._pool.shutdown(wait=False)
+            self._end()
 
-    # -- for, with --------------------------------------------------------------------------------------------
-
-    def __iter__(self) -> Stream[T]:
-        return self
-
-    def __next__(self) -> Change[T]:
-        change = self._next()
-        if change is None:
-            raise StopIteration
-        return change
-
-    def __enter__(self) -> Stream[T]:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        self._leave(kind is None)
-
-    # -- async for, async with --------------------------------------------------------------------------------
-
-    def __aiter__(self) -> Stream[T]:
-        return self
-
-    async def __anext__(self) -> Change[T]:
-        if self._asked is None:
-            self._pool = self._pool or ThreadPoolExecutor(1, thread_name_prefix="dynabus-stream")
-            self._asked = asyncio.get_running_loop().run_in_executor(self._pool, self._next)
-        # Who is cancelled while waiting finds the change when he asks again: it was not handed to anybody.
-        try:
-            change = await asyncio.shield(self._asked)
-        except asyncio.CancelledError:
-            raise
-        except BaseException:
-            self._asked = None
-            raise
-        self._asked = None
-        if change is None:
-            raise StopAsyncIteration
-        return change
-
-    async def __aenter__(self) -> Stream[T]:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        self._stopping = True
-        processed = kind is None and self._asked is None
-        if self._pool is None:
-            self._leave(processed)
-        else:
-            await asyncio.get_running_loop().run_in_executor(self._pool, self._leave, processed)
-
-    def _next(self) -> Change[T] | None:
+    def _next(self) -> Change[T] | End:
         while not self._stopping:
             change = self.poll(WAIT_S)
-            if change is not None or self._consumer.finished():
+            if change is not None:
                 return change
-        return None
+            if self._consumer.finished():
+                break
+        return End.END
 
-    def _leave(self, processed: bool) -> None:
+    def _leave(self, *, processed: bool) -> None:
         if processed and not self._closed:
             self.commit()
         self.close()
@@ -198,7 +138,3 @@ class Stream(Generic[T]):
         if self._handed is not None:
             self._consumer.done(self._handed)
             self._handed = None
-
-
-def _as_it_is(item: Item) -> Item:
-    return item

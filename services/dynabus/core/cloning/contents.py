@@ -6,6 +6,8 @@ entries: number and bytes of each index. Request ids: their form and number. Key
 
 from __future__ import annotations
 
+import orjson
+
 from dynabus.core.checksum import MASK, change
 from dynabus.core.cloning.messages import CloneManifest
 from dynabus.core.cloning.position import Pair, Section
@@ -67,3 +69,9 @@ class Received:
         if self.requests != manifest["requests"]:
             raise NotWhole(f"{self.requests} request ids came of {manifest['requests']}")
         return counted
+
+    def check_rows(self, manifest: CloneManifest) -> None:
+        """For whoever wants the rows alone. Raises NotWhole."""
+        counted = orjson.loads(manifest["totals"])
+        if (counted["totals"][0], counted["checksum"]) != (self.totals[0], self.checksum & MASK):
+            raise NotWhole("rows are not those that its source has counted")

@@ -29,6 +29,10 @@ class Sequence(NamedTuple):
     time_ms: int
     offset: int
 
+    def is_behind(self, other: Sequence) -> bool:
+        """Whether it comes after another one, of the same shard; the offset alone decides that in a log."""
+        return (self.generation, self.offset) > (other.generation, other.offset)
+
     def __str__(self) -> str:
         """Raises ValueError for what has no number: a generation of a thousand million, a time after 2286."""
         if not (0 <= self.generation < _GENERATION and 0 <= self.time_ms < _TIME and 0 <= self.offset < _OFFSET):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from dynabus.core.streams.messages import ShardMetadata
@@ -36,3 +37,16 @@ def shard_of(told: ShardMetadata) -> Shard:
         told["open"],
         None if successor < 0 else (successor, told["recovered_offset"]),
     )
+
+
+def are_copied_with(shard: Shard, shards: Mapping[int, Shard], copied: Container[int]) -> bool:
+    """Whether a shard's changes are all in copies of partitions that were split from its own.
+
+    `copied`: numbers of partitions. False for these, and for those that were split from them since.
+    """
+    line: Shard | None = shard
+    while line is not None:
+        if line.number in copied:
+            return False
+        line = shards.get(line.parent) if line.parent is not None else None
+    return True

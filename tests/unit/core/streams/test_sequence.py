@@ -80,3 +80,10 @@ def test_topics_of_commands_follow_the_same_rule(table: str) -> None:
         assert len(topic.name) <= 249
         assert topic.name.rpartition(".")[2] == stream_topic(table, LABEL).partition(".")[0]
     assert topics.ingest(table).name != topics.common_ingest().name
+
+
+def test_in_a_shard_the_offset_alone_decides() -> None:
+    bound = Sequence(2, 0, 7)
+    assert not Sequence(2, 1_700_000_000_000, 7).is_behind(bound)
+    assert Sequence(2, 1_700_000_000_000, 8).is_behind(bound)
+    assert not Sequence(1, 1_700_000_000_000, 99).is_behind(bound)
