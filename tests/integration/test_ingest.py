@@ -63,7 +63,7 @@ class Commands:
             told = json.loads(message.value() or b"")
             known = self.outcomes.setdefault((told["partition"], told["offset"], told["index"]), told)
             self.repeats += known is not told
-            assert known == told
+            assert {**known, "seen": None} == {**told, "seen": None}
         return len(self.outcomes)
 
     def read_dead(self) -> int:

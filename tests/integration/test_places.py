@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
-from dynabus.client import SeenPlaces, read_your_writes
-from tests.integration.cluster import RunningCluster, client, running
+from dynabus.client import Ingest, NoIngestError, SeenPlaces, ingest, read_your_writes
+from tests.integration.cluster import RunningCluster, client, running, wait_until
 from tests.integration.test_splits import numbers, split
 
 pytestmark = pytest.mark.broker
@@ -63,6 +64,24 @@ def test_an_item_that_is_gone_stays_so(cluster: RunningCluster) -> None:
         writer.delete_item(TableName=TABLE, Key={"pk": {"S": f"k{number % 20}"}})
         told.add(str(seen))
         assert read(reader, f"k{number % 20}") is None
+
+
+def test_what_came_through_kafka_is_read_too(cluster: RunningCluster) -> None:
+    cluster.command("admin", "ingest", TABLE, "on")
+    reader, kafka = client(cluster.port + 1), cluster.status()["kafka"]["bootstrap"]
+    told = read_your_writes(reader)
+    with wait_until("commands are taken", partial(_producer, kafka), 60) as commands:
+        for number in range(100):
+            applied = commands.put({"pk": f"k{number % 20}", "n": number}).result(30)
+            told.add(applied.seen)
+            assert read(reader, f"k{number % 20}") == str(number)
+
+
+def _producer(kafka: str) -> Ingest | None:
+    try:
+        return ingest(TABLE, kafka=kafka)
+    except NoIngestError:
+        return None
 
 
 def test_a_failed_condition_has_seen_the_item(cluster: RunningCluster) -> None:

@@ -110,6 +110,7 @@ def encode_outcome(outcome: Outcome, *, avro: bool) -> bytes:
             "partition": place.partition,
             "offset": place.offset,
             "index": place.position,
+            "seen": outcome.seen,
         },
     )
     return out.getvalue()

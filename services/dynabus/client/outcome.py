@@ -22,11 +22,12 @@ _log = logging.getLogger("dynabus.client")
 class Applied:
     """The write counts. `attributes`: as ReturnValues asked for them, as Python values; empty where there are none.
 
-    `answer`: all that the API answers, in DynamoDB's JSON.
+    `answer`: all that the API answers, in DynamoDB's JSON. `seen`: what `SeenPlaces.add` takes, so that reads see it.
     """
 
     attributes: Item
     answer: Mapping[str, Any]
+    seen: str = ""
 
 
 class Outcome(Future[Applied]):
@@ -66,7 +67,7 @@ def read_outcome(value: bytes) -> Applied | ClientError:
     told = orjson.loads(value)
     answer = told["answer"]
     if told["status"] == Status.APPLIED.name:
-        return Applied(item_of(answer.get("Attributes", {})), answer)
+        return Applied(item_of(answer.get("Attributes", {})), answer, told.get("seen") or "")
     message = answer.get("message", answer.get("Message", ""))
     if told["status"] == Status.UNREADABLE.name:
         return UnreadableError(f"no command: {message}")

@@ -209,7 +209,8 @@ class Router:
     async def ask(self, calls: list[Call]) -> list[ReplyPart | None]:
         """Calls of commands, admitted each by itself. Raises ApiError where too much is under way."""
         now_ms: float = monotonic_ms()
-        return await self._ask_some(calls, now_ms, Asked(now_ms + self.settings.request_deadline_ms))
+        asked = Asked(now_ms + self.settings.request_deadline_ms, places=Places())
+        return await self._ask_some(calls, now_ms, asked)
 
     async def _ask_some(self, calls: list[Call], now_ms: float, asked: Asked) -> list[ReplyPart | None]:
         """A batch: what is refused of it is answered, and the rest is asked."""

@@ -126,7 +126,7 @@ def test_rubbish_raises_nothing_else(body: bytes) -> None:
 
 @pytest.mark.parametrize("answer", [b"", b'{"Attributes":{"n":{"N":"1"}}}'])
 def test_outcomes(answer: bytes) -> None:
-    outcome = Outcome(PLACE, Status.APPLIED, answer, "x", None)
+    outcome = Outcome(PLACE, Status.APPLIED, answer, "x", None, "t/0.1.33")
     told = orjson.loads(encode_outcome(outcome, avro=False))
     assert told == {
         "correlation_id": None,
@@ -136,6 +136,7 @@ def test_outcomes(answer: bytes) -> None:
         "partition": 3,
         "offset": 17,
         "index": 1,
+        "seen": "t/0.1.33",
         "answer": orjson.loads(answer or b"{}"),
     }
     value = encode_outcome(outcome, avro=True)

@@ -7,7 +7,7 @@
 | UNREADABLE | no command, or of no table that takes commands   | if it is known | always      |
 |            |                                                  | of which table |             |
 
-An outcome may come twice, after a router has died: it then says the same, of the same place.
+An outcome may come twice, after a router has died: it then says the same, of the same place; `seen` may be later.
 """
 
 from __future__ import annotations
@@ -32,13 +32,14 @@ class Status(IntEnum):
 
 
 class Outcome(NamedTuple):
-    """`answer`: JSON as the API has it, of errors too."""
+    """`answer`: JSON as the API has it, of errors too. `seen`: what was written or looked at (`core.places`)."""
 
     place: Place
     status: Status
     answer: bytes
     token: str | None
     correlation_id: str | None
+    seen: str | None = None
 
     def json(self) -> bytes:
         """As a value of an outcomes topic; the answer goes in as it is."""
@@ -51,6 +52,7 @@ class Outcome(NamedTuple):
             "partition": place.partition,
             "offset": place.offset,
             "index": place.position,
+            "seen": self.seen,
         }
         return orjson.dumps(about)[:-1] + b',"answer":' + (self.answer or b"{}") + b"}"
 

@@ -236,8 +236,11 @@ class Ingest:
             share.lanes.again(work, now_ms + pause_ms)
             return
         status, answer = attempt.end(reply)
-        self._answer(share, work, task, status, answer)
+        seen = f"{attempt.call.table.id}/{reply['place'].decode()}" if reply["place"] else None
+        self._answer(share, work, task, status, answer, seen)
 
-    def _answer(self, share: Share, work: Work[What], task: Task, status: Status, answer: bytes) -> None:
+    def _answer(
+        self, share: Share, work: Work[What], task: Task, status: Status, answer: bytes, seen: str | None = None
+    ) -> None:
         share.lanes.answered(work)
-        self.telling.outcome(task.source, task.command, status, answer, partial(share.lanes.delivered, work))
+        self.telling.outcome(task.source, task.command, status, answer, partial(share.lanes.delivered, work), seen)

@@ -24,13 +24,21 @@ class Telling:
         self._outbox, self._topics, self._is_there = outbox, topics, is_there
         self.applied = self.refused = self.unreadable = 0
 
-    def outcome(self, source: Source, command: Command, status: Status, answer: bytes, done: Done) -> None:
+    def outcome(
+        self,
+        source: Source,
+        command: Command,
+        status: Status,
+        answer: bytes,
+        done: Done,
+        seen: str | None = None,
+    ) -> None:
         """Of a command that was decided."""
         if status is Status.APPLIED:
             self.applied += 1
         else:
             self.refused += 1
-        outcome = Outcome(source.place, status, answer, command.token, command.correlation_id)
+        outcome = Outcome(source.place, status, answer, command.token, command.correlation_id, seen)
         self._post(command.table, source, outcome, done)
 
     def dead_letter(self, source: Source, poison: Poison, done: Done) -> None:

@@ -191,6 +191,15 @@ def test_too_much_under_way_is_tried_again() -> None:
     run(scenario)
 
 
+def test_outcomes_say_what_reads_must_ask_for() -> None:
+    async def scenario() -> None:
+        desk = Desk(lambda _: Outcome(place=b"0.1.33"))
+        await desk.take(desk.share(), put("a"))
+        assert [each["seen"] for each in desk.told()] == [f"{LOG}/0.1.33"]
+
+    run(scenario)
+
+
 def test_refusals_are_outcomes_wherever_they_come_from() -> None:
     async def scenario() -> None:
         error = orjson.dumps({"__type": "x#ConditionalCheckFailedException", "message": "no"})
