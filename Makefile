@@ -46,10 +46,12 @@ down: install
 status: install
 	@$(BIN)/dynabus status
 
-# What needs no broker on as many cores as there are; the rest measures and waits, one by one.
+# What needs no broker on as many cores as there are; clusters two at a time, since they wait more than they work; what
+# measures, and containers, one by one.
 test: install
 	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto --dist worksteal -m "not broker and not containers"
-	$(BIN)/pytest -m "broker or containers"
+	$(BIN)/pytest -n 2 --dist loadfile -m "broker and not alone and not containers"
+	$(BIN)/pytest -m "alone or containers"
 
 # Types beside tests, and the tests on as many cores as there are: nothing in them is shared.
 check: install

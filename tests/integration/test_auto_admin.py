@@ -26,7 +26,7 @@ from dynabus.core.messages import ReplyStatus
 from dynabus.core.topics import Topics
 from tests.integration.stand_ins import Node, wait_until
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow]
+pytestmark = [pytest.mark.broker, pytest.mark.alone, pytest.mark.slow]
 
 COMMAND = [sys.executable, "-P", "-m", "dynabus.auto_admin"]
 ACTIVE_S = 2.0

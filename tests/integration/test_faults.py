@@ -13,7 +13,7 @@ import pytest
 from tests.integration.cluster import RunningCluster, kill, paused, running, wait_until
 from tests.integration.load import Load, Recorded, lost
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.broker, pytest.mark.alone, pytest.mark.slow, pytest.mark.timeout(240)]
 
 ACKS_BEFORE, ACKS_AFTER = 1000, 100
 PAUSE_S = 9.0

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from tests.integration.cluster import RunningCluster, client, running, wait_until
 from tests.integration.load import Clients, Load
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.broker, pytest.mark.alone, pytest.mark.slow, pytest.mark.timeout(420)]
 
 CAP = 25
 """Write units of a partition: so few that a busy machine offers more at every moment."""

@@ -19,7 +19,7 @@ from dynabus.core.messages import ReplyStatus, RequestPart
 from dynabus.core.topics import Topics
 from tests.integration.stand_ins import AutoAdmin, Node, Router, get, put, wait_until
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow]
+pytestmark = [pytest.mark.broker, pytest.mark.alone, pytest.mark.slow]
 
 NAMES = ("node-1", "node-2", "node-3")
 FAIL_OVER_S, HAND_OVER_S = 6.0, 0.5

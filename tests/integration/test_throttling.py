@@ -12,7 +12,7 @@ import pytest
 from tests.integration.cluster import RunningCluster, client, kill, running
 from tests.integration.flood import Flood, admits, provisioned_table
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.broker, pytest.mark.alone, pytest.mark.slow, pytest.mark.timeout(240)]
 
 RATE = 5
 ROUTERS = 2

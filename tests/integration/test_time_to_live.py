@@ -22,7 +22,7 @@ from tests.integration.load import Clients
 from tests.integration.streams import Poller, create_streaming, items_of
 from tests.integration.test_splits import numbers, split, whole
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.alone]
 
 SPECIFICATION = {"AttributeName": "expires", "Enabled": True}
 WRITERS, KEYS = 4, 600

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import pytest
 
 from tests.simulation.broken_indexes import BROKEN, active
@@ -10,6 +12,13 @@ from tests.simulation.propagation import Violation
 
 CLEAN_SEEDS = 15
 MOST_SEEDS = 400
+CAUGHT_AT = {
+    "children_are_filled": 276,
+    "earlier_writes_are_not_waited_for": 86,
+    "replicas_may_be_behind": 64,
+    "pages_are_always_news": 86,
+}
+"""Where hunts begin that would take minutes. A change of the brain moves the numbers: then all seeds are tried."""
 
 
 def test_histories_are_clean_and_eventful() -> None:
@@ -31,5 +40,7 @@ def test_histories_are_clean_and_eventful() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_brains_are_caught(name: str) -> None:
+    first = CAUGHT_AT.get(name, 0)
     with active(name):
-        assert any(simulate(seed) is not None for seed in range(MOST_SEEDS)), BROKEN[name][0]
+        seeds = chain(range(first, MOST_SEEDS), range(first))
+        assert any(simulate(seed) is not None for seed in seeds), BROKEN[name][0]

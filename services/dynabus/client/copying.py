@@ -58,7 +58,7 @@ SESSION_MS = 10_000
 POLL_S = 0.05
 FETCH_MOST = 100
 
-AGAIN_S = 0.2
+AGAIN_MS = 200.0
 """Between two tries: a follower that had not read as far has by then."""
 
 SPOOL_BYTES = 32 << 20
@@ -72,7 +72,7 @@ _log = logging.getLogger("dynabus.client")
 
 
 class Wish(NamedTuple):
-    """`patience_s`: without any progress."""
+    """`patience_s`: for a partition of which no try gets further than those before."""
 
     table: str
     group: str
@@ -170,9 +170,10 @@ class Copies:
     def _copied(self, partition: PartitionMetadata) -> IO[bytes] | None:
         """Its rows; None where it was split before they were all here: its children are copied instead."""
         number, refused, why = partition["number"], set[str](), "no node has a replica that could be copied"
-        give_up_ms = exact_ms() + self._wish.patience_s * 1000
+        patience_ms, furthest = self._wish.patience_s * 1000, 0
+        give_up_ms = exact_ms() + patience_ms
         while exact_ms() < give_up_ms:
-            self._hear(AGAIN_S)
+            self._hear_for(AGAIN_MS)
             serving = {each["number"]: each for each in self._partitions()}
             if number not in serving:
                 return None
@@ -186,6 +187,9 @@ class Copies:
             except _Failed as error:
                 refused.add(source)
                 why = str(error)
+                came = self._received.totals[0][0]
+                if came > furthest:
+                    furthest, give_up_ms = came, exact_ms() + patience_ms
                 _log.info("partition %d was not copied from %s: %s", number, source, why)
         raise NoCopyError(f"partition {number} could not be copied within {self._wish.patience_s:.0f} s: {why}")
 
@@ -254,6 +258,11 @@ class Copies:
     def _refuse_members(self) -> None:
         if self._admin.group_members(self._wish.group):
             raise BusyGroupError(f"group {self._wish.group} has members, who read on; let them end, then begin anew")
+
+    def _hear_for(self, wait_ms: float) -> None:
+        end_ms = exact_ms() + wait_ms
+        while (left_ms := end_ms - exact_ms()) > 0:
+            self._hear(left_ms / 1000)
 
     def _hear(self, timeout_s: float) -> None:
         """Whatever has come; waits for the first message."""

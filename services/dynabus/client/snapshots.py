@@ -67,7 +67,7 @@ def snapshot(
 
     kafka: `host:port`, as `dynabus status` shows it; `config`: further librdkafka properties (TLS, SASL).
     parse: makes what the application works with of an item. label: of one stream of the table (default: the newest).
-    patience_s: for a partition of which nobody has a copy to give.
+    patience_s: for a partition of which nobody has a copy to give, or more of one than was given before.
 
     A partition's items wait in a temporary file until all are there and proved. Costs no read capacity; nodes send at
     `--clone-mb-per-s`. Raises NoStreamError, NoKafkaError, BusyGroupError here; these, NoCopyError and KafkaException
