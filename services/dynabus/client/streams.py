@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Generic, Literal, TypeVar, overload
 
-from dynabus.adapters.kafka.settings import PROTECTED, KafkaSettings
 from dynabus.adapters.stream_codec import decode_change
 from dynabus.client.change import Change, change_of
+from dynabus.client.connection import kafka_settings
 from dynabus.client.consumer import Record, StreamConsumer, Wish
-from dynabus.client.errors import ClientError
 from dynabus.client.values import Item
 
 T = TypeVar("T")
@@ -80,13 +79,10 @@ def stream(
     on_trimmed: what to do if the group was away for longer than the stream is kept.
 
     Iteration ends where the stream does: it was switched off and all of it is processed, or it is deleted.
-    Raises NoStreamError here; TrimmedDataError, KafkaException, UndecodableMessage and what `parse` raises while it
-    is iterated: then the change is not processed, and comes again.
+    Raises NoStreamError and NoKafkaError here; TrimmedDataError, KafkaException, UndecodableMessage and what `parse`
+    raises while it is iterated: then the change is not processed, and comes again.
     """
-    extra = dict(config or {})
-    if refused := sorted(PROTECTED & extra.keys()):
-        raise ClientError(f"{', '.join(refused)}: set by dynabus.client, delivery rests on it; remove it from config")
-    settings = KafkaSettings(kafka, namespace, client_id=f"{group}-member", extra=extra)
+    settings = kafka_settings(kafka, namespace, f"{group}-member", config)
     wish = Wish(table, group, label, begin == "newest", on_trimmed == "continue", commit_every_s * 1000)
     consumer = StreamConsumer(settings, wish)
     return Stream(consumer, parse) if parse is not None else Stream(consumer, _as_it_is)
