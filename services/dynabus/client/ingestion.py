@@ -18,10 +18,8 @@ from dynabus.client.flight import Flight
 from dynabus.client.outcome import Outcome
 from dynabus.client.outcome_reader import OutcomeReader
 from dynabus.client.sending import Sender
-from dynabus.core.errors import ApiError
 from dynabus.core.ingest.gathering import track_of
 from dynabus.core.topics import Topics
-from dynabus.core.values import normalise_item
 
 TIMEOUT_MOST_S = 300
 """Half of the time for which a token is kept: the other half is for asking with it."""
@@ -114,19 +112,12 @@ class Ingest:
         number = next(self._numbers)
         outcome = Outcome(secrets.token_hex(16) if token is None else token)
         command = command_of(operation, request, outcome.token, f"{self._prefix}{number}")
+        track = track_of(self._reader.schema, request[subject], self._reader.tracks)
         # Our own threads make room, so they cannot wait for it.
         waits = self._waits and current_thread() not in self._threads
         self._flight.begin(number, outcome, len(command), wait=waits)
-        self._sender.add(self._track(request[subject]), command, number)
+        self._sender.add(track, command, number)
         return outcome
-
-    def _track(self, image: Mapping[str, Any]) -> int:
-        schema = self._reader.schema
-        try:
-            key = normalise_item({name: image[name] for name in schema.names})
-            return track_of(schema.encode(key), self._reader.tracks)
-        except (KeyError, ApiError):
-            return 0  # it is no key: routers refuse it, wherever it is
 
     def _failed(self) -> None:
         self._flight.give_up(BROKEN)
