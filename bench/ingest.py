@@ -4,7 +4,8 @@
 
 HTTP: from 32 connections, as `bench` does. Ingest: commands of the same items, so many in a message, are produced
 while the table is switched off; then it is switched on, and the figure is outcomes a second, from the first to the
-last, by the time at which routers produced them. Rounds take turns.
+last, by the time at which routers produced them. Package: `dynabus.client.ingest` puts as many and awaits them, from
+the first call to the last outcome; its work is in the figure, on the same machine. Rounds take turns.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from tests.integration.cluster import RunningCluster, running, wait_until
 
 from bench.generator import Generator, choose
 from bench.workload import KEYS, PADDING, create_table, put, write_requests
+from dynabus.client import ingest
 
-HTTP_TABLE, KAFKA_TABLE = "by-http", "by-kafka"
+HTTP_TABLE, KAFKA_TABLE, PACKAGE_TABLE = "by-http", "by-kafka", "by-package"
 CONNECTIONS = 32
 ESTIMATED_PER_S = 6000
 """So many commands are made for each second of a round; a faster system is done earlier, by the same figure."""
@@ -83,6 +85,19 @@ class Commands:
         self._consumer.close()
 
 
+def package_per_s(kafka: str, count: int) -> float:
+    """Puts a second by the package. Raises what the first outcome that is none raises."""
+    dice = random.Random(count)
+    with ingest(PACKAGE_TABLE, kafka=kafka, timeout_s=LAST_S) as table:
+        started = time.perf_counter()
+        puts = [
+            table.put({"pk": f"user{dice.randrange(KEYS):08d}", "n": 12345, "pad": PADDING}) for _ in range(count)
+        ]
+        for each in puts:
+            each.result()
+        return count / (time.perf_counter() - started)
+
+
 def _command(number: int) -> dict[str, Any]:
     item = {"pk": {"S": f"user{number:08d}"}, "n": {"N": "12345"}, "pad": {"S": PADDING}}
     return {"operation": "PutItem", "request": {"Item": item}}
@@ -91,20 +106,24 @@ def _command(number: int) -> dict[str, Any]:
 def compared(cluster: RunningCluster, generator: Generator, asked: argparse.Namespace) -> dict[str, list[float]]:
     """Puts a second, one figure a round."""
     create_table(cluster.port, HTTP_TABLE, "pk")
-    create_table(cluster.port, KAFKA_TABLE, "pk")
-    cluster.command("admin", "ingest", KAFKA_TABLE, "on")
+    for table in (KAFKA_TABLE, PACKAGE_TABLE):
+        create_table(cluster.port, table, "pk")
+        cluster.command("admin", "ingest", table, "on")
+    kafka = cluster.status()["kafka"]["bootstrap"]
     commands = Commands(cluster, asked.batch)
     requests = write_requests((put(number, HTTP_TABLE) for number in range(KEYS)), cluster.data / "puts")
-    found: dict[str, list[float]] = {HTTP_TABLE: [], KAFKA_TABLE: []}
+    found: dict[str, list[float]] = {HTTP_TABLE: [], KAFKA_TABLE: [], PACKAGE_TABLE: []}
     try:
         generator.run(cluster.port, requests, CONNECTIONS, 2)
         commands.per_s(ESTIMATED_PER_S)
+        package_per_s(kafka, ESTIMATED_PER_S)
         for _ in range(asked.rounds):
             ran = generator.run(cluster.port, requests, CONNECTIONS, asked.seconds)
             if ran.errors:
                 raise RuntimeError(f"{ran.errors} errors of {ran.count} puts")
             found[HTTP_TABLE].append(ran.ops_per_s)
             found[KAFKA_TABLE].append(commands.per_s(ESTIMATED_PER_S * asked.seconds))
+            found[PACKAGE_TABLE].append(package_per_s(kafka, ESTIMATED_PER_S * asked.seconds))
     finally:
         commands.close()
     return found
@@ -123,8 +142,9 @@ def main() -> None:
         found = compared(cluster, choose(), asked)
     for table, figures in found.items():
         print(f"{table:10} {median(figures):7,.0f} puts/s   rounds: {[round(each) for each in figures]}")
-    ratios = [ours / theirs for ours, theirs in zip(found[KAFKA_TABLE], found[HTTP_TABLE], strict=True)]
-    print(f"Kafka / HTTP  {median(ratios):.2f}   rounds: {[round(each, 2) for each in ratios]}")
+    for name, table in (("Kafka", KAFKA_TABLE), ("Package", PACKAGE_TABLE)):
+        ratios = [ours / theirs for ours, theirs in zip(found[table], found[HTTP_TABLE], strict=True)]
+        print(f"{name + ' / HTTP':14} {median(ratios):.2f}   rounds: {[round(each, 2) for each in ratios]}")
 
 
 if __name__ == "__main__":

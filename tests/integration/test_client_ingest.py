@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import wait
 from decimal import Decimal
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -60,6 +61,30 @@ def add(table: Ingest, key: str, number: int, token: str | None = None) -> Outco
     )
 
 
+class Load:
+    """Adds to counters as fast as outcomes come."""
+
+    def __init__(self, table: Ingest) -> None:
+        self._table, self._dice = table, random.Random(11)
+        self._outcomes: dict[str, list[Outcome]] = {f"k{number}": [] for number in range(40)}
+
+    def run(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            key = self._dice.choice([*self._outcomes])
+            self._outcomes[key].append(add(self._table, key, len(self._outcomes[key])))
+
+    def check(self, port: int, table: str) -> None:
+        """All outcomes are there, each command was applied once, and an item's in the order of the calls."""
+        items = items_of(port, table)
+        for key, told in self._outcomes.items():
+            assert not wait(told, 0).not_done, "closing has waited for all"
+            assert [each.exception() for each in told] == [None] * len(told)
+            assert items[key]["n"] == {"N": str(len(told))}
+            assert [int(each["N"]) for each in items[key]["seen"]["L"]] == [*range(len(told))], key
+        print(sum(map(len, self._outcomes.values())), "commands")
+
+
 def test_the_documents_program_works(cluster: RunningCluster) -> None:
     """The producer of docs/ingest.md."""
     kafka = table_for(cluster, "music")
@@ -72,32 +97,35 @@ def test_the_documents_program_works(cluster: RunningCluster) -> None:
 
 def test_each_command_counts_once_and_in_order_whoever_is_killed(cluster: RunningCluster) -> None:
     kafka, dice = table_for(cluster, "counted"), random.Random(7)
-    outcomes: dict[str, list[Outcome]] = {f"k{number}": [] for number in range(40)}
-    with ingest("counted", kafka=kafka, timeout_s=120, under_way_most=500) as counted:
-
-        def load(seconds: float) -> None:
-            end = time.monotonic() + seconds
-            while time.monotonic() < end:
-                key = dice.choice([*outcomes])
-                outcomes[key].append(add(counted, key, len(outcomes[key])))
-
-        load(3)
+    with ingest("counted", kafka=kafka, timeout_s=120, under_way_most=500) as table:
+        load = Load(table)
+        load.run(3)
         for _ in range(2):
             kill(dice.choice([*cluster.pids("request-router").values()]))
-            load(4)
+            load.run(4)
             cluster.up()
-            load(2)
+            load.run(2)
         kill(cluster.pids("storage-node")[cluster.leader("counted")[0]])
-        load(4)
+        load.run(4)
         cluster.up()
-        load(2)
-    items = items_of(cluster.port, "counted")
-    for key, told in outcomes.items():
-        assert not wait(told, 0).not_done, "closing has waited for all"
-        assert [each.exception() for each in told] == [None] * len(told)
-        assert items[key]["n"] == {"N": str(len(told))}
-        assert [int(each["N"]) for each in items[key]["seen"]["L"]] == [*range(len(told))], key
-    print(sum(map(len, outcomes.values())), "commands")
+        load.run(2)
+    load.check(cluster.port, "counted")
+
+
+def test_a_kafka_that_dies_and_comes_back_has_each_command_once_and_in_order(cluster: RunningCluster) -> None:
+    kafka = table_for(cluster, "restarted")
+    with ingest("restarted", kafka=kafka, timeout_s=120, under_way_most=500) as table:
+        load = Load(table)
+        load.run(3)
+        for _ in range(2):
+            kill(cluster.status()["kafka"]["pid"])
+            # Calls soon wait for room: it is started again beside them.
+            starting = Thread(target=cluster.up)
+            starting.start()
+            load.run(4)
+            starting.join()
+            load.run(3)
+    load.check(cluster.port, "restarted")
 
 
 def test_what_nobody_answered_is_found_out_with_its_token(cluster: RunningCluster) -> None:

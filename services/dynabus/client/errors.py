@@ -86,12 +86,13 @@ class UnreadableError(ClientError):
 class UnknownOutcomeError(ClientError):
     """Nobody has said what became of a command: it may have been applied, or not, or may be later.
 
-    `token`: the same command put again with it, within ten minutes, counts no second time and tells the outcome.
+    `token`: the same command put again with it, within ten minutes of the first time, counts no second time and
+    tells the outcome.
     """
 
     def __init__(self, why: str, token: str) -> None:
         super().__init__(
             f"{why}; the command may have been applied, or not, or may be later. Put it again with token={token!r} "
-            "within ten minutes: it counts once, and its outcome says what became of it"
+            "within ten minutes of the first time: it counts once, and its outcome says what became of it"
         )
         self.token = token

@@ -13,8 +13,13 @@ from dynabus.core.ingest.gathering import UnderWay
 BYTES_MOST = 64 * 1024 * 1024
 """Of commands under way: as JSON, held here and by the Kafka client until Kafka has them."""
 
-NO_ANSWER = "Kafka has the command, and no router has answered within {limit:g} s: do routers run (`dynabus status`)?"
-NO_KAFKA = "Kafka did not take the command within {limit:g} s: is it away?"
+SLACK_S = 5.0
+"""Beyond the time limit, for threads to tell what they know."""
+
+NO_ANSWER = (
+    "Kafka has the command, no router has answered within {limit:g} s (`dynabus status` shows whether they run)"
+)
+NO_KAFKA = "Kafka did not take the command within {limit:g} s, it may be away"
 
 
 class Flight:
@@ -39,7 +44,7 @@ class Flight:
             has_room = self._has_room(size)
             if not has_room and wait:
                 # Each of the others is over within the limit, whatever happens.
-                has_room = self._wait(lambda: self._has_room(size), self._limit_s)
+                has_room = self._wait(lambda: self._has_room(size), self._limit_s + SLACK_S)
             if not has_room:
                 raise FullError(
                     f"{len(self)} commands are under way ({self._commands_most}, or {BYTES_MOST >> 20} MB, are the "
@@ -97,10 +102,10 @@ class Flight:
             reason = why or (NO_ANSWER if awaited.delivered else NO_KAFKA).format(limit=self._limit_s)
             _tell(awaited.what, UnknownOutcomeError(reason, awaited.what.token))
 
-    def wait_until_over(self, timeout_s: float) -> bool:
-        """Until nothing is under way."""
+    def wait_until_over(self) -> None:
+        """Until nothing is under way: for the time limit at most."""
         with self._lock:
-            return self._wait(lambda: not self._under_way, timeout_s)
+            self._wait(lambda: not self._under_way, self._limit_s + SLACK_S)
 
     def _wait(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         self._waiting += 1

@@ -10,20 +10,19 @@ from threading import current_thread
 from types import TracebackType
 from typing import Any, Literal, Unpack
 
-from dynabus.adapters.kafka.settings import PROTECTED, KafkaSettings
+from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.client.commands import Conditional, Updating, command_of, request_of
+from dynabus.client.connection import kafka_settings
 from dynabus.client.errors import ClientError, NoIngestError
 from dynabus.client.flight import Flight
 from dynabus.client.outcome import Outcome
 from dynabus.client.outcome_reader import OutcomeReader
 from dynabus.client.sending import Sender
-from dynabus.core.errors import ApiError
 from dynabus.core.ingest.gathering import track_of
 from dynabus.core.topics import Topics
-from dynabus.core.values import normalise_item
 
-SLACK_S = 5.0
-"""Beyond the time limit, for threads to tell what they know."""
+TIMEOUT_MOST_S = 300
+"""Half of the time for which a token is kept: the other half is for asking with it."""
 
 BROKEN = "this producer failed; its log says why. Close it and make another one"
 CLOSED = "this producer is closed"
@@ -44,18 +43,15 @@ def ingest(
 
     kafka: `host:port`, as `dynabus status` shows it; `config`: further librdkafka properties (TLS, SASL).
     timeout_s: a command without an outcome by then has an UnknownOutcomeError.
-    linger_ms: so long a command waits for others to share its message; more of it is more throughput.
+    linger_ms: so long a command waits for others to share its message.
     under_way_most: commands whose outcomes have not come yet (and 64 MB of them). One more waits for room, which
     holds up an event loop; with on_full="raise" it is refused with FullError, as it is in callbacks of outcomes.
 
     Takes as long as a few answers of Kafka. Raises NoIngestError, NoKafkaError.
     """
-    extra = dict(config or {})
-    if refused := sorted(PROTECTED & extra.keys()):
-        raise ClientError(f"{', '.join(refused)}: set by dynabus.client, delivery rests on it; remove it from config")
-    if not 0 < timeout_s <= 600:
-        raise ValueError("timeout_s is more than 0 and at most 600: nobody keeps a token for longer")
-    settings = KafkaSettings(kafka, namespace, client_id=f"ingest-{table}", extra=extra)
+    if not 0 < timeout_s <= TIMEOUT_MOST_S:
+        raise ValueError(f"timeout_s is more than 0 and at most {TIMEOUT_MOST_S}: tokens are kept for ten minutes")
+    settings = kafka_settings(kafka, namespace, f"ingest-{table}", config)
     return Ingest(settings, table, timeout_s, linger_ms, under_way_most, on_full == "wait")
 
 
@@ -71,7 +67,7 @@ class Ingest:
     def __init__(
         self, kafka: KafkaSettings, table: str, timeout_s: float, linger_ms: float, most: int, waits: bool
     ) -> None:
-        self._timeout_s, self._waits = timeout_s, waits
+        self._waits = waits
         self._numbers = count()
         # Random: nobody else's outcomes, nor those of a producer before this one, are taken for ours.
         self._prefix = f"{secrets.token_hex(8)}/"
@@ -97,11 +93,13 @@ class Ingest:
 
     def close(self) -> None:
         """Wait for what is under way, which is over within the time limit, and end."""
+        if current_thread() in self._threads:
+            raise ClientError("a callback of an outcome cannot close its producer, which waits for callbacks")
         if self._is_closed:
             return
         self._is_closed = True
         self._sender.hurry()
-        self._flight.wait_until_over(self._timeout_s + SLACK_S)
+        self._flight.wait_until_over()
         self._flight.give_up(CLOSED)
         self._sender.close()
         self._reader.close()
@@ -114,19 +112,12 @@ class Ingest:
         number = next(self._numbers)
         outcome = Outcome(secrets.token_hex(16) if token is None else token)
         command = command_of(operation, request, outcome.token, f"{self._prefix}{number}")
+        track = track_of(self._reader.schema, request[subject], self._reader.tracks)
         # Our own threads make room, so they cannot wait for it.
         waits = self._waits and current_thread() not in self._threads
         self._flight.begin(number, outcome, len(command), wait=waits)
-        self._sender.add(self._track(request[subject]), command, number)
+        self._sender.add(track, command, number)
         return outcome
-
-    def _track(self, image: Mapping[str, Any]) -> int:
-        schema = self._reader.schema
-        try:
-            key = normalise_item({name: image[name] for name in schema.names})
-            return track_of(schema.encode(key), self._reader.tracks)
-        except (KeyError, ApiError):
-            return 0  # it is no key: routers refuse it, wherever it is
 
     def _failed(self) -> None:
         self._flight.give_up(BROKEN)

@@ -34,8 +34,10 @@ class Outcome(Future[Applied]):
     """Of one command, which cannot be cancelled. `await` it in any event loop, or ask it for its `result(timeout)`.
 
     Raises RefusedError, UnreadableError, UnknownOutcomeError, NotSentError; TimeoutError where nothing is known after
-    `timeout` seconds. An error that nobody asks for is logged.
+    `timeout` seconds. Of errors that nobody asks for the first is logged, the second, the fourth and so on.
     """
+
+    unasked = 0
 
     def __init__(self, token: str) -> None:
         super().__init__()
@@ -59,7 +61,9 @@ class Outcome(Future[Applied]):
 
     def __del__(self) -> None:
         if not self._was_asked and self.done() and (error := super().exception()) is not None:
-            _log.warning("nobody asked what became of a command: %s", error)
+            Outcome.unasked += 1
+            if Outcome.unasked & (Outcome.unasked - 1) == 0:
+                _log.warning("nobody asked what became of a command (%d so far): %s", Outcome.unasked, error)
 
 
 def read_outcome(value: bytes) -> Applied | ClientError:

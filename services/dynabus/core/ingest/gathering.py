@@ -16,6 +16,10 @@ from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, TypeVar
 from zlib import crc32
 
+from dynabus.core.errors import ApiError
+from dynabus.core.key_schema import KeySchema
+from dynabus.core.values import Item, normalise_item
+
 T = TypeVar("T")
 
 MESSAGE_COMMANDS_MOST = 250
@@ -28,9 +32,16 @@ NEVER = float("inf")
 AT_ONCE = float("-inf")
 
 
-def track_of(key: bytes, tracks: int) -> int:
-    """The topic partition of an item, by its encoded key."""
-    return crc32(key) % tracks
+def track_of(schema: KeySchema, image: Item, tracks: int) -> int:
+    """The topic partition of an item, by its key alone. `image`: the item, or its key, as a command has it.
+
+    What has no key of this table goes anywhere: routers refuse it.
+    """
+    try:
+        key = normalise_item({name: image[name] for name in schema.names})
+        return crc32(schema.encode(key)) % tracks
+    except (KeyError, ApiError):
+        return 0
 
 
 class Batch(NamedTuple):

@@ -18,11 +18,23 @@ from dynabus.core.ingest.gathering import (
     UnderWay,
     track_of,
 )
+from dynabus.core.key_schema import KeySchema
 
 
 def test_a_track_is_a_function_of_the_key_alone() -> None:
-    assert track_of(b"key", 12) == crc32(b"key") % 12
-    assert {track_of(b"%d" % number, 12) for number in range(1000)} == set(range(12))
+    schema = KeySchema("pk", "S", "sk", "N")
+    key = {"pk": {"S": "a"}, "sk": {"N": "10"}}
+    expected = crc32(schema.encode(key)) % 12
+    assert track_of(schema, key, 12) == expected
+    assert track_of(schema, {"sk": {"N": "1E1"}, "pk": {"S": "a"}}, 12) == expected, "one number, two spellings"
+    assert track_of(schema, {**key, "n": {"N": "1"}}, 12) == expected, "an item, and its key"
+    tracks = {track_of(schema, {**key, "sk": {"N": str(number)}}, 12) for number in range(1000)}
+    assert tracks == set(range(12))
+
+
+@pytest.mark.parametrize("image", [{}, {"pk": {"N": "1"}}, {"pk": {"S": ""}}, {"pk": {"S": "a", "N": "1"}}])
+def test_what_has_no_key_goes_somewhere(image: dict[str, dict[str, str]]) -> None:
+    assert track_of(KeySchema("pk", "S"), image, 12) == 0
 
 
 def test_commands_of_a_track_share_a_message_until_it_has_lingered() -> None:
