@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dynabus.core.ids import PartitionId
-from dynabus.core.propagation import fills, propagator, table_records
+from dynabus.core.propagation import propagator, sweeps, table_records
 from dynabus.core.propagation.checkpoint import Checkpoint
 from dynabus.core.propagation.fills import Fills
 from dynabus.core.propagation.follower import Follower
@@ -140,8 +140,8 @@ def pages_may_be_old() -> Patches:
 
 @broken("a deletion is not told")
 def no_tombstones() -> Patches:
-    def of_change(topics: Any, change: Change) -> Any:
-        return {} if change.new is None else real(topics, change)
+    def of_change(topics: Any, change: Change, generation: int) -> Any:
+        return {} if change.new is None else real(topics, change, generation)
 
     real = table_records.of_change
     return [(table_records, "of_change", of_change)]
@@ -158,10 +158,34 @@ def the_first_record_stays() -> Patches:
     return [(Log, "settle", settle)]
 
 
+@broken("what was committed unheard is written again")
+def lost_answers_are_repeated() -> Patches:
+    return [(TopicProcess, "resolves", False)]
+
+
+@broken("what a lost log left in the topic is not looked for")
+def stale_items_stay() -> Patches:
+    def sweep(self: Fills, labels: Any) -> None:
+        real(self, [label for label in labels if not sweeps.is_topic(label)])
+
+    real = Fills.sweep
+    return [(Fills, "sweep", sweep)]
+
+
+@broken("the topic is looked through before the log's contents are committed")
+def sweeps_are_early() -> Patches:
+    return [(Log, "has_committed", lambda self, _offset: True)]
+
+
+@broken("what is committed behind a transaction that has not ended is taken for missing")
+def open_transactions_are_not_waited_for() -> Patches:
+    return [(TopicWorld, "waits_for_open", False)]
+
+
 @broken("the topic is not filled with what is older")
 def not_filled() -> Patches:
     def begin(self: Fills, label: str, at_least: int) -> None:
-        if not fills.is_topic(label):
+        if not sweeps.is_topic(label):
             real(self, label, at_least)
 
     real = Fills.begin

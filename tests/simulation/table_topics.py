@@ -17,6 +17,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any, ClassVar
 
 import orjson
@@ -28,6 +29,7 @@ from dynabus.core.global_indexes.backfill import Page
 from dynabus.core.ids import PartitionId
 from dynabus.core.propagation.checkpoint import Checkpoint
 from dynabus.core.propagation.propagator import PageWish, Parcel
+from dynabus.core.propagation.sweeps import behind_topic_partition, sweep_of, topic_position
 from dynabus.core.propagation.table_records import TableRecord
 from dynabus.core.table_topics.partitioner import topic_partition
 from dynabus.core.table_topics.view import ENABLED
@@ -66,6 +68,7 @@ class Landed:
 
     key: bytes
     item: dict[str, Any] | None
+    generation: int
     is_committed: bool | None = None
 
 
@@ -84,6 +87,7 @@ class TopicWorld(World):
     waits_for_offered: ClassVar[bool] = True
     asks_generation: ClassVar[bool] = True
     asks_epoch: ClassVar[bool] = True
+    waits_for_open: ClassVar[bool] = True
 
     # -- auto-admin -------------------------------------------------------------------------------------------
 
@@ -120,6 +124,15 @@ class TopicWorld(World):
             self.table_topic = {**self.table_topic, "status": ENABLED}
             self.publish()
 
+    def lose(self) -> None:
+        """After changes that hardly anybody has read yet: so the topic has what the log does not tell any more."""
+        if self.may_split and len(self.history.logs) < 6:
+            number = self.dice.choice(self.history.open_numbers())
+            for _ in range(self.dice.randrange(8)):
+                self.history.change(number)
+            self.history.lose(number)
+            self.publish()
+
     def split_table(self) -> None:
         """While the topic is filled from what is split."""
         if is_changing(self.table_topic) and self.may_split and len(self.history.logs) < 7:
@@ -127,7 +140,9 @@ class TopicWorld(World):
             self.publish()
 
     def page(self, wish: PageWish) -> Page | None:
-        """Of some replica that has applied enough."""
+        """Of some replica that has applied enough, or what is found in the topic."""
+        if (sweep := sweep_of(wish.label)) is not None:
+            return self._sweep(wish, sweep.generation)
         number = wish.partition.number
         end, least = len(self.history.logs[number]), max(1, wish.at_least)
         if end < least:
@@ -138,6 +153,24 @@ class TopicWorld(World):
         size = self.dice.randint(1, 4)
         behind = keys[size].encode() if len(keys) > size else None
         return Page([{"pk": {"S": key}, "v": {"S": items[key]}} for key in keys[:size]], at, behind)
+
+    def _sweep(self, wish: PageWish, generation: int) -> Page | None:
+        """Keys of one topic partition, which is shown up to the first record that is not decided."""
+        at = topic_position(wish.position)
+        landed = self.landed.get(at, [])
+        if self.waits_for_open and any(each.is_committed is None for each in landed):
+            return None
+        shown = [each for each in takewhile(lambda each: each.is_committed is not None, landed) if each.is_committed]
+        last = {each.key: each for each in shown}
+        lower, upper = self.history.ranges[wish.partition.number]
+        stale = [
+            item
+            for key, each in sorted(last.items())
+            for item in [orjson.loads(key)]
+            if each.item is not None and each.generation < generation and lower <= int(item["pk"]["S"][1:]) < upper
+        ]
+        behind = bytes([at]) if len(stale) > 2 else behind_topic_partition(at, PARTITIONS)
+        return Page(stale[:2], wish.at_least, behind)
 
     # -- transactions -----------------------------------------------------------------------------------------
 
@@ -165,7 +198,7 @@ class TopicWorld(World):
         transaction = self._of(member, epoch)
         if transaction is None:
             return False
-        landed = Landed(record.key, record.item)
+        landed = Landed(record.key, record.item, record.generation)
         transaction.records.append(landed)
         self.landed.setdefault(topic_partition(record.key, record.topic.partitions), []).append(landed)
         return True
@@ -208,12 +241,12 @@ class TopicProcess(Process):
 
     world: TopicWorld
     offers: ClassVar[bool] = True
-    loses_answers: ClassVar[bool] = False
-    """A commit whose answer is lost counts as done."""
+    resolves: ClassVar[bool] = True
 
     def _start(self) -> None:
         super()._start()
         self.epoch: int | None = None
+        self.doubtful: dict[PartitionId, Parcel] = {}
         self.is_committing = False
         self.waiting: set[PartitionId] = set()
         self.pages: list[tuple[PageWish, Page]] = []
@@ -247,7 +280,10 @@ class TopicProcess(Process):
         self.brain.learned()
 
     def _poll_group(self) -> None:
+        before = dict(self._mine)
         super()._poll_group()
+        for where in [each for each in self.doubtful if before.get(each) != self._mine.get(each)]:
+            del self.doubtful[where]
         self.waiting &= self._mine.keys()
         for where in [each for each in sorted(self.waiting) if self.world.is_stable(each)]:
             self.waiting.discard(where)
@@ -267,6 +303,7 @@ class TopicProcess(Process):
         for _ in self._transact(parcels) if parcels else ():
             pass
         super().revoke(gone)
+        self.doubtful.pop(gone, None)
         self.waiting.discard(gone)
 
     def _commit(self) -> Iterator[None]:
@@ -283,6 +320,9 @@ class TopicProcess(Process):
         if self.epoch is None:
             self.epoch = world.init(self.member)
             yield
+        if self.doubtful:
+            self._resolve()
+            return
         epoch, self.epoch = self.epoch, None
         for record in [each for parcel in parcels.values() for each in parcel.records]:
             if dice.random() < 0.02 or not world.produce(self.member, epoch, record):
@@ -290,15 +330,25 @@ class TopicProcess(Process):
             if dice.random() < 0.5:
                 yield
         offered = {where: parcel.checkpoint for where, parcel in parcels.items()}
+        self.doubtful = parcels if self.resolves else {}
         if self.offers and not world.offer(self.member, epoch, self.generation, offered):
             return
-        yield
-        if not world.end(self.member, epoch) or (dice.random() < 0.1 and not self.loses_answers):
+        for _ in range(dice.randint(1, 4)):
+            yield
+        if not world.end(self.member, epoch) or dice.random() < 0.1:
             return
         if not self.offers:
             world.committed.update(offered)
-        self.epoch = epoch
+        self.epoch, self.doubtful = epoch, {}
         self.brain.parcels_done(parcels)
+
+    def _resolve(self) -> None:
+        """Of what was tried last, and is decided by now."""
+        if all(map(self.world.is_stable, self.doubtful)):
+            known = self.world.committed
+            done = {where: each for where, each in self.doubtful.items() if known.get(where) == each.checkpoint}
+            self.doubtful = {}
+            self.brain.parcels_done(done)
 
 
 class TopicRun(Run):
@@ -340,6 +390,8 @@ class TopicRun(Run):
                 world.finish()
                 world.switch_on()
         world.quiet = True
+        if self.losing and world.history.recovered == {}:
+            world.lose()
         for member in [*world.transactions]:
             # Those that somebody still works at go on; of the others the time is over.
             if not _is_committing(self.processes[member]):
@@ -379,9 +431,7 @@ class TopicRun(Run):
                 else:
                     found[key] = value
         wanted = self.world.history.items()
-        lost = self._lost_keys()
         wrong = {key for key in found.keys() | wanted.keys() if found.get(key) != wanted.get(key)}
-        wrong -= {key for key in lost if key not in wanted}
         if wrong:
             told = [(key, found.get(key), wanted.get(key)) for key in sorted(wrong)][:3]
             raise Violation(f"the topic is not the table: (key, topic, table) {told}")
@@ -392,11 +442,6 @@ class TopicRun(Run):
         for each in self.world.history.truth:
             histories.setdefault(each.key, [None]).append(each.new)
         return histories
-
-    def _lost_keys(self) -> set[str]:
-        """Keys of which a log has lost something: their deletion may be told nowhere."""
-        lost = self.world.history.lost
-        return {each.key for each in self.world.history.truth if (each.number, each.offset) in lost}
 
     def _place(self, history: list[str | None], at: int, value: str | None, key: str) -> int:
         for place in range(at, len(history)):

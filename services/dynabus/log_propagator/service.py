@@ -40,6 +40,7 @@ from dynabus.log_propagator.group import Group
 from dynabus.log_propagator.news import News
 from dynabus.log_propagator.reader import Reader
 from dynabus.log_propagator.sender import Sender
+from dynabus.log_propagator.topic_scans import TopicScans
 from dynabus.log_propagator.topic_writer import TopicWriter
 
 POLL_S = 0.05
@@ -91,6 +92,7 @@ class LogPropagator:
         registry = SchemaRegistry(settings.schema_registry) if settings.schema_registry else None
         self.reader, self.sender = Reader(kafka, self._topics), Sender(kafka, self._topics, registry)
         self.topic_writer = TopicWriter(kafka, self._topics, settings.name, registry)
+        self.topic_scans = TopicScans(kafka, self._topics, self.news.cluster, self.news.derived)
         self._group = Group(kafka, self._topics, settings.session_timeout_ms, self._given, self._taken, self._lost)
         self._new: dict[PartitionId, float] = {}
         """Assigned, not looked at yet; not before that time."""
@@ -114,6 +116,7 @@ class LogPropagator:
         self.reader.close()
         self.sender.close()
         self.topic_writer.close()
+        self.topic_scans.close()
         self.news.close()
 
     @property
@@ -165,6 +168,7 @@ class LogPropagator:
 
     def _drop(self, partitions: list[PartitionId]) -> None:
         self.reader.let_go(*partitions)
+        self.topic_writer.forget(partitions)
         for each in partitions:
             self._new.pop(each, None)
             self._doubts.pop(each, None)
@@ -227,9 +231,9 @@ class LogPropagator:
     def _write_indexes(self) -> None:
         """Ask for rows, send what is due, and tell the brain what came and what was acknowledged."""
         now_ms = exact_ms()
-        for wish, page in self.paging.take_pages():
+        for wish, page in (*self.paging.take_pages(), *self.topic_scans.take()):
             self.brain.told_page(wish, page)
-        self.news.send(self.paging.due(self.brain.pages(), now_ms), now_ms)
+        self.news.send(self.paging.due(self.topic_scans.wish(self.brain.pages()), now_ms), now_ms)
         self.deliveries.add(self.brain.writes())
         for log, changes in self.brain.changes.items():
             self.deliveries.tallies.of(log).changes += changes
@@ -272,13 +276,11 @@ class LogPropagator:
             self._refuse(self.topic_writer.culprit, self.topic_writer.reason, now_ms, "table topic")
 
     def _write_topics(self, parcels: Mapping[PartitionId, Parcel]) -> bool:
-        if not parcels:
-            return True
-        if not self.topic_writer.commit(parcels, self._group):
-            return False
-        self.brain.parcels_done(parcels)
-        self.commits += 1
-        return True
+        done = self.topic_writer.write(parcels, self._group)
+        if done:
+            self.brain.parcels_done(done)
+            self.commits += 1
+        return done is not None
 
     # -- what logs wait for ---------------------------------------------------------------------------------------
 

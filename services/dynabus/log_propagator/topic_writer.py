@@ -4,9 +4,10 @@ One transaction, in this order (ARCHITECTURE, "Table topics"):
 
     1. begin      2. records, flushed     3. checkpoints, with the member's generation     4. commit
 
-After anything that failed or was not answered the producer is thrown away and nothing is said of it: the next one
-ends what it had begun, since both have the process's name (`init_transactions`), and what comes late of it is of an
-older epoch. Whether it was committed does not matter: the same records and checkpoints, or newer ones, come again.
+After anything that failed or was not answered the producer is thrown away: the next one ends what it had begun, since
+both have the process's name (`init_transactions`), and what comes late of it is of an older epoch. Then the group's
+checkpoints tell whether it was committed (`resolve`). To write its records once more would be wrong if it was: by
+then a child of the log may have written newer ones.
 
 There is no producer before the first record.
 """
@@ -14,12 +15,13 @@ There is no producer before the first record.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from dynabus.adapters.clock import unix_ms
+from dynabus.adapters.codec import UndecodableMessage
 from dynabus.adapters.kafka.release import let_go
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
@@ -50,12 +52,40 @@ class TopicWriter:
         self._id = topics.transactional_id(name)
         self._producer: Producer | None = None
         self._failed: str | None = None
+        self._doubtful: dict[PartitionId, Parcel] = {}
+        """What was tried last, and may have been committed."""
         self.sent = self.transactions = self.replaced = 0
         self.culprit: PartitionId | None = None
         self.reason = ""
 
+    def forget(self, partitions: Iterable[PartitionId]) -> None:
+        """These logs are let go of: whoever has them next begins at the group's checkpoints."""
+        for partition in partitions:
+            self._doubtful.pop(partition, None)
+
+    def write(self, parcels: Mapping[PartitionId, Parcel], group: Group) -> Mapping[PartitionId, Parcel] | None:
+        """What is committed now: these, or what was before, unheard, and then these come another time. None: it
+        failed."""
+        resolved = self.resolve(group)
+        if resolved is None or resolved or not parcels:
+            return resolved
+        return parcels if self.commit(parcels, group) else None
+
+    def resolve(self, group: Group) -> dict[PartitionId, Parcel] | None:
+        """What of the last transaction, if that failed, is committed all the same; None: not known yet."""
+        if not self._doubtful:
+            return {}
+        try:
+            self._made()
+            committed = group.committed(self._doubtful)
+        except (KafkaException, UndecodableMessage) as error:
+            self._give_up(str(error))
+            return None
+        doubtful, self._doubtful = self._doubtful, {}
+        return {each: parcel for each, parcel in doubtful.items() if committed[each] == parcel.checkpoint}
+
     def commit(self, parcels: Mapping[PartitionId, Parcel], group: Group) -> bool:
-        """True: all of it is committed. False: all of it or nothing is, or shall be; it is to be done again."""
+        """True: all of it is committed. False: all of it or nothing is, or shall be, which `resolve` tells."""
         self.culprit = self._failed = None
         membership = group.membership()
         if membership is None:
@@ -75,7 +105,8 @@ class TopicWriter:
 
     def _transact(self, parcels: Mapping[PartitionId, Parcel], membership: bytes, group: Group) -> None:
         ids = self._schema_ids(parcels)
-        producer = self._begun()
+        producer = self._made()
+        producer.begin_transaction()
         deadline = time.monotonic() + CALL_S
         for partition, parcel in parcels.items():
             for record in parcel.records:
@@ -85,17 +116,19 @@ class TopicWriter:
             self._failed = self._failed or f"{left} records are not delivered after {CALL_S:.0f} s"
             raise KafkaException(KafkaError(KafkaError._FAIL))
         offsets = group.offsets({partition: parcel.checkpoint for partition, parcel in parcels.items()})
+        self._doubtful = dict(parcels)
         producer.send_offsets_to_transaction(offsets, membership, CALL_S)
         producer.commit_transaction(CALL_S)
+        self._doubtful = {}
 
-    def _begun(self) -> Producer:
+    def _made(self) -> Producer:
+        """One that has ended what those before it had begun."""
         producer = self._producer
         if producer is None:
             producer = Producer(self._kafka.table_producer(self._id), logger=kafka_logger())
             # Kept at once, so that what fails from here on is thrown away in one place.
             self._producer = producer
             producer.init_transactions(CALL_S)
-        producer.begin_transaction()
         return producer
 
     def _schema_ids(self, parcels: Mapping[PartitionId, Parcel]) -> dict[str, int]:

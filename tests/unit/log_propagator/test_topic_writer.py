@@ -28,7 +28,7 @@ TOPIC = read_table_topic(topic_of())
 ITEM = {"pk": {"S": "a"}, "n": {"N": "1"}}
 PARCEL = Parcel(
     Checkpoint(start_of_log(origin(0)), b"", (), 8, 0, ("topic/1",)),
-    [TableRecord(TOPIC, b'{"pk":{"S":"a"}}', ITEM, 5), TableRecord(TOPIC, b'{"pk":{"S":"b"}}', None, 6)],
+    [TableRecord(TOPIC, b'{"pk":{"S":"a"}}', ITEM, 1, 5), TableRecord(TOPIC, b'{"pk":{"S":"b"}}', None, 1, 6)],
 )
 
 
@@ -79,6 +79,10 @@ class FakeProducer:
 
 class FakeGroup:
     member: bytes | None = b"member"
+    known: Checkpoint | None = None
+
+    def committed(self, partitions: Any) -> dict[Any, Checkpoint | None]:
+        return dict.fromkeys(partitions, self.known)
 
     def membership(self) -> bytes | None:
         return self.member
@@ -133,8 +137,37 @@ def test_whatever_fails_the_producer_is_not_used_again(
     assert producers[0].calls[-2:] == [call, "purge"]
     assert own.culprit is None
     monkeypatch.setattr(FakeProducer, "fails", "")
+    assert own.resolve(FakeGroup()) == {}  # type: ignore[arg-type]
     assert commit(own)
     assert producers[1].calls[0] == "init"
+
+
+@pytest.mark.parametrize("is_committed", [True, False])
+def test_a_commit_without_an_answer_is_asked_about(
+    is_committed: bool, producers: list[FakeProducer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only behind the next producer's `init`: until then it may still be decided."""
+    own, group = writer(), FakeGroup()
+    monkeypatch.setattr(FakeProducer, "fails", "commit")
+    assert not commit(own)
+    monkeypatch.setattr(FakeProducer, "fails", "init")
+    assert own.resolve(group) is None  # type: ignore[arg-type]
+    monkeypatch.setattr(FakeProducer, "fails", "")
+    group.known = PARCEL.checkpoint if is_committed else None
+    assert own.resolve(group) == ({ROOT: PARCEL} if is_committed else {})  # type: ignore[arg-type]
+    assert producers[2].calls == ["init"]
+    assert own.resolve(group) == {}  # type: ignore[arg-type]
+
+
+def test_of_a_log_that_was_let_go_of_nothing_is_asked(
+    producers: list[FakeProducer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = writer()
+    monkeypatch.setattr(FakeProducer, "fails", "commit")
+    assert not commit(own)
+    own.forget([ROOT])
+    assert own.resolve(FakeGroup()) == {}  # type: ignore[arg-type]
+    assert len(producers) == 1
 
 
 def test_a_record_that_is_refused_is_never_committed(

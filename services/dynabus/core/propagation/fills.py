@@ -17,17 +17,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dynabus.core.propagation.sweeps import index_of, sweep_of
-from dynabus.core.table_topics.view import LABEL as TOPIC
+from dynabus.core.propagation.sweeps import index_of, is_topic, sweep_of
 
 POSITION_BYTES = 128
 """Of a key in a checkpoint, whose room is bounded: a prefix lies before all that it begins. One index of a table is
 filled at a time."""
-
-
-def is_topic(label: str) -> bool:
-    """What is filled is a table topic."""
-    return label.startswith(TOPIC)
 
 
 class Fill(NamedTuple):

@@ -22,11 +22,11 @@ from dataclasses import dataclass, field
 from dynabus.core.global_indexes.backfill import Page
 from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.propagation.checkpoint import NO_MARK, Checkpoint, Marks, mark_of, marks_of, without_bounds
-from dynabus.core.propagation.fills import Fill, Fills, is_topic
+from dynabus.core.propagation.fills import Fill, Fills
 from dynabus.core.propagation.index_writes import ForIndex, of_change
 from dynabus.core.propagation.openings import Openings
 from dynabus.core.propagation.outputs import Knowledge, Output, Stage
-from dynabus.core.propagation.sweeps import index_of, of_page, sweeps_of
+from dynabus.core.propagation.sweeps import index_of, is_topic, of_page, sweeps_of
 from dynabus.core.propagation.table_records import Recording, Records
 from dynabus.core.replication.fold import Verdict, fold
 from dynabus.core.replication.place import Origin, Place, start_of_log
@@ -225,8 +225,6 @@ class Follower:
             self._say_all(OPENED, record.offset)
             if group.form is Form.RECOVERY:
                 self.fills.sweep(sweeps_of(self._openings.labels, group.generation))
-                if self._openings.table_topics:
-                    self.note = "the table topic keeps items that the table has lost: switch it off and on"
         elif record.kind == Kind.MUTATION:
             self._change(place, record)
         elif record.kind == Kind.SEAL:
@@ -258,7 +256,7 @@ class Follower:
             self._writes += of_change(self._openings.indexes, change, source)
             self.changes.update(each.log for each in self._openings.indexes)
             if topics := self._openings.table_topics:
-                self._recording.change(topics, change, record.offset)
+                self._recording.change(topics, change, source.generation, record.offset)
 
     def settle(self) -> None:
         """Begin and end what is to begin or to end here."""
@@ -301,8 +299,10 @@ class Follower:
 
     def _ripen(self) -> None:
         """Use the page that waits, if the log is folded so far."""
-        if self.place is not None and self.stage is Stage.READING:
-            self.moved |= self._recording.ripen(self._openings.table_topics, self.fills, self.place.next_offset)
+        place = self.place
+        if place is not None and place.group is not None and self.stage is Stage.READING:
+            topics, generation = self._openings.table_topics, place.group.generation
+            self.moved |= self._recording.ripen(topics, self.fills, generation, place.next_offset)
 
     def _fill_index(self, label: str, position: bytes, page: Page) -> None:
         """Puts as of the record before the page's offset."""

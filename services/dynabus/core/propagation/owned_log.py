@@ -58,6 +58,10 @@ class Log:
         left = len(self.unacknowledged)
         self.is_full = left > UNACKNOWLEDGED_MOST or (self.is_full and left > UNACKNOWLEDGED_MOST // 2)
 
+    def has_committed(self, offset: int) -> bool:
+        """All that the log has before this offset is where it belongs: a table topic can be looked at."""
+        return self.committed is not None and self.committed.place.next_offset >= offset
+
     @property
     def uncommitted(self) -> int:
         """Records for table topics, at most: a key may be counted more than once."""

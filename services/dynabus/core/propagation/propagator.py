@@ -37,6 +37,7 @@ from dynabus.core.propagation.follower import Follower
 from dynabus.core.propagation.index_writes import ForIndex
 from dynabus.core.propagation.outputs import Knowledge, Output, Stage
 from dynabus.core.propagation.owned_log import RECORDS_MOST, UNACKNOWLEDGED_MOST, Found, Log
+from dynabus.core.propagation.sweeps import is_topic_sweep
 from dynabus.core.propagation.table_records import TableRecord
 from dynabus.core.propagation.view import DerivedView
 from dynabus.core.replication.place import FOLD_VERSION, Place, start_of_log
@@ -193,6 +194,7 @@ class Propagator:
             and log.uncommitted <= RECORDS_MOST // 2
             and (wanted := log.follower.ask_page()) is not None
             for label, fill in [wanted]
+            if not is_topic_sweep(label) or log.has_committed(fill.at_least)
         ]
 
     def told_page(self, wish: PageWish, page: Page) -> None:

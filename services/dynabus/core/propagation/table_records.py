@@ -11,6 +11,7 @@ import orjson
 from dynabus.core.global_indexes.backfill import Page
 from dynabus.core.propagation.fills import Fill, Fills
 from dynabus.core.propagation.snapshots import Offered, Snapshots
+from dynabus.core.propagation.sweeps import index_of, sweep_of
 from dynabus.core.streams.changes import Change
 from dynabus.core.table_topics.view import TableTopic
 from dynabus.core.values import Item
@@ -20,24 +21,27 @@ Records = dict[tuple[str, bytes], "TableRecord"]
 
 
 class TableRecord(NamedTuple):
-    """`item` None: there is none any more. `time_ms`: of the write; None where that is not known."""
+    """`item` None: there is none any more. `generation`: of the log that says so. `time_ms`: of the write; None where
+    that is not known."""
 
     topic: TableTopic
     key: bytes
     item: Item | None
+    generation: int
     time_ms: int | None
 
 
-def of_change(topics: Iterable[TableTopic], change: Change) -> Records:
+def of_change(topics: Iterable[TableTopic], change: Change, generation: int) -> Records:
     """The item behind a change."""
     key = change.key_bytes
-    return {(each.label, key): TableRecord(each, key, change.new, change.time_ms) for each in topics}
+    return {(each.label, key): TableRecord(each, key, change.new, generation, change.time_ms) for each in topics}
 
 
-def of_items(topic: TableTopic, items: Iterable[Item]) -> Records:
-    """Items of before the topic."""
-    keyed = ((key_of(topic, item), item) for item in items)
-    return {(topic.label, key): TableRecord(topic, key, item, None) for key, item in keyed}
+def of_page(topic: TableTopic, label: str, items: Iterable[Item], generation: int) -> Records:
+    """Items of before the topic; of a sweep, that they are no more."""
+    gone = sweep_of(label) is not None
+    keyed = ((key_of(topic, item), None if gone else item) for item in items)
+    return {(topic.label, key): TableRecord(topic, key, item, generation, None) for key, item in keyed}
 
 
 def key_of(topic: TableTopic, item: Item) -> bytes:
@@ -57,9 +61,9 @@ class Recording:
         self._records.clear()
         self.snapshots.done()
 
-    def change(self, topics: Iterable[TableTopic], change: Change, offset: int) -> None:
+    def change(self, topics: Iterable[TableTopic], change: Change, generation: int, offset: int) -> None:
         """The log has told this."""
-        found = of_change(topics, change)
+        found = of_change(topics, change, generation)
         self._records |= found
         for _, key in found:
             self.snapshots.changed(key, offset)
@@ -76,14 +80,15 @@ class Recording:
             self.snapshots.offer(Offered(label, position, page))
         return self.snapshots.waiting is not None
 
-    def ripen(self, topics: Iterable[TableTopic], fills: Fills, next_offset: int) -> bool:
+    def ripen(self, topics: Iterable[TableTopic], fills: Fills, generation: int, next_offset: int) -> bool:
         """Use the page that waits, if the log is folded so far: of its items those that are the newest."""
         ripe = self.snapshots.ripe(next_offset)
         if ripe is None:
             return False
-        topic = next((each for each in topics if each.label == ripe.label), None)
+        topic = next((each for each in topics if each.label == index_of(ripe.label)), None)
         is_used = topic is not None and fills.moved(ripe.label, ripe.position, ripe.page.behind)
-        found = of_items(topic, ripe.page.items) if topic is not None and is_used else {}
+        items = ripe.page.items
+        found = of_page(topic, ripe.label, items, generation) if topic is not None and is_used else {}
         self._records |= {at: each for at, each in found.items() if self.snapshots.is_newest(each.key, ripe)}
         self.snapshots.done()
         return is_used
