@@ -23,7 +23,10 @@ class Materialized:
 
     cluster: RunningCluster
     table: str
+    ascends: bool = True
+    """Versions rise, as `Load` writes them."""
     items: dict[str, dict[str, Any]] = field(default_factory=dict)
+    history: dict[str, list[dict[str, Any] | None]] = field(default_factory=dict)
     records: int = 0
     tombstones: int = 0
     _versions: dict[str, int] = field(default_factory=dict)
@@ -51,13 +54,15 @@ class Materialized:
         key = keys["pk"]["S"]
         assert self._where.setdefault(key, partition) == partition
         self.records += 1
-        if value is None:
+        item: dict[str, Any] | None = None if value is None else decode_table_item(value)
+        self.history.setdefault(key, []).append(item)
+        if item is None:
             self.tombstones += 1
             self.items.pop(key, None)
             return
-        item: dict[str, Any] = decode_table_item(value)
         version = int(item["v"]["N"]) if "v" in item else 0
-        assert version >= self._versions.get(key, 0), f"{key} goes back from {self._versions[key]} to {version}"
+        known = self._versions.get(key, 0)
+        assert version >= known or not self.ascends, f"{key} goes back from {known} to {version}"
         self._versions[key] = version
         self.items[key] = item
 
@@ -93,3 +98,9 @@ def status_of(cluster: RunningCluster, table: str) -> str | None:
 
 def wait_for_full(cluster: RunningCluster, table: str, timeout_s: float = 120) -> None:
     wait_until("the topic is full", lambda: status_of(cluster, table) == "ENABLED", timeout_s)
+
+
+def is_subsequence(found: list[Any], of: list[Any]) -> bool:
+    """Of a history, from its begin: what there was once comes once, in order, and not all of it."""
+    left = iter(of)
+    return all(any(each == other for other in left) for each in found)

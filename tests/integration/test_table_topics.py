@@ -13,8 +13,10 @@ import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource
 
 from tests.integration.cluster import RunningCluster, client, kill, paused, running, wait_until
+from tests.integration.indexes import Churn, create, settles
 from tests.integration.load import Load
-from tests.integration.table_topics import Materialized, status_of, switch, wait_for_full
+from tests.integration.streams import Poller
+from tests.integration.table_topics import Materialized, is_subsequence, status_of, switch, wait_for_full
 from tests.integration.test_splits import numbers, split
 
 pytestmark = pytest.mark.broker
@@ -157,6 +159,39 @@ def test_a_propagator_that_slept_is_a_zombie_and_writes_nothing(cluster: Running
         load.__exit__()
         found.read_until_equal(240)
     load.check()
+
+
+def test_beside_a_stream_and_an_index(cluster: RunningCluster) -> None:
+    """Items are deleted and come back; what the topic had of each is what the stream had, some left out."""
+    create(cluster, "churned")
+    db = client(cluster.port)
+    view = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
+    db.update_table(TableName="churned", StreamSpecification=view)
+    wait_until("ACTIVE", lambda: db.describe_table(TableName="churned")["Table"]["TableStatus"] == "ACTIVE", 60)
+    switch(cluster, "churned", "on")
+    wait_for_full(cluster, "churned")
+    arn = db.describe_table(TableName="churned")["Table"]["LatestStreamArn"]
+    poller = Poller(cluster.port, arn)
+    with Materialized(cluster, "churned", ascends=False) as found:
+        with Churn(cluster.port, "churned") as churn:
+            churn.wait_for(100)
+            kill(dict(sorted(cluster.pids("log-propagator").items()))["propagator-2"])
+            churn.wait_for(100)
+            cluster.up()
+            split(cluster, "churned", numbers(cluster, "churned")[0])
+            kill(dict(sorted(cluster.pids("log-propagator").items()))["propagator-1"])
+            churn.wait_for(100)
+            cluster.up()
+        found.read_until_equal(240)
+        settles(cluster, "churned")
+        poller.read_until_equal("churned", 240)
+        images: dict[str, list[Any]] = {}
+        for record in poller.records:
+            change = record["dynamodb"]
+            images.setdefault(change["Keys"]["pk"]["S"], []).append(change.get("NewImage"))
+        assert found.tombstones
+        assert [key for key, seen in found.history.items() if not is_subsequence(seen, images[key])] == []
+        print(found.records, "records of", len(poller.records), "changes")
 
 
 def _reaches(found: Materialized, wanted: int) -> Any:

@@ -17,9 +17,9 @@ UNACKNOWLEDGED_MOST = 2000
 1 KB; what lies longer in an inbox would be sent twice."""
 
 
-RECORDS_MOST = 5000
+RECORDS_MOST = 2000
 """For table topics, of one log, that are not committed; beyond it the log is not read on. A transaction of so many is
-a second's work, and 5 MB of items of 1 KB."""
+30 ms of our own work."""
 
 
 class Found(NamedTuple):
