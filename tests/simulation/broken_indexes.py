@@ -14,7 +14,7 @@ from dynabus.core.propagation.checkpoint import Checkpoint
 from dynabus.core.propagation.deliveries import Deliveries
 from dynabus.core.propagation.fills import Fills
 from dynabus.core.propagation.follower import Follower
-from dynabus.core.propagation.propagator import Log
+from dynabus.core.propagation.owned_log import Log
 from dynabus.core.propagation.sweeps import sweep_of
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.rows import Source, encode_index_row, source_of

@@ -8,7 +8,8 @@ from typing import Any
 from dynabus.core.ids import PartitionId
 from dynabus.core.propagation import follower as follower_module
 from dynabus.core.propagation.checkpoint import Checkpoint
-from dynabus.core.propagation.follower import Follower, Knowledge
+from dynabus.core.propagation.follower import Follower
+from dynabus.core.propagation.outputs import Knowledge
 from dynabus.core.propagation.propagator import Propagator
 from dynabus.core.replication.fold import Verdict, fold
 from dynabus.core.replication.place import Origin, Place, TermLeader

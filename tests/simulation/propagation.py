@@ -24,8 +24,9 @@ from dynabus.auto_admin.streaming import Streaming
 from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.propagation.checkpoint import Checkpoint
-from dynabus.core.propagation.follower import Output
-from dynabus.core.propagation.propagator import Found, Propagator, Wish, parent_of
+from dynabus.core.propagation.outputs import Output
+from dynabus.core.propagation.owned_log import Found
+from dynabus.core.propagation.propagator import Propagator, Wish, parent_of
 from dynabus.core.propagation.view import DerivedView
 from dynabus.core.streams.reading import CLOSED, OPENED, Entry, Position, count
 from dynabus.core.streams.sequence import BEFORE_ALL
@@ -248,11 +249,15 @@ class Process:
                 self.brain.confirm()
             yield
             if dice.random() < 0.5:
-                due = self.brain.due()
-                if due and world.commit(self.generation, due):
-                    self.brain.commit_done(due)
+                yield from self._commit()
             yield
             self._find_out()
+
+    def _commit(self) -> Iterator[None]:
+        due = self.brain.due()
+        if due and self.world.commit(self.generation, due):
+            self.brain.commit_done(due)
+        yield from ()
 
     def _hear(self) -> None:
         """Metadata, each process at its own pace."""
@@ -269,8 +274,11 @@ class Process:
         gone = {where for where, since in self._mine.items() if owned.get(where) != since}
         self.brain.lost(gone)
         for where in sorted(owned.keys() - (self._mine.keys() - gone)):
-            self.brain.assigned(where, Found(origin(where.number), 0, world.committed.get(where)))
+            self._take_over(where)
         self._mine, self.generation = owned, world.generation
+
+    def _take_over(self, where: PartitionId) -> None:
+        self.brain.assigned(where, Found(origin(where.number), 0, self.world.committed.get(where)))
 
     def revoke(self, gone: PartitionId) -> None:
         """An orderly rebalance, between two turns: what is confirmed is committed while it is still this one's."""
@@ -299,9 +307,12 @@ class Process:
                 self.brain.told_end(where, len(self.world.history.logs[where.number]))
             elif wish is Wish.PARENT:
                 parent = parent_of(self.brain.logs[where], where)
-                self.brain.told_parent(where, self.world.committed.get(parent))
+                self._told_parent(where, parent)
             else:
                 raise AssertionError("nothing is pruned here")
+
+    def _told_parent(self, where: PartitionId, parent: PartitionId) -> None:
+        self.brain.told_parent(where, self.world.committed.get(parent))
 
 
 class Run:

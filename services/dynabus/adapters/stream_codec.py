@@ -22,7 +22,7 @@ from fastavro import schemaless_reader
 from dynabus.adapters.avro_values import ABSENT, PRESENT, images, integer, optional_images, text
 from dynabus.adapters.codec import SCHEMAS, UndecodableMessage, schema_text
 from dynabus.core.messages import SCHEMA_NUMBERS
-from dynabus.core.propagation.follower import Output
+from dynabus.core.propagation.outputs import Output
 from dynabus.core.streams.reading import Entry
 from dynabus.core.streams.sequence import read_sequence
 from dynabus.core.time_to_live import PRINCIPAL

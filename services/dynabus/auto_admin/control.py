@@ -18,7 +18,7 @@ from dynabus.auto_admin.scaling import decisions as scaling
 from dynabus.auto_admin.scaling.scaler import Scaler
 from dynabus.auto_admin.splitting import splits
 from dynabus.auto_admin.splitting.splitter import Splitter
-from dynabus.auto_admin.tables import decisions, ingest, tag_decisions, time_to_live
+from dynabus.auto_admin.tables import decisions, ingest, table_topics, tag_decisions, time_to_live
 from dynabus.auto_admin.tables.decisions import table_key
 from dynabus.auto_admin.tables.kept import streams_named
 from dynabus.auto_admin.tables.progress import Tables
@@ -34,6 +34,7 @@ from dynabus.core.replication.unresolved import Sender
 from dynabus.core.tables import auto_scaling
 from dynabus.core.tables.changes import Update
 from dynabus.core.tables.partition_needs import Policy, of_new
+from dynabus.core.topics import TABLE_TOPIC_PARTITIONS
 
 NODE_OPERATIONS = frozenset({"DrainNode", "UndrainNode", "RemoveNode"})
 TOLD = frozenset({"DescribePlan", "ListEvents"})
@@ -117,6 +118,10 @@ class Control:
             return self._scale(body)
         if operation == "SwitchIngest":
             return ingest.switch(name, enabled=bool(body["Enabled"]))
+        if operation == "SwitchTableTopic":
+            # Kafka's mock has less than that.
+            most = min(TABLE_TOPIC_PARTITIONS, self._splitter.numbers_most)
+            return table_topics.switch(name, enabled=bool(body["Enabled"]), partitions=most)
         if operation == "UpdateTimeToLive":
             asked = body["TimeToLiveSpecification"]
             return time_to_live.update(name, str(asked["AttributeName"]), enabled=bool(asked["Enabled"]))

@@ -30,6 +30,7 @@ from dynabus.core.messages import PartitionMetadata
 from dynabus.core.replication.records import CHAIN_START, Envelope, Form, Genesis, Kind, encode_record
 from dynabus.core.replication.standstill import encode_fence
 from dynabus.core.streams.view import DISABLED
+from dynabus.core.tables.table_topics import is_written
 from dynabus.core.topics import STREAM_RETENTION_MS, Topic, Topics
 
 CALL_S = 5.0
@@ -67,16 +68,21 @@ class Executor:
         return self._worker.submit(partial(self._renew, state))
 
     def destroy(self, state: TableState) -> Future[None]:
-        """Delete the topics of the table's logs and commands; those of its streams stay for their retention."""
+        """Delete the topics of the table, its logs and its commands; those of its streams stay for some time."""
         return self._worker.submit(partial(self._destroy, state))
 
     def stream(self, state: TableState) -> Future[None]:
-        """Make the topics of the table's commands and streams, with a topic partition for each number of its logs."""
+        """Make the topics of the table, its commands and its streams, with a topic partition for each number of its
+        logs."""
         return self._worker.submit(partial(self._stream, state))
 
     def drop_streams(self, name: str, labels: Sequence[str]) -> Future[None]:
         """Delete the topics of streams of the table of this name."""
         return self._worker.submit(partial(self._drop_streams, name, labels))
+
+    def drop_table_topic(self, name: str) -> Future[None]:
+        """Delete the compacted topic of the table of this name."""
+        return self._worker.submit(partial(self._delete, [self._topics.table_name(name)]))
 
     def checkpoints(self, logs: Sequence[tuple[str, int]]) -> Future[Checkpoints]:
         """What the propagators' group has committed of these logs, by table id and number."""
@@ -149,16 +155,14 @@ class Executor:
             raise StepFailed(f"a record for {topic}/{number} is not delivered")
 
     def _destroy(self, state: TableState) -> None:
-        try:
-            own = [self._topics.ingest(state.name), self._topics.outcomes(state.name)] if state.ingest else []
-            self._admin.delete([self._topics.log_name(LogId(state.id)), *(each.name for each in own)])
-        except (KafkaException, TopicError) as error:
-            raise StepFailed(str(error)) from error
+        own = [self._topics.ingest(state.name), self._topics.outcomes(state.name)] if state.ingest else []
+        table = [self._topics.table_name(state.name)] if state.table_topic else []
+        self._delete([self._topics.log_name(LogId(state.id)), *(each.name for each in own), *table])
 
     def _stream(self, state: TableState) -> None:
         try:
             topics = self._stream_topics(state)
-            self._admin.ensure([*topics, *self._ingest_topics(state)])
+            self._admin.ensure([*topics, *self._ingest_topics(state), *self._table_topics(state)])
             for topic in topics:
                 self._admin.create_partitions(topic.name, topic.partitions)
         except (KafkaException, TopicError, UnsafeKafka) as error:
@@ -171,6 +175,10 @@ class Executor:
             if each["status"] != DISABLED
         ]
 
+    def _table_topics(self, state: TableState) -> list[Topic]:
+        topic = state.table_topic
+        return [self._topics.table(state.name, topic["partitions"])] if is_written(topic) else []
+
     def _ingest_topics(self, state: TableState) -> list[Topic]:
         """With those that all tables share, which nobody needs before one takes commands."""
         if state.ingest != ON:
@@ -179,8 +187,11 @@ class Executor:
         return [*own, self._topics.common_ingest(), self._topics.dead_letters()]
 
     def _drop_streams(self, name: str, labels: Sequence[str]) -> None:
+        self._delete([self._topics.stream_name(name, label) for label in labels])
+
+    def _delete(self, names: Sequence[str]) -> None:
         try:
-            self._admin.delete([self._topics.stream_name(name, label) for label in labels])
+            self._admin.delete(names)
         except (KafkaException, TopicError) as error:
             raise StepFailed(str(error)) from error
 

@@ -125,6 +125,9 @@ class Steps(Protocol):
     def drop_streams(self, name: str, labels: Sequence[str]) -> Future[None]:
         """Delete the topics of streams of the table of this name."""
 
+    def drop_table_topic(self, name: str) -> Future[None]:
+        """Delete the compacted topic of the table of this name."""
+
     def checkpoints(self, logs: Sequence[tuple[str, int]]) -> Future[Checkpoints]:
         """What the propagators' group has committed of these logs, by table id and number."""
 

@@ -244,7 +244,7 @@ class AutoAdmin:
                 self._cache.publish_leaders(self.view.nodes[message["node"]], self.tables.all())
         elif kind == "table_metadata":
             self._cache.saw(message)
-        elif kind in ("stream_metadata", "index_metadata"):
+        elif kind in ("stream_metadata", "index_metadata", "table_topic_metadata"):
             self._cache.saw_stream(message)
         elif kind == "durable_places":
             # Standbys too: what they know they can use at once.

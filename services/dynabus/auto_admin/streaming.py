@@ -23,8 +23,10 @@ from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.auto_admin.waiting import Wait, Waiting
 from dynabus.core.global_indexes.view import label_of
 from dynabus.core.streams.view import DISABLED, DISABLING, ENABLING
+from dynabus.core.table_topics.view import label_of as topic_label
 from dynabus.core.tables.index_changes import are_changing as are_filling
 from dynabus.core.tables.streams import are_changing, are_followed
+from dynabus.core.tables.table_topics import is_changing
 
 LOOK_MS = 200.0
 """Between two questions to Kafka while a stream begins or ends; it takes a second or two, mostly the group's."""
@@ -62,26 +64,34 @@ class Streaming:
         if self._job is not None or now_ms < self._due_ms:
             return
         self._due_ms = now_ms + LOOK_MS
-        changing = [each for each in states.values() if are_changing(each.streams) or are_filling(each.indexes)]
+        changing = [each for each in states.values() if _is_changing(each)]
         if changing:
             self._job = self._steps.checkpoints([log for each in changing for log in _logs(each)])
         waits = [wait for each in changing for wait in self._waits_of(each)]
-        self.waiting.step(waits, [each for each in states.values() if are_followed(each.streams)], now_ms)
+        self.waiting.step(waits, [each for each in states.values() if _is_followed(each)], now_ms)
 
     def _waits_of(self, state: TableState) -> list[Wait]:
         """What propagators have yet to begin or to end, as the last look found it."""
         return [
             Wait(state.id, state.name, each["label"], each["status"], tuple(missing))
-            for each in _derived(state)
+            for each in (*_derived(state), *_topics(state))
             if each["status"] in (ENABLING, DISABLING)
             and (missing := [int(p["number"]) for p in state.partitions if not _has(state, p, self._found, each, -1)])
         ]
 
     def done(self, state: TableState, version: int) -> bool:
-        """Nothing begins or ends any more in its logs. `version`: of the metadata that say what shall."""
+        """No stream and no index begins or ends any more in its logs. `version`: of the metadata that say what
+        shall."""
+        return self._done(state, _derived(state), version)
+
+    def topic_done(self, state: TableState, version: int) -> bool:
+        """The same of its topic, for which the table does not wait."""
+        return self._done(state, _topics(state), version)
+
+    def _done(self, state: TableState, derived: list[dict[str, Any]], version: int) -> bool:
         return all(
             _has(state, partition, self._found, each, version)
-            for each in _derived(state)
+            for each in derived
             if each["status"] in (ENABLING, DISABLING)
             for partition in state.partitions
         )
@@ -113,9 +123,22 @@ class Streaming:
         return True
 
 
+def _is_changing(state: TableState) -> bool:
+    return are_changing(state.streams) or are_filling(state.indexes) or is_changing(state.table_topic)
+
+
+def _is_followed(state: TableState) -> bool:
+    return are_followed(state.streams) or bool(state.table_topic)
+
+
 def _derived(state: TableState) -> list[dict[str, Any]]:
     """Its streams, and its indexes as if they were some: one is begun where it is filled, too."""
     return [*state.streams, *({**each, "label": label_of(each["id"])} for each in state.indexes)]
+
+
+def _topics(state: TableState) -> list[dict[str, Any]]:
+    """And its topic."""
+    return [{**state.table_topic, "label": topic_label(state.table_topic["id"])}] if state.table_topic else []
 
 
 def _logs(state: TableState) -> set[tuple[str, int]]:

@@ -86,6 +86,7 @@ def _administer(options: argparse.Namespace) -> None:
     from dynabus.cli.ingest import switch_ingest
     from dynabus.cli.recover import Wanted, recover
     from dynabus.cli.split import split
+    from dynabus.cli.table_topic import switch_table_topic
     from dynabus.cli.throttled import print_throttled
 
     target = target_of(options)
@@ -94,6 +95,8 @@ def _administer(options: argparse.Namespace) -> None:
             split(target, options.table, options.partition, options.at, not options.no_wait, _say)
         case "ingest":
             switch_ingest(target, options.table, options.switch == "on", _say)
+        case "table-topic":
+            switch_table_topic(target, options.table, options.switch == "on", _say)
         case "recover":
             wanted = Wanted(options.table, options.partition, options.source, options.without, options.yes)
             recover(target, wanted, _say)

@@ -20,7 +20,8 @@ from dynabus.cli.control import ASKER, explained, kafka_of, reached
 from dynabus.cli.problem import Problem
 from dynabus.core.cluster_status import tables_status
 from dynabus.core.cluster_view import NODE_SILENT_MS, ClusterView
-from dynabus.core.streams.view import DISABLING, ENABLING, StreamsView
+from dynabus.core.propagation.view import DerivedView
+from dynabus.core.streams.view import DISABLING, ENABLING
 from dynabus.core.topics import Topics
 
 CALL_S = 5.0
@@ -32,7 +33,7 @@ class Observer:
     """Fed with the messages of both topics."""
 
     def __init__(self, metadata: str) -> None:
-        self.view, self.streams = ClusterView(), StreamsView()
+        self.view, self.streams = ClusterView(), DerivedView()
         self.loaded = False
         self._metadata = metadata
         self._admins: dict[str, tuple[str, bool]] = {}
@@ -54,6 +55,8 @@ class Observer:
             return  # Not written by us; services count those.
         if kind == "stream_metadata":
             self.streams.take(said)
+        elif kind == "table_topic_metadata":
+            self.streams.take_table_topic(said)
         self.view.take(kind, said, now_ms)
         if kind == "heartbeat" and said["service"] == ADMIN:
             self._admins[said["node"]] = (said["zone"], said["stopping"])

@@ -58,6 +58,8 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "ingest_request": 131,
     "ingest_command": 132,
     "ingest_outcome": 133,
+    "table_topic_metadata": 135,
+    "table_item": 136,
 }
 """Numbers are never re-used; a changed schema gets a new number, and readers learn it before writers use it.
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from hashlib import blake2b
 
 from dynabus.core.ids import LogId, NodeName
+from dynabus.core.topic_names import escaped, stream_topic
 
 MESSAGE_LIMIT_BYTES = 16 * 1024 * 1024
 """A legal 400 KB item of empty strings is 3.7 MB as JSON and a record has two images; one page may be 13 MB."""
@@ -31,6 +31,9 @@ INGEST_RETENTION_MS = 7 * 24 * 60 * 60 * 1000
 
 INGEST_PARTITIONS = 12
 """Shared out among routers evenly, be they 2, 3, 4, 6 or 12; more would cost each of them fetches for nothing."""
+
+TABLE_TOPIC_PARTITIONS = 12
+"""Of a new table topic, for ever: a key may not move. As many as of ingest, so that readers can share them evenly."""
 
 FOREVER = "-1"
 FAR = str((1 << 63) - 1)
@@ -100,6 +103,16 @@ _STREAM = {
     **_LIMIT,
 }
 
+_TABLE = {
+    "cleanup.policy": "compact",
+    # Of the write, as in streams.
+    "message.timestamp.type": "CreateTime",
+    "message.timestamp.after.max.ms": FAR,
+    "message.timestamp.before.max.ms": FAR,
+    "unclean.leader.election.enable": "false",
+    **_LIMIT,
+}
+
 _INGEST = {
     "cleanup.policy": "delete",
     # What routers did not read by then is lost: longer than any outage that somebody would not notice.
@@ -117,8 +130,9 @@ KINDS: Mapping[str, TopicKind] = {
             "metadata",
             "metadata",
             1,
-            "`table/<id>`, `stream/<id>/<label>`, `index/<id>/<index>` or `leader/<id>/<partition>`",
-            "`table_metadata`, `stream_metadata`, `index_metadata`, `leader_metadata`",
+            "`table/<id>`, `stream/<id>/<label>`, `index/<id>/<index>`, `topic/<id>/<topic>` or "
+            "`leader/<id>/<partition>`",
+            "`table_metadata`, `stream_metadata`, `index_metadata`, `table_topic_metadata`, `leader_metadata`",
             "compacted",
             {
                 "cleanup.policy": "compact",
@@ -177,6 +191,15 @@ KINDS: Mapping[str, TopicKind] = {
             "`stream_record`, behind Confluent's prefix",
             "the stream's retention",
             dict(_STREAM),
+        ),
+        TopicKind(
+            "table",
+            "table.<table>",
+            TABLE_TOPIC_PARTITIONS,
+            "primary key, JSON",
+            "`table_item`, behind Confluent's prefix; none: deleted",
+            "compacted",
+            dict(_TABLE),
         ),
         TopicKind(
             "ingest",
@@ -260,6 +283,13 @@ class Topics:
         """Of a stream's topic; `label` as the API has it."""
         return f"{self.namespace}.stream.{stream_topic(table, label)}"
 
+    def table(self, table: str, partitions: int) -> Topic:
+        """A table as key -> latest item."""
+        return Topic(self.table_name(table), partitions, KINDS["table"].config, "table")
+
+    def table_name(self, table: str) -> str:
+        return f"{self.namespace}.table.{escaped(table)}"
+
     def ingest(self, table: str) -> Topic:
         """Commands for a table."""
         return self._fixed("ingest", f"ingest.{escaped(table)}")
@@ -276,6 +306,10 @@ class Topics:
         """What was in ingest topics and was no command."""
         return self._fixed("dead-letters", "dead-letters")
 
+    def transactional_id(self, propagator: str) -> str:
+        """Of the producer with which a log propagator writes table topics."""
+        return f"{self.namespace}.log-propagator.{propagator}"
+
     @property
     def ingesters(self) -> str:
         """The consumer group of the routers that read commands."""
@@ -289,51 +323,3 @@ class Topics:
         spec = KINDS[kind]
         assert spec.partitions is not None
         return Topic(f"{self.namespace}.{name}", spec.partitions, spec.config, kind)
-
-
-_ESCAPED_MOST = 180
-"""Of a table's name in a topic's: with a namespace of 32 characters, the kind and a label of 18 a topic's name stays
-below Kafka's 249."""
-
-
-def stream_topic(table: str, label: str) -> str:
-    """Name of a stream's topic below `<ns>.stream.`; test vectors in tests/vectors/stream_topics.json.
-
-    | in the table's name             | in the topic's                                                      |
-    |---------------------------------|---------------------------------------------------------------------|
-    | letters, digits, -              | the same                                                            |
-    | _                               | __                                                                  |
-    | .                               | _-                                                                  |
-    | more than 180 characters by now | the first 140 (no half escape), _x, 32 hexadecimal digits (BLAKE2b) |
-
-    Then a dot and the label without -, : and dots. Kafka allows 249 characters and takes a.b and a_b for one name in
-    some of its metrics; between the dots of ours there are none, so two names never differ in that alone.
-    """
-    return f"{escaped(table)}.{''.join(each for each in label if each.isalnum())}"
-
-
-def escaped(table: str) -> str:
-    """A table's name in a topic's, by the table above."""
-    name = "".join(_ESCAPES.get(each, each) for each in table)
-    if len(name) > _ESCAPED_MOST:
-        kept = name[: _ESCAPED_MOST - 40]
-        if (len(kept) - len(kept.rstrip("_"))) % 2:
-            kept = kept[:-1]
-        name = f"{kept}_x{blake2b(table.encode(), digest_size=16).hexdigest()}"
-    return name
-
-
-_ESCAPES = {"_": "__", ".": "_-"}
-
-
-def table_of_stream_topic(name: str) -> str | None:
-    """The table's name, from a topic's name below `<ns>.stream.`; None where it was shortened."""
-    escaped = name.partition(".")[0]
-    table, position = "", 0
-    while position < len(escaped):
-        each = escaped[position : position + 2] if escaped[position] == "_" else escaped[position]
-        if each not in ("__", "_-") and each[0] == "_":
-            return None
-        table += {"__": "_", "_-": "."}.get(each, each)
-        position += len(each)
-    return table

@@ -7,6 +7,7 @@ been replaced.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Mapping
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
@@ -14,11 +15,17 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
 from dynabus.adapters.checkpoint_codec import decode_checkpoint, encode_checkpoint
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
+from dynabus.core.errors import InvariantError
 from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.propagation.checkpoint import Checkpoint
 from dynabus.core.topics import Topics
 
-CALL_S = 5.0
+CALL_S = 2.0
+"""Kafka answers in milliseconds. It takes longer where a checkpoint is offered in a transaction that has not ended,
+and then the group must be polled meanwhile."""
+
+_MAGIC = b"CGMDv2:"
+_GENERATION = struct.Struct("=i")
 
 Partitions = list[PartitionId]
 
@@ -73,18 +80,29 @@ class Group:
         """False: Kafka did not take it, say because the group has gone on without us."""
         if not checkpoints:
             return True
-        offsets = [
+        try:
+            done = self._consumer.commit(offsets=self.offsets(checkpoints), asynchronous=False)
+        except KafkaException as error:
+            logger().warning("not committed", reason=error.args[0].str())
+            return False
+        return all(each.error is None for each in done or ())
+
+    def offsets(self, checkpoints: Mapping[PartitionId, Checkpoint]) -> list[TopicPartition]:
+        """As the group keeps them."""
+        return [
             TopicPartition(
                 self._prefix + each.log, each.number, checkpoint.place.next_offset, encode_checkpoint(checkpoint)
             )
             for each, checkpoint in checkpoints.items()
         ]
-        try:
-            done = self._consumer.commit(offsets=offsets, asynchronous=False)
-        except KafkaException as error:
-            logger().warning("not committed", reason=error.args[0].str())
-            return False
-        return all(each.error is None for each in done or ())
+
+    def membership(self) -> bytes | None:
+        """Who we are in the group's present generation, for a transaction; None: nobody.
+
+        Brokers would take a nobody for a client that knows no generations, and would not refuse it.
+        """
+        told: bytes = self._consumer.consumer_group_metadata()
+        return told if is_member(told) else None
 
     def close(self) -> None:
         """Leave the group, so that others need not wait for the session's end."""
@@ -107,3 +125,16 @@ class Group:
 
     def _partition(self, where: TopicPartition) -> PartitionId:
         return PartitionId(LogId(where.topic[len(self._prefix) :]), where.partition)
+
+
+def is_member(metadata: bytes) -> bool:
+    """From librdkafka's own form: CGMDv2:, generation (4 bytes, the machine's order), group, 0, member, 0, the rest.
+
+    Raises InvariantError for another form, since nobody may write on a guess.
+    """
+    if not metadata.startswith(_MAGIC):
+        raise InvariantError(f"librdkafka tells of its group in an unknown form: {metadata[:16]!r}")
+    at = len(_MAGIC)
+    [generation] = _GENERATION.unpack_from(metadata, at)
+    _, _, behind = metadata[at + _GENERATION.size :].partition(b"\0")
+    return bool(generation >= 0 and behind.partition(b"\0")[0])

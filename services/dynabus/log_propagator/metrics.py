@@ -8,7 +8,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from dynabus.core.propagation.follower import Stage
+from dynabus.core.propagation.outputs import Stage
 from dynabus.log_propagator.service import LogPropagator
 
 
@@ -30,10 +30,15 @@ class PropagatorMetrics(Collector):
             ("index_needless", "Of those, what the index had already", propagator.deliveries.needless),
             ("index_throttled", "Of those, what an index's throughput refused", propagator.deliveries.throttled),
             ("index_failures", "Of those, what an index's leader could not do", propagator.deliveries.failed),
+            ("table_records", "Records of table topics that were committed", propagator.topic_writer.sent),
+            ("transactions", "Transactions of table topics", propagator.topic_writer.transactions),
+            ("transactions_failed", "Those that were given up and repeated", propagator.topic_writer.replaced),
             ("failures", "Deliveries that failed and were repeated", propagator.sender.replaced),
         ):
             yield CounterMetricFamily(f"dynabus_propagator_{name}", text, value=value)
         yield from _amplification(propagator)
+        held = sum(log.uncommitted for log in [*propagator.brain.logs.values()])
+        yield GaugeMetricFamily("dynabus_propagator_table_held", "Changes that table topics have yet to get", held)
         logs = GaugeMetricFamily("dynabus_propagator_logs", "Logs that are this process's", labels=["state"])
         found = [log.follower.stage for log in [*propagator.brain.logs.values()]]
         for stage in Stage:

@@ -126,6 +126,8 @@ class News:
                 self.derived.take(body)
             elif kind == "index_metadata":
                 self.derived.take_index(body)
+            elif kind == "table_topic_metadata":
+                self.derived.take_table_topic(body)
             elif kind == "reply":
                 if body["incarnation"] == self._me.incarnation:
                     self._replied(body, now_ms)

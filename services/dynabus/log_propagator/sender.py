@@ -24,7 +24,7 @@ from dynabus.adapters.logs import kafka_logger, logger
 from dynabus.adapters.schema_registry import RegistryProblem, SchemaRegistry
 from dynabus.adapters.stream_codec import PUBLISHED, SCHEMA_ID, encode_output
 from dynabus.core.ids import LogId, PartitionId
-from dynabus.core.propagation.follower import Output
+from dynabus.core.propagation.outputs import Output
 from dynabus.core.streams.registry import subject_of
 from dynabus.core.topics import Topics
 

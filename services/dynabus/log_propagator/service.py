@@ -6,13 +6,15 @@ A turn, in this order, which is a contract (`core.propagation.propagator`):
 2. the group: logs that are taken away are committed and let go, new ones are looked at
 3. read what came; fold; produce what comes out; wait until Kafka has all of it; send index writes, which are not
    waited for
-4. only then: confirm, as far as index writes are acknowledged; commit what is confirmed, every `commit_every_ms`
+4. only then: confirm, as far as index writes are acknowledged; commit what is confirmed, every `commit_every_ms`,
+   and where table topics have to have something with it, in a transaction
 5. find out what logs wait for
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,9 +29,10 @@ from dynabus.adapters.schema_registry import SchemaRegistry
 from dynabus.core.ids import PartitionId, Writer
 from dynabus.core.messages import Reply
 from dynabus.core.propagation.deliveries import Deliveries
-from dynabus.core.propagation.follower import Stage
+from dynabus.core.propagation.outputs import Stage
+from dynabus.core.propagation.owned_log import Found
 from dynabus.core.propagation.paging import Paging
-from dynabus.core.propagation.propagator import Found, Propagator, Wish, parent_of
+from dynabus.core.propagation.propagator import Parcel, Propagator, Wish, parent_of
 from dynabus.core.replication.place import Origin
 from dynabus.core.topics import Topics
 from dynabus.log_propagator.config import PropagatorSettings
@@ -37,6 +40,8 @@ from dynabus.log_propagator.group import Group
 from dynabus.log_propagator.news import News
 from dynabus.log_propagator.reader import Reader
 from dynabus.log_propagator.sender import Sender
+from dynabus.log_propagator.topic_scans import TopicScans
+from dynabus.log_propagator.topic_writer import TopicWriter
 
 POLL_S = 0.05
 """A record ends it; otherwise news and the group wait so long."""
@@ -52,6 +57,9 @@ RETRY_MS = 500.0
 
 HELD_OFF_MS = 5000.0
 """Between two attempts at a stream whose topic is not there, or refuses its records."""
+
+TOPICS_AGAIN_MS = 1000.0
+"""After a transaction that failed: where Kafka's coordinator is away each attempt takes seconds from other logs."""
 
 LOST_MS = 10_000.0
 """A log that does not reach to a checkpoint for so long has lost records (I9); metadata may be old for a moment."""
@@ -83,6 +91,8 @@ class LogPropagator:
         self.paging = Paging(self.news.cluster, random.choice)
         registry = SchemaRegistry(settings.schema_registry) if settings.schema_registry else None
         self.reader, self.sender = Reader(kafka, self._topics), Sender(kafka, self._topics, registry)
+        self.topic_writer = TopicWriter(kafka, self._topics, settings.name, registry)
+        self.topic_scans = TopicScans(kafka, self._topics, self.news.cluster, self.news.derived)
         self._group = Group(kafka, self._topics, settings.session_timeout_ms, self._given, self._taken, self._lost)
         self._new: dict[PartitionId, float] = {}
         """Assigned, not looked at yet; not before that time."""
@@ -95,16 +105,18 @@ class LogPropagator:
         self._origins: dict[str, tuple[str, str]] = {}
         self._alarmed: set[PartitionId] = set()
         self._changes = -1
-        self._commit_ms = 0.0
+        self._commit_ms = self._topics_due_ms = 0.0
 
     def run(self) -> None:
         """Until `stopping`."""
         while not self.stopping:
             self.turn()
-        self._commit()
+        self._commit(exact_ms())
         self._group.close()
         self.reader.close()
         self.sender.close()
+        self.topic_writer.close()
+        self.topic_scans.close()
         self.news.close()
 
     @property
@@ -126,7 +138,7 @@ class LogPropagator:
         self._write_indexes()
         if now_ms >= self._commit_ms:
             self._commit_ms = now_ms + self._commit_every_ms
-            self._commit()
+            self._commit(now_ms)
         self._find_out(now_ms)
         self._tell_alarms()
 
@@ -145,6 +157,7 @@ class LogPropagator:
 
     def _taken(self, partitions: list[PartitionId]) -> None:
         logger().info("logs revoked", logs=[str(each) for each in partitions])
+        self._write_topics({each: parcel for each, parcel in self.brain.parcels().items() if each in partitions})
         self._drop(partitions)
         self._group.commit(self.brain.revoked(partitions))
 
@@ -155,6 +168,7 @@ class LogPropagator:
 
     def _drop(self, partitions: list[PartitionId]) -> None:
         self.reader.let_go(*partitions)
+        self.topic_writer.forget(partitions)
         for each in partitions:
             self._new.pop(each, None)
             self._doubts.pop(each, None)
@@ -168,8 +182,9 @@ class LogPropagator:
                 found = self._look(partition)
             except (KafkaException, TopicError, UndecodableMessage) as error:
                 logger().warning("log not taken over yet", log=str(partition), reason=str(error))
-                self._new[partition] = now_ms + RETRY_MS
-                continue
+                self._new[partition] = exact_ms() + RETRY_MS
+                # The others in the next turn: each such question may take seconds, in which nothing else is done.
+                return
             del self._new[partition]
             self.brain.assigned(partition, found)
 
@@ -204,10 +219,10 @@ class LogPropagator:
             if self.sender.culprit is not None:
                 self._refuse(self.sender.culprit, self.sender.reason, now_ms)
 
-    def _refuse(self, culprit: PartitionId, why: str, now_ms: float) -> None:
-        logger().error("a stream cannot be written, tried again", log=str(culprit), reason=why)
+    def _refuse(self, culprit: PartitionId, why: str, now_ms: float, what: str = "stream") -> None:
+        logger().error(f"a {what} cannot be written, tried again", log=str(culprit), reason=why)
         self._held_off[culprit] = now_ms + HELD_OFF_MS
-        self._refused[culprit] = f"its stream cannot be written: {why}"
+        self._refused[culprit] = f"its {what} cannot be written: {why}"
 
     def _replied(self, reply: Reply, now_ms: float) -> None:
         self.deliveries.take(reply, now_ms)
@@ -216,9 +231,9 @@ class LogPropagator:
     def _write_indexes(self) -> None:
         """Ask for rows, send what is due, and tell the brain what came and what was acknowledged."""
         now_ms = exact_ms()
-        for wish, page in self.paging.take_pages():
+        for wish, page in (*self.paging.take_pages(), *self.topic_scans.take()):
             self.brain.told_page(wish, page)
-        self.news.send(self.paging.due(self.brain.pages(), now_ms), now_ms)
+        self.news.send(self.paging.due(self.topic_scans.wish(self.brain.pages()), now_ms), now_ms)
         self.deliveries.add(self.brain.writes())
         for log, changes in self.brain.changes.items():
             self.deliveries.tallies.of(log).changes += changes
@@ -247,11 +262,25 @@ class LogPropagator:
                 )
         self.reader.out_of_range.clear()
 
-    def _commit(self) -> None:
+    def _commit(self, now_ms: float) -> None:
         due = self.brain.due()
         if due and self._group.commit(due):
             self.brain.commit_done(due)
             self.commits += 1
+        held_off = {each for each, until_ms in self._held_off.items() if now_ms < until_ms}
+        parcels = {each: parcel for each, parcel in self.brain.parcels().items() if each not in held_off}
+        if now_ms < self._topics_due_ms or self._write_topics(parcels):
+            return
+        self._topics_due_ms = now_ms + TOPICS_AGAIN_MS
+        if self.topic_writer.culprit is not None:
+            self._refuse(self.topic_writer.culprit, self.topic_writer.reason, now_ms, "table topic")
+
+    def _write_topics(self, parcels: Mapping[PartitionId, Parcel]) -> bool:
+        done = self.topic_writer.write(parcels, self._group)
+        if done:
+            self.brain.parcels_done(done)
+            self.commits += 1
+        return done is not None
 
     # -- what logs wait for ---------------------------------------------------------------------------------------
 
@@ -264,6 +293,8 @@ class LogPropagator:
                 self._grant(partition, wish)
             except (KafkaException, UndecodableMessage) as error:
                 logger().warning("not found out yet", log=str(partition), what=wish.value, reason=str(error))
+                self._asked_ms[partition] = exact_ms() + RETRY_MS
+                return
 
     def _grant(self, partition: PartitionId, wish: Wish) -> None:
         if wish is Wish.PLACE:
@@ -293,6 +324,7 @@ class LogPropagator:
                 "partition": partition.number,
                 "state": log.follower.stage.value,
                 "offset": log.follower.place.next_offset if log.follower.place is not None else None,
+                **({"held": held} if (held := log.uncommitted) else {}),
                 **({"alarm": alarm} if (alarm := log.follower.alarm or self._refused.get(partition)) else {}),
             }
             for partition, log in [*self.brain.logs.items()]

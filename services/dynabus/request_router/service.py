@@ -323,6 +323,8 @@ class Router:
                     self.admission.forget(message["id"])
                 if kind == "stream_metadata":
                     self.streams.view.take(message)
+                elif kind == "table_topic_metadata":
+                    self.streams.view.take_table_topic(message)
                 self.view.take(kind, message, now_ms)
                 view_changed = True
         if view_changed:

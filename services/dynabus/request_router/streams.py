@@ -21,6 +21,8 @@ from dynabus.adapters.ingest_codec import PUBLISHED as COMMANDS
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
 from dynabus.adapters.stream_codec import PUBLISHED, SCHEMA_ID, decode_change, entry_of
+from dynabus.adapters.table_codec import ITEM_ID
+from dynabus.adapters.table_codec import PUBLISHED as ITEMS
 from dynabus.core.errors import internal_server_error
 from dynabus.core.operations.calls import Context
 from dynabus.core.operations.stream_calls import (
@@ -33,9 +35,10 @@ from dynabus.core.operations.stream_calls import (
     StreamReply,
 )
 from dynabus.core.operations.stream_registry import stream_routes
+from dynabus.core.propagation.view import DerivedView
 from dynabus.core.streams.reading import CLOSED, Entry
 from dynabus.core.streams.registry import Registry
-from dynabus.core.streams.view import Stream, StreamsView
+from dynabus.core.streams.view import Stream
 from dynabus.core.topics import Topics
 
 READERS_MOST = 4
@@ -59,7 +62,7 @@ class Streams:
     """The streams that a router knows, and the operations on them. Consumers are made for the first one."""
 
     def __init__(self, kafka: Callable[[], KafkaSettings], topics: Topics, context: Context) -> None:
-        self.view = StreamsView()
+        self.view = DerivedView()
         self._kafka, self._topics = kafka, topics
         self._context = StreamContext(context, self.view)
         self._reading: StreamTopics | None = None
@@ -85,7 +88,9 @@ class Streams:
     def registry(self, path: str) -> tuple[int, bytes] | None:
         """The answer of the schema registry's API to a GET; None for other paths."""
         topics = {self._topics.stream_name(each.name, each.label): SCHEMA_ID for each in self.view.all()}
-        return Registry({**PUBLISHED, **COMMANDS}, {**topics, **self._of_commands()}).answer(path)
+        tables = {self._topics.table_name(each.name): ITEM_ID for each in self.view.table_topics()}
+        schemas = {**PUBLISHED, **COMMANDS, **ITEMS}
+        return Registry(schemas, {**topics, **tables, **self._of_commands()}).answer(path)
 
     def _of_commands(self) -> dict[str, int]:
         """Topics of tables that take commands, and the schemas of what is Avro there."""

@@ -18,7 +18,7 @@ from dynabus.adapters import stream_codec
 from dynabus.adapters.avro_values import MEMBERS
 from dynabus.adapters.codec import UndecodableMessage
 from dynabus.adapters.stream_codec import SCHEMA_ID, decode_change, encode_output, read_entry
-from dynabus.core.propagation.follower import Output
+from dynabus.core.propagation.outputs import Output
 from dynabus.core.streams.changes import Change, View
 from dynabus.core.streams.reading import CHANGE, CLOSED, OPENED
 from dynabus.core.streams.sequence import Sequence

@@ -22,10 +22,11 @@ from dynabus.core.replication.effects import Surroundings, Timing
 from dynabus.core.replication.place import Origin
 from dynabus.core.replication.records import decode_record
 from dynabus.core.replication.standstill import encode_fence
+from dynabus.core.tables.table_topics import is_written
 
 TURN_MS = 50.0
 WALL_MS = 1_700_000_000_000
-KEPT = ("table_metadata", "stream_metadata", "index_metadata")
+KEPT = ("table_metadata", "stream_metadata", "index_metadata", "table_topic_metadata")
 """What the metadata topic has of before, for whoever starts."""
 
 NODES = {"node-1": "a", "node-2": "b", "node-3": "c"}
@@ -47,6 +48,8 @@ class Kafka:
         """After compaction."""
         self.logs: dict[str, dict[int, list[bytes]]] = {}
         self.streams: dict[tuple[str, str], int] = {}
+        self.table_topics: set[str] = set()
+        """Tables with a compacted topic."""
         self.ingest: set[str] = set()
         """Tables with topics for commands."""
         """Topic partitions of streams' topics, by table and label."""
@@ -173,6 +176,7 @@ class FakeSteps:
             )
             self._kafka.logs.pop(state.id, None)
             self._kafka.ingest.discard(state.name)
+            self._kafka.table_topics.discard(state.name)
             self._kafka.effect()
 
         return self._done(take_away)
@@ -184,6 +188,13 @@ class FakeSteps:
         def take_away() -> None:
             for label in labels:
                 self._kafka.streams.pop((name, label), None)
+            self._kafka.effect()
+
+        return self._done(take_away)
+
+    def drop_table_topic(self, name: str) -> Future[None]:
+        def take_away() -> None:
+            self._kafka.table_topics.discard(name)
             self._kafka.effect()
 
         return self._done(take_away)
@@ -207,6 +218,9 @@ class FakeSteps:
 
     def _make_topics(self, state: TableState) -> None:
         self._make_streams(state)
+        if is_written(state.table_topic):
+            self._kafka.table_topics.add(state.name)
+            self._kafka.effect()
         if state.ingest == "on":
             self._kafka.ingest.add(state.name)
             self._kafka.effect()

@@ -15,7 +15,7 @@ from dynabus.adapters.kafka.mock import MockCluster
 from dynabus.adapters.kafka.positions import extent_of
 from dynabus.adapters.stream_codec import encode_output
 from dynabus.client import Change, ClientError, Item, NoStreamError, Stream, TrimmedDataError, stream
-from dynabus.core.propagation.follower import Output
+from dynabus.core.propagation.outputs import Output
 from dynabus.core.streams.changes import Change as LogChange
 from dynabus.core.streams.reading import CHANGE, CLOSED, OPENED
 from dynabus.core.streams.sequence import Sequence

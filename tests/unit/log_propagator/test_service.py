@@ -16,7 +16,7 @@ from tests.unit.core.propagation.test_follower import ROOT, history, message
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.ids import Incarnation, NodeName, PartitionId, Writer
 from dynabus.core.propagation.checkpoint import Checkpoint
-from dynabus.core.propagation.follower import Output, Stage
+from dynabus.core.propagation.outputs import Output, Stage
 from dynabus.core.propagation.view import DerivedView
 from dynabus.core.replication.place import Place
 from dynabus.core.replication.records import Record

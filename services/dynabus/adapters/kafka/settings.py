@@ -118,6 +118,8 @@ GROUP_MEMBER: Properties = {
     # Who keeps a log through a rebalance goes on reading it.
     "partition.assignment.strategy": "cooperative-sticky",
     "heartbeat.interval.ms": 1500,
+    # A checkpoint that is offered in a transaction and not decided is waited for (KIP-447).
+    "isolation.level": "read_committed",
     # A delivery may take ten seconds before it is given up.
     "max.poll.interval.ms": 60_000,
     # New topic partitions, those of a split's children, are given to somebody only after such a look.
@@ -132,6 +134,16 @@ STREAM_PRODUCER: Properties = {
     # A topic that is not there is told of soon: others wait behind it.
     "topic.metadata.propagation.max.ms": 2000,
     "request.timeout.ms": 5000,
+}
+
+TABLE_PRODUCER: Properties = {
+    **PRODUCER,
+    # After so long Kafka ends what a propagator that died had begun; until then its successor and readers wait. More
+    # than a broker's fail-over takes.
+    "transaction.timeout.ms": 10_000,
+    "message.timeout.ms": 8000,
+    "request.timeout.ms": 5000,
+    "topic.metadata.propagation.max.ms": 2000,
 }
 
 OUTCOME_PRODUCER: Properties = {
@@ -172,6 +184,8 @@ PROTECTED = frozenset(
         "group.id",
         "partition.assignment.strategy",
         "enable.gapless.guarantee",
+        "isolation.level",
+        "transaction.timeout.ms",
     }
 )
 """Properties on which safety rests; a configuration file that names one is refused."""
@@ -226,6 +240,10 @@ class KafkaSettings:
     def stream_producer(self) -> Properties:
         """For public topics, in which no record may land behind a later one."""
         return self._with(STREAM_PRODUCER)
+
+    def table_producer(self, transactional_id: str) -> Properties:
+        """For table topics: one such producer per log propagator, if it has one to write."""
+        return self._with({**TABLE_PRODUCER, "transactional.id": transactional_id})
 
     def _consumer(self, properties: Properties, partition_eof: bool) -> Properties:
         # librdkafka wants a group id although nothing joins a group; it is never committed to.

@@ -34,6 +34,7 @@ from dynabus.core.pruning import (
 )
 from dynabus.core.streams.view import DISABLED
 from dynabus.core.tables.streams import are_followed, shards_of
+from dynabus.core.tables.table_topics import is_written
 
 IN_DOUBT = frozenset({"doubtful", "held", "frozen"})
 """States of replicas whose log may have lost records (`core.replication.standstill`)."""
@@ -117,7 +118,7 @@ class Pruning:
     def _wishes(self, state: TableState) -> Iterator[PruneWish]:
         """Of one table: open partitions that are whole and not being split, then closed ones that nobody needs."""
         taken: dict[int, bool] = {}
-        followed = are_followed(state.streams) or bool(state.indexes)
+        followed = are_followed(state.streams) or bool(state.indexes) or is_written(state.table_topic)
         for partition in state.partitions:
             number, nodes = int(partition["number"]), _nodes(partition)
             where, since = (state.id, number), moves.joined(partition)
@@ -183,7 +184,8 @@ def _nodes(partition: Mapping[str, Any]) -> list[str]:
 
 
 def _shards(state: TableState) -> set[int]:
-    """Partitions that a living stream has shards of; the others were closed before any of them began."""
+    """Partitions that a living stream, an index or the table's topic has shards of; the others were closed before any
+    of them began."""
     live = [each for each in state.streams if each["status"] != DISABLED]
-    derived = [*live, *state.indexes]
+    derived = [*live, *state.indexes, *([state.table_topic] if is_written(state.table_topic) else [])]
     return {shard["number"] for each in derived for shard in shards_of(each, state.partitions, state.ancestors)}

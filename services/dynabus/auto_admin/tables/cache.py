@@ -24,8 +24,13 @@ from dynabus.core.messages import LeaderMetadata, TableMetadata
 from dynabus.core.replication.replica import Replica
 from dynabus.core.streams.messages import StreamMetadata
 from dynabus.core.streams.view import DELETED, DELETED_MOST, DISABLED
+from dynabus.core.table_topics.messages import TableTopicMetadata
+from dynabus.core.table_topics.view import LABEL as TOPIC
 from dynabus.core.tables.indexes import index_message
 from dynabus.core.tables.streams import stream_message
+from dynabus.core.tables.table_topics import is_written, table_topic_message
+
+Derived = StreamMetadata | IndexMetadata | TableTopicMetadata
 
 
 class Cache:
@@ -37,8 +42,8 @@ class Cache:
         """Version per table id, as read from the topic."""
         self._overwritten: set[str] = set()
         """Tables whose last record is older than one before it."""
-        self._labels: dict[str, dict[str, StreamMetadata | IndexMetadata]] = {}
-        """Streams and indexes by table id and label, as the topic has them."""
+        self._labels: dict[str, dict[str, Derived]] = {}
+        """Streams, indexes and table topics by table id and label, as the metadata topic has them."""
         self._buried: dict[tuple[str, str], bool] = {}
         """What was said to be DELETED, by table and label; True once its tombstone was sent."""
         self._leaders: dict[tuple[str, int], tuple[int, str]] = {}
@@ -49,19 +54,20 @@ class Cache:
 
     # -- streams and indexes ----------------------------------------------------------------------------------
 
-    def saw_stream(self, stream: StreamMetadata | IndexMetadata) -> None:
+    def saw_stream(self, stream: Derived) -> None:
         """A record of the topic, whoever wrote it. An old one behind a newer one: `saw` tells, they come together."""
         if stream["status"] != DELETED:
             self._labels.setdefault(stream["table"], {})[stream["label"]] = stream
-        elif stream["label"].startswith(LABEL):
+        elif stream["label"].startswith((LABEL, TOPIC)):
             # Whoever said so may have died before it took the record away.
             self._buried.setdefault((stream["table"], stream["label"]), False)
 
     def _publish_streams(self, state: TableState, version: int) -> None:
-        """All of the table's with one version, and those that it has no more. Indexes go as their table does."""
+        """All of the table's with one version, and those that it has no more. Indexes and its topic go as it does."""
         key_schema = orjson.dumps(state.description["KeySchema"])
-        indexes = [] if state.status == "DELETING" else state.indexes
-        messages: list[StreamMetadata | IndexMetadata] = [
+        leaves = state.status == "DELETING"
+        indexes = [] if leaves else state.indexes
+        messages: list[Derived] = [
             stream_message(each, state.id, state.description, version, state.partitions, state.ancestors, key_schema)
             for each in state.streams
         ]
@@ -69,6 +75,18 @@ class Cache:
             index_message(each, state.id, state.description, version, state.partitions, state.ancestors)
             for each in indexes
         ]
+        if is_written(state.table_topic) and not leaves:
+            messages.append(
+                table_topic_message(
+                    state.table_topic,
+                    state.id,
+                    state.name,
+                    version,
+                    state.partitions,
+                    state.ancestors,
+                    key_schema,
+                )
+            )
         for message in messages:
             self._send_stream(message)
             self._labels.setdefault(state.id, {})[message["label"]] = message
@@ -90,7 +108,7 @@ class Cache:
             del self._buried[next(iter(self._buried))]
         self._bus.metadata(*_key_and_kind(table_id, label), None, _whatever)
 
-    def _send_stream(self, message: StreamMetadata | IndexMetadata) -> None:
+    def _send_stream(self, message: Derived) -> None:
         self._bus.metadata(*_key_and_kind(message["table"], message["label"]), message, _whatever)
 
     # -- tables -----------------------------------------------------------------------------------------------
@@ -187,7 +205,9 @@ class Cache:
 
 
 def _key_and_kind(table_id: str, label: str) -> tuple[str, str]:
-    """`stream/<table id>/<label>` or `index/<table id>/<index id>`."""
+    """`stream/<table id>/<label>`, `index/<table id>/<index id>` or `topic/<table id>/<topic id>`."""
+    if label.startswith(TOPIC):
+        return f"{TOPIC}{table_id}/{label[len(TOPIC) :]}", "table_topic_metadata"
     if label.startswith(LABEL):
         return f"{LABEL}{table_id}/{label[len(LABEL) :]}", "index_metadata"
     return f"stream/{table_id}/{label}", "stream_metadata"

@@ -77,6 +77,8 @@ class TableState:
     """Of an index: id of its table."""
     ingest: str = ""
     """Whether it takes commands from Kafka: on, off (it has the topics), empty (it never did)."""
+    table_topic: dict[str, Any] = field(default_factory=dict)
+    """Its compacted topic (`core.tables.table_topics`); empty: it has none."""
 
     @property
     def unfinished(self) -> bool:
@@ -129,6 +131,7 @@ def written(state: TableState) -> bytes:
             **({"indexes": state.indexes} if state.indexes else {}),
             **({"of_table": state.of_table} if state.of_table else {}),
             **({"ingest": state.ingest} if state.ingest else {}),
+            **({"table_topic": state.table_topic} if state.table_topic else {}),
         }
     )
 

@@ -38,7 +38,8 @@ def keep(state: TableState) -> Evaluate:
     def evaluate(old: bytes | None, _: int) -> Decision:
         if old is not None:
             return Decision(False, None, Outcome())
-        return Decision(True, written(replace(state, status=DELETED, pending={}, indexes=[])), Outcome())
+        kept_state = replace(state, status=DELETED, pending={}, indexes=[], table_topic={})
+        return Decision(True, written(kept_state), Outcome())
 
     return evaluate
 

@@ -16,10 +16,11 @@ from dynabus.auto_admin.recovery.freezing import Freezing
 from dynabus.auto_admin.splitting import splits
 from dynabus.auto_admin.splitting.sealing import Sealing
 from dynabus.auto_admin.streaming import Streaming
-from dynabus.auto_admin.tables import decisions, indexing, ingest, kept, stream_endings
+from dynabus.auto_admin.tables import decisions, indexing, ingest, kept, stream_endings, table_topics
 from dynabus.auto_admin.tables.cache import Cache
 from dynabus.auto_admin.tables.decisions import TableState, read_row, table_key
 from dynabus.auto_admin.tables.workflow import ANNOUNCED, Division, Ending, Progress, Step, next_step
+from dynabus.auto_admin.topic_endings import TopicEndings
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import ApiError
 from dynabus.core.replication.replica import Replica
@@ -28,6 +29,7 @@ from dynabus.core.streams.view import DISABLED
 from dynabus.core.tables.descriptions import refuse_more
 from dynabus.core.tables.index_changes import are_changing as are_filling
 from dynabus.core.tables.streams import are_changing
+from dynabus.core.tables.table_topics import is_changing
 
 RETRY_MS = 100.0
 """After a step that Kafka did not take: a topic's leaders take a moment to be known everywhere."""
@@ -69,6 +71,7 @@ class Tables:
         self._replica, self._store, self._view = replica, store, view
         self._cache, self._steps, self._sealing, self._moving = cache, steps, sealing, moving
         self._freezing, self._short, self._streaming = freezing, short, streaming
+        self._topics = TopicEndings(steps, streaming)
         self._progress: dict[str, Progress] = {}
         self._jobs: list[_Job] = []
         self._states: dict[str, TableState] = {}
@@ -126,6 +129,7 @@ class Tables:
         self._jobs.clear()
         self._progress.clear()
         self._moving.forget()
+        self._topics.forget()
 
     def step(self, now_ms: float, decide: Decide) -> None:
         """Take the next step of each table that has one."""
@@ -140,6 +144,7 @@ class Tables:
                 progress.revision, progress.published = state.revision, None
             divided, moved = splits.splitting(state) or recoveries.recovering(state), moves.moving(state)
             settled = progress.published == state.status == "ACTIVE" and not state.unfinished
+            settled = settled and not is_changing(state.table_topic)
             if settled and not divided and not moved:
                 continue
             led = self._led(state) and indexing.are_ready(state, states)
@@ -148,6 +153,8 @@ class Tables:
             )
             division = self._division(state, now_ms) if divided else None
             ended = self._move(state, progress, now_ms) if moved else None
+            if ended is None and is_changing(state.table_topic):
+                ended = self._end_topic(state, progress, now_ms)
             waits = (are_changing(state.streams) or are_filling(state.indexes)) and self._waits(state)
             waits = waits or not indexing.are_settled(state, states)
             step = next_step(
@@ -224,6 +231,12 @@ class Tables:
             self._moving.order(state, now_ms)
         return ended
 
+    def _end_topic(self, state: TableState, progress: Progress, now_ms: float) -> Evaluate | None:
+        """What is decided of a table topic that is full, or gone."""
+        if state.status not in ("ACTIVE", "UPDATING") or progress.published != state.status:
+            return None
+        return self._topics.decision(state, self._cache.version(state.id), now_ms - progress.published_ms)
+
     def _decision(self, step: Step, state: TableState) -> Evaluate:
         if step is Step.FINISH:
             return decisions.finish(state.id, state.revision)
@@ -282,7 +295,7 @@ class Tables:
                 raise error
             elif job.step is Step.BUILD:
                 progress.built = True
-                progress.streamed = _topics_of(job.state) - ingest.labels(job.state)
+                progress.streamed = _topics_of(job.state) - ingest.labels(job.state) - table_topics.labels(job.state)
             elif job.step is Step.STREAM:
                 progress.streamed = _topics_of(job.state)
             elif job.step is Step.GROW:
@@ -307,8 +320,12 @@ class Tables:
 
 
 def _topics_of(state: TableState) -> frozenset[str]:
-    """Besides the log's: of its streams, by their labels, and of ingest."""
-    return ingest.labels(state) | {each["label"] for each in state.streams if each["status"] != DISABLED}
+    """Besides the log's: of its streams, by their labels, of ingest, and its own."""
+    return (
+        ingest.labels(state)
+        | table_topics.labels(state)
+        | {each["label"] for each in state.streams if each["status"] != DISABLED}
+    )
 
 
 def _whatever(_delivered: bool) -> None:

@@ -7,7 +7,7 @@
 | CREATING | built                                     | PUBLISH: nodes open replicas and claim            |
 | CREATING | published, every partition has a leader,  | FINISH: the next decision                         |
 |          | its indexes are ACTIVE (`indexing`)       |                                                   |
-| ACTIVE, UPDATING | it has streams, or takes commands, and their topics were not looked at | STREAM: they are made |
+| ACTIVE, UPDATING | it has streams, takes commands or has a topic, and these were not looked at | STREAM: made |
 | ACTIVE   | not published by us                       | PUBLISH                                           |
 | ACTIVE   | published, pending, with partitions for it | FINISH                                           |
 | UPDATING | not published by us                       | PUBLISH: routers serve it as before               |
@@ -26,6 +26,7 @@
 |          | fence or genesis not written by us        | RENEW                                             |
 |          | not published by us                       | PUBLISH: its node restores                        |
 |          | it holds all                              | SUCCEED: the next decision, it takes the place    |
+| ACTIVE, UPDATING, its topic is full, or gone (`topic_endings`) | SETTLE                                   |
 | DELETING | not published by us                       | PUBLISH: nodes close their replicas               |
 | DELETING | published, its streams have all           | CLOSE: the next decision, they are DISABLED       |
 | DELETING | published, no stream left to close, no node holds a replica of it, | DESTROY: the log's topic |

@@ -7,7 +7,8 @@ from where their parent was. A position may be any key not behind the next one: 
 Beside them stands how far an index is swept of what a recovered partition left (`sweeps`).
 
 Where an index begins is committed before anything is written for it. Were that begin forgotten, by a crash, another
-reader would begin later, and what changed in between would stay as the first one wrote it.
+reader would begin later, and what changed in between would stay as the first one wrote it. A table topic is filled
+alike; its records are committed together with the checkpoint, so nothing is written that could be forgotten.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dynabus.core.propagation.sweeps import index_of, sweep_of
+from dynabus.core.propagation.sweeps import index_of, is_topic, sweep_of
 
 POSITION_BYTES = 128
 """Of a key in a checkpoint, whose room is bounded: a prefix lies before all that it begins. One index of a table is
@@ -47,12 +48,13 @@ class Fills:
         """
         self._fills = {label: Fill(position, at_least) for label, position in positions}
         begun = set() if committed is None else self._fills.keys() - set(committed)
-        self._begun = {label for label in begun if sweep_of(label) is None}
+        self._begun = {label for label in begun if sweep_of(label) is None and not is_topic(label)}
 
     def begin(self, label: str, at_least: int) -> None:
-        """The index begins here: its log writes are those from this offset on."""
+        """The index, or the table topic, begins here: its log writes are those from this offset on."""
         self._fills[label] = Fill(b"", at_least)
-        self._begun.add(label)
+        if not is_topic(label):
+            self._begun.add(label)
 
     def sweep(self, labels: Iterable[str]) -> None:
         """Begin these. Nothing depends on where: whoever reads the genesis anew begins them anew."""
@@ -78,15 +80,19 @@ class Fills:
         """One is filled at a time."""
         return next(iter(self._fills.items()), None)
 
+    def awaits(self, label: str, position: bytes) -> bool:
+        """The page from this position on is what comes next."""
+        fill = self._fills.get(label)
+        return fill is not None and fill.position == position
+
     def moved(self, label: str, position: bytes, behind: bytes | None) -> bool:
         """The page from a position on was written. False: it is not the one that is waited for."""
-        fill = self._fills.get(label)
-        if fill is None or fill.position != position:
+        if not self.awaits(label, position):
             return False
         if behind is None:
             del self._fills[label]
         else:
-            self._fills[label] = fill._replace(position=behind)
+            self._fills[label] = self._fills[label]._replace(position=behind)
         return True
 
     @property

@@ -10,16 +10,14 @@
 
 Which streams and indexes are written meanwhile is told by `openings`. What comes out is a function of the log from
 where a stream or an index begins. Mutations that restore a recovered partition (form RECOVERY, before the first plan)
-are contents, not changes: no stream has them, an index puts their rows.
+are contents, not changes: no stream has them, an index puts their rows, and so does a table topic.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import NamedTuple
 
 from dynabus.core.global_indexes.backfill import Page
 from dynabus.core.ids import LogId, PartitionId
@@ -27,8 +25,9 @@ from dynabus.core.propagation.checkpoint import NO_MARK, Checkpoint, Marks, mark
 from dynabus.core.propagation.fills import Fill, Fills
 from dynabus.core.propagation.index_writes import ForIndex, of_change
 from dynabus.core.propagation.openings import Openings
-from dynabus.core.propagation.sweeps import index_of, of_page, sweeps_of
-from dynabus.core.propagation.view import Derived
+from dynabus.core.propagation.outputs import Knowledge, Output, Stage
+from dynabus.core.propagation.sweeps import index_of, is_topic, of_page, sweeps_of
+from dynabus.core.propagation.table_records import Recording, Records
 from dynabus.core.replication.fold import Verdict, fold
 from dynabus.core.replication.place import Origin, Place, start_of_log
 from dynabus.core.replication.records import Bodies, Child, Form, Kind, Mutation, Record
@@ -37,30 +36,6 @@ from dynabus.core.streams.changes import Change, change_of
 from dynabus.core.streams.reading import CHANGE, CLOSED, OPENED
 from dynabus.core.streams.sequence import Sequence as SequenceNumber
 from dynabus.core.streams.view import Stream
-
-
-class Stage(Enum):
-    WAITING = "waiting"
-    READING = "reading"
-    SEALED = "sealed"
-    STOPPED = "stopped"
-
-
-class Output(NamedTuple):
-    """One record for a stream topic, in the topic partition with the number of the log's partition."""
-
-    stream: Stream
-    number: int
-    type: str
-    sequence: SequenceNumber
-    change: Change | None = None
-
-
-class Knowledge(NamedTuple):
-    """What metadata say of a table's streams and indexes."""
-
-    version: int
-    streams: Sequence[Derived]
 
 
 @dataclass(slots=True)
@@ -95,6 +70,7 @@ class Follower:
     """Of items, by the indexes that were told, since it was cleared."""
     _outputs: list[Output] = field(default_factory=list)
     _writes: list[ForIndex] = field(default_factory=list)
+    _recording: Recording = field(default_factory=Recording)
     _knowledge: Knowledge = field(default_factory=lambda: Knowledge(-1, ()))
 
     def __post_init__(self) -> None:
@@ -113,6 +89,7 @@ class Follower:
         self.fills.restore(checkpoint.fills, checkpoint.place.next_offset, known)
         self._outputs.clear()
         self._writes.clear()
+        self._recording.clear()
         self.stage = Stage.SEALED if self.place.sealed else Stage.WAITING
         self.know(self._knowledge)
 
@@ -222,6 +199,7 @@ class Follower:
             assert self.place is not None
             if record.offset >= self.place.next_offset:
                 self._read(self.place, record)
+        self._ripen()
         self._see_final_end()
 
     def _read(self, place: Place, record: Record) -> None:
@@ -277,6 +255,8 @@ class Follower:
             source = Source(self.partition.number, place.group.generation, record.offset)
             self._writes += of_change(self._openings.indexes, change, source)
             self.changes.update(each.log for each in self._openings.indexes)
+            if topics := self._openings.table_topics:
+                self._recording.change(topics, change, source.generation, record.offset)
 
     def settle(self) -> None:
         """Begin and end what is to begin or to end here."""
@@ -299,17 +279,33 @@ class Follower:
         sequence = SequenceNumber(place.group.generation, self.clock_ms, offset)
         self._outputs.append(Output(stream, self.partition.number, what, sequence, change))
 
-    # -- rows of before an index ----------------------------------------------------------------------------------
+    # -- rows of before an index, or a table topic ----------------------------------------------------------------
 
-    @property
-    def wants_page(self) -> tuple[str, Fill] | None:
-        """The next page of rows, for the index of this label; a child's log has begun by then."""
+    def ask_page(self) -> tuple[str, Fill] | None:
+        """The next page of rows that is wanted, for what has this label; a child's log has begun by then."""
         place = self.place
-        begun = self.stage is Stage.READING and place is not None and place.group is not None
-        return self.fills.next if begun and not (self.fills.holds or (place and is_restoring(place))) else None
+        if self.stage is not Stage.READING or place is None or place.group is None:
+            return None
+        if (wanted := self.fills.next) is None or self.fills.holds or is_restoring(place):
+            return None
+        return self._recording.ask(*wanted, place.next_offset) if is_topic(wanted[0]) else wanted
 
     def told_page(self, label: str, position: bytes, page: Page) -> None:
-        """What a replica had applied before an offset, from a position on: puts as of the record before it."""
+        """What a replica had applied before an offset, from a position on."""
+        if not is_topic(label):
+            self._fill_index(label, position, page)
+        elif self._recording.offer(self.fills, label, position, page):
+            self._ripen()
+
+    def _ripen(self) -> None:
+        """Use the page that waits, if the log is folded so far."""
+        place = self.place
+        if place is not None and place.group is not None and self.stage is Stage.READING:
+            topics, generation = self._openings.table_topics, place.group.generation
+            self.moved |= self._recording.ripen(topics, self.fills, generation, place.next_offset)
+
+    def _fill_index(self, label: str, position: bytes, page: Page) -> None:
+        """Puts as of the record before the page's offset."""
         place = self.place
         index = next((each for each in self._openings.indexes if each.label == index_of(label)), None)
         if index is None or place is None or place.group is None or self.stage is not Stage.READING:
@@ -333,6 +329,10 @@ class Follower:
         """The same for indexes; all of before a checkpoint are acknowledged before it counts."""
         writes, self._writes = self._writes, []
         return writes
+
+    def take_records(self) -> Records:
+        """And for table topics; they are committed with the checkpoint that is taken with them."""
+        return self._recording.take()
 
     def checkpoint(self) -> Checkpoint | None:
         """Behind all outputs so far; None while there is none. A log that stopped commits nothing more."""

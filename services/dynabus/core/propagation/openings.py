@@ -1,4 +1,5 @@
-"""Which streams and indexes are written from one log, and from where to where. "Stream" is said of both here.
+"""Which streams, indexes and table topics are written from one log, and from where to where. "Stream" is said of
+all of them here.
 
 | label is open here         | metadata say        | then                                                            |
 |----------------------------|---------------------|-----------------------------------------------------------------|
@@ -20,6 +21,7 @@ from dynabus.core.global_indexes.view import Index
 from dynabus.core.propagation.view import Derived
 from dynabus.core.streams.reading import CLOSED, OPENED
 from dynabus.core.streams.view import DISABLED, DISABLING, ENABLED, ENABLING, Stream
+from dynabus.core.table_topics.view import TableTopic
 
 
 @dataclass(slots=True)
@@ -59,6 +61,11 @@ class Openings:
     def indexes(self) -> list[Index]:
         """The same of indexes."""
         return [index for index in self._open.values() if isinstance(index, Index)]
+
+    @property
+    def table_topics(self) -> list[TableTopic]:
+        """And of table topics."""
+        return [topic for topic in self._open.values() if isinstance(topic, TableTopic)]
 
     @property
     def key_names(self) -> list[str] | None:

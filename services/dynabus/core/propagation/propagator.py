@@ -8,7 +8,9 @@
 A checkpoint comes out of `due` only after `confirm`, and only for a log that is this process's. What `confirm` says
 holds for all outputs that were taken before it. It also waits for the index writes of its log that were taken with
 those outputs, or before them: each log has a queue of checkpoints that wait. Writes that are not acknowledged are
-numbered over all logs and runs, so that an answer that comes late is never taken for that of another write.
+numbered over all logs and runs, so that an answer that comes late is never taken for that of another write. Records
+for table topics wait with their checkpoint and are committed with it, in one transaction (`parcels`); a log that has
+some is not in `due`.
 
 | log has      | and                                       | it begins                                            |
 |--------------|-------------------------------------------|------------------------------------------------------|
@@ -22,7 +24,7 @@ numbered over all logs and runs, so that an answer that comes late is never take
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -31,16 +33,16 @@ from typing import NamedTuple
 from dynabus.core.global_indexes.backfill import Page
 from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.propagation.checkpoint import Checkpoint
-from dynabus.core.propagation.follower import Follower, Knowledge, Output, Stage
+from dynabus.core.propagation.follower import Follower
 from dynabus.core.propagation.index_writes import ForIndex
+from dynabus.core.propagation.outputs import Knowledge, Output, Stage
+from dynabus.core.propagation.owned_log import RECORDS_MOST, UNACKNOWLEDGED_MOST, Found, Log
+from dynabus.core.propagation.sweeps import is_topic_sweep
+from dynabus.core.propagation.table_records import TableRecord
 from dynabus.core.propagation.view import DerivedView
-from dynabus.core.replication.place import FOLD_VERSION, Origin, Place, start_of_log
+from dynabus.core.replication.place import FOLD_VERSION, Place, start_of_log
 from dynabus.core.replication.records import Bodies, Record
 from dynabus.core.streams.view import ENABLING
-
-UNACKNOWLEDGED_MOST = 2000
-"""Index writes of one log; beyond it the log is not read on. Half a second of what one leader takes, 2 MB of rows of
-1 KB; what lies longer in an inbox would be sent twice."""
 
 
 class PageWish(NamedTuple):
@@ -60,46 +62,19 @@ class Sending(NamedTuple):
     of: ForIndex
 
 
+class Parcel(NamedTuple):
+    """A checkpoint, and what table topics have to have with it: of each key one record."""
+
+    checkpoint: Checkpoint
+    records: list[TableRecord]
+
+
 class Wish(Enum):
     """What a log wants to be told before it can go on."""
 
     PARENT = "its parent's checkpoint"
     PLACE = "a replica's place"
     END = "how far the log reaches"
-
-
-class Found(NamedTuple):
-    """What Kafka has of a log when it is taken over. `low`: the first offset that is still there."""
-
-    origin: Origin
-    low: int
-    checkpoint: Checkpoint | None
-
-
-@dataclass(slots=True)
-class Log:
-    """One log that is this process's."""
-
-    follower: Follower
-    found: Found
-    parent: int | None = None
-    wants_place: bool = False
-    confirmed: Checkpoint | None = None
-    committed: Checkpoint | None = None
-    unacknowledged: dict[int, None] = field(default_factory=dict)
-    """Numbers of index writes, in order."""
-    waiting: deque[tuple[int, Checkpoint]] = field(default_factory=deque)
-    """Checkpoints by the last index write that they mean."""
-    is_full: bool = False
-    """It is not read on until half of its writes are acknowledged."""
-
-    def settle(self) -> None:
-        """Let go the checkpoints whose writes, and those of all before them, are acknowledged."""
-        first = next(iter(self.unacknowledged), None)
-        while self.waiting and (first is None or first > self.waiting[0][0]):
-            self.confirmed = self.waiting.popleft()[1]
-        left = len(self.unacknowledged)
-        self.is_full = left > UNACKNOWLEDGED_MOST or (self.is_full and left > UNACKNOWLEDGED_MOST // 2)
 
 
 @dataclass(slots=True)
@@ -128,11 +103,11 @@ class Propagator:
         self._know(log)
 
     def revoked(self, partitions: Iterable[PartitionId]) -> dict[PartitionId, Checkpoint]:
-        """To be let go: what is confirmed is committed before."""
+        """To be let go: what is confirmed is committed before. So are `parcels`, before this is called."""
         last = {}
         for partition in partitions:
             log = self.logs.pop(partition, None)
-            if log is not None and log.confirmed is not None and log.confirmed != log.committed:
+            if log is not None and not log.held and log.confirmed is not None and log.confirmed != log.committed:
                 last[partition] = log.confirmed
         return last
 
@@ -153,7 +128,9 @@ class Propagator:
         table = follower.partition.log
         if follower.place is None and follower.stage is Stage.WAITING:
             self._begin(log)
-        follower.know(Knowledge(self.view.version(table), self.view.derived(table)))
+        derived = self.view.derived(table)
+        follower.know(Knowledge(self.view.version(table), derived))
+        log.keep_topics(each.label for each in derived)
 
     def _begin(self, log: Log) -> None:
         """The table above; nothing happens while metadata do not have the partition yet."""
@@ -213,8 +190,11 @@ class Propagator:
         return [
             PageWish(partition, label, fill.position, fill.at_least)
             for partition, log in self.logs.items()
-            if len(log.unacknowledged) <= UNACKNOWLEDGED_MOST // 2 and (wanted := log.follower.wants_page) is not None
+            if len(log.unacknowledged) <= UNACKNOWLEDGED_MOST // 2
+            and log.uncommitted <= RECORDS_MOST // 2
+            and (wanted := log.follower.ask_page()) is not None
             for label, fill in [wanted]
+            if not is_topic_sweep(label) or log.has_committed(fill.at_least)
         ]
 
     def told_page(self, wish: PageWish, page: Page) -> None:
@@ -238,7 +218,7 @@ class Propagator:
             for partition, log in self.logs.items()
             if log.follower.stage is Stage.READING
             and log.follower.place is not None
-            and not (log.is_full or log.follower.fills.holds)
+            and not (log.is_full or log.follower.fills.holds or log.uncommitted > RECORDS_MOST)
         }
 
     def read(self, batch: Mapping[PartitionId, list[Record]]) -> None:
@@ -286,7 +266,9 @@ class Propagator:
             self._take_writes(log)
             checkpoint = log.follower.checkpoint()
             if checkpoint is not None:
-                log.waiting.append((next(reversed(log.unacknowledged), 0), checkpoint))
+                # Of a log that has no checkpoint now the records stay where they are.
+                records = log.follower.take_records()
+                log.waiting.append((next(reversed(log.unacknowledged), 0), checkpoint, records))
                 log.settle()
 
     def fail(self) -> None:
@@ -309,8 +291,28 @@ class Propagator:
         return {
             partition: log.confirmed
             for partition, log in self.logs.items()
-            if log.confirmed is not None and log.confirmed is not log.committed and log.confirmed != log.committed
+            if not log.held
+            and log.confirmed is not None
+            and log.confirmed is not log.committed
+            and log.confirmed != log.committed
         }
+
+    def parcels(self) -> dict[PartitionId, Parcel]:
+        """The same of logs with records for table topics: each parcel is committed as one, or not at all."""
+        return {
+            partition: Parcel(log.confirmed, [*log.held.values()])
+            for partition, log in self.logs.items()
+            if log.held and log.confirmed is not None
+        }
+
+    def parcels_done(self, parcels: Mapping[PartitionId, Parcel]) -> None:
+        """These are."""
+        for partition, parcel in parcels.items():
+            if (log := self.logs.get(partition)) is not None:
+                for each in parcel.records:
+                    if log.held.get((each.topic.label, each.key)) is each:
+                        del log.held[each.topic.label, each.key]
+        self.commit_done({partition: parcel.checkpoint for partition, parcel in parcels.items()})
 
     def commit_done(self, checkpoints: Mapping[PartitionId, Checkpoint]) -> None:
         """The group has them."""

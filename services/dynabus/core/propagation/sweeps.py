@@ -1,4 +1,5 @@
-"""Rows that a recovered partition left in indexes: found and deleted, by whoever reads the log that goes on.
+"""What a recovered partition left in indexes and in a table topic: found and deleted, by whoever reads the log that
+goes on.
 
 A log that lost its end is closed, and another one begins with what the most advanced replica had (I9). An index may
 have rows of what was lost, and of what that replica had deleted and the log did not tell any more. All rows that
@@ -10,6 +11,12 @@ The old log is closed in the checkpoints only when all of its writes were acknow
 read. So a page of rows that the index's leader answers strongly (I7b) has all of them. Pages lead through the whole
 index, in key order; how far it is stands in the checkpoint beside backfills (`fills`), under a label of its own,
 and children of a split go on with it.
+
+A *table topic* is swept alike, though nobody answers for it but itself. Its records name the generation of the log
+that they come of. So of the keys in the partition's range one is stale whose last committed record has an item, and a
+lower generation: it is not among the contents, which were all written, and the log has told nothing of it since. That
+holds once everything that the log had told before the look is committed; what it told later is remembered
+(`snapshots`). A position is the number of a topic partition, in one byte.
 """
 
 from __future__ import annotations
@@ -21,6 +28,7 @@ from dynabus.core.global_indexes import IndexWrite
 from dynabus.core.global_indexes.view import LABEL, Index
 from dynabus.core.propagation.index_writes import ForIndex, of_items
 from dynabus.core.rows import Source
+from dynabus.core.table_topics.view import LABEL as TOPIC
 from dynabus.core.values import Item
 
 SWEEP = "sweep/"
@@ -47,14 +55,34 @@ def sweep_of(label: str) -> Sweep | None:
 
 
 def index_of(label: str) -> str:
-    """Label of the index that is filled, or swept."""
+    """Label of the index, or table topic, that is filled, or swept."""
     sweep = sweep_of(label)
     return label if sweep is None else sweep.of
 
 
 def sweeps_of(labels: Iterable[str], generation: int) -> list[str]:
     """Those to begin with a log that goes on after a recovery, for what is open there."""
-    return [Sweep(generation, label).label for label in labels if label.startswith(LABEL)]
+    return [Sweep(generation, label).label for label in labels if label.startswith((LABEL, TOPIC))]
+
+
+def is_topic(label: str) -> bool:
+    """What is filled, or swept, is a table topic."""
+    return index_of(label).startswith(TOPIC)
+
+
+def is_topic_sweep(label: str) -> bool:
+    """It is swept."""
+    return sweep_of(label) is not None and is_topic(label)
+
+
+def topic_position(position: bytes) -> int:
+    """The topic partition that a sweep of a table topic looks at next."""
+    return position[0] if position else 0
+
+
+def behind_topic_partition(number: int, count: int) -> bytes | None:
+    """The position behind it; None behind the last one."""
+    return bytes([number + 1]) if number + 1 < count else None
 
 
 def of_page(index: Index, label: str, items: Iterable[Item], source: Source) -> tuple[list[ForIndex], int]:

@@ -1,4 +1,4 @@
-"""What is derived from the logs of tables, as metadata say: streams, and global secondary indexes. Pure."""
+"""What is derived from the logs of tables, as metadata say: streams, global secondary indexes, table topics. Pure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from dynabus.core.global_indexes.messages import IndexMetadata
 from dynabus.core.global_indexes.view import DELETED, Index, read_index
 from dynabus.core.ids import LogId
 from dynabus.core.streams.view import DELETED_MOST, Stream, StreamsView
+from dynabus.core.table_topics.messages import TableTopicMetadata
+from dynabus.core.table_topics.view import TableTopic, read_table_topic
+from dynabus.core.topics import Topics
 
-Derived = Stream | Index
+Derived = Stream | Index | TableTopic
 
 
 class DerivedView(StreamsView):
@@ -16,6 +19,7 @@ class DerivedView(StreamsView):
     def __init__(self) -> None:
         super().__init__()
         self._indexes: dict[tuple[str, str], Index] = {}
+        self._table_topics: dict[tuple[str, str], TableTopic] = {}
         self._dropped: dict[tuple[str, str], None] = {}
 
     def take_index(self, message: IndexMetadata) -> None:
@@ -30,25 +34,57 @@ class DerivedView(StreamsView):
             self._indexes[key] = read_index(message)
             self.changes += 1
 
+    def take_table_topic(self, message: TableTopicMetadata) -> None:
+        """The same of a table topic."""
+        key = (message["table"], message["label"])
+        known = self._table_topics.get(key)
+        if key in self._dropped:
+            return
+        if message["status"] == DELETED:
+            self._drop(key)
+        elif known is None or known.version < message["version"]:
+            self._table_topics[key] = read_table_topic(message)
+            self.changes += 1
+
     def _drop(self, key: tuple[str, str]) -> None:
         """Its id is never used again."""
         self._dropped[key] = None
         if len(self._dropped) > DELETED_MOST:
             del self._dropped[next(iter(self._dropped))]
-        self.changes += self._indexes.pop(key, None) is not None
+        known = self._indexes.pop(key, None) or self._table_topics.pop(key, None)
+        self.changes += known is not None
 
     def derived(self, table: str) -> list[Derived]:
         """From the logs of one table, by its id."""
-        return [*self.of(table), *(each for each in self._indexes.values() if each.table == table)]
+        return [*self.of(table), *(each for each in self._others() if each.table == table)]
+
+    def _others(self) -> list[Index | TableTopic]:
+        return [*self._indexes.values(), *self._table_topics.values()]
 
     def version(self, table: str) -> int:
-        """What is known of a table's streams and indexes; all are published together, with one version."""
-        of_indexes = (each.version for each in self._indexes.values() if each.table == table)
-        return max(super().version(table), *of_indexes, -1)
+        """What is known of all of a table's; they are published together, with one version."""
+        return max((each.version for each in self.derived(table)), default=-1)
 
     def live_tables(self) -> set[str]:
         """Ids of the tables whose logs propagators read."""
-        return super().live_tables() | {each.table for each in self._indexes.values()}
+        return super().live_tables() | {each.table for each in self._others()}
+
+    def table_topics(self) -> list[TableTopic]:
+        """By table."""
+        return sorted(self._table_topics.values(), key=lambda topic: topic.name)
+
+    def shown(self, topics: Topics) -> list[dict[str, str]]:
+        """The member `streams` of `dynabus status --json`, with table topics behind streams."""
+        return super().shown(topics) + [
+            {
+                "table": each.name,
+                "label": "table",
+                "status": each.status,
+                "view": "LATEST_ITEM",
+                "topic": topics.table_name(each.name),
+            }
+            for each in self.table_topics()
+        ]
 
     def index_logs(self) -> set[LogId]:
         """Of all indexes that are there."""

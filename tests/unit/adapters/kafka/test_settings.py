@@ -89,6 +89,6 @@ def test_a_property_that_librdkafka_does_not_know_is_named() -> None:
 def test_protected_properties_are_real_ones() -> None:
     """A misspelt name would protect nothing."""
     ours = settings.COMMON | settings.LOG_PRODUCER | settings.CONSUMER | settings.GROUP_MEMBER
-    ours |= settings.STREAM_PRODUCER
+    ours |= settings.STREAM_PRODUCER | settings.TABLE_PRODUCER
     aliases = {"bootstrap.servers", "metadata.broker.list", "request.required.acks", "auto.commit.enable"}
     assert PROTECTED - set(ours) - aliases == {"transactional.id", "delivery.timeout.ms", "group.id"}

@@ -16,7 +16,7 @@ from dynabus.core.errors import ApiError
 from dynabus.core.operations.calls import Context
 from dynabus.core.operations.stream_calls import Extent, Extents, Fetch, Fetched, Seek, StreamCall, StreamContext
 from dynabus.core.operations.stream_registry import stream_routes
-from dynabus.core.propagation.follower import Output
+from dynabus.core.propagation.outputs import Output
 from dynabus.core.streams.changes import Change
 from dynabus.core.streams.iterators import LIFE_MS
 from dynabus.core.streams.reading import CHANGE, CLOSED, OPENED, Entry

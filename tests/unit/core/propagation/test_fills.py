@@ -16,8 +16,9 @@ from dynabus.core.global_indexes.view import label_of
 from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.propagation.fills import POSITION_BYTES, Fills
+from dynabus.core.propagation.owned_log import Found
 from dynabus.core.propagation.paging import AGAIN_MS, SILENT_MS, Paging
-from dynabus.core.propagation.propagator import Found, PageWish, Propagator, Wish
+from dynabus.core.propagation.propagator import PageWish, Propagator, Wish
 from dynabus.core.propagation.view import DerivedView
 
 LABEL = label_of(INDEX_ID)

@@ -11,8 +11,10 @@ from tests.simulation.kafka import BODIES
 
 from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.propagation.checkpoint import Checkpoint
-from dynabus.core.propagation.follower import Follower, Knowledge, Output, Stage
-from dynabus.core.propagation.propagator import Found, Propagator, Wish
+from dynabus.core.propagation.follower import Follower
+from dynabus.core.propagation.outputs import Knowledge, Output, Stage
+from dynabus.core.propagation.owned_log import Found
+from dynabus.core.propagation.propagator import Propagator, Wish
 from dynabus.core.propagation.view import DerivedView
 from dynabus.core.replication.place import FOLD_VERSION, start_of_log
 from dynabus.core.replication.records import (

@@ -15,7 +15,8 @@ from dynabus.core.global_indexes import arrival, arrival_part
 from dynabus.core.global_indexes.arrivals import Arrival
 from dynabus.core.global_indexes.view import label_of
 from dynabus.core.ids import LogId
-from dynabus.core.propagation.propagator import UNACKNOWLEDGED_MOST, Found, Propagator, Sending
+from dynabus.core.propagation.owned_log import UNACKNOWLEDGED_MOST, Found
+from dynabus.core.propagation.propagator import Propagator, Sending
 from dynabus.core.propagation.view import DerivedView
 from dynabus.core.rows import is_tombstone
 from dynabus.core.tables.indexes import index_message

@@ -20,8 +20,9 @@ from dynabus.core.ids import LogId, NodeName, PartitionId
 from dynabus.core.keys import encode_key
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.propagation.fills import Fills
+from dynabus.core.propagation.owned_log import Found
 from dynabus.core.propagation.paging import AGAIN_MS, Paging
-from dynabus.core.propagation.propagator import Found, PageWish, Propagator, Sending
+from dynabus.core.propagation.propagator import PageWish, Propagator, Sending
 from dynabus.core.propagation.sweeps import Sweep, sweep_of, sweeps_of
 from dynabus.core.propagation.sweeps import index_of as index_label
 from dynabus.core.propagation.view import DerivedView

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynabus.core.streams.sequence import DIGITS, Sequence, read_sequence
-from dynabus.core.topics import Topics, stream_topic, table_of_stream_topic
+from dynabus.core.topic_names import stream_topic, table_of_stream_topic
+from dynabus.core.topics import Topics
 
 VECTORS = Path(__file__).parents[3] / "vectors"
 NAMES = st.text(alphabet="abcXYZ019_.-", min_size=3, max_size=255)

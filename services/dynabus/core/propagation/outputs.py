@@ -1,0 +1,36 @@
+"""What a log's follower is told, how far it is, and what it gives for streams. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import NamedTuple
+
+from dynabus.core.propagation.view import Derived
+from dynabus.core.streams.changes import Change
+from dynabus.core.streams.sequence import Sequence as SequenceNumber
+from dynabus.core.streams.view import Stream
+
+
+class Stage(Enum):
+    WAITING = "waiting"
+    READING = "reading"
+    SEALED = "sealed"
+    STOPPED = "stopped"
+
+
+class Output(NamedTuple):
+    """One record for a stream topic, in the topic partition with the number of the log's partition."""
+
+    stream: Stream
+    number: int
+    type: str
+    sequence: SequenceNumber
+    change: Change | None = None
+
+
+class Knowledge(NamedTuple):
+    """What metadata say of a table's streams and indexes."""
+
+    version: int
+    streams: Sequence[Derived]

@@ -1,0 +1,38 @@
+"""A table topic is the table whatever becomes of propagators, and whoever breaks a rule is caught."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.broken_table_topics import BROKEN, active
+from tests.simulation.propagation import Violation
+from tests.simulation.table_topics import TopicRun, simulate
+
+CLEAN_SEEDS = 15
+MOST_SEEDS = 400
+
+
+def test_histories_are_clean_and_eventful() -> None:
+    committed = aborted = tombstones = fenced = 0
+    for seed in range(CLEAN_SEEDS):
+        run = TopicRun(seed)
+        try:
+            run.live()
+        except Violation as violation:
+            raise AssertionError(f"python -m tests.simulation.table_topics --seed {seed}") from violation
+        landed = [each for records in run.world.landed.values() for each in records]
+        committed += sum(each.is_committed is True for each in landed)
+        aborted += sum(each.is_committed is False for each in landed)
+        tombstones += sum(each.item is None for each in landed if each.is_committed)
+        fenced += sum(run.world.epochs.values())
+    assert committed > 20 * CLEAN_SEEDS
+    assert aborted > CLEAN_SEEDS
+    assert tombstones > 2 * CLEAN_SEEDS
+    assert fenced > 3 * CLEAN_SEEDS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_brains_are_caught(name: str) -> None:
+    with active(name):
+        assert any(simulate(seed) is not None for seed in range(MOST_SEEDS)), BROKEN[name][0]
