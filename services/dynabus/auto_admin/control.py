@@ -34,7 +34,6 @@ from dynabus.core.replication.unresolved import Sender
 from dynabus.core.tables import auto_scaling
 from dynabus.core.tables.changes import Update
 from dynabus.core.tables.partition_needs import Policy, of_new
-from dynabus.core.topics import TABLE_TOPIC_PARTITIONS
 
 NODE_OPERATIONS = frozenset({"DrainNode", "UndrainNode", "RemoveNode"})
 TOLD = frozenset({"DescribePlan", "ListEvents"})
@@ -119,9 +118,8 @@ class Control:
         if operation == "SwitchIngest":
             return ingest.switch(name, enabled=bool(body["Enabled"]))
         if operation == "SwitchTableTopic":
-            # Kafka's mock has less than that.
-            most = min(TABLE_TOPIC_PARTITIONS, self._splitter.numbers_most)
-            return table_topics.switch(name, enabled=bool(body["Enabled"]), partitions=most)
+            most = self._splitter.numbers_most
+            return table_topics.switch(name, enabled=bool(body["Enabled"]), partitions_most=most)
         if operation == "UpdateTimeToLive":
             asked = body["TimeToLiveSpecification"]
             return time_to_live.update(name, str(asked["AttributeName"]), enabled=bool(asked["Enabled"]))

@@ -44,6 +44,11 @@ def test_a_topic_that_goes_must_be_gone_first() -> None:
     assert error(ON(row_of(*ACTIVE, decisions.delete("music")), WALL_MS)) == IN_USE + "Table is being deleted: music"
 
 
+def test_librdkafka_s_mock_has_none() -> None:
+    on = switch("music", enabled=True, partitions_most=4)
+    assert "use --kafka local" in error(on(row_of(*ACTIVE), WALL_MS))
+
+
 def test_decisions_about_an_older_topic_change_nothing() -> None:
     state = row(ON)
     for step in (finish(state.id, "0"), finish("other", state.table_topic["id"]), drop(state.id, "1")):

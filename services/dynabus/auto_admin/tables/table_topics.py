@@ -23,37 +23,41 @@ from dynabus.core.tables.table_topics import is_written, new_table_topic
 from dynabus.core.topics import TABLE_TOPIC_PARTITIONS
 
 
-def switch(name: str, *, enabled: bool, partitions: int = TABLE_TOPIC_PARTITIONS) -> Evaluate:
-    """The decision; what is so already is answered as if it were done now. `partitions`: of the topic."""
+def switch(name: str, *, enabled: bool, partitions_most: int = TABLE_TOPIC_PARTITIONS) -> Evaluate:
+    """The decision; what is so already is answered as if it were done now. `partitions_most`: that a topic may have
+    in this Kafka."""
 
     def evaluate(old: bytes | None, _: int) -> Decision:
         state = read_row(old) if old is not None else None
         refusal = refuse_change(name, None if state is None else state.description)
         if refusal is None and state is not None:
-            refusal = _refuse(state, enabled=enabled)
+            refusal = _refuse(state, partitions_most, enabled=enabled)
         if refusal is not None or state is None:
             assert refusal is not None
             return refuse(refusal)
         outcome = Outcome(body=orjson.dumps({"TableTopic": "on" if enabled else "off"}))
         if is_written(state.table_topic) == enabled:
             return Decision(False, None, outcome)
-        topic = _begun(state, partitions) if enabled else {**state.table_topic, "status": DISABLING}
+        topic = _begun(state) if enabled else {**state.table_topic, "status": DISABLING}
         return Decision(True, written(next_revision(replace(state, table_topic=topic))), outcome)
 
     return evaluate
 
 
-def _begun(state: TableState, partitions: int) -> dict[str, object]:
+def _begun(state: TableState) -> dict[str, object]:
     """Revisions of a row are never used twice, so they name its topics."""
     roots = [int(each["number"]) for each in state.partitions]
-    return new_table_topic(str(state.revision), partitions, roots)
+    return new_table_topic(str(state.revision), TABLE_TOPIC_PARTITIONS, roots)
 
 
-def _refuse(state: TableState, *, enabled: bool) -> ApiError | None:
+def _refuse(state: TableState, partitions_most: int, *, enabled: bool) -> ApiError | None:
     if state.of_table:
         return validation_error("An index has no topic")
     if not enabled or is_written(state.table_topic):
         return None
+    if partitions_most < TABLE_TOPIC_PARTITIONS:
+        # It keeps no checkpoints of transactions either, so that nothing would ever be done.
+        return validation_error("Kafka's mock has no table topics: use --kafka local")
     if state.table_topic:
         return resource_in_use(f"The table's topic is being deleted: wait until that is done: {state.name}")
     if any(each.get("state", "active") != "active" for each in state.partitions):
