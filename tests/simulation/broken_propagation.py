@@ -8,6 +8,7 @@ from typing import Any
 from dynabus.core.ids import PartitionId
 from dynabus.core.propagation import follower as follower_module
 from dynabus.core.propagation.checkpoint import Checkpoint
+from dynabus.core.propagation.fills import Fills
 from dynabus.core.propagation.follower import Follower
 from dynabus.core.propagation.outputs import Knowledge
 from dynabus.core.propagation.propagator import Propagator
@@ -36,6 +37,11 @@ def commit_before_output() -> Patches:
 
     real = Propagator.outputs
     return [(Propagator, "due", due), (Propagator, "outputs", outputs)]
+
+
+@broken("a stream that is switched on is written before it is committed where it begins")
+def begins_of_streams_are_not_committed() -> Patches:
+    return [(Fills, "holds", property(lambda self: False))]
 
 
 @broken("a child's log is read before its parent's was read to its seal")

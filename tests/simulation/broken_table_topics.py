@@ -184,9 +184,9 @@ def looks_end_early() -> Patches:
 
 @broken("the topic is not filled with what is older")
 def not_filled() -> Patches:
-    def begin(self: Fills, label: str, at_least: int) -> None:
+    def begin(self: Fills, label: str, at_least: int, *, is_filled: bool) -> None:
         if not sweeps.is_topic(label):
-            real(self, label, at_least)
+            real(self, label, at_least, is_filled=is_filled)
 
     real = Fills.begin
     return [(Fills, "begin", begin)]

@@ -412,8 +412,8 @@ class Run:
         history = self.world.history
         wanted = [each for each in history.truth if each.number == number]
         begun = [each.entry.sequence.offset for each in topic if each.entry.type == OPENED]
-        # What came before it was ENABLED may be in it, what came after must be.
-        least = self.world.enabled_at.get(label, {}).get(number, 0)
+        # What came before it was ENABLED may be in it, what came after must be, and from its first record on all.
+        least = min([self.world.enabled_at.get(label, {}).get(number, 0), *(each.offset for each in seen[:1])])
         most = self.world.disabled_at.get(label, {}).get(number)
         if label in self.world.disabled_at and most is None:
             # The partition began after the stream's end: it may have no shard.

@@ -7,8 +7,10 @@ from where their parent was. A position may be any key not behind the next one: 
 Beside them stands how far an index is swept of what a recovered partition left (`sweeps`).
 
 Where an index begins is committed before anything is written for it. Were that begin forgotten, by a crash, another
-reader would begin later, and what changed in between would stay as the first one wrote it. A table topic is filled
-alike; its records are committed together with the checkpoint, so nothing is written that could be forgotten.
+reader would begin later, and what changed in between would stay as the first one wrote it. A stream that is switched
+on waits likewise, though nothing is filled: else its readers would find the first one's changes, and then a gap. A
+table topic is filled like an index; its records are committed together with the checkpoint, so nothing is written
+that could be forgotten.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from dynabus.core.propagation.sweeps import index_of, is_topic, sweep_of
+from dynabus.core.propagation.sweeps import index_of, is_topic
 
 POSITION_BYTES = 128
 """Of a key in a checkpoint, whose room is bounded: a prefix lies before all that it begins. One index of a table is
@@ -39,20 +41,18 @@ class Fills:
     _begun: set[str] = field(default_factory=set)
     """Those that were begun here, which no committed checkpoint says yet."""
 
-    def restore(
-        self, positions: Iterable[tuple[str, bytes]], at_least: int, committed: Iterable[str] | None = None
-    ) -> None:
+    def restore(self, positions: Iterable[tuple[str, bytes]], at_least: int, uncommitted: Iterable[str] = ()) -> None:
         """Go on from a checkpoint. What its place has passed is written by the log: no page needs to be older.
 
-        `committed`: labels of the one that the group has, if this one was only confirmed so far.
+        `uncommitted`: what is open by it and not by the one that the group has; this one was only confirmed then.
         """
         self._fills = {label: Fill(position, at_least) for label, position in positions}
-        begun = set() if committed is None else self._fills.keys() - set(committed)
-        self._begun = {label for label in begun if sweep_of(label) is None and not is_topic(label)}
+        self._begun = {label for label in uncommitted if not is_topic(label)}
 
-    def begin(self, label: str, at_least: int) -> None:
-        """The index, or the table topic, begins here: its log writes are those from this offset on."""
-        self._fills[label] = Fill(b"", at_least)
+    def begin(self, label: str, at_least: int, *, is_filled: bool) -> None:
+        """Here, with what the log writes from this offset on."""
+        if is_filled:
+            self._fills[label] = Fill(b"", at_least)
         if not is_topic(label):
             self._begun.add(label)
 

@@ -85,8 +85,8 @@ class Follower:
         self._mark, self._marks = checkpoint.mark, checkpoint.marks
         self._least_version = max(self._least_version, checkpoint.version)
         self._openings.restore(checkpoint.open)
-        known = None if committed is checkpoint else () if committed is None else committed.open
-        self.fills.restore(checkpoint.fills, checkpoint.place.next_offset, known)
+        uncommitted = {*checkpoint.open} - {*(committed.open if committed is not None else ())}
+        self.fills.restore(checkpoint.fills, checkpoint.place.next_offset, uncommitted)
         self._outputs.clear()
         self._writes.clear()
         self._recording.clear()
@@ -265,8 +265,8 @@ class Follower:
             for each, what in self._openings.settle(place.next_offset):
                 if isinstance(each, Stream):
                     self._say(each, what, place.next_offset - 1)
-                elif what == OPENED:
-                    self.fills.begin(each.label, place.next_offset)
+                if what == OPENED:
+                    self.fills.begin(each.label, place.next_offset, is_filled=not isinstance(each, Stream))
 
     def _say_all(self, what: str, offset: int) -> None:
         for stream in self._openings.streams:

@@ -148,6 +148,10 @@ def test_a_stream_that_is_switched_on_begins_where_the_log_ended_then() -> None:
     for _ in range(30):
         logs.step()
     brain.read({ROOT: logs.logs[0][ended:]})
+    assert brain.outputs() == [], "another one that took over now would begin later"
+    brain.confirm()
+    brain.commit_done(brain.due())
+    brain.read({ROOT: logs.logs[0][ended:]})
     assert [output.sequence.offset for output in brain.outputs()] == [
         each.offset for each in logs.truth if each.offset >= ended
     ]
@@ -165,8 +169,10 @@ def test_in_a_pruned_log_it_begins_at_a_replica_s_place() -> None:
     assert brain.wishes() == [(ROOT, Wish.PLACE)]
     brain.told_place(ROOT, logs.places[0])
     brain.told_end(ROOT, len(logs.logs[0]))
-    assert offsets(brain) == {ROOT: len(logs.logs[0])}
     assert types(brain.outputs()) == [OPENED]
+    brain.confirm()
+    brain.commit_done(brain.due())
+    assert offsets(brain) == {ROOT: len(logs.logs[0])}
 
 
 def test_a_stream_that_is_switched_off_has_what_the_log_had_by_then() -> None:
@@ -421,6 +427,8 @@ def test_after_a_failure_all_is_produced_again_from_what_is_confirmed() -> None:
     brain.read({ROOT: logs.logs[0][half:]})
     outputs = brain.outputs()
     brain.fail()
+    assert offsets(brain) == {}, "first that it begins here is committed"
+    brain.commit_done(brain.due())
     assert offsets(brain) == {ROOT: place}
     brain.read({ROOT: logs.logs[0][place:]})
     assert brain.outputs() == outputs
