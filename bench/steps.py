@@ -43,7 +43,7 @@ from dynabus.core.replication.records import (
     next_chain,
 )
 from dynabus.core.replication.request_ids import apply_mutation, encode_request_id, outcome_digest, recall
-from dynabus.core.replication.store import Follow, no_more
+from dynabus.core.replication.store import Follow, Outcome, no_more
 from dynabus.core.rows import encode_row
 from dynabus.request_router.asker import request_part
 
@@ -127,17 +127,7 @@ def metered(part: Any, evaluate: Any, old: bytes | None) -> Callable[[], object]
 
 def reply_of(call: Call) -> bytes:
     body = b"" if call.write else orjson.dumps({"pk": {"S": "user"}, "pad": {"S": workload.PADDING}})
-    part = {
-        "index": 0,
-        "status": 0,
-        "body": body,
-        "size": 950,
-        "count": 1,
-        "scanned": 0,
-        "last": b"",
-        "provisional": False,
-        "place": b"",
-    }
+    part = Outcome(0, body, size=950, count=1).part(0)
     return encode("reply", {"incarnation": 1, "counter": 77, "node": ME.node, "parts": [part]})
 
 

@@ -4,14 +4,14 @@ and the index has, is swept."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.integration.cluster import RunningCluster, client, kill, running, wait_until
+from tests.integration.cluster import RunningCluster, running, wait_until
 from tests.integration.indexes import create, is_projection, rows, settles
-from tests.integration.test_recovery import KEPT, one_ahead, put, recover, wait_until_frozen, whole
+from tests.integration.test_recovery import KEPT, one_ahead, put, recover, unread, wait_until_frozen, whole
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(400)]
 
@@ -28,16 +28,8 @@ def test_rows_of_what_was_lost_are_swept(cluster: RunningCluster) -> None:
     create(cluster, "lost")
     put(cluster, 0, KEPT)
     wait_until("the index has them", lambda: is_projection(cluster, "lost"), 60)
-    db: Any = client(cluster.port)
 
-    def write() -> None:
-        for pid in cluster.pids("log-propagator").values():
-            kill(pid)
-        for number in range(0, KEPT, 2):
-            db.delete_item(TableName="lost", Key={"pk": {"S": f"item-{number:03d}"}})
-        put(cluster, KEPT // 2, KEPT, version=2)
-
-    one_ahead(cluster, write)
+    one_ahead(cluster, partial(unread, cluster))
     wait_until_frozen(cluster)
     print(recover(cluster, "--yes"))
     wait_until("whole again", lambda: whole(cluster, 2), 120)

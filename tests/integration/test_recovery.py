@@ -66,6 +66,16 @@ def recover(cluster: RunningCluster, *more: str, partition: int = 0) -> str:
     return done.stdout + done.stderr
 
 
+def unread(cluster: RunningCluster) -> None:
+    """Deletions and newer versions of items that no log propagator has read."""
+    db: Any = client(cluster.port)
+    for pid in cluster.pids("log-propagator").values():
+        kill(pid)
+    for number in range(0, KEPT, 2):
+        db.delete_item(TableName="lost", Key={"pk": {"S": f"item-{number:03d}"}})
+    put(cluster, KEPT // 2, KEPT, version=2)
+
+
 def one_ahead(cluster: RunningCluster, write: Callable[[], None]) -> str:
     """Only one node has what `write` writes; all stop, Kafka loses it, and all start again. That node."""
     leader = cluster.leader("lost")[0]

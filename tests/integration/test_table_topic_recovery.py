@@ -4,14 +4,14 @@ table has nor the log tells any more, gets its tombstone."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.integration.cluster import RunningCluster, client, kill, running, wait_until
+from tests.integration.cluster import RunningCluster, running, wait_until
 from tests.integration.table_topics import Materialized, switch, wait_for_full
-from tests.integration.test_recovery import KEPT, one_ahead, put, recover, wait_until_frozen, whole
+from tests.integration.test_recovery import KEPT, one_ahead, put, recover, unread, wait_until_frozen, whole
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(400)]
 
@@ -29,18 +29,10 @@ def test_items_of_what_was_lost_get_their_tombstones(cluster: RunningCluster) ->
     put(cluster, 0, KEPT)
     switch(cluster, "lost", "on")
     wait_for_full(cluster, "lost")
-    db: Any = client(cluster.port)
     with Materialized(cluster, "lost") as found:
         found.read_until_equal(60)
 
-        def write() -> None:
-            for pid in cluster.pids("log-propagator").values():
-                kill(pid)
-            for number in range(0, KEPT, 2):
-                db.delete_item(TableName="lost", Key={"pk": {"S": f"item-{number:03d}"}})
-            put(cluster, KEPT // 2, KEPT, version=2)
-
-        one_ahead(cluster, write)
+        one_ahead(cluster, partial(unread, cluster))
         wait_until_frozen(cluster)
         print(recover(cluster, "--yes"))
         wait_until("whole again", lambda: whole(cluster, 2), 120)

@@ -23,8 +23,6 @@ from typing import Any, ClassVar
 
 import orjson
 
-from dynabus.auto_admin.outside import Stated
-from dynabus.auto_admin.streaming import Streaming
 from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.global_indexes import GlobalIndex, arrival, global_indexes
@@ -35,6 +33,7 @@ from dynabus.core.messages import SEALED, Reply, ReplyPart, ReplyStatus, Request
 from dynabus.core.propagation.deliveries import Deliveries, Send
 from dynabus.core.propagation.propagator import PageWish
 from dynabus.core.propagation.sweeps import Sweep, sweep_of
+from dynabus.core.replication.store import Outcome
 from dynabus.core.rows import Source, decode_row, encode_row, is_tombstone, source_of
 from dynabus.core.tables.index_changes import are_changing
 from dynabus.core.tables.indexes import index_message, own_description
@@ -158,31 +157,17 @@ class IndexedWorld(World):
 
     def lose(self) -> None:
         """After changes that hardly anybody has read yet: so the index has what the log does not tell any more."""
-        if self.may_split and len(self.history.logs) < 6:
-            number = self.dice.choice(self.history.open_numbers())
-            for _ in range(self.dice.randrange(8)):
-                self.history.change(number)
-            self.history.lose(number)
-            self.publish()
+        self.lose_unread()
 
     def split_table(self) -> None:
         """While an index is filled from what is split."""
-        if are_changing(self.indexes) and self.may_split and len(self.history.logs) < 7:
-            self.history.split(self.dice.choice(self.history.open_numbers()))
-            self.publish()
+        self.split_while(are_changing(self.indexes))
 
     def finish_index(self) -> None:
         """Once every partition's checkpoint says that it is filled, as auto-admin judges it."""
         if not are_changing(self.indexes):
             return
-        judge = Streaming(None, 0)  # type: ignore[arg-type] # what is found is given to it here
-        judge._found = {
-            (where.log, where.number): Stated(
-                each.version, frozenset(each.open), frozenset(label for label, _ in each.fills)
-            )
-            for where, each in self.committed.items()
-        }
-        if judge.done(replace(self.state(), streams=[]), 8 * len(self.metadata)):
+        if self.judge().done(replace(self.state(), streams=[]), 8 * len(self.metadata)):
             self.indexes = [{**self.indexes[0], "status": "ENABLED"}]
             self.publish()
 
@@ -305,17 +290,7 @@ class IndexedWorld(World):
 
 
 def _reply(index: int, status: ReplyStatus, body: bytes = b"") -> ReplyPart:
-    return {
-        "index": index,
-        "status": status,
-        "body": body,
-        "size": 0,
-        "count": 0,
-        "scanned": 0,
-        "last": b"",
-        "provisional": False,
-        "place": b"",
-    }
+    return Outcome(status, body).part(index)
 
 
 class IndexingProcess(Process):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -134,16 +134,22 @@ class World:
         """If it is done, as auto-admin judges it from what is committed."""
         if not self.streams or self.streams[-1]["status"] not in ("ENABLING", "DISABLING"):
             return
-        judge = Streaming(None, 0)  # type: ignore[arg-type] # what is found is given to it here
-        judge._found = {
-            (where.log, where.number): Stated(each.version, frozenset(each.open))
-            for where, each in self.committed.items()
-        }
-        if judge.done(self.state(), 8 * len(self.metadata)):
+        if self.judge().done(self.state(), 8 * len(self.metadata)):
             if self.streams[-1]["status"] == "ENABLING":
                 self.enabled_at[self.streams[-1]["label"]] = self.ends()
             self.streams = finish_streams(self.streams, 1)
             self.publish()
+
+    def judge(self) -> Streaming:
+        """Auto-admin's, who sees what is committed."""
+        judge = Streaming(None, 0)  # type: ignore[arg-type] # what is found is given to it here
+        judge._found = {
+            (where.log, where.number): Stated(
+                each.version, frozenset(each.open), frozenset(label for label, _ in each.fills)
+            )
+            for where, each in self.committed.items()
+        }
+        return judge
 
     @property
     def may_split(self) -> bool:
@@ -154,6 +160,21 @@ class World:
         """A log loses records, and is recovered; not while a stream begins."""
         if self.may_split and len(self.history.logs) < 6:
             self.history.lose(self.dice.choice(self.history.open_numbers()))
+            self.publish()
+
+    def lose_unread(self) -> None:
+        """After changes that hardly anybody has read yet: what was made of them the log does not tell any more."""
+        if self.may_split and len(self.history.logs) < 6:
+            number = self.dice.choice(self.history.open_numbers())
+            for _ in range(self.dice.randrange(8)):
+                self.history.change(number)
+            self.history.lose(number)
+            self.publish()
+
+    def split_while(self, is_filled: bool) -> None:
+        """What something is filled from."""
+        if is_filled and self.may_split and len(self.history.logs) < 7:
+            self.history.split(self.dice.choice(self.history.open_numbers()))
             self.publish()
 
     def ends(self) -> dict[int, int]:
@@ -188,12 +209,16 @@ class World:
         """Refused to who has not taken part in the last rebalance."""
         if generation != self.generation:
             return False
+        self.keep(checkpoints)
+        return True
+
+    def keep(self, checkpoints: Mapping[PartitionId, Checkpoint]) -> None:
+        """The group has them."""
         for where, checkpoint in checkpoints.items():
             known = self.committed.get(where)
             if known is not None and known.place.next_offset > checkpoint.place.next_offset:
                 raise Violation(f"the checkpoint of {where} goes back")
             self.committed[where] = checkpoint
-        return True
 
 
 class Process:

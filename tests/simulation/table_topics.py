@@ -22,8 +22,6 @@ from typing import Any, ClassVar
 
 import orjson
 
-from dynabus.auto_admin.outside import Stated
-from dynabus.auto_admin.streaming import Streaming
 from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.core.global_indexes.backfill import Page
 from dynabus.core.ids import PartitionId
@@ -114,31 +112,17 @@ class TopicWorld(World):
         """Once every partition's checkpoint says that it is filled, as auto-admin judges it."""
         if not is_changing(self.table_topic):
             return
-        judge = Streaming(None, 0)  # type: ignore[arg-type] # what is found is given to it here
-        judge._found = {
-            (where.log, where.number): Stated(
-                each.version, frozenset(each.open), frozenset(label for label, _ in each.fills)
-            )
-            for where, each in self.committed.items()
-        }
-        if judge.topic_done(self.state(), 8 * len(self.metadata)):
+        if self.judge().topic_done(self.state(), 8 * len(self.metadata)):
             self.table_topic = {**self.table_topic, "status": ENABLED}
             self.publish()
 
     def lose(self) -> None:
         """After changes that hardly anybody has read yet: so the topic has what the log does not tell any more."""
-        if self.may_split and len(self.history.logs) < 6:
-            number = self.dice.choice(self.history.open_numbers())
-            for _ in range(self.dice.randrange(8)):
-                self.history.change(number)
-            self.history.lose(number)
-            self.publish()
+        self.lose_unread()
 
     def split_table(self) -> None:
         """While the topic is filled from what is split."""
-        if is_changing(self.table_topic) and self.may_split and len(self.history.logs) < 7:
-            self.history.split(self.dice.choice(self.history.open_numbers()))
-            self.publish()
+        self.split_while(is_changing(self.table_topic))
 
     def page(self, wish: PageWish) -> Page | None:
         """Of some replica that has applied enough, or what is found in the topic."""
@@ -222,11 +206,7 @@ class TopicWorld(World):
         del self.transactions[member]
         for each in transaction.records:
             each.is_committed = True
-        for where, checkpoint in (transaction.offered or {}).items():
-            known = self.committed.get(where)
-            if known is not None and known.place.next_offset > checkpoint.place.next_offset:
-                raise Violation(f"the checkpoint of {where} goes back")
-            self.committed[where] = checkpoint
+        self.keep(transaction.offered or {})
         return True
 
     def is_stable(self, where: PartitionId) -> bool:

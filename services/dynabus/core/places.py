@@ -63,6 +63,11 @@ class Places:
         if len(self._seen) > PARTITIONS_MOST:
             del self._seen[next(iter(self._seen))]
 
+    def was_told(self, log: str, place: bytes) -> None:
+        """What a storage node has said (`told`)."""
+        partition, generation, offset = map(int, place.split(b"."))
+        self.saw(log, partition, Seen(generation, offset))
+
     def least(self, log: str, partition: int, generation: int) -> int:
         """The offset up to which a replica must have read its log; 0: any will do."""
         seen = self._seen.get((log, partition))

@@ -21,6 +21,7 @@ from dynabus.core.messages import SEALED, SETTLED, PartitionMetadata, Reply, Rep
 from dynabus.core.operations.calls import Call, Code, Control
 from dynabus.core.places import Places
 from dynabus.core.published_table import FROZEN, Table
+from dynabus.core.replication.store import Outcome
 from dynabus.request_router.recent import RecentWrites
 
 REDIRECTS_MOST = 3
@@ -143,7 +144,7 @@ class Asker:
                     asking.replies[index] = part
                     asking.left -= 1
                     if part["place"] and asking.places is not None:
-                        asking.places.add(f"{asking.calls[index].table.id}/{part['place'].decode()}")
+                        asking.places.was_told(asking.calls[index].table.id, part["place"])
             elif part["status"] == ReplyStatus.NOT_LEADER:
                 hint = part["body"].decode()
             elif part["status"] == ReplyStatus.BEHIND:
@@ -255,17 +256,7 @@ class Asker:
         return self._recent.has_partition(log, number, now_ms)
 
 
-STALE: ReplyPart = {
-    "index": 0,
-    "status": ReplyStatus.STALE_ROUTE,
-    "body": b"",
-    "size": 0,
-    "count": 0,
-    "scanned": 0,
-    "last": b"",
-    "provisional": False,
-    "place": b"",
-}
+STALE: ReplyPart = Outcome(ReplyStatus.STALE_ROUTE, b"").part(0)
 """To the operation: what it wanted to read of one partition lies in several now."""
 
 

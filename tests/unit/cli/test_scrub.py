@@ -11,6 +11,7 @@ from dynabus.adapters.codec import decode, encode
 from dynabus.cli.scrub import Asked, _answer, _request, _said, _wanted
 from dynabus.cli.status import render
 from dynabus.core.operations.calls import Code
+from dynabus.core.replication.store import Outcome
 
 TARGET = Asked("music", "a" * 32, 3, 7, "node-2")
 
@@ -49,17 +50,7 @@ def test_the_question_is_a_request_that_nodes_know() -> None:
 
 
 def reply(incarnation: int, status: int, body: bytes) -> bytes:
-    part = {
-        "index": 0,
-        "status": status,
-        "body": body,
-        "size": 0,
-        "count": 0,
-        "scanned": 0,
-        "last": b"",
-        "provisional": False,
-        "place": b"",
-    }
+    part = Outcome(status, body).part(0)
     return encode("reply", {"incarnation": incarnation, "counter": 9, "node": "node-2", "parts": [part]})
 
 

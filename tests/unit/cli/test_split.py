@@ -14,6 +14,7 @@ from dynabus.cli.problem import Problem
 from dynabus.cli.split import _key, progress
 from dynabus.cli.status import render
 from dynabus.core.messages import ReplyStatus
+from dynabus.core.replication.store import Outcome
 
 
 def partition(number: int, leader: str | None = "node-1", **more: Any) -> dict[str, Any]:
@@ -55,17 +56,7 @@ def test_status_shows_heirs_and_what_is_sealed() -> None:
 
 
 def test_answers_of_others_are_not_ours() -> None:
-    part = {
-        "index": 0,
-        "status": 0,
-        "body": b"{}",
-        "size": 0,
-        "count": 0,
-        "scanned": 0,
-        "last": b"",
-        "provisional": False,
-        "place": b"",
-    }
+    part = Outcome(0, b"{}").part(0)
     value = encode("reply", {"incarnation": 7, "counter": 1, "node": "admin-1", "parts": [part]})
     reply = own_reply(value, 7)
     assert reply is not None

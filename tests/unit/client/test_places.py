@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
+from tests.integration.cluster import client
 from tests.unit.request_router.served import Served, serving
 
 from dynabus.client import read_your_writes
 from dynabus.core.errors import validation_error
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 @pytest.fixture
@@ -23,23 +19,13 @@ def served() -> Iterator[Served]:
         yield found
 
 
-def client(served: Served) -> DynamoDBClient:
-    return boto3.client(
-        "dynamodb",
-        endpoint_url=f"http://127.0.0.1:{served.port}",
-        region_name="local",
-        aws_access_key_id="a",
-        aws_secret_access_key="s",
-    )
-
-
 def header_of(served: Served) -> str:
     """As it came with the last request."""
     return served.router.asked[-1]
 
 
 def test_what_was_seen_travels_on(served: Served) -> None:
-    db = client(served)
+    db = client(served.port)
     seen = read_your_writes(db)
     served.router.saw = "t1/0.1.33"
     db.list_tables()
@@ -49,7 +35,7 @@ def test_what_was_seen_travels_on(served: Served) -> None:
 
 
 def test_it_can_be_handed_on(served: Served) -> None:
-    db = client(served)
+    db = client(served.port)
     seen = read_your_writes(db, "t1/0.1.33")
     seen.add("t2/4.1.5")
     db.list_tables()
@@ -57,7 +43,7 @@ def test_it_can_be_handed_on(served: Served) -> None:
 
 
 def test_a_refused_request_has_seen_something_too(served: Served) -> None:
-    db = client(served)
+    db = client(served.port)
     seen = read_your_writes(db)
     served.router.saw, served.router.outcome = "t1/0.1.33", validation_error("no")
     with pytest.raises(ClientError, match="no"):
@@ -67,4 +53,4 @@ def test_a_refused_request_has_seen_something_too(served: Served) -> None:
 
 def test_what_is_no_place_is_refused_at_once(served: Served) -> None:
     with pytest.raises(ValueError, match="is not <table id>"):
-        read_your_writes(client(served), "what")
+        read_your_writes(client(served.port), "what")

@@ -18,6 +18,7 @@ from dynabus.core.admission.authority import Authority
 from dynabus.core.errors import ApiError
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.operations.items import Refused
+from dynabus.core.replication.store import Outcome
 from dynabus.request_router import service
 from dynabus.request_router.bus import Bus
 from dynabus.request_router.config import RouterSettings
@@ -45,18 +46,7 @@ class Loop:
             return 1
         self.parts += message["parts"]
         answers = [
-            {
-                "index": at,
-                "status": 0,
-                "body": b"",
-                "size": 100,
-                "count": 0,
-                "scanned": 1,
-                "last": b"",
-                "provisional": False,
-                "place": b"",
-                **self.answers(part),
-            }
+            {**Outcome(0, b"", size=100, scanned=1).part(at), **self.answers(part)}
             for at, part in enumerate(message["parts"])
         ]
         reply = {"incarnation": message["incarnation"], "counter": message["counter"], "node": "n", "parts": answers}

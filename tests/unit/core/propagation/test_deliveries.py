@@ -24,6 +24,7 @@ from dynabus.core.propagation.deliveries import (
 )
 from dynabus.core.propagation.index_writes import ForIndex
 from dynabus.core.propagation.propagator import Sending
+from dynabus.core.replication.store import Outcome
 from dynabus.core.rows import Source
 from dynabus.core.tables.indexes import own_description
 
@@ -77,21 +78,7 @@ class Desk:
         return self.deliveries.due(self.now_ms)
 
     def reply(self, send: Send, status: ReplyStatus = ReplyStatus.OK, body: bytes = b"", **more: Any) -> None:
-        parts = [
-            {
-                "index": index,
-                "status": status,
-                "body": body,
-                "size": 0,
-                "count": 1,
-                "scanned": 0,
-                "last": b"",
-                "provisional": False,
-                "place": b"",
-                **more,
-            }
-            for index in range(len(send.parts))
-        ]
+        parts = [{**Outcome(status, body, count=1).part(index), **more} for index in range(len(send.parts))]
         reply: Any = {"incarnation": 1, "counter": send.counter, "node": send.node, "parts": parts}
         self.deliveries.take(reply, self.now_ms)
 

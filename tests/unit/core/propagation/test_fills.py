@@ -20,6 +20,7 @@ from dynabus.core.propagation.owned_log import Found
 from dynabus.core.propagation.paging import AGAIN_MS, SILENT_MS, Paging
 from dynabus.core.propagation.propagator import PageWish, Propagator, Wish
 from dynabus.core.propagation.view import DerivedView
+from dynabus.core.replication.store import Outcome
 
 LABEL = label_of(INDEX_ID)
 
@@ -141,17 +142,7 @@ class Desk:
 
     def reply(self, counter: int, status: ReplyStatus = ReplyStatus.OK) -> None:
         body = (7).to_bytes(8, "big") + b"[]"
-        part = {
-            "index": 0,
-            "status": status,
-            "body": body,
-            "size": 0,
-            "count": 0,
-            "scanned": 0,
-            "last": b"",
-            "provisional": False,
-            "place": b"",
-        }
+        part = Outcome(status, body).part(0)
         reply: Any = {"incarnation": 1, "counter": counter, "node": "node-1", "parts": [part]}
         self.paging.take(reply, 0.0)
 

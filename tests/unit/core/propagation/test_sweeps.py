@@ -28,6 +28,7 @@ from dynabus.core.propagation.sweeps import index_of as index_label
 from dynabus.core.propagation.view import DerivedView
 from dynabus.core.replication.place import Group, Origin, start_of_log
 from dynabus.core.replication.records import Form
+from dynabus.core.replication.store import Outcome
 from dynabus.core.rows import Source, encode_index_row
 from dynabus.core.tables.indexes import index_message, own_description
 
@@ -170,17 +171,7 @@ class Desk:
     def reply(self, counter: int, status: ReplyStatus = ReplyStatus.OK, last: bytes = b"") -> list[Page]:
         items = [item_of(key, "a|1") for key in ("k01", "k02")]
         body = (7).to_bytes(8, "big") + orjson.dumps(items)
-        part = {
-            "index": 0,
-            "status": status,
-            "body": body,
-            "size": 0,
-            "count": 0,
-            "scanned": 0,
-            "last": last,
-            "provisional": False,
-            "place": b"",
-        }
+        part = Outcome(status, body, last=last).part(0)
         reply: Any = {"incarnation": 1, "counter": counter, "node": "node-1", "parts": [part]}
         self.paging.take(reply, 0.0)
         return [page for _, page in self.paging.take_pages()]
