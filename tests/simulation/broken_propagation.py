@@ -10,7 +10,8 @@ from dynabus.core.propagation import follower as follower_module
 from dynabus.core.propagation.checkpoint import Checkpoint
 from dynabus.core.propagation.fills import Fills
 from dynabus.core.propagation.follower import Follower
-from dynabus.core.propagation.outputs import Knowledge
+from dynabus.core.propagation.openings import Openings
+from dynabus.core.propagation.outputs import Knowledge, Stage
 from dynabus.core.propagation.propagator import Propagator
 from dynabus.core.replication.fold import Verdict, fold
 from dynabus.core.replication.place import Origin, Place, TermLeader
@@ -42,6 +43,25 @@ def commit_before_output() -> Patches:
 @broken("a stream that is switched on is written before it is committed where it begins")
 def begins_of_streams_are_not_committed() -> Patches:
     return [(Fills, "holds", property(lambda self: False))]
+
+
+@broken("a stream ends in a lost log, where changes of its successor are of before the end")
+def lost_logs_end_streams() -> Patches:
+    def settle(self: Openings, next_offset: int, *, ends: bool) -> list[Any]:
+        return real(self, next_offset, ends=True)
+
+    real = Openings.settle
+    return [(Openings, "settle", settle)]
+
+
+@broken("what a lost log's outputs had in them that failed is not read again")
+def lost_logs_are_not_read_again() -> Patches:
+    def fail(self: Propagator) -> None:
+        for log in self.logs.values():
+            if log.follower.stage is not Stage.STOPPED:
+                self._again(log)
+
+    return [(Propagator, "fail", fail)]
 
 
 @broken("a child's log is read before its parent's was read to its seal")

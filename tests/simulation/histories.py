@@ -141,7 +141,7 @@ class History:
     def lose(self, number: int) -> None:
         """The log loses its end; what is there is fenced, and a replica that had read all goes on in another log."""
         log = self.logs[number]
-        cut = self.dice.randrange(0, max(1, min(6, len(log) - 4)))
+        cut = self.dice.choice([0, self.dice.randrange(0, max(1, min(6, len(log) - 4)))])
         kept = len(log) - cut
         self.lost |= {(number, offset) for offset in range(kept, len(log))}
         self.recovered[number] = (max(self.logs) + 1, len(log))

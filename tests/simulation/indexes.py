@@ -155,10 +155,6 @@ class IndexedWorld(World):
             self.indexes = [row]
             self.publish()
 
-    def lose(self) -> None:
-        """After changes that hardly anybody has read yet: so the index has what the log does not tell any more."""
-        self.lose_unread()
-
     def split_table(self) -> None:
         """While an index is filled from what is split."""
         self.split_while(are_changing(self.indexes))

@@ -30,7 +30,7 @@ from dynabus.core.propagation.propagator import Propagator, Wish, parent_of
 from dynabus.core.propagation.view import DerivedView
 from dynabus.core.streams.reading import CLOSED, OPENED, Entry, Position, count
 from dynabus.core.streams.sequence import BEFORE_ALL
-from dynabus.core.streams.view import DISABLED
+from dynabus.core.streams.view import DISABLED, ENABLED
 from dynabus.core.tables.streams import Stream, finish_streams, new_stream, stream_message
 from tests.simulation.brains import run_histories
 from tests.simulation.histories import TABLE, History, Truth, origin
@@ -123,7 +123,7 @@ class World:
                 from_start=False,
             )
             self.streams = [*self.streams, made]
-        elif last == "ENABLED":
+        elif last == ENABLED:
             self.streams = [*self.streams[:-1], {**self.streams[-1], "status": "DISABLING"}]
             self.disabled_at[self.streams[-1]["label"]] = self.ends()
         else:
@@ -156,15 +156,10 @@ class World:
         """Not while a stream begins."""
         return all(each["status"] != "ENABLING" for each in self.streams)
 
-    def lose(self) -> None:
-        """A log loses records, and is recovered; not while a stream begins."""
-        if self.may_split and len(self.history.logs) < 6:
-            self.history.lose(self.dice.choice(self.history.open_numbers()))
-            self.publish()
-
-    def lose_unread(self) -> None:
-        """After changes that hardly anybody has read yet: what was made of them the log does not tell any more."""
-        if self.may_split and len(self.history.logs) < 6:
+    def lose(self, most: int = 6) -> None:
+        """A log loses records, and is recovered; not while a stream begins. After changes that hardly anybody has
+        read yet: what was made of them the log does not tell any more."""
+        if self.may_split and len(self.history.logs) < most:
             number = self.dice.choice(self.history.open_numbers())
             for _ in range(self.dice.randrange(8)):
                 self.history.change(number)
@@ -260,7 +255,7 @@ class Process:
             self.brain.read(self._batch())
             yield
             self.outgoing = self.brain.outputs()
-            fails = bool(self.outgoing) and dice.random() < 0.1
+            fails = bool(self.outgoing) and dice.random() < 0.2
             left = dice.randint(0, len(self.outgoing)) if fails else 0
             while len(self.outgoing) > left:
                 output = self.outgoing.pop(0)
@@ -411,6 +406,8 @@ class Run:
     def _settle(self) -> None:
         for process in self.processes:
             process.awake = True
+        if self.losing and self.dice.random() < 0.5:
+            self._lose_while_one_ends()
         while self.world.late:
             self.world.land_late()
         self._rebalance()
@@ -423,6 +420,23 @@ class Run:
         stopped = [log.follower.alarm for each in self.processes for log in each.brain.logs.values()]
         if any(stopped):
             raise Violation(f"a log stopped: {stopped}")
+
+    def _lose_while_one_ends(self) -> None:
+        """A stream ends while a partition is recovered, whose successor has changes of before that end."""
+        world = self.world
+        self._rebalance()
+        for _ in range(self.settle_turns):
+            for process in self.processes:
+                process.piece()
+            world.finish()
+            if not world.streams or world.streams[-1]["status"] == DISABLED:
+                world.switch()
+        if world.streams[-1]["status"] == ENABLED:
+            world.lose(most=10)
+            world.history.may_split = False
+            for _ in range(self.dice.randrange(20)):
+                world.history.step()
+            world.switch()
 
     def _check(self) -> None:
         for stream in self.world.streams:

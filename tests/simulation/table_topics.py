@@ -116,10 +116,6 @@ class TopicWorld(World):
             self.table_topic = {**self.table_topic, "status": ENABLED}
             self.publish()
 
-    def lose(self) -> None:
-        """After changes that hardly anybody has read yet: so the topic has what the log does not tell any more."""
-        self.lose_unread()
-
     def split_table(self) -> None:
         """While the topic is filled from what is split."""
         self.split_while(is_changing(self.table_topic))
@@ -393,9 +389,6 @@ class TopicRun(Run):
             raise Violation("records are held for ever")
         if self.world.table_topic:
             self._check_topic()
-
-    def _check_shard(self, stream: Any, number: int) -> None:
-        """Streams have their own simulation; here they are load."""
 
     def _check_topic(self) -> None:
         histories = self._histories()

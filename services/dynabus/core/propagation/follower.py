@@ -55,10 +55,10 @@ class Follower:
     """Something may have changed since the checkpoint was asked for."""
     _mark: bytes = NO_MARK
     _marks: Marks = ()
-    _lost: bool = False
+    lost: bool = False
     """The log is not the one that was folded: records are lost (I9)."""
     _is_final: bool = False
-    """A recovery went on from this log: nothing counts in it any more. Then, where it ended when that was heard."""
+    """A recovery went on from this log. `_final_end`: where it ended when that was heard."""
     _final_end: int | None = None
     _expected: bytes = NO_MARK
     _least_version: int = 0
@@ -84,6 +84,7 @@ class Follower:
         # A place from a checkpoint has no bounds any more, from which they could be computed.
         self._mark, self._marks = checkpoint.mark, checkpoint.marks
         self._least_version = max(self._least_version, checkpoint.version)
+        self.version = checkpoint.version  # of a sealed log it is committed again, maybe before there are news
         self._openings.restore(checkpoint.open)
         uncommitted = {*checkpoint.open} - {*(committed.open if committed is not None else ())}
         self.fills.restore(checkpoint.fills, checkpoint.place.next_offset, uncommitted)
@@ -124,7 +125,7 @@ class Follower:
     def lose(self, why: str) -> None:
         """The same, since the log has lost records. If a recovery goes on from it, its shards end here."""
         self.stop(why)
-        self._lost = True
+        self.lost = True
         self._succeed()
 
     @property
@@ -142,16 +143,14 @@ class Follower:
     def _succeed(self) -> None:
         """The partition is closed, and another one goes on with its range: as a seal that names it would say."""
         place, successor = self.place, self._successor
-        if not self._lost or successor is None or place is None or place.group is None:
+        if not self.lost or successor is None or place is None or place.group is None:
             return
         child, offset = successor
         if place.next_offset < offset:
-            self.note = (
-                f"changes at offsets {place.next_offset} to {offset - 1} are lost to streams, not to the table"
-            )
+            lost = f"changes at offsets {place.next_offset} to {offset - 1}"
+            self.note = f"{lost} are lost to streams, not to the table"
         self.place = place._replace(children=(Child(child, place.group.generation + 1, b"", None),))
-        # Its range is not known here: the child's log is not compared with it.
-        self._marks = ((child, NO_MARK),)
+        self._marks = ((child, NO_MARK),)  # its range is not known here: the child's log is not compared with it
         self._say_all(CLOSED, place.next_offset - 1)
         self.stage, self.alarm, self.moved = Stage.SEALED, None, True
 
@@ -262,7 +261,8 @@ class Follower:
         """Begin and end what is to begin or to end here."""
         place = self.place
         if self.stage is Stage.READING and place is not None and place.group is not None:
-            for each, what in self._openings.settle(place.next_offset):
+            # Where another log goes on, that one's changes may be of before the end.
+            for each, what in self._openings.settle(place.next_offset, ends=not self._is_final):
                 if isinstance(each, Stream):
                     self._say(each, what, place.next_offset - 1)
                 if what == OPENED:

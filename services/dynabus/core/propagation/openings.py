@@ -115,8 +115,8 @@ class Openings:
             begin.at = end if begin.at is None else begin.at
         self._ends = {label: end if at is None else at for label, at in self._ends.items()}
 
-    def settle(self, next_offset: int) -> list[tuple[Derived, str]]:
-        """What begins and what ends, now that the log is folded so far."""
+    def settle(self, next_offset: int, *, ends: bool) -> list[tuple[Derived, str]]:
+        """What begins and what ends, now that the log is folded so far; `ends`: something may end here."""
         said: list[tuple[Derived, str]] = []
         for label, begin in [*self._begins.items()]:
             if begin.at is not None and next_offset >= begin.at:
@@ -124,7 +124,7 @@ class Openings:
                 self._open[label] = begin.stream
                 said.append((begin.stream, OPENED))
         for label, at in [*self._ends.items()]:
-            if at is not None and next_offset >= at:
+            if ends and at is not None and next_offset >= at:
                 del self._ends[label]
                 stream = self._open.pop(label)
                 assert stream is not None

@@ -272,9 +272,10 @@ class Propagator:
                 log.settle()
 
     def fail(self) -> None:
-        """Some may not be there: all logs go back to what is confirmed, and are read again from there."""
+        """Some may not be there: all logs go back to what is confirmed, and are read again from there; one that has
+        lost records too, since it is closed with what was read of it."""
         for log in self.logs.values():
-            if log.follower.stage is not Stage.STOPPED:
+            if log.follower.stage is not Stage.STOPPED or log.follower.lost:
                 self._again(log)
 
     def _again(self, log: Log) -> None:

@@ -21,7 +21,6 @@ from dynabus.core.replication.records import (
     CHAIN_START,
     NOBODY,
     Configure,
-    Empty,
     Envelope,
     Form,
     Genesis,
@@ -254,13 +253,16 @@ def test_a_log_that_diverged_stops_and_commits_nothing_more() -> None:
     before = brain.due()
     number, body = BODIES.encode(Kind.GENESIS, Genesis(Form.NEW, b"", None, MEMBERS, 0))
     ahead = logs._envelope(0, Kind.MUTATION)._replace(term=99)
-    brain.read({ROOT: [decode_record(len(logs.logs[0]), 0, encode_record(ahead, number, body))]})
+    strange = [decode_record(len(logs.logs[0]), 0, encode_record(ahead, number, body))]
+    brain.read({ROOT: strange})
     brain.confirm()
     follower = brain.logs[ROOT].follower
     assert follower.stage is Stage.STOPPED
     assert "has lost records" in (follower.alarm or "")
     assert brain.due() == before
+    brain.commit_done(before)
     brain.fail()
+    brain.read({ROOT: strange})
     assert brain.logs[ROOT].follower.stage is Stage.STOPPED
 
 
@@ -322,85 +324,6 @@ def test_metadata_that_are_behind_a_checkpoint_are_waited_for() -> None:
     assert brain.positions() == {}
     learn(brain, message(version=80))
     assert offsets(brain) == {ROOT: checkpoint.place.next_offset}
-
-
-# -- recovery -----------------------------------------------------------------------------------------------------
-
-
-def recovered(version: int = 16, offset: int = 0) -> Any:
-    """Partition 1 goes on from partition 0, whose log lost records."""
-    said = message(version=version, shards={0: -1, 1: 0})
-    said["shards"][0].update({"open": False, "successor": 1, "recovered_offset": offset})
-    return said
-
-
-def fence(logs: History) -> Any:
-    """A claim of a term that nobody can reach, as a recovery writes it into the old log."""
-    ahead = logs._envelope(0, Kind.CLAIM)._replace(term=2**62, kind=Kind.CLAIM)
-    number, body = BODIES.encode(Kind.CLAIM, Empty())
-    return decode_record(len(logs.logs[0]), 0, encode_record(ahead, number, body))
-
-
-@pytest.mark.parametrize("first", ["the fence", "the recovery"])
-def test_the_shard_of_a_log_that_lost_records_ends_where_a_recovery_goes_on(first: str) -> None:
-    """Whichever its reader hears of first. The successor's log, contents first, is another shard behind it."""
-    logs = history(30)
-    brain = propagator(message())
-    assign(brain)
-    brain.read({ROOT: logs.logs[0]})
-    if first == "the recovery":
-        learn(brain, recovered(offset=len(logs.logs[0])))
-    brain.read({ROOT: [fence(logs)]})
-    if first == "the fence":
-        assert brain.logs[ROOT].follower.stage is Stage.STOPPED
-        learn(brain, recovered(offset=len(logs.logs[0])))
-    assert types(brain.outputs())[-1] == CLOSED
-    brain.confirm()
-    checkpoint = brain.due()[ROOT]
-    follower = brain.logs[ROOT].follower
-    assert (follower.stage, follower.alarm, follower.note) == (Stage.SEALED, None, None)
-    assert checkpoint.place.sealed
-    child = assign(brain, number=1)
-    brain.told_parent(child, checkpoint)
-    assert offsets(brain) == {child: 0}
-    other = propagator(recovered())
-    assign(other, checkpoint)
-    assert other.positions() == {}
-
-
-def test_a_reader_that_had_passed_the_place_of_the_fence_ends_too() -> None:
-    """It has read more than the log has now, and would wait for what comes behind that for ever."""
-    logs = history(30)
-    brain = propagator(message())
-    assign(brain)
-    brain.read({ROOT: logs.logs[0]})
-    learn(brain, recovered(offset=len(logs.logs[0])))
-    assert brain.wishes() == [(ROOT, Wish.END)]
-    brain.told_end(ROOT, len(logs.logs[0]) - 2)
-    assert types(brain.outputs())[-1] == CLOSED
-    assert brain.logs[ROOT].follower.stage is Stage.SEALED
-
-
-def test_what_is_lost_to_a_stream_is_told() -> None:
-    """The replica had read more than the log has now, and more than the propagator had."""
-    logs = history(30)
-    brain = propagator(recovered(version=8, offset=len(logs.logs[0]) + 3))
-    assign(brain)
-    brain.read({ROOT: [*logs.logs[0], fence(logs)]})
-    follower = brain.logs[ROOT].follower
-    assert follower.stage is Stage.SEALED
-    assert "are lost to streams" in (follower.note or "")
-
-
-def test_what_cannot_be_read_is_no_loss() -> None:
-    """A record of a later version waits for that version, whatever metadata say."""
-    logs = history(10)
-    brain = propagator(recovered(version=8))
-    assign(brain)
-    brain.logs[ROOT].follower.stop("a record that this version cannot read")
-    learn(brain, recovered(version=24))
-    assert brain.logs[ROOT].follower.stage is Stage.STOPPED
-    assert logs.truth
 
 
 # -- confirmation -------------------------------------------------------------------------------------------------
