@@ -35,11 +35,11 @@ def create(cluster: RunningCluster, table: str) -> None:
     db.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
 
 
-def rows(cluster: RunningCluster, table: str, index: str | None) -> list[dict[str, Any]]:
-    """All items of a table, or all rows of its index, in one order; of a table what the index is to have."""
+def rows(cluster: RunningCluster, table: str, index: str | None, key: str = "v") -> list[dict[str, Any]]:
+    """All items of a table, or all rows of its index, in one order; of a table what an index of `key` is to have."""
     of = {"IndexName": index} if index else {"ConsistentRead": True}
     pages = client(cluster.port).get_paginator("scan").paginate(TableName=table, **of)
-    found = [item for page in pages for item in page["Items"] if "v" in item]
+    found = [item for page in pages for item in page["Items"] if key in item]
     return sorted(found, key=lambda item: item["pk"]["S"])
 
 
