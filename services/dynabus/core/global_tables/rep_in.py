@@ -1,0 +1,133 @@
+"""RepIn: takes batches of other regions in the order of their topic, drives each change to its leader, acknowledges.
+
+    1. `read`: a batch of a topic partition      4. `acknowledgements`: produce them
+    2. `wanted`: changes to be sent              5. `due`: commit these offsets, then `committed`
+    3. `decided`, or `refused` for now
+
+A change of a batch is sent through the request path of this region, and sent again until it is decided: applied, lost
+against what was here, known already, or parked since it can never be (a table with another key, a clock that is off
+by more than is allowed). A batch is acknowledged when all of it is decided, and its offset is committed with or after
+the acknowledgement and never before: a batch that is read again is decided again, which changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from dynabus.core.global_tables.rep_out import Batch, Export
+
+CHANGES_MOST = 1_000
+"""Under way in one process; beyond it batches wait in Kafka."""
+
+Topic = tuple[str, int]
+"""(source region, partition of its topic)."""
+
+
+class Acknowledgement(NamedTuple):
+    """To the source: who sent the batch, and its number."""
+
+    topic: Topic
+    sender: str
+    number: int
+
+
+class Import(NamedTuple):
+    """A change that is to be sent, by the number it has in this process."""
+
+    number: int
+    export: Export
+
+
+@dataclass(slots=True)
+class _Open:
+    topic: Topic
+    offset: int
+    sender: str
+    batch: int
+    undecided: set[int]
+
+
+@dataclass(slots=True)
+class RepIn:
+    """Fed by one thread."""
+
+    _open: dict[Topic, deque[_Open]] = field(default_factory=dict)
+    _undecided: dict[int, tuple[_Open, Export]] = field(default_factory=dict)
+    _unsent: deque[int] = field(default_factory=deque)
+    _acknowledgements: list[Acknowledgement] = field(default_factory=list)
+    _done: dict[Topic, int] = field(default_factory=dict)
+    _committed: dict[Topic, int] = field(default_factory=dict)
+    _numbers: int = 0
+
+    def assigned(self, topic: Topic, offset: int) -> None:
+        """The group gave it to this process."""
+        self._open[topic] = deque()
+        self._done[topic] = self._committed[topic] = offset
+
+    def revoked(self, topic: Topic) -> None:
+        """Another process reads it again from what is committed; what is under way may still be decided."""
+        for each in self._open.pop(topic, ()):
+            for number in each.undecided:
+                self._undecided.pop(number, None)
+        self._done.pop(topic, None)
+        self._committed.pop(topic, None)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._undecided) >= CHANGES_MOST
+
+    def read(self, topic: Topic, offset: int, sender: str, batch: Batch) -> None:
+        """The next one of a topic partition; one without a change is decided at once."""
+        if topic not in self._open:
+            return
+        opened = _Open(topic, offset, sender, batch.number, set())
+        for export in batch.exports:
+            self._numbers += 1
+            opened.undecided.add(self._numbers)
+            self._undecided[self._numbers] = (opened, export)
+            self._unsent.append(self._numbers)
+        self._open[topic].append(opened)
+        self._settle(opened)
+
+    def wanted(self) -> list[Import]:
+        """To be sent now, in order."""
+        numbers, self._unsent = self._unsent, deque()
+        return [Import(number, self._undecided[number][1]) for number in numbers if number in self._undecided]
+
+    def decided(self, number: int) -> None:
+        """Accepted in its leader's log, or known to change nothing; or parked."""
+        opened, _ = self._undecided.pop(number, (None, None))
+        if opened is not None:
+            opened.undecided.discard(number)
+            self._settle(opened)
+
+    def refused(self, number: int) -> None:
+        """Throttled, or nobody leads: again, when the caller thinks it is time."""
+        if number in self._undecided:
+            self._unsent.append(number)
+
+    def _settle(self, opened: _Open) -> None:
+        if not opened.undecided:
+            self._acknowledgements.append(Acknowledgement(opened.topic, opened.sender, opened.batch))
+
+    def acknowledgements(self) -> list[Acknowledgement]:
+        """To be produced; offsets become due once that is done (`acknowledged`)."""
+        taken, self._acknowledgements = self._acknowledgements, []
+        return taken
+
+    def acknowledged(self) -> None:
+        """Those that were taken are in Kafka."""
+        told = {(each.topic, each.sender, each.number) for each in self._acknowledgements}
+        for topic, opened in self._open.items():
+            while opened and not opened[0].undecided and (topic, opened[0].sender, opened[0].batch) not in told:
+                self._done[topic] = opened.popleft().offset + 1
+
+    def due(self) -> dict[Topic, int]:
+        """Offsets that the group does not have yet."""
+        return {topic: offset for topic, offset in self._done.items() if offset > self._committed[topic]}
+
+    def committed(self, offsets: dict[Topic, int]) -> None:
+        """The group has them."""
+        self._committed.update({topic: offset for topic, offset in offsets.items() if topic in self._committed})

@@ -1,0 +1,167 @@
+"""RepOut, for one destination: reads the shards of a region's streams, sends what that region wrote itself, commits.
+
+    1. `read`: what came of a shard           3. `acknowledged`: the destination has decided all of a batch
+    2. `batches`: produce them                4. `due`: commit these offsets, then `committed`
+
+An offset is due once every change before it was acknowledged, and not before: what is repeated after a crash is
+decided anew by whoever gets it, and changes nothing. What arrived by replication is passed by, so each change crosses
+each link once, retries aside. A batch that is not acknowledged in time is sent again under its number.
+
+Shards that are sealed are read to their end and *acknowledged* to their end before their children begin
+(`core.streams.consuming` says which shard may be read); a destination that is away holds back its own batches only,
+since each destination has a consumer group of its own.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from dynabus.core.global_tables.versions import Version
+
+BATCH_CHANGES, BATCH_BYTES = 200, 512 * 1024
+BATCHES_MOST = 4
+"""Under way to one destination: more of them wait in Kafka and not here."""
+
+RESEND_MS = 5_000.0
+
+
+class Export(NamedTuple):
+    """A change as it crosses the link; without `item` a deletion. `item` is the encoded item, `key` its key."""
+
+    table: str
+    key: bytes
+    item: bytes | None
+    version: Version
+
+    @property
+    def size(self) -> int:
+        return len(self.key) + len(self.item or b"")
+
+
+Shard = tuple[str, int]
+"""(stream, number)."""
+
+
+class Batch(NamedTuple):
+    """`number`: within one run of a RepOut. `floor`: all older changes of the source are acknowledged (`floors`)."""
+
+    number: int
+    exports: list[Export]
+    floor: int = -1
+
+
+@dataclass(slots=True)
+class _Sent:
+    batch: Batch
+    behind: dict[Shard, int]
+    """The offset of each shard that may be committed once this and all earlier ones are acknowledged."""
+    at_ms: float
+    is_acknowledged: bool = False
+
+
+@dataclass(slots=True)
+class RepOut:
+    """Fed by one thread. `region`: whose streams it reads."""
+
+    region: str
+    _waiting: deque[tuple[Shard, int, Export]] = field(default_factory=deque)
+    _read: dict[Shard, int] = field(default_factory=dict)
+    """Offsets up to which shards were read."""
+    _sent: deque[_Sent] = field(default_factory=deque)
+    _confirmed: dict[Shard, int] = field(default_factory=dict)
+    _committed: dict[Shard, int] = field(default_factory=dict)
+    _numbers: int = 0
+    floor: int = -1
+    """What the destination is to be told (`promises`)."""
+    _told: int = -1
+    passed: int = 0
+    """Changes that had arrived by replication."""
+    resent: int = 0
+
+    def assigned(self, shard: Shard, offset: int) -> None:
+        """The group gave it to this process, with this offset to begin at."""
+        self._read[shard] = self._confirmed[shard] = self._committed[shard] = offset
+
+    def revoked(self, shards: Iterable[Shard]) -> None:
+        """Others have them: what is under way of them is theirs to repeat."""
+        gone = set(shards)
+        for of in (self._read, self._confirmed, self._committed):
+            for shard in gone:
+                of.pop(shard, None)
+        self._waiting = deque(each for each in self._waiting if each[0] not in gone)
+        for sent in self._sent:
+            for shard in gone:
+                sent.behind.pop(shard, None)
+
+    @property
+    def is_full(self) -> bool:
+        """Nothing is read meanwhile."""
+        return len(self._waiting) >= BATCH_CHANGES * BATCHES_MOST
+
+    def positions(self) -> dict[Shard, int]:
+        """Where shards are to be read on."""
+        return {} if self.is_full else dict(self._read)
+
+    def read(self, shard: Shard, offset: int, change: Export | None) -> None:
+        """A record of a shard; None for one that is no change."""
+        if self._read.get(shard) != offset:
+            return
+        self._read[shard] = offset + 1
+        if change is None:
+            return
+        if change.version.stamp.region == self.region:
+            self._waiting.append((shard, offset, change))
+        else:
+            self.passed += 1
+
+    def batches(self, now_ms: float) -> list[Batch]:
+        """To be produced now, those that are overdue first."""
+        wanted = []
+        for sent in self._sent:
+            if not sent.is_acknowledged and now_ms - sent.at_ms >= RESEND_MS:
+                sent.at_ms = now_ms
+                self.resent += 1
+                wanted.append(sent.batch)
+        while (self._waiting or self.floor > self._told) and len(self._sent) < BATCHES_MOST:
+            wanted.append(self._next(now_ms))
+        return wanted
+
+    def _next(self, now_ms: float) -> Batch:
+        exports: list[Export] = []
+        behind: dict[Shard, int] = {}
+        size = 0
+        while self._waiting and len(exports) < BATCH_CHANGES and (not exports or size < BATCH_BYTES):
+            shard, offset, export = self._waiting.popleft()
+            exports.append(export)
+            behind[shard] = offset + 1
+            size += export.size
+        self._numbers += 1
+        batch = Batch(self._numbers, exports, self.floor)
+        self._told = self.floor
+        self._sent.append(_Sent(batch, behind, now_ms))
+        return batch
+
+    def acknowledged(self, number: int) -> None:
+        """The destination has decided each change of it."""
+        for sent in self._sent:
+            sent.is_acknowledged |= sent.batch.number == number
+        while self._sent and self._sent[0].is_acknowledged:
+            self._confirmed.update(self._sent.popleft().behind)
+
+    def due(self) -> dict[Shard, int]:
+        """Offsets that the group does not have yet."""
+        under_way = {shard for sent in self._sent for shard in sent.behind}
+        under_way |= {shard for shard, _, _ in self._waiting}
+        # Of a shard of which nothing is under way all that was read is done, what was passed by too.
+        done = {shard: self._confirmed[shard] if shard in under_way else self._read[shard] for shard in self._read}
+        return {shard: offset for shard, offset in done.items() if offset > self._committed[shard]}
+
+    def committed(self, offsets: dict[Shard, int]) -> None:
+        """The group has them."""
+        for shard, offset in offsets.items():
+            if shard in self._committed:
+                self._committed[shard] = offset
+                self._confirmed[shard] = max(self._confirmed[shard], offset)

@@ -1,0 +1,165 @@
+"""Global tables with one rule left out. The simulation of regions must catch each one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dynabus.core.global_tables import versions
+from dynabus.core.global_tables.floors import Floors
+from dynabus.core.global_tables.promises import Promises
+from dynabus.core.global_tables.rep_in import RepIn, Topic
+from dynabus.core.global_tables.rep_out import Export, RepOut, Shard
+from dynabus.core.global_tables.versions import TICKS_PER_MS, Meeting, Stamp, Version
+from tests.simulation import region_world
+from tests.simulation.brains import Brains, Patches
+from tests.simulation.region_world import Region
+from tests.simulation.regions import Sender
+
+BROKEN = Brains()
+broken, active = BROKEN.broken, BROKEN.active
+
+
+@broken("an offset is committed before its batch is acknowledged")
+def offsets_before_acknowledgements() -> Patches:
+    return [
+        (RepOut, "due", lambda self: {shard: at for shard, at in self._read.items() if at > self._committed[shard]})
+    ]
+
+
+@broken("an offset is committed once some later batch is acknowledged")
+def later_batches_will_do() -> Patches:
+    def acknowledged(self: RepOut, number: int) -> None:
+        for sent in self._sent:
+            if sent.batch.number == number:
+                self._confirmed.update(sent.behind)
+        real(self, number)
+
+    real = RepOut.acknowledged
+    return [(RepOut, "acknowledged", acknowledged)]
+
+
+@broken("a batch is acknowledged when it is read, and not when it is decided")
+def acknowledged_unread() -> Patches:
+    def read(self: RepIn, topic: Topic, offset: int, sender: str, batch: Any) -> None:
+        real(self, topic, offset, sender, batch)
+        for opened in self._open[topic]:
+            opened.undecided.clear()
+            self._settle(opened)
+
+    real = RepIn.read
+    return [(RepIn, "read", read)]
+
+
+@broken("RepIn commits what is not decided yet")
+def committed_undecided() -> Patches:
+    def acknowledged(self: RepIn) -> None:
+        for topic, opened in self._open.items():
+            for each in opened:
+                self._done[topic] = each.offset + 1
+            opened.clear()
+
+    return [(RepIn, "acknowledged", acknowledged)]
+
+
+@broken("what arrived by replication is sent on")
+def echoes() -> Patches:
+    def read(self: RepOut, shard: Shard, offset: int, change: Export | None) -> None:
+        if self._read.get(shard) == offset:
+            self._read[shard] = offset + 1
+            if change is not None:
+                self._waiting.append((shard, offset, change))
+
+    return [(RepOut, "read", read)]
+
+
+@broken("of two writes that did not know of each other each region keeps its own")
+def ties_are_broken_at_home() -> Patches:
+    def met(here: Version | None, arriving: Version) -> tuple[Meeting, Version]:
+        found, version = real(here, arriving)
+        if found is Meeting.WON and here is not None:
+            return Meeting.LOST, Version(here.stamp, version.seen)
+        return found, version
+
+    real = versions.meet
+    return [(region_world, "meet", met)]
+
+
+@broken("the write that arrives last wins")
+def the_last_to_arrive_wins() -> Patches:
+    def met(here: Version | None, arriving: Version) -> tuple[Meeting, Version]:
+        found, version = real(here, arriving)
+        if found is Meeting.LOST:
+            return Meeting.WON, Version(arriving.stamp, version.seen)
+        return found, version
+
+    real = versions.meet
+    return [(region_world, "meet", met)]
+
+
+@broken("stamps are what clocks say, whatever was seen")
+def clocks_decide() -> Patches:
+    def written(before: Version | None, region: str, wall_ms: int) -> Version:
+        seen = {} if before is None else before.seen
+        return Version(Stamp(wall_ms * TICKS_PER_MS, region), {**seen, region: wall_ms * TICKS_PER_MS})
+
+    return [(region_world, "written", written)]
+
+
+@broken("an item does not keep which writes it has met and won against")
+def meetings_are_not_kept() -> Patches:
+    def met(here: Version | None, arriving: Version) -> tuple[Meeting, Version]:
+        found, version = real(here, arriving)
+        if found.is_conflict and here is not None:
+            return found, here if found is Meeting.LOST else arriving
+        return found, version
+
+    real = versions.meet
+    return [(region_world, "meet", met)]
+
+
+@broken("tombstones are forgotten at once")
+def tombstones_go_early() -> Patches:
+    return [(Region, "forgets_early", True)]
+
+
+@broken("tombstones are forgotten by the floor of one other region")
+def one_floor_will_do() -> Patches:
+    def may_forget(self: Floors, tombstone: Stamp, log_time_ms: int) -> bool:
+        below = any(tombstone.time <= self.raised.get(region, -1) for region in self.others)
+        return below and tombstone.time < log_time_ms * TICKS_PER_MS
+
+    return [(Floors, "may_forget", may_forget)]
+
+
+@broken("tombstones are forgotten before this region's own clock is past them")
+def own_clocks_are_not_asked() -> Patches:
+    def may_forget(self: Floors, tombstone: Stamp, log_time_ms: int) -> bool:
+        return all(tombstone.time <= self.raised.get(region, -1) for region in self.others)
+
+    return [(Floors, "may_forget", may_forget)]
+
+
+@broken("what was decided long ago is decided anew")
+def floors_refuse_nothing() -> Patches:
+    return [(Region, "refuses_repeats", False)]
+
+
+@broken("a promise is a floor before what it stands behind is acknowledged")
+def promises_are_floors() -> Patches:
+    def given(self: Promises, shard: int, promise: Any) -> None:
+        self._kept[shard] = max(self._kept.get(shard, -1), promise.time)
+
+    return [(Promises, "given", given)]
+
+
+@broken("a shard whose children are not read yet is left out of the floor")
+def children_have_no_floor() -> Patches:
+    def floor(self: Promises, roots: Any, children: Any) -> int:
+        return min((time for shard, time in self._kept.items() if not children.get(shard)), default=-1)
+
+    return [(Promises, "floor", floor)]
+
+
+@broken("a child's shard is begun before its parent's was acknowledged")
+def children_before_parents() -> Patches:
+    return [(Sender, "waits_for_parents", False)]

@@ -1,0 +1,174 @@
+"""Regions, their leaders and shards, and the links between them, as the simulation of global tables has them."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from dynabus.core.global_tables.floors import Floors
+from dynabus.core.global_tables.promises import Promise
+from dynabus.core.global_tables.rep_in import Acknowledgement, Topic
+from dynabus.core.global_tables.rep_out import Batch, Export, Shard
+from dynabus.core.global_tables.versions import TICKS_PER_MS, Meeting, Stamp, Version, meet, written
+
+NAMES = ("eu", "us", "za")
+KEYS, SHARDS_MOST = 8, 5
+CLOCKS_OFF_MS = 8_000
+START_MS = 1_700_000_000_000
+STREAM = "music"
+Write = tuple[bytes, Stamp]
+"""By key: writes of two items may have one stamp."""
+
+
+@dataclass
+class Log:
+    """A shard: changes, None for its closing record. `range`: of keys."""
+
+    lower: int
+    upper: int
+    time_ms: int
+    parent: int | None = None
+    records: list[Export | None] = field(default_factory=list)
+    children: tuple[int, ...] = ()
+
+
+@dataclass
+class Region:
+    """Its leaders, all in one. `items`: value and version, None for a tombstone."""
+
+    name: str
+    off_ms: int
+    floors: Floors
+    shards: dict[int, Log] = field(default_factory=dict)
+    items: dict[int, tuple[str | None, Version]] = field(default_factory=dict)
+    conflicts: list[tuple[int, Stamp, Stamp]] = field(default_factory=list)
+    """(key, winner, loser)."""
+    late: list[Export] = field(default_factory=list)
+    """Requests of processes that are gone."""
+    forgotten: int = 0
+    refuses_repeats: ClassVar[bool] = True
+    forgets_early: ClassVar[bool] = False
+
+    def shard_of(self, key: int) -> int:
+        return next(
+            number for number, log in self.shards.items() if log.lower <= key < log.upper and not log.children
+        )
+
+    def clock(self, key: int, now_ms: int) -> int:
+        """The leader's, which does not go back."""
+        log = self.shards[self.shard_of(key)]
+        log.time_ms = max(log.time_ms, now_ms + self.off_ms)
+        return log.time_ms
+
+    def write(self, key: int, value: str | None, now_ms: int) -> Version | None:
+        """A client's; a deletion of what is not there changes nothing."""
+        old = self.items.get(key)
+        if value is None and (old is None or old[0] is None):
+            return None
+        version = written(old and old[1], self.name, self.clock(key, now_ms))
+        self._put(key, value, version)
+        return version
+
+    def arrive(self, export: Export) -> Meeting:
+        """Through the request path, decided by the leader of its item."""
+        key = int(export.key)
+        if self.refuses_repeats and self.floors.is_repeat(export.version.stamp):
+            return Meeting.REPEAT
+        here = self.items.get(key)
+        met, version = meet(here and here[1], export.version)
+        if met is Meeting.LOST:
+            assert here is not None
+            self.items[key] = (here[0], version)
+            self.conflicts.append((key, here[1].stamp, export.version.stamp))
+        elif met is not Meeting.REPEAT:
+            if met is Meeting.WON:
+                assert here is not None
+                self.conflicts.append((key, export.version.stamp, here[1].stamp))
+            self._put(key, None if export.item is None else export.item.decode(), version)
+        return met
+
+    def _put(self, key: int, value: str | None, version: Version) -> None:
+        self.items[key] = (value, version)
+        change = Export(STREAM, str(key).encode(), None if value is None else value.encode(), version)
+        self.shards[self.shard_of(key)].records.append(change)
+
+    def forget(self) -> None:
+        """Tombstones that nothing can be lost without."""
+        for key, (value, version) in [*self.items.items()]:
+            log_time_ms = self.shards[self.shard_of(key)].time_ms
+            if value is None and (self.forgets_early or self.floors.may_forget(version.stamp, log_time_ms)):
+                del self.items[key]
+                self.forgotten += 1
+
+    def split(self, number: int) -> None:
+        log = self.shards[number]
+        if log.upper - log.lower < 2 or len(self.shards) >= SHARDS_MOST:
+            return
+        middle = (log.lower + log.upper) // 2
+        first = max(self.shards) + 1
+        log.records.append(None)
+        log.children = (first, first + 1)
+        for child, (lower, upper) in zip(log.children, ((log.lower, middle), (middle, log.upper)), strict=True):
+            self.shards[child] = Log(lower, upper, log.time_ms, number)
+
+    def promise(self, number: int, now_ms: int) -> Promise:
+        """By a record that has the log's time."""
+        log = self.shards[number]
+        log.time_ms = max(log.time_ms, now_ms + self.off_ms)
+        return Promise(len(log.records), log.time_ms * TICKS_PER_MS - 1)
+
+    def open_shards(self) -> list[int]:
+        return [number for number, log in self.shards.items() if not log.children]
+
+
+@dataclass
+class Link:
+    """From one region to another, in the destination's Kafka. `committed`: of the source's group for it, by shard;
+    `read`: of RepIn's group."""
+
+    source: str
+    destination: str
+    batches: list[tuple[str, Batch]] = field(default_factory=list)
+    acknowledgements: list[Acknowledgement] = field(default_factory=list)
+    committed: dict[Shard, int] = field(default_factory=dict)
+    read: int = 0
+    is_cut: bool = False
+    decided: set[Write] = field(default_factory=set)
+    crossed: int = 0
+
+    @property
+    def topic(self) -> Topic:
+        return self.source, 0
+
+
+@dataclass
+class World:
+    dice: random.Random
+    regions: dict[str, Region] = field(default_factory=dict)
+    links: dict[tuple[str, str], Link] = field(default_factory=dict)
+    now_ms: int = START_MS
+    acknowledged: dict[int, list[tuple[Version, str | None]]] = field(default_factory=dict)
+    """What clients were told, by key."""
+    before: dict[tuple[int, Stamp], Stamp] = field(default_factory=dict)
+    """What a client's write was written over."""
+    forgetting: bool = False
+    values: int = 0
+
+    def __post_init__(self) -> None:
+        for name in NAMES:
+            off_ms = self.dice.randint(-CLOCKS_OFF_MS, CLOCKS_OFF_MS)
+            floors = Floors(name, frozenset(NAMES) - {name})
+            self.regions[name] = Region(name, off_ms, floors, {0: Log(0, KEYS, 0)})
+        self.links = {(a, b): Link(a, b) for a in NAMES for b in NAMES if a != b}
+
+    def client(self) -> None:
+        region, key = self.regions[self.dice.choice(NAMES)], self.dice.randrange(KEYS)
+        self.values += 1
+        value = None if self.dice.random() < 0.4 else f"v{self.values}"
+        old = region.items.get(key)
+        version = region.write(key, value, self.now_ms)
+        if version is not None:
+            self.acknowledged.setdefault(key, []).append((version, value))
+            if old is not None:
+                self.before[key, version.stamp] = old[1].stamp

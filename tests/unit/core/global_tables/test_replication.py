@@ -1,0 +1,151 @@
+"""RepOut and RepIn: what is sent, what is acknowledged, what is committed."""
+
+from __future__ import annotations
+
+from dynabus.core.global_tables.rep_in import Acknowledgement, RepIn
+from dynabus.core.global_tables.rep_out import (
+    BATCH_CHANGES,
+    BATCHES_MOST,
+    RESEND_MS,
+    Batch,
+    Export,
+    RepOut,
+)
+from dynabus.core.global_tables.versions import written
+
+SHARD, TOPIC = ("music/1", 0), ("eu", 0)
+
+
+def export(number: int, region: str = "eu", size: int = 3) -> Export:
+    return Export("music", f"k{number}".encode(), b"x" * size, written(None, region, number))
+
+
+def reading(*exports: Export | None, offset: int = 0) -> RepOut:
+    brain = RepOut("eu")
+    brain.assigned(SHARD, offset)
+    for place, each in enumerate(exports, offset):
+        brain.read(SHARD, place, each)
+    return brain
+
+
+def test_an_offset_is_due_when_all_before_it_is_acknowledged() -> None:
+    brain = reading(*(export(number) for number in range(BATCH_CHANGES + 1)))
+    first, second = brain.batches(0)
+    assert (len(first.exports), len(second.exports)) == (BATCH_CHANGES, 1)
+    brain.acknowledged(second.number)
+    assert brain.due() == {}
+    brain.acknowledged(first.number)
+    assert brain.due() == {SHARD: BATCH_CHANGES + 1}
+    brain.committed(brain.due())
+    assert brain.due() == {}
+
+
+def test_what_arrived_by_replication_and_what_is_no_change_is_passed_by() -> None:
+    brain = reading(export(1, "us"), None, offset=7)
+    assert brain.batches(0) == []
+    assert (brain.due(), brain.passed) == ({SHARD: 9}, 1)
+
+
+def test_records_out_of_turn_are_not_read() -> None:
+    brain = reading(export(1))
+    brain.read(SHARD, 0, export(1))
+    brain.read(SHARD, 5, export(2))
+    brain.read(("other", 1), 0, export(3))
+    assert [len(each.exports) for each in brain.batches(0)] == [1]
+
+
+def test_a_batch_that_is_not_acknowledged_in_time_is_sent_again_under_its_number() -> None:
+    brain = reading(export(1))
+    (batch,) = brain.batches(0)
+    assert brain.batches(RESEND_MS - 1) == []
+    assert brain.batches(RESEND_MS) == [batch]
+    brain.acknowledged(batch.number)
+    assert brain.batches(9 * RESEND_MS) == []
+    assert brain.resent == 1
+
+
+def test_so_many_batches_are_under_way_and_then_nothing_is_read() -> None:
+    brain = reading(*(export(number) for number in range(2 * BATCH_CHANGES * BATCHES_MOST)))
+    assert len(brain.batches(0)) == BATCHES_MOST
+    assert brain.batches(1) == []
+    assert brain.is_full
+    assert brain.positions() == {}
+
+
+def test_large_changes_make_batches_of_their_own() -> None:
+    brain = reading(*(export(number, size=400_000) for number in range(3)))
+    assert [len(each.exports) for each in brain.batches(0)] == [2, 1]
+
+
+def test_of_a_shard_that_another_process_has_nothing_is_committed() -> None:
+    brain = reading(export(1), export(2))
+    (batch,) = brain.batches(0)
+    brain.revoked([SHARD])
+    brain.acknowledged(batch.number)
+    assert brain.due() == {}
+    assert brain.positions() == {}
+
+
+def test_a_floor_is_told_once_with_or_without_changes() -> None:
+    brain = reading()
+    brain.floor = 500
+    (batch,) = brain.batches(0)
+    assert batch == Batch(1, [], 500)
+    assert brain.batches(1) == []
+    brain.acknowledged(1)
+    brain.read(SHARD, 0, export(1))
+    assert brain.batches(2)[0].floor == 500
+
+
+def test_a_batch_is_acknowledged_when_all_of_it_is_decided_and_committed_behind_that() -> None:
+    brain = RepIn()
+    brain.assigned(TOPIC, 4)
+    brain.read(TOPIC, 4, "eu-1", Batch(1, [export(1), export(2)]))
+    brain.read(TOPIC, 5, "eu-1", Batch(2, [export(3)]))
+    one, two, three = brain.wanted()
+    brain.decided(one.number)
+    brain.decided(three.number)
+    assert brain.acknowledgements() == [Acknowledgement(TOPIC, "eu-1", 2)]
+    brain.acknowledged()
+    assert brain.due() == {}
+    brain.decided(two.number)
+    brain.acknowledged()
+    assert brain.due() == {}, "its acknowledgement was not taken yet"
+    assert brain.acknowledgements() == [Acknowledgement(TOPIC, "eu-1", 1)]
+    brain.acknowledged()
+    assert brain.due() == {TOPIC: 6}
+    brain.committed(brain.due())
+    assert brain.due() == {}
+
+
+def test_what_is_refused_is_wanted_again_and_what_is_decided_twice_counts_once() -> None:
+    brain = RepIn()
+    brain.assigned(TOPIC, 0)
+    brain.read(TOPIC, 0, "eu-1", Batch(1, [export(1)]))
+    (wanted,) = brain.wanted()
+    assert brain.wanted() == []
+    brain.refused(wanted.number)
+    assert brain.wanted() == [wanted]
+    brain.decided(wanted.number)
+    brain.decided(wanted.number)
+    brain.refused(wanted.number)
+    assert brain.wanted() == []
+    assert len(brain.acknowledgements()) == 1
+
+
+def test_a_batch_without_changes_is_acknowledged_at_once() -> None:
+    brain = RepIn()
+    brain.assigned(TOPIC, 0)
+    brain.read(TOPIC, 0, "eu-1", Batch(1, [], 500))
+    assert len(brain.acknowledgements()) == 1
+
+
+def test_a_topic_partition_that_another_process_has_is_left_to_it() -> None:
+    brain = RepIn()
+    brain.assigned(TOPIC, 0)
+    brain.read(TOPIC, 0, "eu-1", Batch(1, [export(1)]))
+    (wanted,) = brain.wanted()
+    brain.revoked(TOPIC)
+    brain.decided(wanted.number)
+    brain.read(TOPIC, 1, "eu-1", Batch(2, [export(2)]))
+    assert (brain.acknowledgements(), brain.due(), brain.wanted()) == ([], {}, [])
