@@ -50,7 +50,7 @@ status: install
 # measures, and containers, one by one.
 test: install
 	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto --dist worksteal -m "not broker and not containers"
-	$(BIN)/pytest -n 2 --dist loadfile -m "broker and not alone and not containers"
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "broker and not alone and not containers"
 	$(BIN)/pytest -m "alone or containers"
 
 # Types beside tests, and the tests on as many cores as there are: nothing in them is shared.

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.integration.cluster import RunningCluster, kill, wait_until
 
-from bench.processes import cpu_percent, memory_mb, of_cluster
+from bench.processes import cpu_percent, memory_mb, of_cluster, until_calm
 from bench.wire import RefusedError, call
 from bench.workload import create_table
 
@@ -18,8 +18,6 @@ TABLE = "bench-recovery"
 ITEM = {"pk": {"S": "the one"}, "n": {"N": "1"}}
 ASK_AGAIN_S = 0.02
 GIVE_UP_S = 60.0
-SETTLE_S = 5.0
-"""After a load until clients' connections, compactions and the JVM's collector are at rest."""
 
 
 def start_up_s(count: int, *arguments: str) -> list[float]:
@@ -36,9 +34,9 @@ def start_up_s(count: int, *arguments: str) -> list[float]:
 
 
 def idle(cluster: RunningCluster, seconds: float) -> tuple[dict[str, float], dict[str, float]]:
-    """By process: percent of a core, private memory in MB."""
-    time.sleep(SETTLE_S)
+    """By process: percent of a core, private memory in MB; once compactions and the JVM's collector are at rest."""
     pids = of_cluster(cluster.status())
+    until_calm(pids, GIVE_UP_S)
     return cpu_percent(pids, seconds), memory_mb(pids)
 
 

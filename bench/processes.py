@@ -9,6 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+CALM_S, CALM_SHARE = 3.0, 0.9
+"""A look takes so long; less than this share of the last one's is falling."""
+
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -49,6 +52,15 @@ def private_mb(pid: int) -> float:
 
 def memory_mb(pids: Mapping[str, int]) -> dict[str, float]:
     return {name: round(private_mb(pid), 1) for name, pid in pids.items()}
+
+
+def until_calm(pids: Mapping[str, int], most_s: float) -> None:
+    """Until what they take together falls no more from one look to the next. Raises TimeoutError."""
+    deadline, before = time.monotonic() + most_s, float("inf")
+    while (now := sum(cpu_percent(pids, CALM_S).values())) < CALM_SHARE * before:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{now:.0f} % of a core, and still falling after {most_s:.0f} s")
+        before = now
 
 
 def cpu_percent(pids: Mapping[str, int], seconds: float) -> dict[str, float]:

@@ -29,7 +29,7 @@ from tests.integration.cluster import RunningCluster, kill, running, wait_until
 from bench import workload
 from bench.generator import Generator, choose
 from bench.machine import busy_percent, commit
-from bench.processes import cpu_percent, memory_mb, of_cluster
+from bench.processes import cpu_percent, memory_mb, of_cluster, until_calm
 from bench.run import throttling_arguments
 from bench.wire import RefusedError, call
 from dynabus.core.keys.encoding import encode_partition_key
@@ -44,7 +44,6 @@ REPAIR_AFTER_MS = 5_000
 """In place of a minute, so that the figure shows the work and not the wait."""
 
 GIVE_UP_S = 600.0
-SETTLE_S = 20.0
 FIRST_PUTS = 200
 
 
@@ -169,11 +168,11 @@ def at_rest(folder: Path, partitions: int, generator: Generator, seconds: int) -
         took_s = make_tables(cluster.port, partitions)
         print(f"{partitions} partitions made in {took_s:.1f} s", flush=True)
         wait_until("all replicas are there", lambda: are_whole(cluster), GIVE_UP_S)
-        time.sleep(SETTLE_S)
         pids = of_cluster(cluster.status())
+        until_calm(pids, GIVE_UP_S)
         print(f"not read through yet, percent of a core: {ours_of(cpu_percent(pids, 20)):.1f}", flush=True)
         wait_until("replicas are read through", lambda: scrubs(cluster) >= 3 * partitions, GIVE_UP_S)
-        time.sleep(SETTLE_S)
+        until_calm(pids, GIVE_UP_S)
         cpu, memory = cpu_percent(pids, 20), memory_mb(pids)
         print(f"at rest, percent of a core: {ours_of(cpu):.1f} (target 15); {cpu}; private MB: {memory}", flush=True)
         print(f"heartbeats and metadata: {bytes_per_s(cluster, 20) / 1000:.1f} KB/s (target 100)", flush=True)
