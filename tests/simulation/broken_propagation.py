@@ -136,7 +136,7 @@ def older_metadata_will_do() -> Patches:
 def ends_at_once() -> Patches:
     def know(self: Follower, knowledge: Knowledge) -> None:
         real(self, knowledge)
-        if self.place is not None and self._openings._ends:
+        if self.place is not None and self.openings._ends:
             self.told_end(self.place.next_offset)
 
     real = Follower.know

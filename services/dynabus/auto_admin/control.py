@@ -18,14 +18,16 @@ from dynabus.auto_admin.scaling import decisions as scaling
 from dynabus.auto_admin.scaling.scaler import Scaler
 from dynabus.auto_admin.splitting import splits
 from dynabus.auto_admin.splitting.splitter import Splitter
-from dynabus.auto_admin.tables import decisions, ingest, table_topics, tag_decisions, time_to_live
+from dynabus.auto_admin.tables import decisions, index_lag, ingest, table_topics, tag_decisions, time_to_live
 from dynabus.auto_admin.tables.decisions import table_key
 from dynabus.auto_admin.tables.kept import streams_named
 from dynabus.auto_admin.tables.progress import Tables
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import ApiError
+from dynabus.core.global_indexes import index_name
 from dynabus.core.ids import Incarnation, RequestId
 from dynabus.core.key_schema import key_schema
+from dynabus.core.limits import INDEX_LAG_LIMIT_MOST_S
 from dynabus.core.messages import ControlRequest
 from dynabus.core.replication.effects import Write
 from dynabus.core.replication.request_ids import encode_request_id
@@ -97,6 +99,8 @@ class Control:
             return node_key(body["NodeName"]), self._of_node(operation, body["NodeName"], now_ms)
         if operation in TOLD:
             return node_key(""), self._told(operation, body, now_ms)
+        if operation == "LimitIndexLag":
+            return _lag_limit(body)
         name = body["TableName"]
         return table_key(name), self._of_table(operation, name, body, request_id, now_ms)
 
@@ -206,6 +210,13 @@ class Control:
             for placement in placements:
                 load.add(placement)
         return load
+
+
+def _lag_limit(body: Any) -> tuple[bytes, Evaluate]:
+    table, index, seconds = str(body["TableName"]), str(body["IndexName"]), int(body["Seconds"])
+    if not 0 <= seconds <= INDEX_LAG_LIMIT_MOST_S:
+        raise ValueError(f"no limit: {seconds} s")
+    return table_key(index_name(table, index)), index_lag.limit(table, index, seconds)
 
 
 def _tags(operation: str, body: Any) -> Evaluate:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from dynabus.cli.migration.arguments import add_commands as add_migration
+from dynabus.core.limits import INDEX_LAG_LIMIT_MOST_S
 
 SERVICES = {
     "request-router": ("dynabus.request_router.__main__", "the HTTP front end"),
@@ -113,6 +114,11 @@ def _add_admin(commands: Commands) -> None:
     topic.add_argument("table", metavar="TABLE")
     topic.add_argument("switch", choices=("on", "off"))
     _add_target(topic)
+    lag = orders.add_parser("index-lag-limit", help="throttle writes that touch an index which is too far behind")
+    lag.add_argument("table", metavar="TABLE")
+    lag.add_argument("index", metavar="INDEX")
+    lag.add_argument("limit", type=_lag_limit, metavar="SECONDS|off", help="1 to 604800; off is the default")
+    _add_target(lag)
     throttled = orders.add_parser("throttled", help="requests that were throttled, or would have been")
     throttled.add_argument("--json", action="store_true", help="for programs")
     _add_target(throttled)
@@ -162,6 +168,15 @@ def _add_placement(orders: Commands) -> None:
 def _number(text: str) -> int:
     if not text.isdigit():
         raise argparse.ArgumentTypeError(f"{text!r} is not the id of a partition")
+    return int(text)
+
+
+def _lag_limit(text: str) -> int:
+    """0: off."""
+    if text == "off":
+        return 0
+    if not text.isdigit() or not 1 <= int(text) <= INDEX_LAG_LIMIT_MOST_S:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither off nor seconds, 1 to {INDEX_LAG_LIMIT_MOST_S}")
     return int(text)
 
 

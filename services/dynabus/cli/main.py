@@ -83,6 +83,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _administer(options: argparse.Namespace) -> None:
     from dynabus.cli import placement
+    from dynabus.cli.index_lag import limit_lag
     from dynabus.cli.ingest import switch_ingest
     from dynabus.cli.recover import Wanted, recover
     from dynabus.cli.split import split
@@ -95,6 +96,8 @@ def _administer(options: argparse.Namespace) -> None:
             split(target, options.table, options.partition, options.at, not options.no_wait, _say)
         case "ingest":
             switch_ingest(target, options.table, options.switch == "on", _say)
+        case "index-lag-limit":
+            limit_lag(target, options.table, options.index, options.limit, _say)
         case "table-topic":
             switch_table_topic(target, options.table, options.switch == "on", _say)
         case "recover":

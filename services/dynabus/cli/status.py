@@ -46,7 +46,7 @@ def report(target: Target) -> dict[str, Any]:
         # Of auto-admins the active one alone tells of readers that hold up pruning, and of streams that wait.
         "held": _told(admins, "held"),
         "logs": _told_by(propagators, "logs"),
-        "indexes": summed(_told(propagators, "indexes")),
+        "indexes": with_lags(summed(_told(propagators, "indexes")), _told(_answers(cluster, NODE), "index_lags")),
         "waits": _told(admins, "waits"),
         "late": _told_by(_answers(cluster, NODE), "late"),
     }
@@ -104,6 +104,17 @@ def summed(indexes: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return [found[names] for names in sorted(found)]
 
 
+def with_lags(indexes: Iterable[dict[str, Any]], lags: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same with how far each is behind: the furthest that any node tells. Those too that nobody writes."""
+    found = {(each["table"], each["index"]): each for each in indexes}
+    for lag in lags:
+        names = {"table": lag["table"], "index": lag["index"]}
+        known = found.setdefault((lag["table"], lag["index"]), {**names, **dict.fromkeys(COUNTS, 0)})
+        known["lag_s"] = max(known.get("lag_s", 0), lag["lag_s"])
+        known["limit_s"] = lag["limit_s"]
+    return [found[names] for names in sorted(found)]
+
+
 def _status_of(process: Process) -> dict[str, Any]:
     """As it tells it; empty where it does not."""
     answer = get(LOOPBACK, process.ops_port, "/status") if process.is_alive else None
@@ -138,12 +149,15 @@ def _render_streams(streams: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def _render_indexes(indexes: Iterable[dict[str, Any]]) -> list[str]:
-    """What writes of a table cost its indexes, since the log propagators began."""
-    rows: list[Sequence[str]] = [("INDEX", "CHANGES OF ITEMS", "LOG RECORDS", "EACH", "UNCHANGED", "REPEATS")]
+    """What writes of a table cost its indexes, since the log propagators began, and how far they are behind."""
+    headings = ("INDEX", "CHANGES OF ITEMS", "LOG RECORDS", "EACH", "UNCHANGED", "REPEATS", "LAG", "LIMIT")
+    rows: list[Sequence[str]] = [headings]
     for each in indexes:
         share = f"{each['records'] / each['changes']:.2f}" if each["changes"] else "-"
         counts = (str(each["changes"]), str(each["records"]), share, str(each["unchanged"]), str(each["repeats"]))
-        rows.append((f"{each['table']}/{each['index']}", *counts))
+        lag = f"{each['lag_s']:.1f} s" if "lag_s" in each else "-"
+        limit = f"{each['limit_s']} s" if each.get("limit_s") else "-"
+        rows.append((f"{each['table']}/{each['index']}", *counts, lag, limit))
     return ["", *aligned(rows)] if len(rows) > 1 else []
 
 

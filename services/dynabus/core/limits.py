@@ -29,3 +29,6 @@ MAX_PARTITION_KEY_BYTES = 2048
 
 MAX_SORT_KEY_BYTES = 1024
 """Of a sort key value (S in UTF-8, B raw); not empty."""
+
+INDEX_LAG_LIMIT_MOST_S = 7 * 24 * 3600
+"""Of a limit on an index's lag (ours): who wants more wants none."""

@@ -60,6 +60,7 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "ingest_outcome": 133,
     "table_topic_metadata": 135,
     "table_item": 136,
+    "index_progress": 153,
 }
 """Numbers are never re-used; a changed schema gets a new number, and readers learn it before writers use it.
 

@@ -158,7 +158,7 @@ KINDS: Mapping[str, TopicKind] = {
             1,
             "-",
             "`request`, `ingest_request`, `question`, `answer`, `order`, `lease_request`, `clone_request`, "
-            "`place_request`",
+            "`place_request`, `index_progress`",
             "10 minutes",
             dict(_SHORT),
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, Message, TopicPartition
 
@@ -17,6 +17,8 @@ from dynabus.core.cluster_view import ClusterView
 from dynabus.core.ids import LogId, NodeName, PartitionId, Writer
 from dynabus.core.messages import Reply
 from dynabus.core.propagation.deliveries import Send
+from dynabus.core.propagation.owned_log import Log
+from dynabus.core.propagation.telling import OverCaps, Telling
 from dynabus.core.propagation.view import DerivedView
 from dynabus.core.replication.place import Place
 from dynabus.core.tables.indexes import OF
@@ -43,6 +45,7 @@ class News:
         self._me, self._topics = me, topics
         self._told_place, self._replied = told_place, replied
         self._metadata = topics.metadata().name
+        self._telling = Telling(me.node, self.cluster)
         self._producer = MessageProducer(kafka.request_producer())
         self._consumer = Consumer(kafka.loop_consumer(partition_eof=True), logger=kafka_logger())
         self._consumer.assign(
@@ -104,6 +107,11 @@ class News:
                 "parts": parts,
             }
             self._producer.send_one(self._topics.requests(NodeName(node)).name, encode("request", request))
+
+    def tell_progress(self, logs: Mapping[PartitionId, Log], over: OverCaps, now_ms: float) -> None:
+        """To leaders of tables' logs, if it is time: how far their indexes are."""
+        for node, progress in self._telling.due(logs, over, now_ms).items():
+            self._producer.send_one(self._topics.requests(NodeName(node)).name, encode("index_progress", progress))
 
     def index_names(self, log: LogId) -> dict[str, str] | None:
         """Of the index with these logs: its table's and its own; None where it is not known, or not any more."""

@@ -241,6 +241,7 @@ class LogPropagator:
         self.news.send(self.deliveries.due(now_ms), now_ms)
         for partition, numbers in self.deliveries.take_done().items():
             self.brain.acknowledged(partition, numbers)
+        self.news.tell_progress(self.brain.logs, self.deliveries.over, now_ms)
 
     def _doubt(self, now_ms: float) -> None:
         """Logs that do not have the place where they are to be read on, and those of which Kafka does not tell."""

@@ -1,5 +1,5 @@
 """What arrives in a node's inbox, and which replica's brain it goes to: requests, questions, answers, orders;
-requests for a share of a table's throughput, for clones, and for a replica's place.
+requests for a share of a table's throughput, for clones, and for a replica's place; how far indexes are.
 
 A request whose budget has run out is dropped: its asker has stopped waiting, or has sent it again. A part for a
 partition that is not here is answered STALE_ROUTE; everything else is the brain's business.
@@ -107,6 +107,8 @@ class Inbox:
                 self.orders.obey(body, hosted, now_ms)
         elif kind == "lease_request":
             self._admission.lease(self._find(body["log"], body["partition"]), body, now_ms)
+        elif kind == "index_progress":
+            self._admission.lags.told(body, self._find, now_ms)
         elif kind == "clone_request":
             self._clone(body, self._find(body["log"], body["partition"]), now_ms)
         elif kind == "place_request":

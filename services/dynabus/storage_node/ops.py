@@ -6,6 +6,7 @@ The loop's objects are read, never changed, and only whole values that the loop 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -77,18 +78,21 @@ class Ops:
     def status(self) -> Mapping[str, Any]:
         """The cluster as this node sees it; no tables while it is being built or its loop does not turn.
 
-        `late`: for how many seconds items of which tables are over that it has not deleted yet.
+        `late`: for how many seconds items of which tables are over that it has not deleted yet. `index_lags`: how far
+        indexes are behind the logs that it leads.
         """
         node = self._node
         if node is None:
-            return {"tables": [], "late": []}
+            return {"tables": [], "late": [], "index_lags": []}
+        lags = [asdict(lag) for lag in node.admission.lags.shown]
         late = [{"log": log, "late_s": late_s} for log, late_s in node.sweeps.backlogs_s.items()]
         told: SimpleQueue[list[dict[str, Any]]] = SimpleQueue()
         node.run_in_loop(lambda: told.put(tables_status(node.intake.view)))
         try:
-            return {"tables": told.get(timeout=STATUS_TIMEOUT_S), "late": late}
+            tables = told.get(timeout=STATUS_TIMEOUT_S)
         except Empty:
-            return {"tables": [], "late": late}
+            tables = []
+        return {"tables": tables, "late": late, "index_lags": lags}
 
     def throttled(self) -> Mapping[str, Any]:
         """What this node's partitions refused for their caps, or would have."""

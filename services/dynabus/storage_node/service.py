@@ -227,6 +227,7 @@ class StorageNode:
                 self.hosting.look_at_ends(self.intake.dirty)
             self._scrub(now_ms)
             self.heat.step(self.hosting.hosted.values(), now_ms)
+            self.admission.lags.step(self.hosting.hosted.values(), now_ms)
             self._checkpoint(now_ms)
             touched.update(dict.fromkeys(due))
         if self._settings.expire_per_s:

@@ -49,6 +49,9 @@ class FakeNews:
     def take(self, timeout_s: float) -> None:
         """Nothing new."""
 
+    def tell_progress(self, *_: Any) -> None:
+        pass
+
     def send(self, sends: Iterable[Any], now_ms: float) -> None:
         assert not [*sends], "these tests have no index"
 

@@ -276,7 +276,11 @@ def finish(own_id: str, revision: int) -> Evaluate:
         state = read_row(old) if old is not None else None
         if state is None or state.id != own_id or state.revision != revision or not state.unfinished:
             return Decision(False, None, Outcome())
-        description = finished(state.description, state.pending, wall_ms)
+        if state.of_table:
+            # Its table's row has the dates and counts of its changes.
+            description = {**state.description, **state.pending}
+        else:
+            description = finished(state.description, state.pending, wall_ms)
         description, indexes = finish_indexes(description, state.indexes)
         done = replace(state, status="ACTIVE", description=description, pending={}, indexes=indexes)
         return decide(next_revision(replace(done, streams=finish_streams(state.streams, wall_ms))))

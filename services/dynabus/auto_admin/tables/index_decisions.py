@@ -41,14 +41,17 @@ def delete_index(own_id: str) -> Evaluate:
 
 
 def change_index(own_id: str, revision: int, members: Mapping[str, Any]) -> Evaluate:
-    """Its table has another throughput for it, or another mode; None takes a member away."""
+    """Its table has another throughput for it, or another mode; None takes a member away. It is pending until it has
+    the partitions for it, as a change of a table is (`splitting.growth`)."""
 
     def evaluate(old: bytes | None, _: int) -> Decision:
         state = read_row(old) if old is not None else None
         if state is None or state.id != own_id or state.revision != revision:
             return Decision(False, None, Outcome())
-        merged = {**state.description, **members}
-        description = {member: value for member, value in merged.items() if value is not None}
-        return decide(next_revision(replace(state, description=description)))
+        description = {
+            each: value for each, value in state.description.items() if members.get(each, value) is not None
+        }
+        pending = {**state.pending, **{each: value for each, value in members.items() if value is not None}}
+        return decide(next_revision(replace(state, description=description, pending=pending)))
 
     return evaluate

@@ -6,7 +6,7 @@
 | names it            | there                    | (none: its own workflow)                        |
 | names it no more    | there, not DELETING      | DELETING                                        |
 | DELETING, or none   | there, not DELETING      | DELETING                                        |
-| has another throughput for it | there          | the same                                        |
+| has another throughput for it | there          | the same is pending; done with its partitions   |
 
 A table is CREATING until its indexes are ACTIVE, and is not destroyed before their rows are gone. All of it is judged
 from accepted rows, and decided while nothing else is under way, so a successor goes on from any of them.
@@ -51,7 +51,7 @@ def are_settled(state: TableState, states: Mapping[str, TableState]) -> bool:
     if not are_ready(state, states):
         return False
     gone = [index_log(state.id, each["id"]) for each in state.indexes if each["status"] == DELETING]
-    changed = [_wanted(states[log], state, name) for log, name in index_logs(state).items()]
+    changed = [_wanted(states[log].description, state, name) for log, name in index_logs(state).items()]
     return not any(log in states for log in gone) and not any(changed)
 
 
@@ -87,11 +87,11 @@ def _follow_one(index: TableState, table: TableState | None, decide: Decide) -> 
     name = index_logs(table).get(index.id) if table is not None and table.status != "DELETING" else None
     if table is None or name is None:
         decide(table_key(index.name), index_decisions.delete_index(index.id))
-    elif wanted := _wanted(index, table, name):
+    elif wanted := _wanted({**index.description, **index.pending}, table, name):
         decide(table_key(index.name), index_decisions.change_index(index.id, index.revision, wanted))
 
 
-def _wanted(index: TableState, table: TableState, name: str) -> Description:
+def _wanted(description: Description, table: TableState, name: str) -> Description:
     """Members of an index's own description that are others now."""
     own = own_description(table.description, table.id, name)
-    return {member: own.get(member) for member in CHANGING if own.get(member) != index.description.get(member)}
+    return {member: own.get(member) for member in CHANGING if own.get(member) != description.get(member)}

@@ -55,7 +55,7 @@ def charged(indexes: GlobalIndexes, evaluate: Evaluate) -> Evaluate:
         decision = evaluate(old, wall_ms)
         if not decision.write or decision.outcome.status != ReplyStatus.OK:
             return decision
-        before, after = _item(old), _item(decision.row)
+        before, after = item_of(old), item_of(decision.row)
         found = {index.name: halves_of(index, before, after) for index in indexes.all}
         costs = {name: halves for name, halves in found.items() if halves}
         if costs:
@@ -73,7 +73,8 @@ def charges_of(body: bytes) -> tuple[Mapping[str, int], bytes]:
     return orjson.loads(note), rest
 
 
-def _item(row: bytes | None) -> Item | None:
+def item_of(row: bytes | None) -> Item | None:
+    """The item of a row; None: there is none."""
     if row is None:
         return None
     found: Item = orjson.loads(decode_row(row).item_json)

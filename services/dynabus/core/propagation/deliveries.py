@@ -7,7 +7,7 @@ says, and tells of replies.
 | NOT_LEADER   | to whom it names, at once, a few times; else as BUSY                        |
 | STALE_ROUTE  | the index's metadata say where it belongs now; a sealed partition's children |
 | BUSY         | again after a moment                                                        |
-| THROTTLED    | the same: the index falls behind, its writes wait here                      |
+| THROTTLED    | the same: its writes wait here; after some time leaders of tables are told  |
 | ERROR        | the same, after longer: nothing is lost, the log waits, and it is counted   |
 | none         | again, after longer each time                                               |
 
@@ -27,6 +27,7 @@ from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.messages import SEALED, PartitionMetadata, Reply, ReplyPart, ReplyStatus, RequestPart
 from dynabus.core.propagation.amplification import Tallies
 from dynabus.core.propagation.propagator import Sending
+from dynabus.core.propagation.telling import OverCaps
 from dynabus.core.published_table import Table
 
 PARTS_MOST = 200
@@ -98,6 +99,7 @@ class Deliveries:
     throttled: int = 0
     failed: int = 0
     tallies: Tallies = field(default_factory=Tallies)
+    over: OverCaps = field(default_factory=OverCaps)
     _waiting: dict[tuple[LogId, bytes], _Write] = field(default_factory=dict)
     _others: list[_Write] = field(default_factory=list)
     """Those that came back while a newer one of their key waits: each goes by itself."""
@@ -236,7 +238,9 @@ class Deliveries:
                 self.view.sealed(*message.where)
             self._again(write, now_ms + AGAIN_MS)
         elif status in BRIEF:
-            self.throttled += status == ReplyStatus.THROTTLED
+            if status == ReplyStatus.THROTTLED:
+                self.throttled += 1
+                self.over.refused(message.where, now_ms)
             self._again(write, now_ms + AGAIN_MS)
         else:
             self.failed += 1

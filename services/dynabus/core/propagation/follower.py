@@ -62,7 +62,7 @@ class Follower:
     _final_end: int | None = None
     _expected: bytes = NO_MARK
     _least_version: int = 0
-    _openings: Openings = field(init=False)
+    openings: Openings = field(init=False)
     fills: Fills = field(default_factory=Fills)
     skipped: int = 0
     """Items of before an index that have its key attributes, but not as a key can have them."""
@@ -74,7 +74,7 @@ class Follower:
     _knowledge: Knowledge = field(default_factory=lambda: Knowledge(-1, ()))
 
     def __post_init__(self) -> None:
-        self._openings = Openings(self.partition.number)
+        self.openings = Openings(self.partition.number)
 
     # -- where it begins ------------------------------------------------------------------------------------------
 
@@ -85,7 +85,7 @@ class Follower:
         self._mark, self._marks = checkpoint.mark, checkpoint.marks
         self._least_version = max(self._least_version, checkpoint.version)
         self.version = checkpoint.version  # of a sealed log it is committed again, maybe before there are news
-        self._openings.restore(checkpoint.open)
+        self.openings.restore(checkpoint.open)
         uncommitted = {*checkpoint.open} - {*(committed.open if committed is not None else ())}
         self.fills.restore(checkpoint.fills, checkpoint.place.next_offset, uncommitted)
         self._outputs.clear()
@@ -115,7 +115,7 @@ class Follower:
 
     def _begin_at_start(self, origin: Origin, labels: Iterable[str]) -> None:
         self.place = start_of_log(origin)
-        self._openings.restore(labels)
+        self.openings.restore(labels)
         self.know(self._knowledge)
 
     def stop(self, why: str) -> None:
@@ -167,8 +167,8 @@ class Follower:
             self.stage = Stage.READING
         self.version = knowledge.version
         self._is_final = self._successor is not None
-        lost = self._openings.know(knowledge.streams, meet=self.stage is not Stage.SEALED)
-        self.fills.keep_only(self._openings.labels)
+        lost = self.openings.know(knowledge.streams, meet=self.stage is not Stage.SEALED)
+        self.fills.keep_only(self.openings.labels)
         if lost is not None:
             self.stop(lost)
         self.settle()
@@ -176,7 +176,7 @@ class Follower:
     @property
     def wants_end(self) -> bool:
         """It wants to be told how far the log reaches now."""
-        unknown = self._openings.wants_end or (self._is_final and self._final_end is None)
+        unknown = self.openings.wants_end or (self._is_final and self._final_end is None)
         return self.stage is Stage.READING and unknown
 
     def told_end(self, end: int) -> None:
@@ -184,7 +184,7 @@ class Follower:
         self.moved = True
         if self._is_final and self._final_end is None:
             self._final_end = end
-        self._openings.told_end(end)
+        self.openings.told_end(end)
         self.settle()
         self._see_final_end()
 
@@ -210,7 +210,7 @@ class Follower:
             self.stop(f"the log has a record that this version cannot read, at offset {record.offset}")
         elif verdict is Verdict.ACCEPTED:
             self._accept(self.place, record)
-        if self._openings.is_changing:
+        if self.openings.is_changing:
             self.settle()
 
     def _accept(self, place: Place, record: Record) -> None:
@@ -223,7 +223,7 @@ class Follower:
                 return
             self._say_all(OPENED, record.offset)
             if group.form is Form.RECOVERY:
-                self.fills.sweep(sweeps_of(self._openings.labels, group.generation))
+                self.fills.sweep(sweeps_of(self.openings.labels, group.generation))
         elif record.kind == Kind.MUTATION:
             self._change(place, record)
         elif record.kind == Kind.SEAL:
@@ -232,7 +232,7 @@ class Follower:
             self.stage = Stage.SEALED
 
     def _change(self, place: Place, record: Record) -> None:
-        key_names = self._openings.key_names
+        key_names = self.openings.key_names
         if key_names is None:
             return
         body = self.bodies.decode(record.schema_number, record.body)
@@ -244,7 +244,7 @@ class Follower:
         except CorruptRow as error:
             self.stop(f"the mutation at offset {record.offset}: {error}")
             return
-        streams = [] if is_restoring(place) else self._openings.streams
+        streams = [] if is_restoring(place) else self.openings.streams
         if streams:
             self.clock_ms = max(self.clock_ms, body.timestamp_ms)
         if change is not None:
@@ -252,9 +252,9 @@ class Follower:
                 self._say(stream, CHANGE, record.offset, change.seen(stream.view))
             assert place.group is not None
             source = Source(self.partition.number, place.group.generation, record.offset)
-            self._writes += of_change(self._openings.indexes, change, source)
-            self.changes.update(each.log for each in self._openings.indexes)
-            if topics := self._openings.table_topics:
+            self._writes += of_change(self.openings.indexes, change, source)
+            self.changes.update(each.log for each in self.openings.indexes)
+            if topics := self.openings.table_topics:
                 self._recording.change(topics, change, source.generation, record.offset)
 
     def settle(self) -> None:
@@ -262,14 +262,14 @@ class Follower:
         place = self.place
         if self.stage is Stage.READING and place is not None and place.group is not None:
             # Where another log goes on, that one's changes may be of before the end.
-            for each, what in self._openings.settle(place.next_offset, ends=not self._is_final):
+            for each, what in self.openings.settle(place.next_offset, ends=not self._is_final):
                 if isinstance(each, Stream):
                     self._say(each, what, place.next_offset - 1)
                 if what == OPENED:
                     self.fills.begin(each.label, place.next_offset, is_filled=not isinstance(each, Stream))
 
     def _say_all(self, what: str, offset: int) -> None:
-        for stream in self._openings.streams:
+        for stream in self.openings.streams:
             self._say(stream, what, offset)
 
     def _say(self, stream: Stream, what: str, offset: int, change: Change | None = None) -> None:
@@ -301,13 +301,13 @@ class Follower:
         """Use the page that waits, if the log is folded so far."""
         place = self.place
         if place is not None and place.group is not None and self.stage is Stage.READING:
-            topics, generation = self._openings.table_topics, place.group.generation
+            topics, generation = self.openings.table_topics, place.group.generation
             self.moved |= self._recording.ripen(topics, self.fills, generation, place.next_offset)
 
     def _fill_index(self, label: str, position: bytes, page: Page) -> None:
         """Puts as of the record before the page's offset."""
         place = self.place
-        index = next((each for each in self._openings.indexes if each.label == index_of(label)), None)
+        index = next((each for each in self.openings.indexes if each.label == index_of(label)), None)
         if index is None or place is None or place.group is None or self.stage is not Stage.READING:
             return
         if not self.fills.moved(label, position, page.behind):
@@ -340,7 +340,7 @@ class Follower:
         if self.place is None or self.place.group is None or self.stage in (Stage.WAITING, Stage.STOPPED):
             return None
         place = without_bounds(self.place)
-        labels, fills = self._openings.labels, self.fills.positions
+        labels, fills = self.openings.labels, self.fills.positions
         return Checkpoint(place, self._mark, self._marks, self.version, self.clock_ms, labels, fills)
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from dynabus.core.propagation.checkpoint import Checkpoint
 from dynabus.core.propagation.follower import Follower
+from dynabus.core.propagation.index_writes import ForIndex
 from dynabus.core.propagation.table_records import Records
 from dynabus.core.replication.place import Origin
 
@@ -40,8 +41,8 @@ class Log:
     wants_place: bool = False
     confirmed: Checkpoint | None = None
     committed: Checkpoint | None = None
-    unacknowledged: dict[int, None] = field(default_factory=dict)
-    """Numbers of index writes, in order."""
+    unacknowledged: dict[int, ForIndex] = field(default_factory=dict)
+    """Index writes by their numbers, in order."""
     waiting: deque[tuple[int, Checkpoint, Records]] = field(default_factory=deque)
     """Checkpoints by the last index write that they mean, with what table topics get."""
     held: Records = field(default_factory=dict)

@@ -239,7 +239,7 @@ class Propagator:
         log.follower.changes.clear()
         for each in log.follower.take_writes():
             self._issued += 1
-            log.unacknowledged[self._issued] = None
+            log.unacknowledged[self._issued] = each
             self._writes.append(Sending(log.follower.partition, self._issued, each))
 
     def writes(self) -> list[Sending]:

@@ -38,7 +38,7 @@ from dynabus.core.replication.membership import Wanted, obey
 from dynabus.core.replication.neighbours import Neighbours
 from dynabus.core.replication.place import Place, encode_claim
 from dynabus.core.replication.records import Child, Kind, Mutation, Record
-from dynabus.core.replication.request_ids import apply_mutation
+from dynabus.core.replication.request_ids import Applied, apply_mutation, ignore
 from dynabus.core.replication.stopping import Stoppable
 from dynabus.core.replication.store import Follow, Outcome, Store, no_more
 from dynabus.core.replication.unresolved import Sender
@@ -49,8 +49,8 @@ class Replica(Stoppable):
 
     def __init__(self, around: Surroundings, store: Store, place: Place, now_ms: float, follow: Follow = no_more):
         super().__init__()
-        self.place = place
-        self.store = store
+        self.place, self.store = place, store
+        self.applied: Applied = ignore
         self._follow = follow
         self.leader: Leader | None = None
         self.stopping = self.preferred = False
@@ -116,8 +116,7 @@ class Replica(Stoppable):
 
     def _own(self, record: Record, now_ms: float) -> Mutation | None:
         leader = self.leader
-        current = leader is not None and leader.seat.term == record.term
-        return leader.accepted(record, now_ms) if leader is not None and current else None
+        return leader.accepted(record, now_ms) if leader is not None and leader.seat.term == record.term else None
 
     def _apply(self, before: Place, record: Record, mutation: Mutation | None, now_ms: float) -> None:
         body = mutation or self._around.bodies.decode(record.schema_number, record.body)
@@ -127,6 +126,7 @@ class Replica(Stoppable):
             self.freeze(f"mutation at offset {record.offset} is of a newer version; upgrade this node", now_ms)
             return
         apply_mutation(self.store, body, record.sequence, self.place.log_time_ms, self._follow)
+        self.applied(body, record.offset)
 
     def _claim_accepted(self, before: Place, record: Record, now_ms: float) -> None:
         won = self._won(record)

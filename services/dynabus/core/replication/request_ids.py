@@ -11,6 +11,7 @@ sort by age, and the oldest router's sort first: purging looks only at the front
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -31,8 +32,15 @@ _ID = struct.Struct(">QQH")
 _VALUE = struct.Struct(">QBI8s")
 _ROUTER_BYTES = 8
 
+Applied = Callable[[Mutation, int], None]
+"""(mutation, offset of its record): it was just applied."""
+
 TOKENS = b"\x80"
 """The first byte of ids of tokens: incarnations have 63 bits."""
+
+
+def ignore(_mutation: Mutation, _offset: int) -> None:
+    """An `Applied` for who looks at none."""
 
 
 def encode_request_id(request: RequestId) -> bytes:

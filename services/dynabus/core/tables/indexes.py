@@ -32,6 +32,10 @@ OF = "Index"
 """Member of an index's own description: the table's id and name, and the index's name."""
 
 
+LAG_LIMIT = "LagLimitSeconds"
+"""Member of that: by how much the index may be behind its table before writes that touch it are throttled."""
+
+
 def index_id(request_id: bytes, name: str) -> str:
     """16 hexadecimal digits, the same whenever this request is evaluated again; unique for ever in its table."""
     return blake2b(request_id + name.encode(), digest_size=8, person=b"dynabus-index").hexdigest()

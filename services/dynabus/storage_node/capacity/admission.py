@@ -24,6 +24,7 @@ from dynabus.core.published_table import Table
 from dynabus.core.replication.records import Form
 from dynabus.core.replication.replica import Replica
 from dynabus.core.replication.store import Evaluate, Read
+from dynabus.storage_node.capacity.lags import IndexLags
 from dynabus.storage_node.config import StorageNodeSettings
 from dynabus.storage_node.replicas.hosted import Hosted
 
@@ -51,17 +52,20 @@ class NodeAdmission:
         self.view = ClusterView()
         self.throttled = Throttled()
         self.owned: dict[str, _Owned] = {}
+        self.lags = IndexLags(mode, self.view, self.throttled)
         self._mode, self._caps, self._node, self._grant = mode, caps, node, grant
 
     # -- partition caps ---------------------------------------------------------------------------------------
 
     def evaluation(self, hosted: Hosted, evaluate: Evaluate, part: RequestPart, now_ms: float) -> Evaluate:
-        """A write's evaluation, with the rules of indexes and behind the partition's cap."""
+        """A write's evaluation, with the rules of indexes, behind what holds these back and the partition's cap."""
         evaluate = hosted.rules.evaluation(evaluate)
         table = self.view.table(part["log"])
         indexes = table.global_indexes if table is not None else NO_INDEXES
         if part["operation"] == Code.UPDATE and indexes.all:
             evaluate = checked(indexes, evaluate)
+        if table is not None and indexes.all:
+            evaluate = self.lags.evaluation(hosted, table, evaluate, part)
         meter = self._meter(hosted, part["log"], now_ms)
         if meter is not None:
             evaluate = meter.evaluation(evaluate, part, self._refuses, now_ms)

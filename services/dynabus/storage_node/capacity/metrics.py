@@ -16,6 +16,14 @@ def families(admission: NodeAdmission, replicas: Iterable[Hosted]) -> Iterator[M
     yield throttled_requests("dynabus_partition_throttled_requests", "partition's cap", admission.throttled)
     yield from _partitions(replicas)
     yield from _tables(admission)
+    lag = GaugeMetricFamily(
+        "dynabus_index_lag_seconds",
+        "Age of the oldest write that an index does not have yet, of the logs that this node leads",
+        labels=("table", "index"),
+    )
+    for each in admission.lags.shown:
+        lag.add_metric((each.table, each.index), each.lag_s)
+    yield lag
 
 
 def _partitions(replicas: Iterable[Hosted]) -> Iterator[Metric]:

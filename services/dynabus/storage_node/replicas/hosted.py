@@ -8,22 +8,24 @@ an alarm, its leader resigns, the process and all other replicas go on. If its b
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from dynabus.adapters.lmdb import LmdbStore, StoreDamagedError, StoreError
 from dynabus.adapters.log_codec import encode_place
 from dynabus.adapters.logs import logger
+from dynabus.core.admission.index_holds import Hold
 from dynabus.core.admission.partition import Metered
 from dynabus.core.agreement import EVERY, Statements
 from dynabus.core.contents import Contents
+from dynabus.core.global_indexes.lag import Backlogs
 from dynabus.core.ids import PartitionId
 from dynabus.core.local_indexes import IndexRules
 from dynabus.core.pruning import NOTHING, durable_at
 from dynabus.core.replication.effects import Query, Write
 from dynabus.core.replication.election import Stage
 from dynabus.core.replication.place import Place
-from dynabus.core.replication.records import Record
+from dynabus.core.replication.records import Form, Mutation, Record
 from dynabus.core.replication.replica import Replica
 from dynabus.core.replication.succession import Begin, Succession
 from dynabus.core.rows import CorruptRow
@@ -40,7 +42,9 @@ class Hosted:
     """A replica in this process. Its methods are the brain's, with a failing store turned into quarantine."""
 
     __slots__ = (
+        "_backlogs",
         "_deadlines",
+        "_read_ms",
         "aside",
         "committed",
         "comparing",
@@ -50,9 +54,11 @@ class Hosted:
         "durable",
         "expected",
         "failed",
+        "holds",
         "log",
         "meter",
         "note",
+        "opened_at",
         "opened_ms",
         "partition",
         "read",
@@ -113,6 +119,12 @@ class Hosted:
         self.restless = True
         self.rest = Rest()
         self.meter: Metered | None = None
+        self.holds: Mapping[str, Hold] = {}
+        """Why writes that touch a global secondary index of its table are refused now, by index."""
+        self.opened_at = replica.place.next_offset
+        self._backlogs: Backlogs | None = None
+        self._read_ms = opened_ms
+        replica.applied = self._applied
         self.read = 0
         """Records read since the process started, those that are void too."""
 
@@ -125,6 +137,18 @@ class Hosted:
     def deadlines(self) -> Deadlines:
         """When its items expire."""
         return self._deadlines or self.follow_deadlines()
+
+    @property
+    def backlogs(self) -> Backlogs:
+        """How far indexes of its table are behind this log; asked for once the log has begun."""
+        if self._backlogs is None:
+            group = self.replica.place.group
+            saw_all = self.opened_at == 0 and group is not None and group.form is Form.NEW
+            self._backlogs = Backlogs(None if saw_all else max(0, self.opened_at - 1))
+        return self._backlogs
+
+    def _applied(self, mutation: Mutation, offset: int) -> None:
+        self.backlogs.applied(mutation, offset, self._read_ms)
 
     @property
     def best_read_by(self) -> By:
@@ -162,7 +186,7 @@ class Hosted:
 
     def read_log(self, records: list[Record], now_ms: float) -> None:
         """Records of its log, in order."""
-        before = self.replica.place.next_offset
+        before, self._read_ms = self.replica.place.next_offset, now_ms
         try:
             for part in self._parts(records):
                 self.replica.read_log(part, now_ms)

@@ -11,17 +11,19 @@ from tests.simulation.indexes import DESCRIPTION, INDEX_ID, LOG, Items
 from tests.simulation.kafka import BODIES
 from tests.unit.core.propagation.test_follower import LABEL, ROOT, message
 
-from dynabus.core.global_indexes import arrival, arrival_part
+from dynabus.core.global_indexes import IndexWrite, arrival, arrival_part
 from dynabus.core.global_indexes.arrivals import Arrival
 from dynabus.core.global_indexes.view import label_of
 from dynabus.core.ids import LogId
+from dynabus.core.propagation.index_writes import ForIndex
 from dynabus.core.propagation.owned_log import UNACKNOWLEDGED_MOST, Found
 from dynabus.core.propagation.propagator import Propagator, Sending
 from dynabus.core.propagation.view import DerivedView
-from dynabus.core.rows import is_tombstone
+from dynabus.core.rows import Source, is_tombstone
 from dynabus.core.tables.indexes import index_message
 
 INDEX_ROW = {"name": "by-i", "id": INDEX_ID, "status": "ENABLED", "from_start": True, "roots": [0]}
+ANY = ForIndex(LogId(LOG), IndexWrite(b"k", b"", 0, Source(0, 1, 1)))
 PARTITIONS = [{"number": 0, "generation": 1, "lineage": []}]
 
 
@@ -123,7 +125,7 @@ def test_a_log_with_too_much_under_way_is_not_read_on() -> None:
     history = logs(0)
     brain.read({ROOT: history.logs[0]})
     log = brain.logs[ROOT]
-    log.unacknowledged = dict.fromkeys(range(UNACKNOWLEDGED_MOST + 1))
+    log.unacknowledged = dict.fromkeys(range(UNACKNOWLEDGED_MOST + 1), ANY)
     log.settle()
     assert brain.positions() == {}
     brain.acknowledged(ROOT, range(UNACKNOWLEDGED_MOST // 2))
