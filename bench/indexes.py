@@ -1,12 +1,13 @@
 """What global secondary indexes give and cost.
 
-    python -m bench.indexes [--changes 300] [--rounds 3] [--seconds 4] [--items 20000]
+    python -m bench.indexes [--changes 300] [--rounds 3] [--seconds 4] [--items 50000]
 
 Put rate: from 32 connections to three tables of one cluster, taking turns, without an index, with one, and with
 three; every put changes an item that is there. Behind them: how long the last round's rows took to come, and what
 `dynabus status` says of write amplification. Lag: from the answer to a put until a Query of the index shows its row,
-one put at a time with a random pause between them, at rest and while two connections put into the same table.
-Backfill: an index is added to a table that has so many items of 1 KB, until it is ACTIVE.
+one put at a time with a random pause between them, at rest and while others put into the same table at half of the
+rate that was measured just before, by a timetable. Backfill: an index is added to a table that has so many items of
+1 KB, until it is ACTIVE; at rest, and with half as many items beside a quarter of those puts into another table.
 
     index   key                          projection   a put of an item that is there makes
     by-g    g, which stays               ALL          one log record: its row changes
@@ -21,23 +22,32 @@ import random
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
-from threading import Thread
 from typing import Any
 
 from tests.integration.cluster import RunningCluster, running, wait_until
 
 from bench.figures import Measured, percentile_ms
 from bench.generator import Generator, choose
+from bench.paced import paced
+from bench.processes import cpu_s, of_cluster
 from bench.wire import Connection, call, request
 from bench.workload import KEYS, PADDING, write_all, write_requests
 
-CONNECTIONS, BESIDE = 32, 2
+CONNECTIONS, WRITERS = 32, 4
+HALF, QUARTER = 0.5, 0.25
+"""Of the most puts a second that the table with one index takes: beside lags, and beside a backfill."""
+
 PUTS = 3 * KEYS
 """Prepared: an item is put with several values, so that a put changes it."""
 
 PAUSE_S = (0.005, 0.035)
+AGAIN_S = 0.001
+"""Between two Queries for a row: at once, they would be a load of their own."""
+
+ALONE_S = 5.0
 WARM = 20
 """Changes that are not counted."""
 
@@ -125,14 +135,12 @@ def settled(cluster: RunningCluster) -> float:
     return changed - begun
 
 
-def lags_s(port: int, table: str, changes: int, warm: int = WARM) -> list[float]:
+def lags_s(port: int, table: str, changes: int) -> list[float]:
     """Seconds from each put's answer to its row. Raises TimeoutError where one does not come."""
     connection = Connection(port)
     found: list[float] = []
-    for number in range(warm + changes):
+    for number in range(WARM + changes):
         group = f"probe-{number}-{random.randrange(1 << 30)}"
-        connection.ask(request("PutItem", {"TableName": table, "Item": item(number % 50 + KEYS, group, number)}))
-        answered = time.monotonic()
         query = {
             "TableName": table,
             "IndexName": "by-g",
@@ -140,47 +148,76 @@ def lags_s(port: int, table: str, changes: int, warm: int = WARM) -> list[float]
             "ExpressionAttributeValues": {":g": {"S": group}},
             "Select": "COUNT",
         }
-        while call(port, "Query", query)["Count"] == 0:
+        asked = request("Query", query)
+        connection.ask(request("PutItem", {"TableName": table, "Item": item(number % 50 + KEYS, group, number)}))
+        answered = time.monotonic()
+        while connection.answer(asked)["Count"] == 0:
             if time.monotonic() - answered > SEEN_S:
                 raise TimeoutError(f"a row did not come for {SEEN_S:.0f} s")
+            time.sleep(AGAIN_S)
         found.append(time.monotonic() - answered)
         time.sleep(random.uniform(*PAUSE_S))
-    return found[warm:]
+    return found[WARM:]
 
 
-def lags_beside_s(
-    cluster: RunningCluster, generator: Generator, table: str, changes: int
-) -> tuple[list[float], float]:
-    """The same while others put into the table, and how many puts a second that were."""
-    path, ran = cluster.data / f"{table}.requests", []
-    seconds = int(changes * 0.08) + 10
-
-    def load() -> None:
-        ran.append(_checked(generator.run(cluster.port, path, BESIDE, seconds)))
-
-    thread = Thread(target=load)
-    thread.start()
-    time.sleep(2)
-    try:
-        found: list[float] = []
-        while thread.is_alive() and len(found) < changes:
-            found += lags_s(cluster.port, table, 10, warm=0)
-    finally:
-        thread.join()
-    return found, ran[0].ops_per_s
+def lags_beside_s(cluster: RunningCluster, table: str, changes: int, rate: float) -> tuple[list[float], Measured]:
+    """The same while others put into the table, so many a second; and how that went."""
+    with paced(cluster.port, cluster.data / f"{table}.requests", rate) as load:
+        found = lags_s(cluster.port, table, changes)
+    assert load.measured is not None
+    return found, load.measured
 
 
-def backfill_s(port: int, items: int) -> float:
-    """Until an index that is added to a table of so many items is ACTIVE."""
-    create(port, "filled", ())
-    write_all(port, "filled", [item(number, f"g{number % 500}", number) for number in range(items)])
+def fill_table(port: int, table: str, items: int) -> None:
+    """A table without an index that has so many items of 1 KB."""
+    create(port, table, ())
+    numbers = range(items)
+    with ThreadPoolExecutor(WRITERS) as pool:
+        parts = [[item(number, f"g{number % 500}", number) for number in numbers[n::WRITERS]] for n in range(WRITERS)]
+        list(pool.map(lambda part: write_all(port, table, part), parts))
+
+
+def backfill_s(port: int, table: str) -> float:
+    """Until an index that is added to this table is ACTIVE."""
     begun = time.monotonic()
     updates = [{"Create": _index("by-g")}]
-    definitions = _definitions(("by-g",))
-    body = {"TableName": "filled", "AttributeDefinitions": definitions, "GlobalSecondaryIndexUpdates": updates}
+    body = {
+        "TableName": table,
+        "AttributeDefinitions": _definitions(("by-g",)),
+        "GlobalSecondaryIndexUpdates": updates,
+    }
     call(port, "UpdateTable", body)
-    wait_until("the index is filled", lambda: is_active(port, "filled"), FILLED_S)
+    wait_until("the index is filled", lambda: is_active(port, table), FILLED_S)
     return time.monotonic() - begun
+
+
+def backfill(cluster: RunningCluster, items: int) -> None:
+    """At rest: how fast, and what of it is whose."""
+    fill_table(cluster.port, "filled", items)
+    pids = of_cluster(cluster.status())
+    before = {name: cpu_s(pid) for name, pid in pids.items()}
+    took_s = backfill_s(cluster.port, "filled")
+    spent = {name: 1e6 * (cpu_s(pid) - before[name]) / items for name, pid in pids.items()}
+    print(f"backfill  {items / took_s:,.0f} items/s   ({items:,} in {took_s:.1f} s)")
+    whose = "   ".join(f"{name} {us:.0f}" for name, us in spent.items())
+    print(f"us of CPU for an item: {sum(spent.values()):.0f}   {whose}", flush=True)
+
+
+def backfill_beside(cluster: RunningCluster, table: str, items: int, rate: float) -> None:
+    """What a fill of one table and puts into another one, so many a second, are to each other."""
+    path = cluster.data / f"{table}.requests"
+    fill_table(cluster.port, "filled-beside", items)
+    with paced(cluster.port, path, rate) as alone:
+        time.sleep(ALONE_S)
+    with paced(cluster.port, path, rate) as beside:
+        took_s = backfill_s(cluster.port, "filled-beside")
+    assert alone.measured is not None
+    assert beside.measured is not None
+    print(
+        f"backfill beside {rate:,.0f} puts/s  {items / took_s:,.0f} items/s   "
+        f"puts p50 {alone.measured.p50_ms:.1f} -> {beside.measured.p50_ms:.1f} ms   "
+        f"p99 {alone.measured.p99_ms:.1f} -> {beside.measured.p99_ms:.1f} ms"
+    )
 
 
 def main() -> None:
@@ -188,7 +225,7 @@ def main() -> None:
     parser.add_argument("--changes", type=int, default=300, metavar="N", help="that are timed (default: 300)")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="for each table (default: 3)")
     parser.add_argument("--seconds", type=int, default=4, metavar="S", help="of a round (default: 4)")
-    parser.add_argument("--items", type=int, default=20_000, metavar="N", help="of the backfill (default: 20,000)")
+    parser.add_argument("--items", type=int, default=50_000, metavar="N", help="of the backfill (default: 50,000)")
     asked = parser.parse_args()
     generator = choose()
     with (
@@ -197,11 +234,14 @@ def main() -> None:
     ):
         found = rates(cluster, generator, asked.rounds, asked.seconds)
         _tell_rates(found, settled(cluster), cluster.status().get("indexes", ()))
+        most = median(found["one"])
         _tell_lags("at rest", lags_s(cluster.port, "one", asked.changes))
-        lags, beside = lags_beside_s(cluster, generator, "one", asked.changes)
-        _tell_lags(f"beside {beside:,.0f} puts/s, {beside / median(found['one']):.2f} of its most", lags)
-        took_s = backfill_s(cluster.port, asked.items)
-    print(f"backfill  {asked.items / took_s:,.0f} items/s   ({asked.items:,} in {took_s:.1f} s)")
+        lags, ran = lags_beside_s(cluster, "one", asked.changes, most * HALF)
+        told = f"{ran.ops_per_s:,.0f} puts/s (p50 {ran.p50_ms:.1f} ms, p99 {ran.p99_ms:.1f} ms)"
+        _tell_lags(f"beside {told}, {ran.ops_per_s / most:.2f} of its most", lags)
+        settled(cluster)
+        backfill(cluster, asked.items)
+        backfill_beside(cluster, "one", asked.items // 2, most * QUARTER)
 
 
 def _tell_rates(found: dict[str, list[float]], behind_s: float, indexes: Any) -> None:

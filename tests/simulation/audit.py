@@ -5,7 +5,7 @@ from __future__ import annotations
 from dynabus.core.replication.fold import Verdict
 from dynabus.core.replication.fold import fold as true_fold
 from dynabus.core.replication.place import Origin, Place, start_of_log
-from dynabus.core.replication.records import Bodies, Configure, Genesis, Kind, Mutation, Record
+from dynabus.core.replication.records import Bodies, Configure, Genesis, Kind, Mutation, Record, RowChange, RowChanges
 from dynabus.core.replication.request_ids import NO_KEY, TOKENS
 from dynabus.core.replication.standstill import is_fence
 from dynabus.core.replication.tokens import NAME_BYTES
@@ -48,6 +48,8 @@ class Auditor:
         self._wanted: dict[bytes, bytes] | None = None
         """What a recovery's log must hold once it says that it holds all."""
         self.accepted = 0
+        self.gathered = 0
+        """Writes that were in one record with others."""
         self.voids = 0
         self.terms = 0
 
@@ -124,6 +126,11 @@ class Auditor:
 
     def _apply(self, record: Record) -> None:
         body = self._bodies.decode(record.schema_number, record.body)
+        if isinstance(body, RowChanges):
+            self.gathered += len(body.rows) if len(body.rows) > 1 else 0
+            for row in body.rows:
+                self._changed(row, int.from_bytes((row.new or b"")[:8], "big"))
+            return
         assert isinstance(body, Mutation)
         if self.place.is_restoring:
             if body.new is not None:
@@ -133,21 +140,23 @@ class Auditor:
         self._check_token(body)
         if body.key == NO_KEY:
             return
-        key, operation = body.key, int.from_bytes(body.answer[:8], "big")
+        self._changed(RowChange(body.key, body.old, body.new), int.from_bytes(body.answer[:8], "big"))
+
+    def _changed(self, row: RowChange, operation: int) -> None:
+        key, old, new = row
         if (key, operation) in self.index:
             raise Violation(f"operation {operation} was applied twice")
         if (key, operation) in self.refused:
             raise Violation(f"operation {operation} was applied after its client was told that it changed nothing")
         versions = self.versions.setdefault(key, [ABSENT])
-        old = self.rows.pop(key, None)
-        if old != body.old:
+        if old != self.rows.pop(key, None):
             raise Violation(f"operation {operation} was evaluated against another row than it replaced")
         self.digest ^= hash((key, old)) if old is not None else 0
-        if body.new is not None:
-            self.rows[key] = body.new
-            self.digest ^= hash((key, body.new))
+        if new is not None:
+            self.rows[key] = new
+            self.digest ^= hash((key, new))
         self.index[key, operation] = len(versions)
-        versions.append(operation if body.new is not None else ABSENT)
+        versions.append(operation if new is not None else ABSENT)
 
     def _check_token(self, body: Mutation) -> None:
         """A command is decided once, if only to be refused."""

@@ -223,9 +223,7 @@ class _OverlayReader:
 
     def get(self, key: bytes) -> bytes | None:
         newest = self._leader.unresolved.newest(key)
-        if newest is not None and newest.mutation is not None:
-            return newest.mutation.new
-        return self._leader._store.get(key)
+        return self._leader._store.get(key) if newest is None else newest[1]
 
     def scan(self, lower: bytes, upper: bytes | None, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
         return self._leader._store.scan(lower, upper, reverse)
@@ -254,9 +252,9 @@ def _by_report(rule: Callable[[Any, int], bool]) -> Patches:
         leader = self.leader
         for sent in leader.unresolved.records if leader else ():
             may_leave = leader.serving and now_ms >= leader.seat.deferred_until_ms
-            if may_leave and sent.value == value and sent.sender is not None and rule(self, offset):
-                self._effects.append(Respond(sent.sender, sent.outcome))
-                sent.sender = None
+            if may_leave and sent.value == value and rule(self, offset):
+                self._effects.extend(Respond(*told) for told in sent.told)
+                sent.told = ()
         self.last_report = offset
 
     return [(Replica, "delivered", delivered)]

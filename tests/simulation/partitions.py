@@ -9,6 +9,8 @@ from dynabus.core.replication.heir import Inheritance
 from dynabus.core.replication.records import Child
 
 LOG = LogId("0" * 32)
+ROWS = (b"k1r", b"k2r")
+"""Keys of what is written without request ids."""
 
 
 @dataclass

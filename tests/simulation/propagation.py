@@ -329,7 +329,8 @@ class Process:
                 parent = parent_of(self.brain.logs[where], where)
                 self._told_parent(where, parent)
             else:
-                raise AssertionError("nothing is pruned here")
+                read = self.world.dice.randint(0, len(self.world.history.logs[where.number]))
+                self.brain.told_place(where, self.world.history.place_at(where.number, read))
 
     def _told_parent(self, where: PartitionId, parent: PartitionId) -> None:
         self.brain.told_parent(where, self.world.committed.get(parent))

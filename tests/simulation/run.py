@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from dynabus.core.replication.effects import Timing
-from tests.simulation import broken_clones, broken_moves, broken_recoveries, broken_splits, pruning
+from tests.simulation import broken_clones, broken_gathering, broken_moves, broken_recoveries, broken_splits, pruning
 from tests.simulation.audit import Violation
 from tests.simulation.broken import BROKEN, active, chain_restarts_at_claims
 from tests.simulation.cluster import Cluster
@@ -23,7 +23,9 @@ from tests.simulation.recoveries import RECOVERED_BOUND_MS, Recoveries
 from tests.simulation.splits import Splits
 from tests.simulation.world import World
 
-assert all((broken_splits, broken_moves, broken_clones, broken_recoveries)), "their brains are in BROKEN from here on"
+assert all((broken_gathering, broken_splits, broken_moves, broken_clones, broken_recoveries)), (
+    "their brains are in BROKEN from here on"
+)
 
 LOSSY = {
     chain_restarts_at_claims.__name__,
@@ -33,6 +35,9 @@ LOSSY = {
 
 CONTESTED = {name for name, (_, make) in BROKEN.items() if make.__module__ == broken_splits.__name__}
 """Those of which histories tell soonest in which seals are contested."""
+
+GATHERED = {name for name, (_, make) in BROKEN.items() if make.__module__ == broken_gathering.__name__}
+"""Those of which only histories with writes without request ids tell."""
 
 FAULTS_END_MS = 14_000.0
 EVENTS_LEAST = 550
@@ -64,12 +69,15 @@ class History:
     recoveries: int
     clones: int
     pruned: int
+    gathered: int
     trace: list[str]
 
 
-def simulate(seed: int, trace: bool = False, lose: bool = False, contested: bool = False) -> History:
+def simulate(
+    seed: int, trace: bool = False, lose: bool = False, contested: bool = False, gathers: bool = False
+) -> History:
     """One history; `lose`: one in which Kafka loses acknowledged records, for certain; `contested`: one with splits,
-    for certain, whose seals meet the claims of others."""
+    for certain, whose seals meet the claims of others; `gathers`: with writes without request ids."""
     world = World(seed)
     if trace:
         world.trace = []
@@ -85,7 +93,7 @@ def simulate(seed: int, trace: bool = False, lose: bool = False, contested: bool
         repairs = sorted(scrubs.uniform(1000.0, FAULTS_END_MS - 1000.0) for _ in range(scrubs.randint(1, 3)))
     else:
         repairs = []
-    cluster = Cluster(world, timing, dice.choice([110.0, 180.0, 300.0]), spare=moving)
+    cluster = Cluster(world, timing, dice.choice([110.0, 180.0, 300.0]), spare=moving, gathers=gathers)
     for at_ms in repairs:
         world.after(at_ms, _repair, cluster, scrubs)
     moves = Moves(cluster, own, count=4 if moving else 0)
@@ -111,6 +119,7 @@ def simulate(seed: int, trace: bool = False, lose: bool = False, contested: bool
         recoveries.done,
         cluster.pruning.cloned,
         cluster.pruning.pruned,
+        sum(auditor.gathered for auditor in auditors),
         world.trace or [],
     )
 
@@ -190,6 +199,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--broken", help="name of a broken brain, or 'all': how many seeds until each is caught")
     parser.add_argument("--lose", action="store_true", help="Kafka loses acknowledged records in every history")
     parser.add_argument("--contested", action="store_true", help="in every history seals meet the claims of others")
+    parser.add_argument("--gather", action="store_true", help="some writes have no request ids, and are gathered")
     parser.add_argument("--trace", action="store_true", help="with --seed: print what happened")
     options = parser.parse_args(arguments)
     if options.broken and options.seed is None:
@@ -198,19 +208,20 @@ def main(arguments: list[str] | None = None) -> int:
     if options.seed is not None:
         with active(options.broken):
             contested = options.contested or options.broken in CONTESTED
-            history = simulate(options.seed, options.trace, options.lose, contested)
+            gathers = options.gather or options.broken in GATHERED
+            history = simulate(options.seed, options.trace, options.lose, contested, gathers)
         print("\n".join(history.trace))
         print(history.violation or "no violation", f"({history.events} events, {history.faults} faults)")
         return 1 if history.violation else 0
     seeds = range(options.first, options.first + options.seeds)
-    return _many(seeds, lose=options.lose, contested=options.contested)
+    return _many(seeds, lose=options.lose, contested=options.contested, gathers=options.gather)
 
 
 def simulate_broken(arguments: tuple[str, int]) -> History:
     """One history with a broken brain: of the kind that tells most of it."""
     name, seed = arguments
     with active(name):
-        return simulate(seed, lose=name in LOSSY, contested=name in CONTESTED)
+        return simulate(seed, lose=name in LOSSY, contested=name in CONTESTED, gathers=name in GATHERED)
 
 
 def _hunt(name: str, seeds: range) -> int:
@@ -224,7 +235,7 @@ def _hunt(name: str, seeds: range) -> int:
     return 1
 
 
-def _many(seeds: range, lose: bool, contested: bool) -> int:
+def _many(seeds: range, lose: bool, contested: bool, gathers: bool) -> int:
     started = time.monotonic()
     totals = {
         "events": 0,
@@ -239,10 +250,11 @@ def _many(seeds: range, lose: bool, contested: bool) -> int:
         "recoveries": 0,
         "clones": 0,
         "pruned": 0,
+        "gathered": 0,
     }
     fewest_events, fewest_faults, failed = 10**9, 10**9, 0
     with multiprocessing.Pool(os.cpu_count()) as pool:
-        one = partial(simulate, lose=lose, contested=contested)
+        one = partial(simulate, lose=lose, contested=contested, gathers=gathers)
         for history in pool.imap_unordered(one, seeds, chunksize=20):
             for name in totals:
                 totals[name] += int(getattr(history, name))
@@ -251,7 +263,7 @@ def _many(seeds: range, lose: bool, contested: bool) -> int:
             if history.violation:
                 failed += 1
                 print(f"seed {history.seed}: {history.violation}")
-                again = f"--seed {history.seed}{' --lose' if lose else ''} --trace"
+                again = f"--seed {history.seed}{' --lose' if lose else ''}{' --gather' if gathers else ''} --trace"
                 print(f"  replay: python -m tests.simulation.run {again}", flush=True)
     took = time.monotonic() - started
     print(
@@ -261,7 +273,8 @@ def _many(seeds: range, lose: bool, contested: bool) -> int:
         f"{totals['acknowledged']} answers checked, {totals['unknown']} unknown, {totals['terms']} terms, "
         f"{totals['voids']} void records, {totals['lossy']} with a lost tail, {totals['splits']} splits, "
         f"{totals['moves']} moves, {totals['recoveries']} recoveries, {totals['clones']} clones, "
-        f"{totals['pruned']} records pruned; {took:.0f} s, {len(seeds) / took:.1f} a second"
+        f"{totals['pruned']} records pruned, {totals['gathered']} writes gathered; "
+        f"{took:.0f} s, {len(seeds) / took:.1f} a second"
     )
     return 1 if failed else 0
 

@@ -61,7 +61,11 @@ def decode_body(kind: str, body: bytes) -> Any:
 
 def encode(kind: str, message: Mapping[str, Any]) -> bytes:
     """A whole message value: prefix, CRC, body."""
-    body = encode_body(kind, message)
+    return framed(kind, encode_body(kind, message))
+
+
+def framed(kind: str, body: bytes) -> bytes:
+    """A message value with a body that is encoded already."""
     return _PREFIX.pack(FORMAT_VERSION, SCHEMA_NUMBERS[kind], crc32(body)) + body
 
 

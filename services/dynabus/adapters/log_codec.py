@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dynabus.adapters.codec import UndecodableMessage, decode_body, encode_body
+from dynabus.adapters.row_codec import encode_row_changes
 from dynabus.core.ids import Incarnation, LogId, NodeName, PartitionId, Writer
 from dynabus.core.messages import SCHEMA_NUMBERS
 from dynabus.core.replication.place import Group, Origin, Place, Reign, TermLeader
@@ -19,14 +20,17 @@ from dynabus.core.replication.records import (
     Mutation,
     Recovered,
     Resign,
+    RowChange,
+    RowChanges,
     Seal,
 )
 
 _SCHEMA_OF_KIND = {kind: kind.name.lower() for kind in Kind}
-_RECOVERY = "recovery_genesis"
+_RECOVERY, _ROWS = "recovery_genesis", "row_changes"
 _KIND_OF_NUMBER = {
     **{SCHEMA_NUMBERS[name]: kind for kind, name in _SCHEMA_OF_KIND.items()},
     SCHEMA_NUMBERS[_RECOVERY]: Kind.GENESIS,
+    SCHEMA_NUMBERS[_ROWS]: Kind.MUTATION,
 }
 _NAME_OF_NUMBER = {number: name for name, number in SCHEMA_NUMBERS.items()}
 
@@ -35,6 +39,8 @@ class AvroBodies:
     """`core.replication.records.Bodies` over the schemas of `schemas/*.avsc`."""
 
     def encode(self, kind: Kind, body: Body) -> tuple[int, bytes]:
+        if isinstance(body, RowChanges):
+            return SCHEMA_NUMBERS[_ROWS], encode_row_changes(body)
         # Only a recovery is written so: the genesis of a child must be the same bytes, whoever writes it.
         name = _RECOVERY if isinstance(body, Genesis) and body.recovered is not None else _SCHEMA_OF_KIND[kind]
         return SCHEMA_NUMBERS[name], encode_body(name, _to_message(body))
@@ -64,6 +70,9 @@ def _to_message(body: Body) -> dict[str, Any]:
 
 def _from_message(kind: Kind, message: dict[str, Any]) -> Body:
     if kind is Kind.MUTATION:
+        if "rows" in message:
+            rows = tuple(RowChange(row["key"], row["old"], row["new"]) for row in message["rows"])
+            return RowChanges(message["timestamp_ms"], rows)
         return Mutation(**message)
     if kind is Kind.GENESIS:
         members = tuple(map(NodeName, message["members"]))

@@ -34,7 +34,7 @@ class Watcher(Protocol):
 class Contents:
     """Of one replica. `totals[0]` is [items, bytes] of the rows, `totals[n]` of the entries of index number n."""
 
-    __slots__ = ("_indexes", "_store", "besides", "checksum", "totals", "watcher")
+    __slots__ = ("_indexes", "_store", "besides", "changes", "checksum", "totals", "watcher")
 
     def __init__(self, store: Store, indexes: LocalIndexes) -> None:
         """Raises CorruptRow: what is stored is not what was committed."""
@@ -42,6 +42,8 @@ class Contents:
         self.watcher: Watcher | None = None
         self.besides: Follow | None = None
         """What else follows the rows, and is not counted."""
+        self.changes = 0
+        """Of rows, since it was opened: a record may have many."""
         self.totals: list[list[int]] = [[0, 0] for _ in range(1 + len(indexes.all))]
         self.checksum = 0
         if not self._restore(store.totals(), store.place() or b""):
@@ -49,6 +51,7 @@ class Contents:
 
     def follow(self, key: bytes, old: bytes | None, new: bytes | None) -> None:
         """A mutation of this key from one row to another (None for absent) was applied."""
+        self.changes += 1
         rows = self.totals[0]
         items = items_in(new) - items_in(old)
         size = (0 if new is None else row_size(new)) - (0 if old is None else row_size(old))

@@ -60,6 +60,9 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "ingest_outcome": 133,
     "table_topic_metadata": 135,
     "table_item": 136,
+    "row_changes": 150,
+    "index_request": 151,
+    "index_reply": 152,
     "index_progress": 153,
 }
 """Numbers are never re-used; a changed schema gets a new number, and readers learn it before writers use it.

@@ -157,13 +157,19 @@ KINDS: Mapping[str, TopicKind] = {
             "requests.<node>",
             1,
             "-",
-            "`request`, `ingest_request`, `question`, `answer`, `order`, `lease_request`, `clone_request`, "
-            "`place_request`, `index_progress`",
+            "`request`, `ingest_request`, `index_request`, `question`, `answer`, `order`, `lease_request`, "
+            "`clone_request`, `place_request`, `index_progress`",
             "10 minutes",
             dict(_SHORT),
         ),
         TopicKind(
-            "replies", "replies.<asker>", 1, "-", "`reply`, `lease`, `place_reply`", "10 minutes", dict(_SHORT)
+            "replies",
+            "replies.<asker>",
+            1,
+            "-",
+            "`reply`, `index_reply`, `lease`, `place_reply`",
+            "10 minutes",
+            dict(_SHORT),
         ),
         TopicKind(
             "clone",

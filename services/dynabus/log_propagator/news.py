@@ -13,7 +13,9 @@ from dynabus.adapters.kafka.positions import read_on
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.log_codec import decode_place
 from dynabus.adapters.logs import kafka_logger, logger
+from dynabus.adapters.row_codec import encode_index_request
 from dynabus.core.cluster_view import ClusterView
+from dynabus.core.global_indexes.messages import are_for_index, reply_of
 from dynabus.core.ids import LogId, NodeName, PartitionId, Writer
 from dynabus.core.messages import Reply
 from dynabus.core.propagation.deliveries import Send
@@ -99,14 +101,13 @@ class News:
         """Index writes to their leaders; who leads is asked for if heartbeats were missed."""
         for node, counter, budget_ms, parts in sends:
             self._want_heartbeats(now_ms)
-            request = {
-                "asker": self._me.node,
-                "incarnation": self._me.incarnation,
-                "counter": counter,
-                "budget_ms": budget_ms,
-                "parts": parts,
-            }
-            self._producer.send_one(self._topics.requests(NodeName(node)).name, encode("request", request))
+            name, incarnation = self._me
+            if are_for_index(parts):
+                request = encode_index_request(name, incarnation, counter, budget_ms, parts)
+            else:
+                asked = {"asker": name, "incarnation": incarnation, "counter": counter, "budget_ms": budget_ms}
+                request = encode("request", {**asked, "parts": parts})
+            self._producer.send_one(self._topics.requests(NodeName(node)).name, request)
 
     def tell_progress(self, logs: Mapping[PartitionId, Log], over: OverCaps, now_ms: float) -> None:
         """To leaders of tables' logs, if it is time: how far their indexes are."""
@@ -139,6 +140,9 @@ class News:
             elif kind == "reply":
                 if body["incarnation"] == self._me.incarnation:
                     self._replied(body, now_ms)
+            elif kind == "index_reply":
+                if body["incarnation"] == self._me.incarnation:
+                    self._replied(reply_of(body), now_ms)
             elif kind == "place_reply":
                 if body["incarnation"] == self._me.incarnation:
                     place = decode_place(body["place"])

@@ -17,6 +17,7 @@ from dynabus.adapters.codec import UndecodableMessage, decode
 from dynabus.core.cloning.messages import CloneRequest
 from dynabus.core.errors import ApiError, unknown_operation
 from dynabus.core.global_indexes import backfill
+from dynabus.core.global_indexes.messages import parts_of
 from dynabus.core.ids import Incarnation, NodeName, RequestId
 from dynabus.core.messages import Answer, Question, ReplyStatus, Request, RequestPart
 from dynabus.core.operations.calls import Code
@@ -58,9 +59,11 @@ class _Message(NamedTuple):
     repeat: bool
     now_ms: float
     wall_ms: int
+    is_brief: bool
 
 
-REQUESTS = frozenset({"request", "ingest_request"})
+INDEX_REQUEST = "index_request"
+REQUESTS = frozenset({"request", "ingest_request", INDEX_REQUEST})
 
 NOT_ASKED = -1
 """In place of the offset from which on an asker wants to read: it does not want to know it either."""
@@ -91,12 +94,15 @@ class Inbox:
         """One message of the inbox. Raises UndecodableMessage."""
         kind, body = decode(message.value())
         if kind in REQUESTS:
+            if kind == INDEX_REQUEST:
+                body["parts"] = parts_of(body)
             age_ms = self._age_ms(message, now_ms)
             if age_ms > body["budget_ms"]:
                 self.expired += len(body["parts"])
             else:
                 budget_ms = int(body["budget_ms"] - age_ms)
-                self._request(body, _Message(budget_ms, body.get("repeat", False), now_ms, wall_ms))
+                is_brief = kind == INDEX_REQUEST
+                self._request(body, _Message(budget_ms, body.get("repeat", False), now_ms, wall_ms, is_brief))
         elif kind == "question":
             self._question(body, now_ms)
         elif kind == "answer":
@@ -128,7 +134,8 @@ class Inbox:
         asker, incarnation, counter = request["asker"], request["incarnation"], request["counter"]
         for index, part in enumerate(request["parts"]):
             self.requests += 1
-            sender = Sender(asker, incarnation, counter, index, part.get("at_least", NOT_ASKED) != NOT_ASKED)
+            wants_place = part.get("at_least", NOT_ASKED) != NOT_ASKED
+            sender = Sender(asker, incarnation, counter, index, wants_place, message.is_brief)
             hosted = self._find(part["log"], part["partition"])
             if hosted is None:
                 self.strays += 1
@@ -140,7 +147,7 @@ class Inbox:
                 self._respond(sender, Outcome(ReplyStatus.ERROR, orjson.dumps(error.body())))
 
     def _part(self, hosted: Hosted, sender: Sender, part: RequestPart, message: _Message) -> None:
-        budget_ms, repeat, now_ms, wall_ms = message
+        budget_ms, repeat, now_ms, wall_ms, _ = message
         code = part["operation"]
         if (write := self._writes.get(code)) is not None:
             token = Token.decode(part["token"]) if "token" in part else None

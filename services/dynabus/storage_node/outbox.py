@@ -10,12 +10,14 @@ from dynabus.adapters.codec import encode
 from dynabus.adapters.kafka.message_producer import MessageProducer
 from dynabus.adapters.log_codec import encode_place
 from dynabus.core.admission.messages import NodeHeat
+from dynabus.core.global_indexes.messages import done_row
 from dynabus.core.ids import NodeName, PartitionId, Writer
 from dynabus.core.messages import (
     Answer,
     Heartbeat,
     Question,
     ReplyPart,
+    ReplyStatus,
     SplitPoint,
     TokenLease,
 )
@@ -44,13 +46,17 @@ class Outbox:
         self._topics, self._node = topics, node
         self._reply_topics: dict[str, str] = {}
         self._replies: dict[tuple[str, int, int], list[tuple[int, Outcome]]] = {}
+        self._done: dict[tuple[str, int, int], bytearray] = {}
 
     def respond(self, sender: Sender, outcome: Outcome) -> None:
         """Answer one part of a request at the end of this turn; nobody, where nobody asked (`expiry.sweeping`)."""
-        asker, incarnation, counter, part, _ = sender
+        asker, incarnation, counter, part, _, is_brief = sender
         if not asker:
             return
         key = (asker, incarnation, counter)
+        if is_brief and outcome.status == ReplyStatus.OK:
+            self._done.setdefault(key, bytearray()).extend(done_row(part, outcome.count))
+            return
         parts = self._replies.get(key)
         if parts is None:
             self._replies[key] = [(part, outcome)]
@@ -59,19 +65,27 @@ class Outbox:
 
     def send_replies(self) -> None:
         """Send what was collected."""
-        if not self._replies:
+        if not self._replies and not self._done:
             return
         replies, self._replies = self._replies, {}
+        done, self._done = self._done, {}
         encoded: dict[str, list[bytes]] = {}
+        for (asker, incarnation, counter), rows in done.items():
+            brief = {"incarnation": incarnation, "counter": counter, "node": self._node, "done": bytes(rows)}
+            encoded.setdefault(self._reply_topic(asker), []).append(encode("index_reply", brief))
         for (asker, incarnation, counter), answers in replies.items():
-            topic = self._reply_topics.get(asker)
-            if topic is None:
-                topic = self._reply_topics[asker] = self._topics.replies(asker).name
+            topic = self._reply_topic(asker)
             for parts in split(answers):
                 message = {"incarnation": incarnation, "counter": counter, "node": self._node, "parts": parts}
                 encoded.setdefault(topic, []).append(encode("reply", message))
         for topic, values in encoded.items():
             self.producer.send(topic, values)
+
+    def _reply_topic(self, asker: str) -> str:
+        topic = self._reply_topics.get(asker)
+        if topic is None:
+            topic = self._reply_topics[asker] = self._topics.replies(asker).name
+        return topic
 
     def exchange(self, me: Writer, partition: PartitionId, effect: Ask | Tell) -> None:
         """Ask other nodes about a partition's leader, or answer one of them."""

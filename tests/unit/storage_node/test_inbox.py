@@ -12,15 +12,20 @@ from tests.unit.storage_node.stand_ins import ME, PARTITION, leading
 
 from dynabus.adapters.codec import UndecodableMessage, decode, encode
 from dynabus.adapters.log_codec import AvroBodies
+from dynabus.adapters.row_codec import encode_index_request
 from dynabus.core.admission import Mode
 from dynabus.core.errors import validation_error
-from dynabus.core.ids import NodeName
+from dynabus.core.global_indexes import Arrival as Arrived
+from dynabus.core.global_indexes import IndexWrite, arrival_part
+from dynabus.core.ids import LogId, NodeName
 from dynabus.core.messages import ReplyStatus, SplitPoint, TokenLease
+from dynabus.core.operations.calls import Code
 from dynabus.core.replication.effects import Append, Respond, Tell
-from dynabus.core.replication.records import Mutation, decode_record
+from dynabus.core.replication.records import Mutation, RowChanges, decode_record
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.replication.tokens import token_ids, token_of
 from dynabus.core.replication.unresolved import Sender
+from dynabus.core.rows import Source
 from dynabus.storage_node.capacity.admission import NodeAdmission
 from dynabus.storage_node.inbox import Inbox
 from dynabus.storage_node.orders import Orders
@@ -241,6 +246,25 @@ def command(operation: int, token: bytes, asker: str = "r", counter: int = 1) ->
     _, message = decode(request(operation, counter=counter))
     message["parts"][0]["token"] = token
     return encode("ingest_request", {**message, "asker": asker})
+
+
+def test_rows_of_an_index_are_gathered_and_answered_briefly() -> None:
+    desk = Desk()
+    desk.inbox._writes = {Code.INDEX: Operations.put}
+    to = Arrived(LogId(PARTITION.log), PARTITION.number, 1)
+    rows = [IndexWrite(b"%d" % number, b"{}", 2, Source(0, 1, number)) for number in range(3)]
+    desk.take(encode_index_request("propagator-1", 5, 9, 1000, [arrival_part(to, row) for row in rows]))
+    [appended] = desk.effects()
+    assert isinstance(appended, Append)
+    record = decode_record(0, 0, appended.value)
+    changes = AvroBodies().decode(record.schema_number, record.body)
+    assert isinstance(changes, RowChanges)
+    assert [(row.key, row.new) for row in changes.rows] == [(b"0", b"{}"), (b"1", b"{}"), (b"2", b"{}")]
+    assert desk.inbox.requests == 3
+    elsewhere = to._replace(partition=9)
+    desk.take(encode_index_request("propagator-1", 5, 10, 1000, [arrival_part(elsewhere, row) for row in rows[:1]]))
+    [(sender, outcome)] = desk.answers
+    assert (sender, outcome.status) == (Sender("propagator-1", 5, 10, 0, is_brief=True), ReplyStatus.STALE_ROUTE)
 
 
 def test_questions_are_answered() -> None:

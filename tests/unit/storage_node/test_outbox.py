@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from dynabus.adapters.codec import encode
+from dynabus.adapters.codec import decode, encode
+from dynabus.core.global_indexes.messages import reply_of
 from dynabus.core.ids import NodeName
+from dynabus.core.messages import ReplyStatus
 from dynabus.core.replication.store import Outcome
 from dynabus.core.replication.unresolved import Sender
 from dynabus.core.topics import MESSAGE_LIMIT_BYTES, Topics
@@ -49,3 +51,29 @@ def test_nobody_is_answered() -> None:
     outbox = Outbox(cast("MessageProducer", None), Topics("t"), NodeName("node-1"))
     outbox.respond(Sender("", 0, 0, 0), Outcome())
     outbox.send_replies()
+
+
+class Sent:
+    """A producer that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, Any]] = []
+
+    def send(self, topic: str, values: list[bytes]) -> None:
+        self.messages += [(topic, decode(value)) for value in values]
+
+
+def test_rows_of_an_index_are_answered_briefly() -> None:
+    sent = Sent()
+    outbox = Outbox(cast("MessageProducer", sent), Topics("t"), NodeName("node-1"))
+    for part, outcome in enumerate((Outcome(count=1), Outcome(ReplyStatus.THROTTLED, b"why"), Outcome(count=2))):
+        outbox.respond(Sender("propagator-1", 5, 9, part, is_brief=True), outcome)
+    outbox.send_replies()
+    outbox.send_replies()
+    [(topic, (kind, brief)), (other, (rest, reply))] = sent.messages
+    assert topic == other == Topics("t").replies("propagator-1").name
+    assert (kind, rest) == ("index_reply", "reply")
+    assert (brief["incarnation"], brief["counter"], brief["node"]) == (5, 9, "node-1")
+    told = [(part["index"], part["status"], part["count"]) for part in reply_of(brief)["parts"]]
+    assert told == [(0, ReplyStatus.OK, 1), (2, ReplyStatus.OK, 2)]
+    assert [(part["index"], part["status"]) for part in reply["parts"]] == [(1, ReplyStatus.THROTTLED)]

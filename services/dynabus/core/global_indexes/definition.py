@@ -79,7 +79,11 @@ class GlobalIndex(NamedTuple):
 
         Others are left out without an error: they may be older than the index.
         """
-        return all(_fits(item.get(each.name), each) for each in self.elements)
+        for elements in (self.hashes, self.ranges):
+            for each in elements:
+                if not _fits(item.get(each.name), each):
+                    return False
+        return True
 
     def is_violated(self, item: Item) -> bool:
         """Whether an item without a row has all key attributes, one of them as no key can have it."""
@@ -87,11 +91,10 @@ class GlobalIndex(NamedTuple):
 
     def row_key(self, item: Item) -> bytes:
         """The encoded key of an item's row; the item has all attributes of it, and of the table's key."""
-        return (
-            encode_partition_keys([item[each.name] for each in self.hashes])
-            + b"".join(encode_delimited(item[each.name]) for each in self.ranges)
-            + b"".join(encode_delimited(item[name]) for name in self.table.names)
-        )
+        pieces = [encode_partition_keys([item[each.name] for each in self.hashes])]
+        pieces += [encode_delimited(item[each.name]) for each in self.ranges]
+        pieces += [encode_delimited(item[name]) for name in self.table.names]
+        return b"".join(pieces)
 
     def lacks(self, names: set[str]) -> list[str]:
         """Those of these attributes that rows do not have."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Iterable
 from typing import TypedDict
 
+from dynabus.core.messages import Reply, ReplyPart, ReplyStatus, RequestPart
+from dynabus.core.operations.calls import Code
 from dynabus.core.streams.messages import ShardMetadata
 
 
@@ -57,3 +61,92 @@ class IndexProgress(TypedDict):
     asker: str
     logs: list[LogProgress]
     over: list[IndexPartitions]
+
+
+class IndexRow(TypedDict):
+    """One row of a request; as members of a `RequestPart`."""
+
+    key: bytes
+    value: bytes
+    size: int
+    detail: bytes
+
+
+class IndexRequest(TypedDict):
+    """Writes for one partition of an index, from a log propagator: a `Request` without what its parts have in common.
+
+    What is done is answered by an `IndexReply`, all else by a `Reply`.
+    """
+
+    asker: str
+    incarnation: int
+    counter: int
+    budget_ms: int
+    log: str
+    partition: int
+    generation: int
+    rows: list[IndexRow]
+
+
+class IndexReply(TypedDict):
+    """`done`: for each row that is, `done_row`."""
+
+    incarnation: int
+    counter: int
+    node: str
+    done: bytes
+
+
+_DONE = struct.Struct(">HB")
+
+done_row = _DONE.pack
+"""(position in the request, what became of it: `Outcome.count`) -> bytes."""
+
+
+def parts_of(request: IndexRequest) -> list[RequestPart]:
+    """As the parts of any request."""
+    log, partition, generation = request["log"], request["partition"], request["generation"]
+    return [
+        {
+            "operation": Code.INDEX,
+            "log": log,
+            "partition": partition,
+            "generation": generation,
+            "consistent": True,
+            "key": row["key"],
+            "value": row["value"],
+            "size": row["size"],
+            "detail": row["detail"],
+        }
+        for row in request["rows"]
+    ]
+
+
+def are_for_index(parts: Iterable[RequestPart]) -> bool:
+    """Whether these parts, which go to one partition, can travel as an `IndexRequest`."""
+    return all(part["operation"] == Code.INDEX for part in parts)
+
+
+def reply_of(reply: IndexReply) -> Reply:
+    """As any reply."""
+    parts = [_done_part(index, count) for index, count in _DONE.iter_unpack(reply["done"])]
+    return {
+        "incarnation": reply["incarnation"],
+        "counter": reply["counter"],
+        "node": reply["node"],
+        "parts": parts,
+    }
+
+
+def _done_part(index: int, count: int) -> ReplyPart:
+    return {
+        "index": index,
+        "status": ReplyStatus.OK,
+        "body": b"",
+        "size": 0,
+        "count": count,
+        "scanned": 0,
+        "last": b"",
+        "provisional": False,
+        "place": b"",
+    }

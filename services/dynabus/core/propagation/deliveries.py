@@ -17,8 +17,10 @@ the newer one goes, and stands for both.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import NamedTuple
 
 from dynabus.core.cluster_view import ClusterView
@@ -54,6 +56,9 @@ DONE, BRIEF = ReplyStatus.OK, frozenset({ReplyStatus.BUSY, ReplyStatus.THROTTLED
 Owner = tuple[PartitionId, int]
 """(log of the table, number of the write)."""
 
+Where = tuple[LogId, int]
+"""(log of the index, number of its partition)."""
+
 
 class Send(NamedTuple):
     """A request for a storage node's inbox."""
@@ -81,7 +86,7 @@ class _Write:
 class _Message:
     """Sent, and not answered as a whole yet."""
 
-    where: tuple[LogId, int]
+    where: Where
     node: str
     left: dict[int, _Write]
     again_ms: float
@@ -155,13 +160,11 @@ class Deliveries:
         self._give_up(now_ms)
         if not self._waiting and not self._others:
             return []
-        busy: dict[tuple[LogId, int], int] = {}
-        for message in self._messages.values():
-            busy[message.where] = busy.get(message.where, 0) + 1
+        busy = Counter(message.where for message in self._messages.values())
         sends: list[Send] = []
-        for where, writes in self._by_partition(now_ms).items():
-            room = max(0, MESSAGES_MOST - busy.get(where, 0))
-            sends.extend(self._send(where, batch, now_ms) for batch in _batches(writes)[:room])
+        for where, writes in self._by_partition(now_ms, busy).items():
+            batches = _batches(writes, max(0, MESSAGES_MOST - busy[where]))
+            sends.extend(self._send(where, batch, now_ms) for batch in batches)
         return sends
 
     def _give_up(self, now_ms: float) -> None:
@@ -171,16 +174,23 @@ class Deliveries:
                 for write in message.left.values():
                     self._again(write, now_ms)
 
-    def _by_partition(self, now_ms: float) -> dict[tuple[LogId, int], list[_Write]]:
-        found: dict[tuple[LogId, int], list[_Write]] = {}
-        for write in (*self._waiting.values(), *self._others):
-            table = self.view.table(write.log) if write.due_ms <= now_ms else None
-            if table is not None and table.partitions:
+    def _by_partition(self, now_ms: float, busy: Counter[Where]) -> dict[Where, list[_Write]]:
+        """What is due, of indexes to which anything may be sent now: most of the time a fill waits for answers."""
+        most: dict[LogId, int] = Counter(log for log, _ in busy.elements())
+        tables: dict[LogId, Table | None] = {}
+        found: dict[Where, list[_Write]] = {}
+        for write in chain(self._waiting.values(), self._others):
+            log = write.log
+            if log not in tables:
+                table = self.view.table(log)
+                is_open = table is not None and most.get(log, 0) < MESSAGES_MOST * len(table.partitions)
+                tables[log] = table if is_open else None
+            if (table := tables[log]) is not None and write.due_ms <= now_ms:
                 number = table.partition_of(write.write.key)["number"]
-                found.setdefault((write.log, number), []).append(write)
+                found.setdefault((log, number), []).append(write)
         return found
 
-    def _send(self, where: tuple[LogId, int], batch: list[_Write], now_ms: float) -> Send:
+    def _send(self, where: Where, batch: list[_Write], now_ms: float) -> Send:
         log, number = where
         table = self.view.table(log)
         assert table is not None
@@ -264,13 +274,15 @@ class Deliveries:
             self._done.setdefault(partition, []).append(number)
 
 
-def _batches(writes: list[_Write]) -> list[list[_Write]]:
-    """In order, each with as much as a message may have."""
+def _batches(writes: list[_Write], most: int) -> list[list[_Write]]:
+    """The first ones, in order, each with as much as a message may have."""
     batches: list[list[_Write]] = []
     size = 0
     for write in writes:
         length = len(write.write.item_json)
         if not batches or len(batches[-1]) >= PARTS_MOST or size + length > BYTES_MOST:
+            if len(batches) == most:
+                break
             batches.append([])
             size = 0
         batches[-1].append(write)

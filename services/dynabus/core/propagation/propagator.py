@@ -18,7 +18,7 @@ some is not in `due`.
 | a checkpoint | no stream was open, and it was pruned     | as with none: the last stream ended long ago         |
 | none         | is a child's                              | at its start, once its parent's checkpoint is sealed |
 | none         | a root's, of a stream made with its table | at its start                                         |
-| none         | a root's, of a stream that is ENABLING    | at its start, or if pruned at a replica's place      |
+| none         | a root's, of a stream that is ENABLING    | at a replica's place: what is before is not folded   |
 | none         | otherwise, or its start was pruned        | not: an alarm, since something is lost               |
 """
 
@@ -40,7 +40,7 @@ from dynabus.core.propagation.owned_log import RECORDS_MOST, UNACKNOWLEDGED_MOST
 from dynabus.core.propagation.sweeps import is_topic_sweep
 from dynabus.core.propagation.table_records import TableRecord
 from dynabus.core.propagation.view import DerivedView
-from dynabus.core.replication.place import FOLD_VERSION, Place, start_of_log
+from dynabus.core.replication.place import FOLD_VERSION, Place
 from dynabus.core.replication.records import Bodies, Record
 from dynabus.core.streams.view import ENABLING
 
@@ -154,8 +154,6 @@ class Propagator:
             follower.begin(found.origin, from_start)
         elif not any(each.status == ENABLING for each in streams):
             follower.stop("the checkpoint is gone: Kafka forgets those of a group that was away for long")
-        elif found.low == 0:
-            follower.begin_later(start_of_log(found.origin))
         else:
             log.wants_place = True
 

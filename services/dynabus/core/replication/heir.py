@@ -19,8 +19,8 @@ from typing import NamedTuple
 from dynabus.core.ids import PartitionId
 from dynabus.core.replication.fold import Verdict, fold
 from dynabus.core.replication.place import Origin, Place, start_of_log
-from dynabus.core.replication.records import Bodies, Kind, Mutation, Record
-from dynabus.core.replication.request_ids import apply_mutation, remember
+from dynabus.core.replication.records import Bodies, Kind, Mutation, Record, RowChanges
+from dynabus.core.replication.request_ids import apply_mutation, apply_rows, remember
 from dynabus.core.replication.store import Follow, Store
 
 
@@ -84,7 +84,9 @@ class Heir:
 
     def _apply(self, before: Place, record: Record) -> None:
         body = self._bodies.decode(record.schema_number, record.body)
-        if not isinstance(body, Mutation):
+        if isinstance(body, RowChanges):
+            apply_rows(self.store, (row for row in body.rows if self.to.holds(row.key)), self._follow)
+        elif not isinstance(body, Mutation):
             # The place may not pass what the rows do not hold.
             self.place = before
             self.alarm = f"mutation at offset {record.offset} of partition {self.ancestor} is of a newer version"

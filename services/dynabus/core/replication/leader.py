@@ -21,10 +21,12 @@ from dynabus.core.errors import InvariantError
 from dynabus.core.ids import NodeName, Writer
 from dynabus.core.messages import SETTLED, ReplyStatus
 from dynabus.core.replication.effects import Append, Effect, Respond, Timing, Write
+from dynabus.core.replication.gathering import Gathered
 from dynabus.core.replication.lease import Lease
 from dynabus.core.replication.records import (
     Bodies,
     Body,
+    Changes,
     Child,
     Configure,
     Empty,
@@ -33,6 +35,7 @@ from dynabus.core.replication.records import (
     Mutation,
     Record,
     Resign,
+    RowChange,
     Seal,
     encode_record,
     next_chain,
@@ -46,6 +49,9 @@ from dynabus.core.topics import MESSAGE_LIMIT_BYTES
 
 RECORD_LIMIT_BYTES = MESSAGE_LIMIT_BYTES - 64 * 1024
 """Checked before a sequence is given out, so that a refusal leaves the chain alone; the rest is Kafka's framing."""
+
+ENVELOPE_MOST_BYTES = 1024
+"""Of a record with one row: envelope and lengths."""
 
 
 class Seat(NamedTuple):
@@ -69,6 +75,7 @@ class Leader:
         self.serving = True
         """False once stepped down or resigned: no answer leaves that is not an acknowledgement."""
         self.unresolved = Unresolved()
+        self._gathered = Gathered()
         self.accepted_sequence = 0
         self._store, self._bodies, self._timing, self._effects = store, bodies, timing, effects
         self._chain = seat.chain
@@ -86,7 +93,7 @@ class Leader:
         ids = self._ids(request, now_ms)
         if any(map(self.unresolved.in_flight, ids)):
             return  # the first copy's answer is on its way
-        if len(self.unresolved) >= self._timing.unresolved_most:
+        if len(self.unresolved) + len(self._gathered) >= self._timing.unresolved_most:
             self._respond(request.sender, Outcome(ReplyStatus.BUSY))
             return
         known = self._known(request, ids, now_ms)
@@ -94,12 +101,11 @@ class Leader:
             self._answer(0, request.sender, known, now_ms)
             return
         newest = self.unresolved.newest(request.key)
-        if newest is not None and newest.mutation is not None:
-            sequence, previous = newest.sequence, newest.mutation.new
-        else:
-            sequence, previous = 0, self._store.get(request.key)
+        sequence, previous = (0, self._store.get(request.key)) if newest is None else newest
         decision = request.evaluate(previous, wall_ms)
-        if decision.write or _is_kept(request, decision.outcome):
+        if decision.write and not ids:
+            self._gather(request, previous, decision, now_ms, wall_ms)
+        elif decision.write or _is_kept(request, decision.outcome):
             self._mutate(request, previous, decision, now_ms, wall_ms)
         else:
             self._answer(sequence, request.sender, replace(decision.outcome, provisional=True), now_ms)
@@ -118,6 +124,25 @@ class Leader:
     def read(self, sender: Sender, read: Read, now_ms: float) -> None:
         """A strong read: of applied state only, never of the overlay."""
         self._answer(0, sender, read, now_ms)
+
+    def _gather(
+        self, request: Write, previous: bytes | None, decision: Decision, now_ms: float, wall_ms: int
+    ) -> None:
+        row = RowChange(request.key, previous, decision.row)
+        if row.length > RECORD_LIMIT_BYTES - ENVELOPE_MOST_BYTES:
+            self._respond(request.sender, Outcome(ReplyStatus.ERROR, _TOO_LARGE))
+            return
+        if not self._gathered.has_room(row):
+            self.flush()
+        self._gathered.add(row, request.sender, decision.outcome, now_ms, wall_ms)
+        self.unresolved.cover(row.key, self._next_sequence, row.new)
+
+    def flush(self) -> None:
+        """Append what was gathered: at the end of a turn, and before anything else is appended."""
+        if self._gathered:
+            now_ms, (changes, told) = self._gathered.now_ms, self._gathered.take()
+            if self._append(Kind.MUTATION, changes, now_ms, changes, told) is None:
+                raise InvariantError("rows were gathered that do not fit into a record")
 
     def _mutate(
         self, request: Write, previous: bytes | None, decision: Decision, now_ms: float, wall_ms: int
@@ -141,13 +166,13 @@ class Leader:
             size=outcome.size,
             outcome=digest,
         )
-        if self._append(Kind.MUTATION, mutation, now_ms, mutation, request.sender, outcome) is None:
+        if self._append(Kind.MUTATION, mutation, now_ms, mutation, ((request.sender, outcome),)) is None:
             self._respond(request.sender, Outcome(ReplyStatus.ERROR, _TOO_LARGE))
 
     # -- the log ----------------------------------------------------------------------------------------------
 
-    def accepted(self, record: Record, now_ms: float) -> Mutation | None:
-        """An own record of this term was read back as accepted; its mutation, which is to be applied now.
+    def accepted(self, record: Record, now_ms: float) -> Changes | None:
+        """An own record of this term was read back as accepted; its changes, which are to be applied now.
 
         `answers` is called after that, so that an acknowledged write is visible before its answer leaves.
         """
@@ -157,9 +182,8 @@ class Leader:
         if sent is None:
             return None
         self._lease.renew(sent.first_sent_ms)
-        if sent.sender is not None and sent.outcome is not None:
-            self._held.append(Held(sent.sequence, False, sent.sender, sent.outcome))
-        return sent.mutation
+        self._held.extend(Held(sent.sequence, False, sender, outcome) for sender, outcome in sent.told)
+        return sent.changes
 
     def answers(self, now_ms: float) -> None:
         """Let go what may leave now, in order; renew the lease if something waits for it."""
@@ -222,11 +246,12 @@ class Leader:
     @property
     def idle(self) -> bool:
         """No record is unresolved and nobody waits for an answer."""
-        return not self._held and not self.unresolved
+        return not self._held and not self.unresolved and not self._gathered
 
     def waiting(self) -> list[Sender]:
         """Everybody who still waits for an answer."""
-        return [*self.unresolved.senders(), *(held.sender for held in self._held)]
+        gathered = [sender for sender, _ in self._gathered.told]
+        return [*self.unresolved.senders(), *gathered, *(held.sender for held in self._held)]
 
     # -- inside -----------------------------------------------------------------------------------------------
 
@@ -251,7 +276,7 @@ class Leader:
             self._held.append(held)
 
     def _renew(self, now_ms: float) -> None:
-        if self.serving and not self.unresolved:
+        if self.serving and not self.unresolved and not self._gathered:
             self._barrier(now_ms)
 
     def _barrier(self, now_ms: float) -> int:
@@ -263,10 +288,10 @@ class Leader:
         kind: Kind,
         body: Body,
         now_ms: float,
-        mutation: Mutation | None = None,
-        sender: Sender | None = None,
-        outcome: Outcome | None = None,
+        changes: Changes | None = None,
+        told: Sequence[tuple[Sender, Outcome]] = (),
     ) -> Sent | None:
+        self.flush()
         seat = self.seat
         number, encoded = self._bodies.encode(kind, body)
         envelope = Envelope(
@@ -282,7 +307,7 @@ class Leader:
         value = encode_record(envelope, number, encoded)
         if len(value) > RECORD_LIMIT_BYTES:
             return None
-        sent = Sent(self._next_sequence, value, now_ms, mutation, sender, outcome)
+        sent = Sent(self._next_sequence, value, now_ms, changes, told)
         self._chain = next_chain(self._chain, value)
         self._next_sequence += 1
         self.unresolved.add(sent)

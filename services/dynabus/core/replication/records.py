@@ -130,11 +130,34 @@ class Mutation(NamedTuple):
     outcome: bytes
 
 
+class RowChange(NamedTuple):
+    """From one row to another, None means absent."""
+
+    key: bytes
+    old: bytes | None
+    new: bytes | None
+
+    @property
+    def length(self) -> int:
+        """Bytes."""
+        return len(self.key) + len(self.old or b"") + len(self.new or b"")
+
+
+class RowChanges(NamedTuple):
+    """The effects of several writes without request ids, in order: another body of a mutation (`gathering`)."""
+
+    timestamp_ms: int
+    rows: tuple[RowChange, ...]
+
+
 class Empty(NamedTuple):
     """The body of a claim or a barrier."""
 
 
-Body = Genesis | Configure | Resign | Seal | Mutation | Empty
+Changes = Mutation | RowChanges
+"""What a mutation says."""
+
+Body = Genesis | Configure | Resign | Seal | Changes | Empty
 
 
 class Bodies(Protocol):

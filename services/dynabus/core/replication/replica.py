@@ -37,7 +37,7 @@ from dynabus.core.replication.leader import Leader, Seat
 from dynabus.core.replication.membership import Wanted, obey
 from dynabus.core.replication.neighbours import Neighbours
 from dynabus.core.replication.place import Place, encode_claim
-from dynabus.core.replication.records import Child, Kind, Mutation, Record
+from dynabus.core.replication.records import Changes, Child, Kind, Mutation, Record
 from dynabus.core.replication.request_ids import Applied, apply_mutation, ignore
 from dynabus.core.replication.stopping import Stoppable
 from dynabus.core.replication.store import Follow, Outcome, Store, no_more
@@ -66,6 +66,8 @@ class Replica(Stoppable):
 
     def take_effects(self) -> list[Effect]:
         """The effects since the last call, in the order in which they must be performed."""
+        if self.leader is not None:
+            self.leader.flush()
         effects, self._effects[:] = self._effects[:], []
         return effects
 
@@ -114,19 +116,20 @@ class Replica(Stoppable):
             if record.kind in (Kind.RESIGN, Kind.SEAL, Kind.CONFIGURE):
                 self._effects.append(Beat())
 
-    def _own(self, record: Record, now_ms: float) -> Mutation | None:
+    def _own(self, record: Record, now_ms: float) -> Changes | None:
         leader = self.leader
         return leader.accepted(record, now_ms) if leader is not None and leader.seat.term == record.term else None
 
-    def _apply(self, before: Place, record: Record, mutation: Mutation | None, now_ms: float) -> None:
+    def _apply(self, before: Place, record: Record, mutation: Changes | None, now_ms: float) -> None:
         body = mutation or self._around.bodies.decode(record.schema_number, record.body)
-        if not isinstance(body, Mutation):
+        if not isinstance(body, Changes):
             # The place may not pass what the rows do not hold.
             self.place = before
             self.freeze(f"mutation at offset {record.offset} is of a newer version; upgrade this node", now_ms)
             return
         apply_mutation(self.store, body, record.sequence, self.place.log_time_ms, self._follow)
-        self.applied(body, record.offset)
+        if isinstance(body, Mutation):
+            self.applied(body, record.offset)
 
     def _claim_accepted(self, before: Place, record: Record, now_ms: float) -> None:
         won = self._won(record)
@@ -236,8 +239,7 @@ class Replica(Stoppable):
     def hear_itself(self, now_ms: float) -> None:
         """Kafka brought the own node's heartbeat; if we stepped down for want of it, claim again at once (I4)."""
         self.election.heard_self(now_ms)
-        stopped = self.stopping or self.standstill
-        stepped_down = self.leader is not None and not self.leader.serving and not stopped
+        stepped_down = self.leader is not None and not (self.leader.serving or self.stopping or self.standstill)
         if stepped_down and self.election.stage is Stage.WATCHING and self.place.leads(self._around.me):
             self.election.claim_at_once(now_ms)
 

@@ -11,12 +11,12 @@ sort by age, and the oldest router's sort first: purging looks only at the front
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import NamedTuple
 
 from dynabus.core.ids import RequestId
-from dynabus.core.replication.records import Mutation
+from dynabus.core.replication.records import Changes, Mutation, RowChanges
 from dynabus.core.replication.store import Follow, Outcome, Store
 
 KEEP_MS = 60_000
@@ -56,15 +56,24 @@ def outcome_digest(key: bytes, row: bytes | None, answer: bytes) -> bytes:
     return digest.digest()
 
 
-def apply_mutation(store: Store, mutation: Mutation, sequence: int, log_time_ms: int, follow: Follow) -> None:
-    """The effect of an accepted mutation: its row, what is derived from rows, and its request id with it."""
-    if mutation.new is None:
-        store.delete(mutation.key)
-    else:
-        store.put(mutation.key, mutation.new)
-    follow(mutation.key, mutation.old, mutation.new)
+def apply_mutation(store: Store, mutation: Changes, sequence: int, log_time_ms: int, follow: Follow) -> None:
+    """The effect of an accepted mutation: its rows, what is derived from rows, and its request id with it."""
+    if isinstance(mutation, RowChanges):
+        apply_rows(store, mutation.rows, follow)
+        return
+    apply_rows(store, ((mutation.key, mutation.old, mutation.new),), follow)
     if mutation.request:
         remember(store, mutation, sequence, log_time_ms)
+
+
+def apply_rows(store: Store, rows: Iterable[tuple[bytes, bytes | None, bytes | None]], follow: Follow) -> None:
+    """Rows and what is derived from them, in order."""
+    for key, old, new in rows:
+        if new is None:
+            store.delete(key)
+        else:
+            store.put(key, new)
+        follow(key, old, new)
 
 
 def remember(store: Store, mutation: Mutation, sequence: int, log_time_ms: int) -> None:

@@ -47,8 +47,10 @@ class Hosted:
         "_read_ms",
         "aside",
         "committed",
+        "committed_changes",
         "comparing",
         "contents",
+        "copied_changes",
         "damage",
         "dirty_since_ms",
         "durable",
@@ -111,6 +113,8 @@ class Hosted:
         self.statements = Statements()
         self.committed = durable_at(replica.place)
         """What the last commit has, and keeps unless the host crashes."""
+        self.committed_changes = self.copied_changes = 0
+        """Changes of rows by the last commit, and by the last checkpoint, of those that `contents` counts."""
         self.durable = NOTHING
         """What is on disk for certain (`checkpoints`)."""
         self.syncs = False
@@ -273,12 +277,15 @@ class Hosted:
                 # LMDB writes a commit's own root to disk with the next one: a crash of the host may undo the last.
                 self.durable = self.committed
             self.committed = durable_at(place)
+            self.committed_changes = self.contents.changes
 
     def due_to_commit(self, now_ms: float, interval_ms: float, records: int) -> bool:
         since_ms = self.dirty_since_ms
         if since_ms is None:
             return False
-        return now_ms - since_ms >= interval_ms or self.replica.place.next_offset - self.committed.offset >= records
+        read = self.replica.place.next_offset - self.committed.offset
+        changed = self.contents.changes - self.committed_changes
+        return now_ms - since_ms >= interval_ms or max(read, changed) >= records
 
     def damaged(self, what: str) -> None:
         """Its bytes are not those that were written. It goes on until it can be rebuilt."""

@@ -68,7 +68,8 @@ class Checkpoints:
         self._due_ms = 0.0
         self._retry_ms: dict[PartitionId, float] = {}
         self._pool: ThreadPoolExecutor | None = None
-        self._job: tuple[Hosted, Future[Durable]] | None = None
+        self._job: tuple[Hosted, Future[Durable], int] | None = None
+        """With the number of changes that the copy will have."""
 
     def step(self, replicas: Iterable[Hosted], now_ms: float) -> None:
         """Collect what is done, begin what is due."""
@@ -101,9 +102,10 @@ class Checkpoints:
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
         indexes = len(hosted.contents.indexes.all)
         snapshot, pace = hosted.store.snapshot(), Pace(self._bytes_per_s)
-        self._job = (hosted, self._pool.submit(copy, snapshot, indexes, checkpoint_of(path), pace))
+        future = self._pool.submit(copy, snapshot, indexes, checkpoint_of(path), pace)
+        self._job = (hosted, future, hosted.contents.changes)
 
-    def _collect(self, hosted: Hosted, future: Future[Durable], now_ms: float) -> None:
+    def _collect(self, hosted: Hosted, future: Future[Durable], changes: int, now_ms: float) -> None:
         partition = hosted.partition
         try:
             hosted.durable = future.result()
@@ -114,6 +116,7 @@ class Checkpoints:
                 logger().warning("no checkpoint", partition=str(partition), reason=str(error))
         else:
             self.made += 1
+            hosted.copied_changes = changes
             logger().info("checkpoint", partition=str(partition), offset=hosted.durable.offset)
 
     def close(self) -> None:
@@ -128,8 +131,9 @@ def _is_new_child(hosted: Hosted) -> bool:
 
 
 def _read_since(hosted: Hosted) -> int:
-    """Records since the last checkpoint."""
-    return hosted.committed.offset - max(0, hosted.durable.offset)
+    """Records since the last checkpoint; each row counts of those that were gathered into one."""
+    read = hosted.committed.offset - max(0, hosted.durable.offset)
+    return max(read, hosted.committed_changes - hosted.copied_changes)
 
 
 def _urgency(hosted: Hosted) -> tuple[bool, int]:

@@ -32,6 +32,8 @@ def adding() -> tuple[Propagator, Any]:
     brain = Propagator(view, BODIES)
     brain.assigned(ROOT, Found(origin(0), 0, None))
     history = logs()
+    assert brain.wishes() == [(ROOT, Wish.PLACE)]
+    brain.told_place(ROOT, history.place_at(0, len(history.logs[0]) // 2))
     brain.read({ROOT: history.logs[0]})
     assert brain.wishes() == [(ROOT, Wish.END)]
     brain.told_end(ROOT, len(history.logs[0]))

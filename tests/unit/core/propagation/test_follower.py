@@ -139,6 +139,7 @@ def test_a_stream_that_is_switched_on_begins_where_the_log_ended_then() -> None:
     ended = len(logs.logs[0])
     brain = propagator(message("ENABLING", from_start=False))
     assign(brain)
+    brain.told_place(ROOT, logs.place_at(0, 10))
     brain.read({ROOT: logs.logs[0]})
     assert brain.wishes() == [(ROOT, Wish.END)]
     brain.told_end(ROOT, ended)
@@ -158,7 +159,7 @@ def test_a_stream_that_is_switched_on_begins_where_the_log_ended_then() -> None:
     assert brain.due()[ROOT].open == (LABEL,)
 
 
-def test_in_a_pruned_log_it_begins_at_a_replica_s_place() -> None:
+def test_only_a_place_of_this_very_log_counts() -> None:
     logs = history(30)
     brain = propagator(message("ENABLING", from_start=False))
     assign(brain, low=10)

@@ -43,6 +43,7 @@ def begun(made: Items, *, stream: bool = False) -> Propagator:
         view.take(message())
     brain = Propagator(view, BODIES)
     brain.assigned(ROOT, Found(origin(0), 0, None))
+    brain.told_place(ROOT, made.place_at(0, 5))
     for partition, _ in brain.wishes():
         brain.told_end(partition, len(made.logs[0]))
     brain.read({ROOT: made.logs[0]})

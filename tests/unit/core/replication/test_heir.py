@@ -18,6 +18,8 @@ from dynabus.core.replication.records import (
     Kind,
     Mutation,
     Record,
+    RowChange,
+    RowChanges,
     Seal,
     decode_record,
     encode_record,
@@ -60,6 +62,9 @@ class Log:
         envelope = Envelope(generation, term, place.next_sequence, chain, log_time_ms, ME, 0, kind)
         assert self.append(encode_record(envelope, number, encoded)) == Verdict.ACCEPTED
 
+    def gather(self, *rows: tuple[bytes, bytes]) -> None:
+        self.write(Kind.MUTATION, RowChanges(1, tuple(RowChange(key, None, row) for key, row in rows)))
+
     def put(self, key: bytes, row: bytes | None, request: bytes = b"", log_time_ms: int = 5) -> None:
         mutation = Mutation(key, None, row, 1, request, 90_000, 0, b"answer", 3, b"12345678")
         self.write(Kind.MUTATION, mutation, log_time_ms)
@@ -85,6 +90,16 @@ def test_an_heir_has_the_rows_of_its_range_and_all_request_ids() -> None:
         assert recall(each.store, b"request-2") is not None
     assert (left.store.get(b"a"), left.store.get(b"x")) == (b"left", None)
     assert (right.store.get(b"a"), right.store.get(b"x")) == (None, b"right")
+
+
+def test_an_heir_has_the_rows_of_its_range_out_of_those_that_were_gathered() -> None:
+    log = Log(0)
+    log.gather((b"a", b"left"), (b"x", b"right"), (b"b", b"left too"))
+    left, right = heir(LOWER), heir(UPPER)
+    for each in (left, right):
+        each.read_log(log.records)
+    assert [*left.store.scan(b"", None)] == [(b"a", b"left"), (b"b", b"left too")]
+    assert [*right.store.scan(b"", None)] == [(b"x", b"right")]
 
 
 def test_an_heir_goes_over_at_the_seal_and_not_before() -> None:

@@ -13,6 +13,7 @@ from dynabus.core.messages import ReplyStatus
 from dynabus.core.replication.effects import Query, Respond, Write
 from dynabus.core.replication.store import Decision, Outcome
 from dynabus.core.replication.unresolved import Sender
+from dynabus.core.rows import encode_row
 
 SENDER = Sender("router-1", 1, 1, 0)
 
@@ -39,6 +40,21 @@ def write(key: bytes) -> Write:
 
 def outcomes(replica: Any) -> list[int]:
     return [effect.outcome.status for effect in replica.replica.take_effects() if isinstance(effect, Respond)]
+
+
+def test_rows_of_one_record_count_each_until_they_are_committed() -> None:
+    replica = leading(real_rows=True)
+    replica.commit(0.0)
+    for number in range(9):
+        put = write(b"%d" % number)._replace(
+            request=b"", evaluate=lambda _old, _now: Decision(True, encode_row(b"{}", 2, 5), Outcome())
+        )
+        replica.write(put, 2.0, 0)
+    read_back(replica, 3.0)
+    assert not replica.due_to_commit(4.0, 1000, 10)
+    assert replica.due_to_commit(4.0, 1000, 9)
+    replica.commit(5.0)
+    assert (replica.committed_changes, replica.replica.place.next_offset) == (9, 3)
 
 
 def test_a_write_is_applied_and_committed_with_its_place() -> None:
