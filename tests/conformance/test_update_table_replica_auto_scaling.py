@@ -171,6 +171,41 @@ def test_places_that_are_not_there(db: Any, table: str, refused: Refused) -> Non
     )
 
 
+def test_an_index_has_settings_of_its_own(db: Any) -> None:
+    """Its limits are enforced when they are set, as a table's are."""
+    index = {
+        "IndexName": "by-who",
+        "KeySchema": [{"AttributeName": "who", "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "ALL"},
+        "ProvisionedThroughput": units(5, 6),
+    }
+    table = "scaled-index"
+    db.create_table(
+        TableName=table,
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "who")],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        ProvisionedThroughput=units(5, 6),
+        GlobalSecondaryIndexes=[index],
+    )
+    db.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    update = {"IndexName": "by-who", "ProvisionedReadCapacityAutoScalingUpdate": settings(least=9)}
+    db.update_table_replica_auto_scaling(
+        TableName=table,
+        GlobalSecondaryIndexUpdates=[{"IndexName": "by-who", WRITES: settings(percent=50.0)}],
+        ReplicaUpdates=[{"RegionName": "us-east-1", "ReplicaGlobalSecondaryIndexUpdates": [update]}],
+    )
+    wait_until("changed", lambda: db.describe_table(TableName=table)["Table"]["TableStatus"] == "ACTIVE")
+    (shown,) = db.describe_table(TableName=table)["Table"]["GlobalSecondaryIndexes"]
+    assert shown["ProvisionedThroughput"]["ReadCapacityUnits"] == 9
+    answer = db.describe_table_replica_auto_scaling(TableName=table)["TableAutoScalingDescription"]
+    (told,) = answer["Replicas"][0]["GlobalSecondaryIndexes"]
+    assert (told["IndexName"], told["IndexStatus"]) == ("by-who", "ACTIVE")
+    (policy,) = told["ProvisionedWriteCapacityAutoScalingSettings"]["ScalingPolicies"]
+    assert policy["PolicyName"] == f"DynamoDBWriteCapacityUtilization:table/{table}/index/by-who"
+    assert policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 50.0
+    assert told["ProvisionedReadCapacityAutoScalingSettings"]["MinimumUnits"] == 9
+
+
 def test_an_on_demand_table(db: Any, make_table: MakeTable, refused: Refused) -> None:
     """DDB-TABLE-317."""
     table = make_table("scaled-on-demand", ("pk", "S"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import pytest
@@ -17,7 +18,10 @@ from tests.integration.load import Clients
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
 
 CAP = 40
-"""Write units of a partition: of a table that is cut in four 160, and 40 of an index with one hot key."""
+"""Write units of a partition: of a table of four partitions 160, and 40 of an index with one hot key."""
+
+FOUR = {"ReadCapacityUnits": 100, "WriteCapacityUnits": 3500}
+"""So much throughput has four partitions."""
 
 LIMIT_S = 2
 WRITERS = 4
@@ -28,7 +32,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("DYNABUS_PARTITION_WRITE_UNITS", str(CAP))
         environment.setenv("DYNABUS_HEAT_PARTITIONS_MOST", "0")
-        environment.setenv("DYNABUS_INITIAL_PARTITIONS", "4")
         with running(tmp_path_factory.mktemp("pressure"), "--propagators", "1") as made:
             yield made
 
@@ -58,6 +61,14 @@ def number(value: int) -> dict[str, str]:
     return {"N": str(value)}
 
 
+NEWS = count(100)
+
+
+def another() -> dict[str, str]:
+    """A value that no item had: a write that says what the item says does not touch the index."""
+    return number(next(NEWS))
+
+
 def test_an_index_that_is_too_far_behind_throttles_writes_that_touch_it(cluster: RunningCluster) -> None:
     create(cluster, "late")
     expected = {"reason": "IndexWriteKeyRangeThroughputExceeded", "resource": arn(cluster, "late")}
@@ -68,24 +79,24 @@ def test_an_index_that_is_too_far_behind_throttles_writes_that_touch_it(cluster:
     wait_until("the lag grows while nobody writes the index", lambda: lag_s(cluster, "late") > 2 * LIMIT_S)
     assert refusal(cluster, "late", v=number(2)) is None, "without a limit an index that is ill takes no write"
     cluster.command("admin", "index-lag-limit", "late", "by-v", str(LIMIT_S))
-    wait_until("it is refused", lambda: refusal(cluster, "late", v=number(3)) == expected)
+    wait_until("it is refused", lambda: refusal(cluster, "late", v=another()) == expected)
     assert refusal(cluster, "late") is not None, "the write that takes the row away touches the index too"
     db = client(cluster.port)
-    assert db.get_item(TableName="late", Key={"pk": {"S": "p"}}, ConsistentRead=True)["Item"]["v"] == number(2)
+    item = db.get_item(TableName="late", Key={"pk": {"S": "p"}}, ConsistentRead=True)["Item"]
     assert db.query(
         TableName="late",
         IndexName="by-v",
         KeyConditionExpression="v = :v",
         ExpressionAttributeValues={":v": number(0)},
     )["Count"], "reads are untouched"
-    db.put_item(TableName="late", Item={"pk": {"S": "p"}, "v": number(2), "other": {"S": "not projected"}})
+    db.put_item(TableName="late", Item={**item, "other": {"S": "not projected"}})
     leader, term = cluster.leader("late")
     kill(cluster.pids("storage-node")[leader])
     wait_until("another leader", lambda: cluster.leader("late")[1] > term, 60)
-    wait_until("it is refused by the next leader too", lambda: refusal(cluster, "late", v=number(4)) == expected, 60)
+    wait_until("it is refused by the next leader too", lambda: refusal(cluster, "late", v=another()) == expected, 60)
     cluster.up()
     wait_until("a propagator catches up", lambda: lag_s(cluster, "late") == 0.0, 60)
-    wait_until("writes pass again", lambda: refusal(cluster, "late", v=number(5)) is None)
+    wait_until("writes pass again", lambda: refusal(cluster, "late", v=another()) is None)
     settles(cluster, "late")
     cluster.command("admin", "index-lag-limit", "late", "by-v", "off")
     kill(cluster.pids("log-propagator")["propagator-1"])
@@ -94,7 +105,7 @@ def test_an_index_that_is_too_far_behind_throttles_writes_that_touch_it(cluster:
 
 
 def _passes(cluster: RunningCluster, table: str) -> bool:
-    assert refusal(cluster, table, v=number(6)) is None or lag_s(cluster, table) < 1
+    assert refusal(cluster, table, v=another()) is None or lag_s(cluster, table) < 1
     return lag_s(cluster, table) > 2 * LIMIT_S
 
 
@@ -110,11 +121,11 @@ class Writers(Clients):
 
     def _write(self, writer: int) -> None:
         db: Any = client(self._port, total_max_attempts=1)
-        count = 0
+        written = 0
         while not self._stop.is_set():
-            count += 1
+            written += 1
             try:
-                db.put_item(TableName=self._table, Item={"pk": {"S": f"{writer}-{count}"}, "v": number(7)})
+                db.put_item(TableName=self._table, Item={"pk": {"S": f"{writer}-{written}"}, "v": number(7)})
             except ClientError as error:
                 (reason,) = error.response["ThrottlingReasons"]  # type: ignore[typeddict-item]
                 with self._lock:
@@ -133,7 +144,7 @@ def test_an_index_partition_at_its_cap_throttles_the_writes_whose_rows_lie_there
         AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}, V],
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
         GlobalSecondaryIndexes=[{**INDEX, "ProvisionedThroughput": units}],
-        ProvisionedThroughput=units,
+        ProvisionedThroughput=FOUR,
     )
     db.get_waiter("table_exists").wait(TableName="capped", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
     hot = ("IndexWriteKeyRangeThroughputExceeded", arn(cluster, "capped"))

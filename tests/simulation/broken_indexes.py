@@ -8,14 +8,17 @@ from dynabus.core.global_indexes import IndexWrite
 from dynabus.core.global_indexes import arrival as real_arrival
 from dynabus.core.global_indexes import writes_of as real_writes_of
 from dynabus.core.global_indexes.backfill import Page
+from dynabus.core.global_indexes.messages import LogProgress
+from dynabus.core.ids import PartitionId
 from dynabus.core.messages import RequestPart
-from dynabus.core.propagation import follower, index_writes, sweeps
+from dynabus.core.propagation import follower, index_writes, sweeps, telling
 from dynabus.core.propagation.checkpoint import Checkpoint
 from dynabus.core.propagation.deliveries import Deliveries
 from dynabus.core.propagation.fills import Fills
 from dynabus.core.propagation.follower import Follower
 from dynabus.core.propagation.owned_log import Log
 from dynabus.core.propagation.sweeps import sweep_of
+from dynabus.core.propagation.telling import progress_of as real_progress_of
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.rows import Source, encode_index_row, source_of
 from tests.simulation import broken_propagation, indexes
@@ -208,3 +211,14 @@ def sweeps_are_always_news() -> Patches:
 @broken("a partition's sweep takes what others have in the index, too")
 def sweeps_take_all() -> Patches:
     return [(indexes.IndexedWorld, "sweeps_all", True)]
+
+
+@broken("a propagator tells of what it has read, and not of what is acknowledged")
+def what_is_read_is_told() -> Patches:
+    def progress_of(partition: PartitionId, log: Log) -> LogProgress | None:
+        told, place = real_progress_of(partition, log), log.follower.place
+        if told is not None and place is not None:
+            told["indexes"] = [{**each, "next_offset": place.next_offset} for each in told["indexes"]]
+        return told
+
+    return [(telling, "progress_of", progress_of)]

@@ -12,7 +12,7 @@ In half of the runs the index is added later: it is filled with pages of rows, e
 own, while the log goes on, partitions are split and propagators die.
 
 Checked at the end: the index is the projection of the table, and each row lies in the partition of its key. At once:
-no row goes back to an older source.
+no row goes back to an older source; and what a propagator says is in the index is there.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ import orjson
 
 from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.core.cluster_view import ClusterView
-from dynabus.core.global_indexes import GlobalIndex, arrival, global_indexes
+from dynabus.core.global_indexes import GlobalIndex, IndexWrite, arrival, global_indexes, writes_of
 from dynabus.core.global_indexes.backfill import Page
+from dynabus.core.global_indexes.messages import LogProgress
 from dynabus.core.global_indexes.view import label_of
 from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.messages import SEALED, Reply, ReplyPart, ReplyStatus, RequestPart
+from dynabus.core.propagation import telling
 from dynabus.core.propagation.deliveries import Deliveries, Send
 from dynabus.core.propagation.propagator import PageWish
 from dynabus.core.propagation.sweeps import Sweep, sweep_of
@@ -40,7 +42,7 @@ from dynabus.core.tables.indexes import index_message, own_description
 from dynabus.core.values import Item
 from tests.simulation import propagation
 from tests.simulation.brains import run_histories
-from tests.simulation.histories import TABLE, History
+from tests.simulation.histories import TABLE, History, Truth
 from tests.simulation.propagation import Process, Run, Violation, World, violated
 
 INDEX_ID = "1" * 16
@@ -136,6 +138,9 @@ class IndexedWorld(World):
     """Pages of sweeps have items of other partitions, too."""
     quiet: bool = False
     """Nothing goes wrong any more."""
+    newest: dict[bytes, tuple[Truth, IndexWrite]] = field(default_factory=dict)
+    looked_at: int = 0
+    """Accepted changes of which the newest writes are known."""
 
     def publish(self) -> None:
         super().publish()
@@ -273,6 +278,31 @@ class IndexedWorld(World):
                 partition.rows[part["key"]] = decision.row
         return {**_reply(index, ReplyStatus.OK), "count": decision.outcome.count}
 
+    def check_told(self, progress: LogProgress | None) -> None:
+        """All before the offset that a propagator tells of is in the index. Looked at are the newest writes of rows,
+        as older ones may have been removed with their rows."""
+        if progress is None or not self.indexes or not self.indexes[0]["from_start"] or self.history.recovered:
+            return
+        (told,) = progress["indexes"]
+        for truth, write in self._newest_writes().values():
+            if truth.number == progress["partition"] and truth.offset < told["next_offset"]:
+                order = (progress["generation"], truth.offset)
+                leads = next(each for each in self.partitions.values() if not each.children and each.holds(write.key))
+                row = leads.rows.get(write.key)
+                if (row is None and write.item_json) or (row is not None and source_of(row).order < order):
+                    raise Violation(
+                        f"partition {truth.number} is told to be acknowledged up to {told}, {order} is not"
+                    )
+
+    def _newest_writes(self) -> dict[bytes, tuple[Truth, IndexWrite]]:
+        """By key of the index, of all that the table has accepted so far."""
+        for each in self.history.truth[self.looked_at :]:
+            old, new = (None if value is None else item_of(each.key, value) for value in (each.old, each.new))
+            for write in writes_of(INDEX, old, new, Source(0, 0, 0)):
+                self.newest[write.key] = (each, write)
+        self.looked_at = len(self.history.truth)
+        return self.newest
+
     def live_rows(self) -> dict[bytes, bytes]:
         """JSON by key."""
         found: dict[bytes, bytes] = {}
@@ -323,6 +353,8 @@ class IndexingProcess(Process):
             self.world.requests.append((me, send))
         for partition, numbers in self.deliveries.take_done().items():
             self.brain.acknowledged(partition, numbers)
+        for partition, log in self.brain.logs.items():
+            self.world.check_told(telling.progress_of(partition, log))
 
     def _fill(self) -> None:
         """Pages are asked for again and again, and come late."""

@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+from dynabus.core.tables.auto_scaling import kind_and_index
+
 EVENTS_MOST = 1000
 """The newest; a move makes two of them."""
 
@@ -68,14 +70,16 @@ def _of_table(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
 
 
 def _of_scaling(name: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
-    for kind in sorted({*before, *after}):
-        was, now = before.get(kind, {}), after.get(kind, {})
+    for what in sorted({*before, *after}):
+        was, now = before.get(what, {}), after.get(what, {})
+        kind, index = kind_and_index(what)
+        of = f" of index {index}" if index else ""
         if not now:
-            yield f"table {name}: auto scaling of {kind}s is off"
+            yield f"table {name}: auto scaling of {kind}s{of} is off"
             continue
         if any(was.get(each) != now[each] for each in ("MinimumUnits", "MaximumUnits", "Target")):
-            percent = now["Target"]["TargetValue"]
-            yield f"table {name}: {now['MinimumUnits']} to {now['MaximumUnits']} {kind} units, target {percent:g} %"
+            limits, percent = f"{now['MinimumUnits']} to {now['MaximumUnits']}", now["Target"]["TargetValue"]
+            yield f"table {name}: {limits} {kind} units{of}, target {percent:g} %"
         if (
             now.get("why") != was.get("why")
             or now.get("out_s") != was.get("out_s")

@@ -40,7 +40,7 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "seal": 26,
     "lease_request": 30,
     "lease": 31,
-    "heat": 60,
+    "heat": 154,
     "place": 41,
     "place_40": 40,
     "clone_request": 50,

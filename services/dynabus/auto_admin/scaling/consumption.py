@@ -3,6 +3,9 @@
 Kept for every table that is used, whether it is scaled or not: whoever sets a target finds the last minutes. A minute
 in which nothing was told is one in which nothing was consumed, from the moment on at which this process began to
 listen.
+
+What writes cost an index is told by leaders of its table, at the time at which clients pay it; what propagators write
+to the index's own partitions may come much later, or not at all while none runs.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dynabus.core.admission.messages import NodeHeat
+from dynabus.core.global_indexes import is_index_log
 from dynabus.core.target_tracking import IN_MINUTES
 
 MINUTE_MS = 60_000.0
@@ -32,12 +36,18 @@ class Consumption:
         """All replicas count: eventually consistent reads are spread over them. It was consumed before it is told."""
         minute = int((now_ms - message["period_ms"] / 2) // MINUTE_MS)
         for each in message["partitions"]:
-            sums = self._minutes.setdefault(each["log"], {}).setdefault(minute, [0, 0])
-            sums[0] += each["units"][0]
-            sums[1] += each["units"][1]
+            reads, writes = each["units"][:2]
+            self._add(each["log"], minute, reads, 0 if is_index_log(each["log"]) else writes)
+            for charge in each["charges"]:
+                self._add(charge["index"], minute, 0, charge["units"])
         if minute != self._swept:
             self._swept = minute
             self._sweep(minute)
+
+    def _add(self, log: str, minute: int, reads: int, writes: int) -> None:
+        sums = self._minutes.setdefault(log, {}).setdefault(minute, [0, 0])
+        sums[0] += reads
+        sums[1] += writes
 
     def _sweep(self, minute: int) -> None:
         for log, minutes in list(self._minutes.items()):

@@ -12,24 +12,28 @@ from typing import Any
 
 import orjson
 
-from dynabus.auto_admin.tables.decisions import TableState, next_revision, read_row, refuse, written
+from dynabus.auto_admin.tables.decisions import TableState, next_revision, read_row, refuse, updated, written
 from dynabus.core.errors import ApiError
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.tables import auto_scaling
-from dynabus.core.tables.auto_scaling import READ, WRITE, Scaling
+from dynabus.core.tables.auto_scaling import READ, WRITE, Scaling, kind_and_index, what_of
 from dynabus.core.tables.capacity_changes import billing_mode
-from dynabus.core.tables.changes import Update, change
+from dynabus.core.tables.changes import Update
 from dynabus.core.tables.descriptions import refuse_change
 from dynabus.core.target_tracking import Target, Wanted
 
-KINDS = (READ, WRITE)
-UNITS = ("ReadCapacityUnits", "WriteCapacityUnits")
+UNITS = {READ: "ReadCapacityUnits", WRITE: "WriteCapacityUnits"}
 
 
-def units_of(state: TableState) -> tuple[int, int]:
-    """Reads and writes that are provisioned now."""
-    read, write = (state.description["ProvisionedThroughput"][each] for each in UNITS)
-    return read, write
+def units_of(state: TableState) -> dict[str, int]:
+    """What is provisioned now, by what it is for (`core.tables.auto_scaling.what_of`)."""
+    shown = {"": state.description}
+    shown |= {each["IndexName"]: each for each in state.description.get("GlobalSecondaryIndexes", ())}
+    return {
+        what_of(kind, index): each["ProvisionedThroughput"][member]
+        for index, each in shown.items()
+        for kind, member in UNITS.items()
+    }
 
 
 def may_scale(state: TableState) -> bool:
@@ -87,12 +91,12 @@ def _within_limits(state: TableState, wall_ms: int) -> TableState:
     if not may_scale(state):
         return state
     wanted: dict[str, Wanted] = {}
-    for kind, units in zip(KINDS, units_of(state), strict=True):
-        if kind in state.scaling:
-            nearest = Target.of(state.scaling[kind]).within(units)
+    for what, units in units_of(state).items():
+        if what in state.scaling:
+            nearest = Target.of(state.scaling[what]).within(units)
             if nearest != units:
                 limit = "minimum" if nearest > units else "maximum"
-                wanted[kind] = Wanted(nearest, f"{limit} capacity was set to {nearest}")
+                wanted[what] = Wanted(nearest, f"{limit} capacity was set to {nearest}")
     try:
         return scaled(state, wanted, wall_ms)
     except ApiError:
@@ -118,29 +122,30 @@ def scale(own_id: str, revision: int, wanted: Mapping[str, Wanted]) -> Evaluate:
 def scaled(state: TableState, wanted: Mapping[str, Wanted], wall_ms: int) -> TableState:
     """The row with other units, and why. Raises ApiError as UpdateTable does."""
     before = units_of(state)
-    after = tuple(wanted[kind].units if kind in wanted else units for kind, units in zip(KINDS, before, strict=True))
+    after = {what: wanted[what].units if what in wanted else units for what, units in before.items()}
     if after == before:
         return state
-    units = dict(zip(UNITS, after, strict=True))
-    asked = Update.of({"TableName": state.name, "ProvisionedThroughput": units})
-    changed = change(asked, state.description, state.pending, wall_ms)
-    assert changed.description is not None, "other units are a change"
-    return replace(
-        state,
-        status=changed.description["TableStatus"],
-        description=changed.description,
-        pending=changed.pending,
-        scaling=_stamped(state.scaling, wanted, before, wall_ms),
-        changed_ms=wall_ms,
-    )
+    made, _ = updated(_update(state.name, before, after), state, wall_ms)
+    return replace(made, scaling=_stamped(state.scaling, wanted, before, wall_ms), changed_ms=wall_ms)
 
 
-def _stamped(scaling: Scaling, wanted: Mapping[str, Wanted], before: tuple[int, int], wall_ms: int) -> Scaling:
-    """When, and why, each kind was changed last: for cooldowns, and for people."""
+def _update(name: str, before: Mapping[str, int], after: Mapping[str, int]) -> Update:
+    """The UpdateTable request for these units: of the table, and of each of its indexes that changes."""
+    changed = dict.fromkeys(kind_and_index(what)[1] for what in after if after[what] != before[what])
+    units = {index: {UNITS[kind]: after[what_of(kind, index)] for kind in UNITS} for index in changed}
+    of_table = {"ProvisionedThroughput": units.pop("")} if "" in units else {}
+    indexes = [{"Update": {"IndexName": each, "ProvisionedThroughput": units[each]}} for each in units]
+    return Update.of({"TableName": name, **of_table, "GlobalSecondaryIndexUpdates": indexes})
+
+
+def _stamped(scaling: Scaling, wanted: Mapping[str, Wanted], before: Mapping[str, int], wall_ms: int) -> Scaling:
+    """When, and why, each was changed last: for cooldowns, and for people."""
     stamped = dict(scaling)
-    for kind, units in zip(KINDS, before, strict=True):
-        if kind in wanted and kind in stamped:
-            stamp = "out_s" if wanted[kind].units > units else "in_s"
-            why = f"{units} -> {wanted[kind].units} {kind} units: {wanted[kind].why}"
-            stamped[kind] = {**stamped[kind], stamp: wall_ms / 1000, "why": why}
+    for what, units in before.items():
+        if what in wanted and what in stamped:
+            stamp = "out_s" if wanted[what].units > units else "in_s"
+            kind, index = kind_and_index(what)
+            of = f" of index {index}" if index else ""
+            why = f"{units} -> {wanted[what].units} {kind} units{of}: {wanted[what].why}"
+            stamped[what] = {**stamped[what], stamp: wall_ms / 1000, "why": why}
     return stamped

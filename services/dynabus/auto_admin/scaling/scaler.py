@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from dynabus.adapters.logs import logger
 from dynabus.auto_admin.scaling import decisions as scaling
 from dynabus.auto_admin.scaling.consumption import Consumption
-from dynabus.auto_admin.scaling.decisions import KINDS, may_scale, units_of
+from dynabus.auto_admin.scaling.decisions import may_scale, units_of
 from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.core.errors import ApiError
+from dynabus.core.global_indexes import index_log, index_name
 from dynabus.core.replication.store import Evaluate
+from dynabus.core.tables.auto_scaling import READ, WRITE, kind_and_index
 from dynabus.core.target_tracking import Target, Wanted, track
 
 Decide = Callable[[str, Evaluate], None]
 """(table name, evaluate): append a decision of our own."""
+
+
+KINDS = (READ, WRITE)
+"""As consumption has them."""
 
 
 class Scaler:
@@ -53,35 +59,41 @@ class Scaler:
                 logger().warning("not scaled", table=state.name, why=error.message)
             return
         self._refused.pop(state.name, None)
-        for kind, units in zip(KINDS, units_of(state), strict=True):
-            if kind in wanted:
-                self.changes[kind, "out" if wanted[kind].units > units else "in"] += 1
-                logger().info("scaled", table=state.name, kind=kind, units=wanted[kind].units, why=wanted[kind].why)
+        units = units_of(state)
+        for what, other in wanted.items():
+            self.changes[kind_and_index(what)[0], "out" if other.units > units[what] else "in"] += 1
+            logger().info("scaled", table=state.name, what=what, units=other.units, why=other.why)
         decide(state.name, scaling.scale(state.id, state.revision, wanted))
 
     def _wanted(self, state: TableState, now_ms: float, wall_ms: int) -> dict[str, Wanted]:
         found: dict[str, Wanted] = {}
-        for number, (kind, units) in enumerate(zip(KINDS, units_of(state), strict=True)):
-            if kind in state.scaling:
-                minutes = self.consumption.minutes(state.id, number, now_ms)
-                wanted = track(Target.of(state.scaling[kind]), units, minutes, wall_ms / 1000)
+        for what, units in units_of(state).items():
+            if what in state.scaling:
+                minutes = self._minutes(state, what, now_ms)
+                wanted = track(Target.of(state.scaling[what]), units, minutes, wall_ms / 1000)
                 if wanted is not None:
-                    found[kind] = wanted
+                    found[what] = wanted
         return found
+
+    def _minutes(self, state: TableState, what: str, now_ms: float) -> Sequence[float]:
+        kind, index = kind_and_index(what)
+        ids = {"": state.id, **{each["name"]: index_log(state.id, each["id"]) for each in state.indexes}}
+        return self.consumption.minutes(ids.get(index, ""), KINDS.index(kind), now_ms)
 
     def describe(self, states: Mapping[str, TableState], now_ms: float) -> list[dict[str, Any]]:
         """For the plan: each target, and what was consumed in the last minute."""
         return [
             {
-                "table": state.name,
+                "table": index_name(state.name, index) if index else state.name,
                 "kind": kind,
                 "units": units,
-                "consumed": next(iter(self.consumption.minutes(state.id, number, now_ms)[-1:]), 0.0),
-                "percent": state.scaling[kind]["Target"]["TargetValue"],
-                "least": state.scaling[kind]["MinimumUnits"],
-                "most": state.scaling[kind]["MaximumUnits"],
+                "consumed": next(iter(self._minutes(state, what, now_ms)[-1:]), 0.0),
+                "percent": state.scaling[what]["Target"]["TargetValue"],
+                "least": state.scaling[what]["MinimumUnits"],
+                "most": state.scaling[what]["MaximumUnits"],
             }
             for state in states.values()
-            for number, (kind, units) in enumerate(zip(KINDS, units_of(state), strict=True))
-            if kind in state.scaling
+            for what, units in units_of(state).items()
+            if what in state.scaling
+            for kind, index in [kind_and_index(what)]
         ]

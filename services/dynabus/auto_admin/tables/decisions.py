@@ -22,9 +22,10 @@ import orjson
 
 from dynabus.auto_admin.placement.planner import Placement
 from dynabus.auto_admin.tables.new_partitions import first_partitions
-from dynabus.core.errors import ApiError
+from dynabus.core.errors import ApiError, no_such_table
 from dynabus.core.messages import PartitionMetadata, ReplyStatus
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
+from dynabus.core.tables.auto_scaling import of_present
 from dynabus.core.tables.capacity_changes import Changed, as_of
 from dynabus.core.tables.changes import Update, change
 from dynabus.core.tables.changes import finish as finished
@@ -66,7 +67,7 @@ class TableState:
     changed_ms: int = 0
     """Unix time of the last split, move or scaling that began or ended, or of the table's begin or end."""
     scaling: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Auto scaling settings (`core.tables.auto_scaling`); rows of before they existed have none."""
+    """Auto scaling settings, its indexes' too (`core.tables.auto_scaling`); old rows have none."""
     streams: list[Stream] = field(default_factory=list)
     """Its streams, the latest last (`core.tables.streams`); rows of before they existed have none."""
     time_to_live: str = ""
@@ -197,26 +198,38 @@ def update(asked: Update, limit: ApiError | None = None, request_id: bytes = b""
     """UpdateTable. `limit`: what stands against one more table that is UPDATING."""
 
     def evaluate(old: bytes | None, wall_ms: int) -> Decision:
-        state = read_row(old) if old is not None else None
+        if old is None:
+            return refuse(no_such_table(asked.name))
+        state = read_row(old)
         try:
-            changed = change(asked, state.description if state is not None else None, _pending(state), wall_ms)
-            if state is not None and asked.stream is not None:
-                changed, streams = _change_streams(asked.stream, state, changed, wall_ms)
-                state = replace(state, streams=streams)
-            if state is not None and (asked.indexes or changes_mode(asked.mode, state.description)):
-                changed, indexes = _change_indexes(asked, state, changed, request_id)
-                state = replace(state, indexes=indexes)
+            after, answer = updated(asked, state, wall_ms, request_id)
         except ApiError as error:
             return refuse(error)
-        if state is None or changed.description is None:
-            return Decision(False, None, Outcome(body=_described(changed.answer)))
-        status = changed.description["TableStatus"]
-        if limit is not None and status != state.status:
+        if after is state:
+            return Decision(False, None, Outcome(body=_described(answer)))
+        if limit is not None and after.status != state.status:
             return refuse(limit)
-        after = replace(state, status=status, description=changed.description, pending=changed.pending)
-        return decide(next_revision(after), changed.answer)
+        return decide(next_revision(after), answer)
 
     return evaluate
+
+
+def updated(
+    asked: Update, state: TableState, wall_ms: int, request_id: bytes = b""
+) -> tuple[TableState, dict[str, Any]]:
+    """The row that UpdateTable makes of it, itself where nothing changes, and what is answered. Raises ApiError."""
+    after = state
+    changed = change(asked, state.description, state.pending, wall_ms)
+    if asked.stream is not None:
+        changed, streams = _change_streams(asked.stream, after, changed, wall_ms)
+        after = replace(after, streams=streams)
+    if asked.indexes or changes_mode(asked.mode, state.description):
+        changed, indexes = _change_indexes(asked, after, changed, request_id)
+        after = replace(after, indexes=indexes)
+    if changed.description is None:
+        return state, changed.answer
+    status = changed.description["TableStatus"]
+    return replace(after, status=status, description=changed.description, pending=changed.pending), changed.answer
 
 
 def _change_streams(
@@ -238,10 +251,6 @@ def _change_indexes(
     if changes_mode(asked.mode, state.description):
         base, indexes = follow_mode(asked, base, indexes)
     return change_indexes(asked, base, changed.pending, indexes, state.partitions, request_id)
-
-
-def _pending(state: TableState | None) -> dict[str, Any]:
-    return state.pending if state is not None else {}
 
 
 def delete(name: str, limit: ApiError | None = None) -> Evaluate:
@@ -282,7 +291,8 @@ def finish(own_id: str, revision: int) -> Evaluate:
         else:
             description = finished(state.description, state.pending, wall_ms)
         description, indexes = finish_indexes(description, state.indexes)
-        done = replace(state, status="ACTIVE", description=description, pending={}, indexes=indexes)
+        scaling = of_present(state.scaling, description)
+        done = replace(state, status="ACTIVE", description=description, pending={}, indexes=indexes, scaling=scaling)
         return decide(next_revision(replace(done, streams=finish_streams(state.streams, wall_ms))))
 
     return evaluate

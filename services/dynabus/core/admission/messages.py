@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import TypedDict
 
 
+class IndexCharge(TypedDict):
+    """What writes of a table's partition cost an index, in half units. `index`: id of the index's logs."""
+
+    index: str
+    units: int
+
+
 class PartitionHeat(TypedDict):
     """What one replica served since the node's last message, in half units.
 
     `units`: reads and writes that were served, and that its cap refused. By the leader of a hot partition: `heat` are
     reads and writes, refused ones too, in thousandths of the partition's cap; `at` is the bound that would halve the
-    load, or `why` says why no split would help.
+    load, or `why` says why no split would help. By any leader: `charges`.
     """
 
     log: str
@@ -20,6 +27,7 @@ class PartitionHeat(TypedDict):
     heat: list[int]
     at: bytes | None
     why: str
+    charges: list[IndexCharge]
 
 
 class NodeHeat(TypedDict):

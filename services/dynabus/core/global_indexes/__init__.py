@@ -22,6 +22,7 @@ from dynabus.core.global_indexes.definition import (
     global_indexes,
     index_log,
     index_name,
+    is_index_log,
 )
 from dynabus.core.global_indexes.projection import IndexWrite, project, writes_of
 
@@ -37,6 +38,7 @@ __all__ = [
     "global_indexes",
     "index_log",
     "index_name",
+    "is_index_log",
     "project",
     "writes_of",
 ]

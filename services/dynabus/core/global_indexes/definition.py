@@ -36,6 +36,11 @@ def index_log(table_id: str, index_id: str) -> LogId:
     return LogId(f"{table_id}.{index_id}")
 
 
+def is_index_log(log: str) -> bool:
+    """Whether the id is that of an index's logs, and not of a table's."""
+    return "." in log
+
+
 class GlobalIndex(NamedTuple):
     """One index. `hashes` and `ranges`: the attributes of its key; `table`: the table's own key.
 

@@ -22,7 +22,7 @@ So after a restart lag begins anew, and never stays at nothing.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 
 from dynabus.core.global_indexes.charges import MARK, charges_of
@@ -77,11 +77,12 @@ class Backlog:
 class Backlogs:
     """Of one replica, by index. `before`: the last offset that it did not see; None: it saw all."""
 
-    __slots__ = ("_before", "_by_index")
+    __slots__ = ("_before", "_by_index", "_charged")
 
     def __init__(self, before: int | None) -> None:
         self._before = before
         self._by_index: dict[str, Backlog] = {}
+        self._charged: Counter[str] = Counter()
 
     def of(self, index: str, now_ms: float) -> Backlog:
         """Begins with what it did not see."""
@@ -92,14 +93,24 @@ class Backlogs:
                 known.touched(self._before, now_ms)
         return known
 
-    def applied(self, mutation: Mutation, offset: int, now_ms: float) -> None:
-        """A record of the log. An item that expired may have been in any index: nobody counted what that cost."""
+    def applied(self, mutation: Mutation, offset: int, now_ms: float, *, leads: bool) -> None:
+        """A record of the log. An item that expired may have been in any index: nobody counted what that cost.
+
+        `leads`: what it cost is counted here, and on no other replica.
+        """
         if mutation.status == ReplyStatus.EXPIRED:
             for backlog in self._by_index.values():
                 backlog.touched(offset, now_ms)
         elif mutation.answer.startswith(MARK):
-            for index in charges_of(mutation.answer)[0]:
+            for index, halves in charges_of(mutation.answer)[0].items():
                 self.of(index, now_ms).touched(offset, now_ms)
+                if leads:
+                    self._charged[index] += halves
+
+    def take_charged(self) -> Counter[str]:
+        """Half units by index since the last call."""
+        taken, self._charged = self._charged, Counter()
+        return taken
 
     def keep_only(self, indexes: Iterable[str]) -> None:
         """Others are gone."""

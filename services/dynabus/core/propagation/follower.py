@@ -69,7 +69,7 @@ class Follower:
     changes: Counter[LogId] = field(default_factory=Counter)
     """Of items, by the indexes that were told, since it was cleared."""
     _outputs: list[Output] = field(default_factory=list)
-    _writes: list[ForIndex] = field(default_factory=list)
+    writes: list[ForIndex] = field(default_factory=list)
     _recording: Recording = field(default_factory=Recording)
     _knowledge: Knowledge = field(default_factory=lambda: Knowledge(-1, ()))
 
@@ -89,7 +89,7 @@ class Follower:
         uncommitted = {*checkpoint.open} - {*(committed.open if committed is not None else ())}
         self.fills.restore(checkpoint.fills, checkpoint.place.next_offset, uncommitted)
         self._outputs.clear()
-        self._writes.clear()
+        self.writes.clear()
         self._recording.clear()
         self.stage = Stage.SEALED if self.place.sealed else Stage.WAITING
         self.know(self._knowledge)
@@ -252,7 +252,7 @@ class Follower:
                 self._say(stream, CHANGE, record.offset, change.seen(stream.view))
             assert place.group is not None
             source = Source(self.partition.number, place.group.generation, record.offset)
-            self._writes += of_change(self.openings.indexes, change, source)
+            self.writes += of_change(self.openings.indexes, change, source)
             self.changes.update(each.log for each in self.openings.indexes)
             if topics := self.openings.table_topics:
                 self._recording.change(topics, change, source.generation, record.offset)
@@ -315,7 +315,7 @@ class Follower:
         self.moved = True
         source = Source(self.partition.number, place.group.generation, page.next_offset - 1)
         writes, skipped = of_page(index, label, page.items, source)
-        self._writes += writes
+        self.writes += writes
         self.skipped += skipped
 
     # -- out ------------------------------------------------------------------------------------------------------
@@ -327,7 +327,7 @@ class Follower:
 
     def take_writes(self) -> list[ForIndex]:
         """The same for indexes; all of before a checkpoint are acknowledged before it counts."""
-        writes, self._writes = self._writes, []
+        writes, self.writes = self.writes, []
         return writes
 
     def take_records(self) -> Records:

@@ -1,14 +1,14 @@
-"""What a log propagator tells leaders of tables' logs: how far indexes are, and which of their partitions are over
-their cap. Pure.
+"""What a log propagator tells nodes with replicas of tables' logs: how far indexes are, and which of their partitions
+are over their cap. Pure.
 
-A leader is told what is news to it, and all of it now and then, since it may be a new one. A log that stopped, waits,
-or is nobody's is told of by nobody: its leader sees the lag grow. Of a child's log nothing is told before its
-parent's is acknowledged as a whole, since it is not read before.
+All members of a group are told, since each may lead next, what is news to them, and all of it now and then, since
+they may have begun anew. A log that stopped, waits, or is nobody's is told of by nobody: its leader sees lag grow.
+Of a child's log nothing is told before its parent's is acknowledged as a whole, since it is not read before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from dynabus.core.cluster_view import ClusterView
@@ -20,7 +20,7 @@ from dynabus.core.propagation.owned_log import Log
 TELL_MS = 250.0
 """A limit on lag is seconds, and a partition over its cap must not wait for long."""
 
-AGAIN_MS = 2000.0
+AGAIN_MS = 1000.0
 """What is no news is told so often: a node that was restarted knows nothing."""
 
 SUSTAINED_MS = 300.0
@@ -54,7 +54,7 @@ class OverCaps:
 
 
 class _Told(NamedTuple):
-    led: tuple[int, str]
+    nodes: Sequence[str]
     progress: LogProgress
     at_ms: float
 
@@ -76,15 +76,18 @@ class Telling:
         for gone in self._told.keys() - logs.keys():
             del self._told[gone]
         news: dict[str, list[LogProgress]] = {}
+        members: dict[str, dict[int, list[str]]] = {}
         for partition, log in logs.items():
-            led = self._view.leader(partition.log, partition.number)
             progress = progress_of(partition, log)
-            if led is None or progress is None:
+            if progress is None:
                 continue
-            told = self._told.get(partition)
-            if told is None or told[:2] != (led, progress) or now_ms - told.at_ms >= AGAIN_MS:
-                self._told[partition] = _Told(led, progress, now_ms)
-                news.setdefault(led[1], []).append(progress)
+            if partition.log not in members:
+                members[partition.log] = self._members(partition.log)
+            nodes, told = members[partition.log].get(partition.number, []), self._told.get(partition)
+            if told is None or told[:2] != (nodes, progress) or now_ms - told.at_ms >= AGAIN_MS:
+                self._told[partition] = _Told(nodes, progress, now_ms)
+                for node in nodes:
+                    news.setdefault(node, []).append(progress)
         partitions = over.partitions(now_ms)
         if partitions or self._was_over:
             for node in self._view.nodes:
@@ -94,6 +97,11 @@ class Telling:
         full: list[IndexPartitions] = [{"index": each, "partitions": numbers} for each, numbers in partitions.items()]
         return {node: {"asker": self._asker, "logs": told, "over": full} for node, told in news.items()}
 
+    def _members(self, log: str) -> dict[int, list[str]]:
+        """By partition of a table."""
+        table = self._view.table(log)
+        return {} if table is None else {each["number"]: each["members"] for each in table.partitions}
+
 
 def progress_of(partition: PartitionId, log: Log) -> LogProgress | None:
     """How far the indexes that are open in a log are; None where nothing can be said."""
@@ -102,7 +110,7 @@ def progress_of(partition: PartitionId, log: Log) -> LogProgress | None:
     if place is None or place.group is None or not indexes or follower.stage not in (Stage.READING, Stage.SEALED):
         return None
     places = dict.fromkeys((each.log for each in indexes), place.next_offset)
-    for index, write in log.unacknowledged.values():
+    for index, write in (*log.unacknowledged.values(), *follower.writes):
         places[index] = min(places.get(index, place.next_offset), write.source.offset)
     return {
         "log": partition.log,

@@ -3,8 +3,9 @@
 At DynamoDB these operations are a front of Application Auto Scaling, for global tables. Here a table is one replica,
 in the cluster's own region, and auto-admin itself does the scaling (`core.target_tracking`).
 
-stored       {"read": {...}, "write": {...}}, each one of: MinimumUnits, MaximumUnits, PolicyName, Target (the
-             policy's configuration as it was given), and the Unix times of the last changes, out_s and in_s
+stored       {"read": {...}, "write": {...}, "read/INDEX": {...}, ...}, each one of: MinimumUnits, MaximumUnits,
+             PolicyName, Target (the policy's configuration as it was given), and the Unix times of the last changes,
+             out_s and in_s
 described    never set, or switched off    AutoScalingDisabled, no policies
              set                           units, role, one policy
              set, table on demand          the same with AutoScalingDisabled: kept, and of no effect
@@ -23,6 +24,8 @@ from dynabus.core.errors import ApiError, resource_not_found, validation_error
 from dynabus.core.tables.capacity_changes import billing_mode
 
 Scaling = dict[str, dict[str, Any]]
+"""By what they are for: reads or writes, of the table or of one of its global secondary indexes (`what_of`)."""
+
 READ, WRITE = "read", "write"
 _NAMES = {READ: "Read", WRITE: "Write"}
 _MEMBERS = {
@@ -46,39 +49,59 @@ _ROLE = (
 )
 
 
+def what_of(kind: str, index: str = "") -> str:
+    """Under which settings are stored. No index has a slash in its name."""
+    return f"{kind}/{index}" if index else kind
+
+
+def kind_and_index(what: str) -> tuple[str, str]:
+    """The other way; the index of what is for the table is empty."""
+    kind, _, index = what.partition("/")
+    return kind, index
+
+
+def of_present(scaling: Scaling, description: Mapping[str, Any]) -> Scaling:
+    """Without those of indexes that are gone."""
+    present = {"", *(each["IndexName"] for each in description.get("GlobalSecondaryIndexes", ()))}
+    return {what: settings for what, settings in scaling.items() if kind_and_index(what)[1] in present}
+
+
 def no_such_global_table(name: str) -> ApiError:
     """DDB-TABLE-254."""
     return resource_not_found(f"Global table with name: '{name}' does not exist.")
 
 
 def read_update(request: Mapping[str, Any], region: str) -> dict[str, Mapping[str, Any]]:
-    """The parts of an update by kind. Raises ApiError for what names other replicas or indexes, or nothing."""
+    """The parts of an update by what they are for. Raises ApiError for what names other replicas, or nothing."""
     name, replicas = request["TableName"], request.get("ReplicaUpdates", ())
     _check_regions(name, [each["RegionName"] for each in replicas], region)
     found: dict[str, Mapping[str, Any]] = {}
-    indexes = [each.get("IndexName") for each in request.get("GlobalSecondaryIndexUpdates", ())]
     for each in replicas:
         if set(each) <= {"RegionName"}:
             raise validation_error(
                 f"Failed to update settings for global table with name: ‘{name}’ because at least one update "
                 f"parameter must be specified for region: ‘{region}’."
             )
-        indexes += [index.get("IndexName") for index in each.get("ReplicaGlobalSecondaryIndexUpdates", ())]
         if "ReplicaProvisionedReadCapacityAutoScalingUpdate" in each:
             found[READ] = each["ReplicaProvisionedReadCapacityAutoScalingUpdate"]
+        found |= _of_indexes(READ, each.get("ReplicaGlobalSecondaryIndexUpdates", ()))
     if "ProvisionedWriteCapacityAutoScalingUpdate" in request:
         found[WRITE] = request["ProvisionedWriteCapacityAutoScalingUpdate"]
-    if indexes:
-        raise resource_not_found(
-            f"Table {name} has no index {indexes[0]} that can be scaled: auto scaling of global secondary indexes is "
-            "not supported by this version of Dynabus"
-        )  # ours
+    found |= _of_indexes(WRITE, request.get("GlobalSecondaryIndexUpdates", ()))
     if not found:
         raise validation_error(
             f"Failed to update settings for global table with name: ‘{name}’ because at least one update parameter "
             "must be specified."  # ours, after that of a region
         )
     return found
+
+
+def _of_indexes(kind: str, updates: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    names = [each.get("IndexName") for each in updates]
+    if None in names or len({*names}) < len(names):
+        raise validation_error("Each update of a global secondary index must name another one.")  # ours
+    member = f"Provisioned{_NAMES[kind]}CapacityAutoScalingUpdate"
+    return {what_of(kind, each["IndexName"]): each[member] for each in updates if member in each}
 
 
 def _check_regions(name: str, regions: Sequence[str], region: str) -> None:
@@ -99,7 +122,9 @@ def try_update(request: Mapping[str, Any]) -> None:
         regions = [str(each["RegionName"]) for each in request.get("ReplicaUpdates", ())]
         asked = read_update(request, regions[0] if regions else "")
         units = {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}
-        update(str(request["TableName"]), {}, asked, {"ProvisionedThroughput": units}, "")
+        indexes = [{"IndexName": index} for what in asked if (index := kind_and_index(what)[1])]
+        whole = {"ProvisionedThroughput": units, "GlobalSecondaryIndexes": indexes}
+        update(str(request["TableName"]), {}, asked, whole, "")
 
 
 def update(
@@ -107,15 +132,20 @@ def update(
 ) -> Scaling:
     """The settings after an update; all of it or nothing. Raises ApiError."""
     after = dict(scaling)
-    for kind, settings in asked.items():
+    for what, settings in asked.items():
+        kind, index = kind_and_index(what)
+        if what not in of_present({what: {}}, description):
+            # Ours: what DynamoDB says of it is not known.
+            raise resource_not_found(f"Requested resource not found: Index: {index} of table: {name} not found")
         if settings.get("AutoScalingDisabled"):
             _check_blank(name, settings)
-            after.pop(kind, None)
+            after.pop(what, None)
         else:
             _check_whole(name, settings)
             _check_mode(name, kind, description, region)
             _check_units(settings)
-            after[kind] = _settings(name, kind, settings, scaling.get(kind, {}))
+            resource = f"table/{name}/index/{index}" if index else f"table/{name}"
+            after[what] = _settings(resource, kind, settings, scaling.get(what, {}))
     return after
 
 
@@ -167,7 +197,7 @@ def check_target(kind: str, target: float) -> None:
         )
 
 
-def _settings(name: str, kind: str, asked: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(resource: str, kind: str, asked: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
     policy = asked["ScalingPolicyUpdate"]
     configuration = policy["TargetTrackingScalingPolicyConfiguration"]
     target = float(configuration["TargetValue"])
@@ -175,7 +205,7 @@ def _settings(name: str, kind: str, asked: Mapping[str, Any], before: Mapping[st
     return {
         "MinimumUnits": asked["MinimumUnits"],
         "MaximumUnits": asked["MaximumUnits"],
-        "PolicyName": policy.get("PolicyName", f"DynamoDB{_NAMES[kind]}CapacityUtilization:table/{name}"),
+        "PolicyName": policy.get("PolicyName", f"DynamoDB{_NAMES[kind]}CapacityUtilization:{resource}"),
         "Target": {**configuration, "TargetValue": target},
         **{stamp: before[stamp] for stamp in ("out_s", "in_s") if stamp in before},
     }
@@ -188,16 +218,27 @@ def describe(
     description: Mapping[str, Any], status: str, scaling: Scaling, region: str, account: str
 ) -> dict[str, Any]:
     """A TableAutoScalingDescription: the table as one replica."""
-    shown = {kind: _shown(scaling.get(kind), description, account) for kind in (READ, WRITE)}
+
+    def shown(kind: str, index: str = "") -> dict[str, Any]:
+        return _shown(scaling.get(what_of(kind, index)), description, account)
+
     return {
         "TableName": description["TableName"],
         "TableStatus": status,
         "Replicas": [
             {
                 "RegionName": region,
-                "GlobalSecondaryIndexes": [],
-                "ReplicaProvisionedReadCapacityAutoScalingSettings": shown[READ],
-                "ReplicaProvisionedWriteCapacityAutoScalingSettings": shown[WRITE],
+                "GlobalSecondaryIndexes": [
+                    {
+                        "IndexName": each["IndexName"],
+                        "IndexStatus": each["IndexStatus"],
+                        "ProvisionedReadCapacityAutoScalingSettings": shown(READ, each["IndexName"]),
+                        "ProvisionedWriteCapacityAutoScalingSettings": shown(WRITE, each["IndexName"]),
+                    }
+                    for each in description.get("GlobalSecondaryIndexes", ())
+                ],
+                "ReplicaProvisionedReadCapacityAutoScalingSettings": shown(READ),
+                "ReplicaProvisionedWriteCapacityAutoScalingSettings": shown(WRITE),
                 "ReplicaStatus": "CREATING" if status == "CREATING" else "ACTIVE",
             }
         ],

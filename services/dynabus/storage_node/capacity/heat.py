@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from dynabus.core.admission.heat import Cut, Heat, Range, cut
-from dynabus.core.admission.messages import NodeHeat, PartitionHeat
+from dynabus.core.admission.messages import IndexCharge, NodeHeat, PartitionHeat
 from dynabus.core.admission.partition import PartitionMeter
 from dynabus.core.cluster_view import ClusterView
 from dynabus.storage_node.replicas.hosted import Hosted
@@ -63,20 +63,30 @@ class HeatTeller:
         units = meter.take()
         heat = self._permille(units, elapsed_ms)
         is_hot = self._watch(meter, max(heat, default=0) >= WATCHED_PERMILLE)
-        if units is None:
-            return None
         leads = hosted.replica.leader is not None and hosted.replica.leader.serving
+        charges = self._charges(hosted) if leads else []
+        if units is None and not charges:
+            return None
         found = self._cut(hosted, meter, heat) if leads and is_hot else Cut(None, "")
         group, (log, number) = hosted.replica.place.group, hosted.partition
         return {
             "log": log,
             "partition": number,
             "generation": group.generation if group is not None else 0,
-            "units": units,
+            "units": units or [0, 0, 0, 0],
             "heat": heat if leads and is_hot else [],
             "at": found.at,
             "why": found.why,
+            "charges": charges,
         }
+
+    def _charges(self, hosted: Hosted) -> list[IndexCharge]:
+        """Of indexes of its table, since they were told last."""
+        return [
+            {"index": index.id, "units": halves}
+            for name, halves in hosted.backlogs.take_charged().items()
+            if (index := self._view.index(hosted.partition.log, name)) is not None
+        ]
 
     def _permille(self, units: Sequence[int] | None, elapsed_ms: float) -> list[int]:
         """Reads and writes, with those that were refused, in thousandths of the cap."""

@@ -152,7 +152,7 @@ class Hosted:
         return self._backlogs
 
     def _applied(self, mutation: Mutation, offset: int) -> None:
-        self.backlogs.applied(mutation, offset, self._read_ms)
+        self.backlogs.applied(mutation, offset, self._read_ms, leads=self.replica.leader is not None)
 
     @property
     def best_read_by(self) -> By:

@@ -10,7 +10,7 @@ from dynabus.core.target_tracking import IN_MINUTES
 def told(log: str, reads: int, writes: int, node: str = "node-1") -> NodeHeat:
     """Half units of one period."""
     partition = {"log": log, "partition": 0, "generation": 1, "units": [reads, writes, 0, 0], "heat": []}
-    return {"node": node, "period_ms": 5000, "partitions": [{**partition, "at": None, "why": ""}]}  # type: ignore[typeddict-item]
+    return {"node": node, "period_ms": 5000, "partitions": [{**partition, "at": None, "why": "", "charges": []}]}  # type: ignore[typeddict-item]
 
 
 def hear(book: Consumption, begin_ms: float, minutes: int, reads: int, writes: int) -> None:
@@ -49,3 +49,15 @@ def test_it_keeps_what_is_needed_and_no_more() -> None:
     assert len(book._minutes["t"]) <= KEPT_MINUTES + 1
     book.told(told("other", 0, 1), 200 * MINUTE_MS)
     assert list(book._minutes) == ["other"]
+
+
+def test_an_index_consumes_what_writes_of_its_table_cost_it_and_not_what_propagators_write() -> None:
+    book, index = Consumption(0.0), "t.1234"
+    of_table, of_index = told("t", 0, 100), told(index, 60, 9000)
+    of_table["partitions"][0]["charges"] = [{"index": index, "units": 50}]
+    for period in range(1, 13):
+        book.told(of_table, MINUTE_MS + period * 5000)
+        book.told(of_index, MINUTE_MS + period * 5000)
+    now_ms = 2 * MINUTE_MS + LATE_MS
+    assert (book.minutes(index, 0, now_ms), book.minutes(index, 1, now_ms)) == ([6.0], [5.0])
+    assert book.minutes("t", 1, now_ms) == [10.0]

@@ -34,6 +34,7 @@ def heat(log: str, *partitions: int, permille: int = 1000, at: bytes | None = AT
                 "heat": [permille // 4, permille],
                 "at": at,
                 "why": why,
+                "charges": [],
             }
             for number in partitions
         ],

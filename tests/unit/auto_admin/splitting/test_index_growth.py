@@ -98,5 +98,5 @@ def test_less_throughput_makes_no_partitions() -> None:
     life = made("admin-1")
     for write in (900, 1, 900):
         raise_units(life, write)
-        life.until("done", lambda wanted=write: _settled(life) and _own_units(life) == wanted)  # type: ignore[misc]
+        life.until("done", lambda wanted=write: _settled(life) and _own_units(life) == wanted)
     assert len(states(life)[OWN].partitions) == 2

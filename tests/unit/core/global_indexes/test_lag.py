@@ -75,9 +75,9 @@ def test_marks_are_few_and_never_say_too_little(steps: list[tuple[int, bool]], n
 
 def test_a_record_says_which_indexes_it_touches() -> None:
     backlogs = Backlogs(None)
-    backlogs.applied(mutation("by-a"), 1, 10.0)
-    backlogs.applied(mutation(), 2, 20.0)
-    backlogs.applied(mutation("by-b", "by-a"), 3, 80.0)
+    backlogs.applied(mutation("by-a"), 1, 10.0, leads=True)
+    backlogs.applied(mutation(), 2, 20.0, leads=True)
+    backlogs.applied(mutation("by-b", "by-a"), 3, 80.0, leads=True)
     assert backlogs.of("by-a", 100.0).lag_ms(100.0) == 90.0
     assert backlogs.of("by-b", 100.0).lag_ms(100.0) == 20.0
     assert backlogs.of("by-c", 100.0).lag_ms(100.0) == 0.0
@@ -86,7 +86,7 @@ def test_a_record_says_which_indexes_it_touches() -> None:
 def test_an_item_that_expired_may_have_been_in_any() -> None:
     backlogs = Backlogs(None)
     backlogs.of("by-a", 0.0)
-    backlogs.applied(mutation(status=ReplyStatus.EXPIRED), 1, 10.0)
+    backlogs.applied(mutation(status=ReplyStatus.EXPIRED), 1, 10.0, leads=True)
     assert backlogs.of("by-a", 100.0).lag_ms(100.0) == 90.0
 
 
@@ -103,7 +103,16 @@ def test_what_was_not_seen_counts_until_somebody_has_told_of_it(before: int) -> 
 
 def test_an_index_that_is_made_anew_begins_anew() -> None:
     backlogs = Backlogs(None)
-    backlogs.applied(mutation("by-a", "by-b"), 1, 10.0)
+    backlogs.applied(mutation("by-a", "by-b"), 1, 10.0, leads=True)
     backlogs.keep_only(["by-b"])
     assert backlogs.of("by-a", 100.0).lag_ms(100.0) == 0.0
     assert backlogs.of("by-b", 100.0).lag_ms(100.0) == 90.0
+
+
+def test_who_leads_counts_what_writes_cost_indexes_until_that_is_told() -> None:
+    backlogs = Backlogs(None)
+    backlogs.applied(mutation("by-a", "by-b"), 1, 10.0, leads=True)
+    backlogs.applied(mutation("by-a"), 2, 10.0, leads=True)
+    backlogs.applied(mutation("by-a"), 3, 10.0, leads=False)
+    assert backlogs.take_charged() == {"by-a": 4, "by-b": 2}
+    assert backlogs.take_charged() == {}

@@ -16,6 +16,7 @@ SERVICE: Any = botocore.session.get_session().get_service_model("dynamodb")
 FAILED = "Failed to update settings for global table with name"
 OFF = {"AutoScalingDisabled": True, "ScalingPolicies": []}
 WRITES = "ProvisionedWriteCapacityAutoScalingUpdate"
+INDEX_READS = "ProvisionedReadCapacityAutoScalingUpdate"
 READS = "ReplicaProvisionedReadCapacityAutoScalingUpdate"
 
 
@@ -194,7 +195,11 @@ def test_other_regions_and_indexes_are_not_there(scaled: Cluster) -> None:
     assert answer["__type"].endswith("#ResourceNotFoundException")
     for indexed in (
         {"GlobalSecondaryIndexUpdates": [{"IndexName": "by-x", WRITES: settings()}]},
-        {"ReplicaUpdates": replica(ReplicaGlobalSecondaryIndexUpdates=[{"IndexName": "by-x"}])},
+        {
+            "ReplicaUpdates": replica(
+                ReplicaGlobalSecondaryIndexUpdates=[{"IndexName": "by-x", INDEX_READS: settings()}]
+            )
+        },
     ):
         assert change(scaled, **indexed)["__type"].endswith("#ResourceNotFoundException")
     assert "specified more than once" in message(scaled, ReplicaUpdates=replica() * 2)

@@ -13,6 +13,7 @@ from tests.unit.storage_node.stand_ins import PARTITION, leading, read_back
 
 from dynabus.adapters.codec import decode, encode
 from dynabus.core.admission import Mode
+from dynabus.core.admission.messages import NodeHeat
 from dynabus.core.global_indexes.messages import IndexProgress
 from dynabus.core.ids import NodeName
 from dynabus.core.messages import ReplyStatus
@@ -24,6 +25,7 @@ from dynabus.core.rows import encode_row
 from dynabus.core.tables.indexes import LAG_LIMIT, OF
 from dynabus.core.values import Item
 from dynabus.storage_node.capacity.admission import NodeAdmission
+from dynabus.storage_node.capacity.heat import PERIOD_MS, HeatTeller
 from dynabus.storage_node.capacity.lags import LOOK_MS, TOLD_MS
 from dynabus.storage_node.replicas.hosted import Hosted
 
@@ -180,3 +182,17 @@ def test_what_is_refused_is_charged_nowhere() -> None:
     desk.wait(9000.0)
     assert desk.write() == ReplyStatus.THROTTLED
     assert desk.replica.meter.meter.served == before
+
+
+def test_auto_admin_is_told_what_writes_cost_an_index() -> None:
+    desk, sent = Desk(), list[NodeHeat]()
+    teller = HeatTeller(NodeName("node-1"), (3000, 1000), desk.admission.view, sent.append)
+    teller.step([desk.replica], 0.0)
+    for _ in range(3):
+        desk.write()
+    desk.write(item())
+    teller.step([desk.replica], PERIOD_MS)
+    teller.step([desk.replica], 2 * PERIOD_MS)
+    (told,) = [partition["charges"] for heat in sent for partition in heat["partitions"]]
+    assert told == [{"index": INDEX_LOG, "units": 6}]
+    assert decode(encode("heat", sent[0])) == ("heat", sent[0])
