@@ -12,6 +12,7 @@ from dynabus.core.propagation.follower import Follower
 from dynabus.core.propagation.owned_log import Log
 from dynabus.core.propagation.propagator import Parcel, Propagator
 from dynabus.core.propagation.snapshots import Offered, Snapshots
+from dynabus.core.replication.place import Place
 from dynabus.core.streams.changes import Change
 from tests.simulation import broken_indexes, broken_propagation, table_topics
 from tests.simulation.brains import Brains, Patches
@@ -36,6 +37,16 @@ BROKEN = Brains(
 )
 """With those of streams and indexes that a table topic suffers from as well."""
 broken, active = BROKEN.broken, BROKEN.active
+
+
+@broken("a log that a replica has read to its seal, and which begins there, does not know its children")
+def seals_of_places_are_forgotten() -> Patches:
+    def begin_later(self: Follower, place: Place) -> None:
+        real(self, place)
+        self._marks = ()
+
+    real = Follower.begin_later
+    return [(Follower, "begin_later", begin_later)]
 
 
 @broken("the group takes checkpoints of a transaction from members of older generations")

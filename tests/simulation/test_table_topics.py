@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import pytest
 
 from tests.simulation.broken_table_topics import BROKEN, active
@@ -10,6 +12,8 @@ from tests.simulation.table_topics import TopicRun, simulate
 
 CLEAN_SEEDS = 15
 MOST_SEEDS = 400
+CAUGHT_AT = {"seals_of_places_are_forgotten": 81}
+"""Where hunts begin that would take minutes. A change of the model moves the numbers: then all seeds are tried."""
 
 
 def test_histories_are_clean_and_eventful() -> None:
@@ -34,5 +38,7 @@ def test_histories_are_clean_and_eventful() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_brains_are_caught(name: str) -> None:
+    first = CAUGHT_AT.get(name, 0)
     with active(name):
-        assert any(simulate(seed) is not None for seed in range(MOST_SEEDS)), BROKEN[name][0]
+        seeds = chain(range(first, MOST_SEEDS), range(first))
+        assert any(simulate(seed) is not None for seed in seeds), BROKEN[name][0]

@@ -107,9 +107,9 @@ class Follower:
         self._begin_at_start(origin, labels)
 
     def begin_later(self, place: Place) -> None:
-        """Begin at a replica's place, or at the log's start, with no stream open."""
-        group = place.group
-        self.place = place
+        """Begin at a replica's place, with no stream open. Behind a seal nothing begins any more but in children."""
+        group, self.place, self._marks = place.group, place, marks_of(place.children or ())
+        self.stage = Stage.SEALED if place.sealed else self.stage
         self._mark = NO_MARK if group is None else mark_of(group.generation, group.lower, group.upper)
         self.know(self._knowledge)
 

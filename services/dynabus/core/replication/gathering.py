@@ -33,17 +33,17 @@ class Gathered:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def has_room(self, row: RowChange) -> bool:
-        """Whether this one may be in the same record."""
-        return not self.rows or (len(self.rows) < ROWS_MOST and self._bytes + row.length <= BYTES_MOST)
+    def has_room(self, length: int) -> bool:
+        """Whether a row of so many bytes may be in the same record."""
+        return not self.rows or (len(self.rows) < ROWS_MOST and self._bytes + length <= BYTES_MOST)
 
-    def add(self, row: RowChange, sender: Sender, outcome: Outcome, now_ms: float, wall_ms: int) -> None:
-        """In order. `outcome`: what the sender is told once this is accepted."""
+    def add(self, row: RowChange, length: int, told: tuple[Sender, Outcome], now_ms: float, wall_ms: int) -> None:
+        """In order. `told`: who is answered what once this is accepted."""
         if not self.rows:
             self.now_ms, self.wall_ms = now_ms, wall_ms
         self.rows.append(row)
-        self.told.append((sender, outcome))
-        self._bytes += row.length
+        self.told.append(told)
+        self._bytes += length
 
     def take(self) -> tuple[RowChanges, list[tuple[Sender, Outcome]]]:
         """What the record says, and who is told; nothing is left."""

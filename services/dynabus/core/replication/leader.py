@@ -129,12 +129,13 @@ class Leader:
         self, request: Write, previous: bytes | None, decision: Decision, now_ms: float, wall_ms: int
     ) -> None:
         row = RowChange(request.key, previous, decision.row)
-        if row.length > RECORD_LIMIT_BYTES - ENVELOPE_MOST_BYTES:
+        length = row.length
+        if length > RECORD_LIMIT_BYTES - ENVELOPE_MOST_BYTES:
             self._respond(request.sender, Outcome(ReplyStatus.ERROR, _TOO_LARGE))
             return
-        if not self._gathered.has_room(row):
+        if not self._gathered.has_room(length):
             self.flush()
-        self._gathered.add(row, request.sender, decision.outcome, now_ms, wall_ms)
+        self._gathered.add(row, length, (request.sender, decision.outcome), now_ms, wall_ms)
         self.unresolved.cover(row.key, self._next_sequence, row.new)
 
     def flush(self) -> None:

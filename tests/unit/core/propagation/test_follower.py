@@ -175,6 +175,20 @@ def test_only_a_place_of_this_very_log_counts() -> None:
     assert offsets(brain) == {ROOT: len(logs.logs[0])}
 
 
+def test_a_log_that_a_replica_has_read_to_its_seal_is_over_and_its_children_begin() -> None:
+    logs = history(30)
+    logs.split(0)
+    brain = propagator(message("ENABLING", from_start=False))
+    assign(brain)
+    brain.told_place(ROOT, logs.places[0])
+    assert brain.wishes() == []
+    assert brain.positions() == {}
+    brain.confirm()
+    [sealed] = brain.due().values()
+    assert (sealed.place.sealed, sealed.open) == (True, ())
+    assert [number for number, _ in sealed.marks] == [child.number for child in logs.places[0].children or ()]
+
+
 def test_a_stream_that_is_switched_off_has_what_the_log_had_by_then() -> None:
     logs = history(40)
     brain = propagator(message())
