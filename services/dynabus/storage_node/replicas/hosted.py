@@ -17,6 +17,7 @@ from dynabus.adapters.logs import logger
 from dynabus.core.admission.partition import Metered
 from dynabus.core.agreement import EVERY, Statements
 from dynabus.core.contents import Contents
+from dynabus.core.global_indexes.walk import Walk
 from dynabus.core.ids import PartitionId
 from dynabus.core.local_indexes import IndexRules
 from dynabus.core.pruning import NOTHING, durable_at
@@ -66,6 +67,7 @@ class Hosted:
         "store",
         "succession",
         "syncs",
+        "walk",
     )
 
     def __init__(
@@ -113,6 +115,8 @@ class Hosted:
         self.restless = True
         self.rest = Rest()
         self.meter: Metered | None = None
+        self.walk: Walk | None = None
+        """Through the rows of an index, for tombstones that may go; of the last term that was led here."""
         self.read = 0
         """Records read since the process started, those that are void too."""
 
