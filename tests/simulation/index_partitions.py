@@ -45,8 +45,7 @@ class Partition:
         """Has what is in the log up to the seal: rows of its range, and all outcomes."""
         child = Partition(number, self.generation + 1, lower, upper, lineage=[*self.lineage, self.number])
         child.rows = {key: row for key, row in self.rows.items() if child.holds(key)}
-        for note in self.noted:
-            child.keep(note)
+        child.keep_all(self.noted)
         return child
 
     def metadata(self) -> dict[str, Any]:
@@ -87,14 +86,14 @@ class Partition:
 
     def read_back(self) -> None:
         """Floors that were appended are accepted."""
-        for note in self._under_way:
-            self.keep(note)
+        self.keep_all(self._under_way)
         self._under_way.clear()
 
-    def keep(self, note: Mutation) -> None:
+    def keep_all(self, notes: list[Mutation]) -> None:
         """Applied, by all replicas."""
-        remember(self._outcomes, note, 1, 0)
-        self.noted.append(note)
+        for note in notes:
+            remember(self._outcomes, note, 1, 0)
+        self.noted += notes
 
     def lead_anew(self, dice: random.Random) -> None:
         """Another leader: what the last one had under way came before its claim, or is void."""

@@ -72,7 +72,7 @@ DESCRIPTION: dict[str, Any] = {
 }
 INDEX: GlobalIndex = global_indexes(DESCRIPTION).all[0]
 STEP_MS = 20.0
-CLEARING_MS = 200.0
+CLEARING_MS = 60.0
 
 
 def item_of(key: str, value: str) -> Item:
@@ -329,7 +329,7 @@ class IndexingProcess(Process):
         """Pages are asked for again and again, and come late."""
         for wish in self.brain.pages():
             page = self.world.page(wish)
-            if page is not None and (self.world.quiet or self.world.dice.random() < 0.5):
+            if page is not None and (self.world.quiet or self.world.dice.random() < 0.2):
                 self.pages.append((wish, page))
         if self.pages and (self.world.quiet or self.world.dice.random() < 0.5):
             self.brain.told_page(*self.pages.pop(self.world.dice.randrange(len(self.pages))))
@@ -410,6 +410,9 @@ class IndexedRun(Run):
         if are_changing(world.indexes):
             raise Violation("the index is never filled")
         self._clear()
+        world.split_index()
+        for partition in world.open_partitions:
+            partition.lead_anew(self.dice)
         self.dice.shuffle(world.kept)
         world.requests += world.kept
         while world.requests:
@@ -422,7 +425,8 @@ class IndexedRun(Run):
             for process in self.processes:
                 process.piece()
             for partition in world.open_partitions:
-                partition.read_back()
+                if self.dice.random() < 0.5:
+                    partition.read_back()
                 partition.walk_on(self.dice)
             if not any(process.brain.unclear for process in self.processes):
                 break

@@ -103,7 +103,7 @@ class Clearing:
         floors: dict[int, int] = {}
         wanted: dict[int, int] = {}
         for number, log in logs.items():
-            floor = floor_of(log.committed, index.label)
+            floor = floor_of(log, index.label)
             if floor is not None:
                 floors |= {number: floor, **dict.fromkeys(ancestors_of(number, index.shards), CLOSED)}
                 wanted[number] = max(log.deleted_below, log.deletions.get(index.log, 0))
@@ -139,8 +139,9 @@ class Clearing:
             self.view.sealed(*where)
 
 
-def floor_of(committed: Checkpoint | None, label: str) -> int | None:
+def floor_of(log: Log, label: str) -> int | None:
     """The table above."""
+    committed = log.committed
     if committed is None or label not in committed.open or _is_filled(committed, label):
         return None
     return CLOSED if committed.place.sealed else committed.place.next_offset
