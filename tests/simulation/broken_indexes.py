@@ -8,6 +8,7 @@ from dynabus.core.global_indexes import IndexWrite
 from dynabus.core.global_indexes import arrival as real_arrival
 from dynabus.core.global_indexes import writes_of as real_writes_of
 from dynabus.core.global_indexes.backfill import Page
+from dynabus.core.global_indexes.floors import Outcomes
 from dynabus.core.global_indexes.messages import LogProgress
 from dynabus.core.ids import PartitionId
 from dynabus.core.messages import RequestPart
@@ -55,7 +56,7 @@ def earlier_writes_are_not_waited_for() -> Patches:
 
 @broken("a write counts, however old its source is")
 def older_places_are_accepted() -> Patches:
-    def arrival(part: RequestPart) -> Evaluate:
+    def arrival(part: RequestPart, _store: Outcomes) -> Evaluate:
         source = Source.decode(part["detail"])
 
         def evaluate(_old: bytes | None, wall_ms: int) -> Decision:
@@ -69,9 +70,9 @@ def older_places_are_accepted() -> Patches:
 
 @broken("a deletion leaves nothing behind")
 def tombstones_are_missing() -> Patches:
-    def arrival(part: RequestPart) -> Evaluate:
+    def arrival(part: RequestPart, store: Outcomes) -> Evaluate:
         def evaluate(old: bytes | None, wall_ms: int) -> Decision:
-            decision = real_arrival(part)(old, wall_ms)
+            decision = real_arrival(part, store)(old, wall_ms)
             return decision if part["value"] else Decision(decision.write, None, decision.outcome)
 
         return evaluate
@@ -81,12 +82,12 @@ def tombstones_are_missing() -> Patches:
 
 @broken("places are compared by offset alone, though those of a child begin anew")
 def generations_are_not_compared() -> Patches:
-    def arrival(part: RequestPart) -> Evaluate:
+    def arrival(part: RequestPart, store: Outcomes) -> Evaluate:
         def evaluate(old: bytes | None, wall_ms: int) -> Decision:
             source = Source.decode(part["detail"])
             if old is not None and source_of(old).offset >= source.offset:
                 return Decision(False, None, Outcome())
-            return real_arrival(part)(None, wall_ms)
+            return real_arrival(part, store)(None, wall_ms)
 
         return evaluate
 

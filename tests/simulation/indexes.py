@@ -5,14 +5,16 @@ On top of `propagation`: the same brains, logs, splits, rebalances, crashes and 
 modelled as what they decide by: the real rule over the rows that they have accepted. Between them and propagators,
 whose deliveries are the real ones too, requests and replies are lost, doubled, and late in any order; those of
 processes that were replaced long ago arrive as well. Leaders refuse for a while; the index's partitions are split.
+Tombstones are taken away meanwhile, by leaders that change, under floors that come late.
 
 In some runs logs lose their ends and are recovered: what that left in the index is swept.
 
 In half of the runs the index is added later: it is filled with pages of rows, each of a replica at a place of its
 own, while the log goes on, partitions are split and propagators die.
 
-Checked at the end: the index is the projection of the table, and each row lies in the partition of its key. At once:
-no row goes back to an older source; and what a propagator says is in the index is there.
+Checked at the end: no tombstone is left, and once writes have arrived that were kept back for as long, the index is
+the projection of the table, and each row lies in the partition of its key. At once: no row goes back to an older
+source; and what a propagator says is in the index is there.
 """
 
 from __future__ import annotations
@@ -29,9 +31,12 @@ from dynabus.core.global_indexes import GlobalIndex, IndexWrite, arrival, global
 from dynabus.core.global_indexes.backfill import Page
 from dynabus.core.global_indexes.messages import LogProgress
 from dynabus.core.global_indexes.view import label_of
+from dynabus.core.global_indexes.walk import told_floors
 from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.messages import SEALED, Reply, ReplyPart, ReplyStatus, RequestPart
+from dynabus.core.operations.calls import Code
 from dynabus.core.propagation import telling
+from dynabus.core.propagation.clearing import Clearing
 from dynabus.core.propagation.deliveries import Deliveries, Send
 from dynabus.core.propagation.propagator import PageWish
 from dynabus.core.propagation.sweeps import Sweep, sweep_of
@@ -43,12 +48,12 @@ from dynabus.core.values import Item
 from tests.simulation import propagation
 from tests.simulation.brains import run_histories
 from tests.simulation.histories import TABLE, History, Truth
+from tests.simulation.index_partitions import Partition
 from tests.simulation.propagation import Process, Run, Violation, World, violated
 
 INDEX_ID = "1" * 16
 LOG = f"{TABLE}.{INDEX_ID}"
 LABEL = label_of(INDEX_ID)
-NODES = ["node-1", "node-2", "node-3"]
 DESCRIPTION: dict[str, Any] = {
     "TableName": "music",
     "AttributeDefinitions": [
@@ -69,6 +74,7 @@ DESCRIPTION: dict[str, Any] = {
 }
 INDEX: GlobalIndex = global_indexes(DESCRIPTION).all[0]
 STEP_MS = 20.0
+CLEARING_MS = 60.0
 
 
 def item_of(key: str, value: str) -> Item:
@@ -91,37 +97,6 @@ class Items(History):
 
 
 @dataclass
-class Partition:
-    """One of the index, as its leader has accepted it."""
-
-    number: int
-    generation: int
-    lower: bytes
-    upper: bytes | None
-    rows: dict[bytes, bytes] = field(default_factory=dict)
-    children: tuple[int, ...] = ()
-    lineage: list[int] = field(default_factory=list)
-    refuses: int = 0
-    """Requests that it will refuse: its leader is being elected, its bucket is empty."""
-
-    def holds(self, key: bytes) -> bool:
-        return self.lower <= key and (self.upper is None or key < self.upper)
-
-    def metadata(self) -> dict[str, Any]:
-        return {
-            "number": self.number,
-            "generation": self.generation,
-            "lower": self.lower,
-            "upper": self.upper,
-            "members": NODES,
-            "preferred": NODES[0],
-            "state": "active",
-            "lineage": self.lineage,
-            "joining": [],
-        }
-
-
-@dataclass
 class IndexedWorld(World):
     """With an index that was made with the table."""
 
@@ -130,6 +105,8 @@ class IndexedWorld(World):
     requests: list[tuple[tuple[int, int], Send]] = field(default_factory=list)
     """By member and run of whom asks."""
     replies: list[tuple[tuple[int, int], Reply]] = field(default_factory=list)
+    kept: list[tuple[tuple[int, int], Send]] = field(default_factory=list)
+    """Requests that are kept back, of whoever was paused with them; they arrive at the very end, too."""
     layout: int = 1
     """Version of the index's own metadata."""
     ignores_at_least: ClassVar[bool] = False
@@ -189,7 +166,7 @@ class IndexedWorld(World):
 
     def _page_of_index(self, wish: PageWish, sweep: Sweep) -> Page:
         """Rows of older generations whose items lie in the partition that is recovered."""
-        leads = next(each for each in self.partitions.values() if not each.children and each.holds(wish.position))
+        leads = next(each for each in self.open_partitions if each.holds(wish.position))
         keys = sorted(key for key in leads.rows if key >= wish.position)
         size = self.dice.randint(1, 4)
         rows = [leads.rows[key] for key in keys[:size]]
@@ -201,31 +178,39 @@ class IndexedWorld(World):
 
     def table_metadata(self) -> dict[str, Any]:
         """Of the index's partitions."""
-        open_ones = [each for each in self.partitions.values() if not each.children]
         return {
             "id": LOG,
             "name": "music/index/by-i",
             "version": self.layout,
             "status": "ACTIVE",
             "description": orjson.dumps(own_description(DESCRIPTION, TABLE, "by-i")),
-            "partitions": [each.metadata() for each in open_ones],
+            "partitions": [each.metadata() for each in self.open_partitions],
         }
 
     def split_index(self) -> None:
         """One of its partitions, at a key that it has."""
-        parent = self.dice.choice([each for each in self.partitions.values() if not each.children])
+        parent = self.dice.choice(self.open_partitions)
         keys = sorted(key for key in parent.rows if key != parent.lower)
         if not keys or len(self.partitions) > 6:
             return
-        at, first, generation = self.dice.choice(keys), max(self.partitions) + 1, parent.generation + 1
+        at, first = self.dice.choice(keys), max(self.partitions) + 1
         parent.children = (first, first + 1)
         for number, lower, upper in ((first, parent.lower, at), (first + 1, at, parent.upper)):
-            child = Partition(number, generation, lower, upper, lineage=[*parent.lineage, parent.number])
-            child.rows = {key: row for key, row in parent.rows.items() if child.holds(key)}
-            self.partitions[number] = child
+            self.partitions[number] = parent.child(number, lower, upper)
         self.layout += 1
 
     # -- between propagators and leaders ----------------------------------------------------------------------
+
+    def send(self, asker: tuple[int, int], send: Send) -> None:
+        """A request; of some a copy is kept back."""
+        self.requests.append((asker, send))
+        if self.dice.random() < 0.1:
+            self.kept.append((asker, send))
+
+    def wake(self) -> None:
+        """Somebody goes on who was paused with a request."""
+        if self.kept:
+            self.requests.append(self.dice.choice(self.kept))
 
     def arrive(self) -> None:
         """Some request, whoever sent it and however long ago."""
@@ -262,13 +247,15 @@ class IndexedWorld(World):
         if partition.refuses:
             partition.refuses -= 1
             return _reply(index, self.dice.choice([ReplyStatus.NOT_LEADER, ReplyStatus.BUSY, ReplyStatus.THROTTLED]))
+        if part["operation"] == Code.CLEAR:
+            return {**_reply(index, ReplyStatus.OK), "count": partition.walk.tell(told_floors(part)).count}
         if not partition.holds(part["key"]):
             raise Violation("a write went to a partition that does not hold its key")
         return self._accept(partition, index, part)
 
     def _accept(self, partition: Partition, index: int, part: RequestPart) -> ReplyPart:
         old = partition.rows.get(part["key"])
-        decision = arrival(part)(old, 0)
+        decision = arrival(part, partition)(old, 0)
         if decision.write:
             if old is not None and decision.row is not None and source_of(decision.row).order < source_of(old).order:
                 raise Violation(f"a row went back from {source_of(old)} to {source_of(decision.row)}")
@@ -303,11 +290,18 @@ class IndexedWorld(World):
         self.looked_at = len(self.history.truth)
         return self.newest
 
+    @property
+    def open_partitions(self) -> list[Partition]:
+        return [each for each in self.partitions.values() if not each.children]
+
+    def tombstones(self) -> int:
+        return sum(is_tombstone(row) for each in self.open_partitions for row in each.rows.values())
+
     def live_rows(self) -> dict[bytes, bytes]:
         """JSON by key."""
         found: dict[bytes, bytes] = {}
-        for each in self.partitions.values():
-            for key, row in each.rows.items() if not each.children else ():
+        for each in self.open_partitions:
+            for key, row in each.rows.items():
                 if not each.holds(key):
                     raise Violation("a row lies outside of its partition")
                 if not is_tombstone(row):
@@ -331,6 +325,7 @@ class IndexingProcess(Process):
         self.run = IndexingProcess.runs
         self.cluster = ClusterView()
         self.deliveries = Deliveries(self.cluster, self.world.dice.choice)
+        self.clearing = Clearing(self.brain, self.cluster, self.world.dice.choice, CLEARING_MS)
         self.now_ms = 0.0
         self.pages: list[tuple[PageWish, Page]] = []
 
@@ -340,17 +335,19 @@ class IndexingProcess(Process):
         me = (self.member, self.run)
         while self.world.quiet and self.world.requests:
             self.world.arrive()
-        for _ in range(100 if self.world.quiet else self.world.dice.randrange(3)):
-            mine = [each for each in self.world.replies if each[0] == me]
-            if mine:
-                reply = self.world.dice.choice(mine)
-                self.world.replies.remove(reply)
-                self.deliveries.take(reply[1], self.now_ms)
+        mine = [each for each in self.world.replies if each[0] == me]
+        self.world.dice.shuffle(mine)
+        for reply in mine if self.world.quiet else mine[: self.world.dice.randrange(3)]:
+            self.world.replies.remove(reply)
+            self.deliveries.take(reply[1], self.now_ms)
+            self.clearing.take(reply[1])
         self._fill()
         self.deliveries.add(self.brain.writes())
         for send in self.deliveries.due(self.now_ms):
             self.world.check_begun(send.parts)
-            self.world.requests.append((me, send))
+            self.world.send(me, send)
+        for send in self.clearing.due(self.now_ms):
+            self.world.send(me, send)
         for partition, numbers in self.deliveries.take_done().items():
             self.brain.acknowledged(partition, numbers)
         for partition, log in self.brain.logs.items():
@@ -360,7 +357,7 @@ class IndexingProcess(Process):
         """Pages are asked for again and again, and come late."""
         for wish in self.brain.pages():
             page = self.world.page(wish)
-            if page is not None and (self.world.quiet or self.world.dice.random() < 0.5):
+            if page is not None and (self.world.quiet or self.world.dice.random() < 0.2):
                 self.pages.append((wish, page))
         if self.pages and (self.world.quiet or self.world.dice.random() < 0.5):
             self.brain.told_page(*self.pages.pop(self.world.dice.randrange(len(self.pages))))
@@ -412,30 +409,66 @@ class IndexedRun(Run):
             world.split_table()
         elif what < 0.57:
             self.dice.choice([*world.partitions.values()]).refuses = self.dice.randrange(8)
+        elif what < 0.67:
+            self.dice.choice(world.open_partitions).walk_on(self.dice)
+        elif what < 0.72:
+            self.dice.choice(world.open_partitions).read_back()
+        elif what < 0.73:
+            self.dice.choice(world.open_partitions).lead_anew(self.dice)
+        elif what < 0.77:
+            world.wake()
 
     def _settle(self) -> None:
-        for partition in self.world.partitions.values():
+        world = self.world
+        for partition in world.partitions.values():
             partition.refuses = 0
-        self.world.quiet = True
-        self.world.add_index()
+        world.quiet = True
+        alive = {(each.member, each.run) for each in self.processes if isinstance(each, IndexingProcess)}
+        world.replies = [each for each in world.replies if each[0] in alive]
+        world.add_index()
         if self.dice.random() < 0.3:
             # What is not filled then nobody changes any more.
             for _ in range(self.dice.randrange(60)):
                 self.dice.choice(self.processes).piece()
-            self.world.split_table()
+            world.split_table()
         super()._settle()
         for _ in range(self.settle_turns):
-            self.world.finish_index()
+            world.finish_index()
             for process in self.processes:
                 process.piece()
-        if are_changing(self.world.indexes):
+        if are_changing(world.indexes):
             raise Violation("the index is never filled")
+        self._clear()
+        world.split_index()
+        for partition in world.open_partitions:
+            partition.lead_anew(self.dice)
+        self.dice.shuffle(world.kept)
+        world.requests += world.kept
+        while world.requests:
+            world.arrive()
+
+    def _clear(self) -> None:
+        """Until nobody has anything to tell leaders, and those have no more to look at."""
+        world = self.world
+        for _ in range(self.settle_turns):
+            for process in self.processes:
+                process.piece()
+            for partition in world.open_partitions:
+                if self.dice.random() < 0.5:
+                    partition.read_back()
+                partition.walk_on(self.dice)
+            if not any(process.brain.unclear for process in self.processes):
+                break
+        else:
+            raise Violation("propagators never come to an end of telling floors")
 
     def _check(self) -> None:
         super()._check()
         left = sum(len(log.unacknowledged) for each in self.processes for log in each.brain.logs.values())
         if left:
             raise Violation(f"{left} writes are not acknowledged")
+        if left := self.world.tombstones():
+            raise Violation(f"{left} tombstones are left")
         self._check_index()
 
     def _check_index(self) -> None:

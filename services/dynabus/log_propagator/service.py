@@ -28,6 +28,7 @@ from dynabus.adapters.logs import logger
 from dynabus.adapters.schema_registry import SchemaRegistry
 from dynabus.core.ids import PartitionId, Writer
 from dynabus.core.messages import Reply
+from dynabus.core.propagation.clearing import Clearing
 from dynabus.core.propagation.deliveries import Deliveries
 from dynabus.core.propagation.outputs import Stage
 from dynabus.core.propagation.owned_log import Found
@@ -89,6 +90,7 @@ class LogPropagator:
         self.brain = Propagator(self.news.derived, AvroBodies())
         self.deliveries = Deliveries(self.news.cluster, random.choice)
         self.paging = Paging(self.news.cluster, random.choice)
+        self.clearing = Clearing(self.brain, self.news.cluster, random.choice)
         registry = SchemaRegistry(settings.schema_registry) if settings.schema_registry else None
         self.reader, self.sender = Reader(kafka, self._topics), Sender(kafka, self._topics, registry)
         self.topic_writer = TopicWriter(kafka, self._topics, settings.name, registry)
@@ -227,6 +229,7 @@ class LogPropagator:
     def _replied(self, reply: Reply, now_ms: float) -> None:
         self.deliveries.take(reply, now_ms)
         self.paging.take(reply, now_ms)
+        self.clearing.take(reply)
 
     def _write_indexes(self) -> None:
         """Ask for rows, send what is due, and tell the brain what came and what was acknowledged."""
@@ -238,7 +241,7 @@ class LogPropagator:
         for log, changes in self.brain.changes.items():
             self.deliveries.tallies.of(log).changes += changes
         self.brain.changes.clear()
-        self.news.send(self.deliveries.due(now_ms), now_ms)
+        self.news.send((*self.deliveries.due(now_ms), *self.clearing.due(now_ms)), now_ms)
         for partition, numbers in self.deliveries.take_done().items():
             self.brain.acknowledged(partition, numbers)
         self.news.tell_progress(self.brain.logs, self.deliveries.over, now_ms)

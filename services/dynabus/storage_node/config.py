@@ -106,6 +106,15 @@ class StorageNodeSettings(ServiceSettings):
         "that it leads (0: none).",
     )
 
+    tombstone_rows_per_s: int = Field(
+        default=10_000,
+        ge=0,
+        le=1_000_000,
+        description="Rows of global secondary indexes that this node looks at in a second at most, of all partitions "
+        "that it leads, for tombstones that are not needed any more; a partition is walked only while there may be "
+        "some (0: they stay).",
+    )
+
     clone_mb_per_s: float = Field(
         default=8.0,
         ge=0,

@@ -16,7 +16,7 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME
 from dynabus.adapters.codec import UndecodableMessage, decode
 from dynabus.core.cloning.messages import CloneRequest
 from dynabus.core.errors import ApiError, unknown_operation
-from dynabus.core.global_indexes import backfill
+from dynabus.core.global_indexes import arrival, backfill
 from dynabus.core.global_indexes.messages import parts_of
 from dynabus.core.ids import Incarnation, NodeName, RequestId
 from dynabus.core.messages import Answer, Question, ReplyStatus, Request, RequestPart
@@ -47,6 +47,9 @@ Find = Callable[[str, int], Hosted | None]
 """(log, partition) -> the replica, marked as touched in this turn; None where it is not here."""
 
 Respond = Callable[[Sender, Outcome], None]
+
+Clear = Callable[[Hosted, RequestPart], Read]
+"""(replica of an index, what a propagator tells it) -> its answer."""
 
 Clone = Callable[[CloneRequest, "Hosted | None", float], None]
 """(request, the replica, now): another node wants a copy of it."""
@@ -80,13 +83,14 @@ class Inbox:
         orders: Orders,
         admission: NodeAdmission,
         scrub: Callable[[Hosted, Sender], None],
+        clear: Clear,
         clone: Clone,
         tell_place: Callable[[PlaceRequest, Hosted], None],
     ) -> None:
         self._clone, self._tell_place = clone, tell_place
         self._writes, self._reads = operations.writes, operations.reads
         self._find, self._respond, self.orders, self._admission = find, respond, orders, admission
-        self._scrub = scrub
+        self._scrub, self._clear = scrub, clear
         self._clock = BrokerClock()
         self.requests = self.expired = self.strays = 0
 
@@ -149,7 +153,7 @@ class Inbox:
     def _part(self, hosted: Hosted, sender: Sender, part: RequestPart, message: _Message) -> None:
         budget_ms, repeat, now_ms, wall_ms, _ = message
         code = part["operation"]
-        if (write := self._writes.get(code)) is not None:
+        if (write := self._write(code, hosted)) is not None:
             token = Token.decode(part["token"]) if "token" in part else None
             # Indexes' writes see for themselves that a repeat changes nothing, and commands have a token.
             request_id = b"" if code == Code.INDEX or token is not None else _id_of(sender)
@@ -177,10 +181,16 @@ class Inbox:
                 ),
                 now_ms,
             )
+        elif code == Code.CLEAR:
+            hosted.query(Query(sender, part["generation"], part["consistent"], self._clear(hosted, part)), now_ms)
         elif code == Code.PLACE:
             self._respond(sender, Outcome(body=orjson.dumps(whereabouts(hosted))))
         else:
             raise unknown_operation()
+
+    def _write(self, code: int, hosted: Hosted) -> Callable[[RequestPart], Evaluate] | None:
+        """What an index may be told again depends on what its replica has applied."""
+        return (lambda part: arrival(part, hosted.store)) if code == Code.INDEX else self._writes.get(code)
 
     def _question(self, question: Question, now_ms: float) -> None:
         hosted = self._find(question["log"], question["partition"])

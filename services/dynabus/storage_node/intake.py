@@ -21,7 +21,7 @@ from dynabus.core.replication.records import Record, decode_record
 from dynabus.core.replication.unresolved import Sender
 from dynabus.core.topics import Topics
 from dynabus.storage_node.capacity.admission import NodeAdmission
-from dynabus.storage_node.inbox import Clone, Inbox, Operations
+from dynabus.storage_node.inbox import Clear, Clone, Inbox, Operations
 from dynabus.storage_node.mistakes import Mistakes
 from dynabus.storage_node.orders import Orders
 from dynabus.storage_node.outbox import Outbox
@@ -48,13 +48,16 @@ class Intake:
         hurry: Callable[[], None],
         admission: NodeAdmission,
         scrub: Callable[[Hosted, Sender], None],
+        clear: Clear,
         clone: Clone,
     ) -> None:
         self.touched: dict[Hosted, None] = {}
         self.dirty: dict[Hosted, None] = {}
         """Replicas that applied records since their last commit, longest first."""
         orders = Orders(outbox.split_point)
-        self.inbox = Inbox(operations, self._find, outbox.respond, orders, admission, scrub, clone, outbox.tell_place)
+        self.inbox = Inbox(
+            operations, self._find, outbox.respond, orders, admission, scrub, clear, clone, outbox.tell_place
+        )
         self.mistakes = Mistakes()
         self.view = admission.view
         self.heard_itself = False

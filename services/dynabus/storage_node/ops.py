@@ -173,6 +173,8 @@ def _counts(node: StorageNode, replicas: list[Hosted]) -> list[tuple[str, str, i
         ("scrubs", "Replicas that were read as a whole", node.scrubs.passes),
         ("scrubs_with_damage", "Scrubs that found damage", node.scrubs.damage),
         ("time_to_live_deletions", "Deletions of items whose time to live was over", node.sweeps.deleted),
+        ("tombstones_removed", "Tombstones of indexes that were not needed any more", node.clearing.removed),
+        ("tombstone_rows", "Rows of indexes that were looked at for such tombstones", node.clearing.rows),
         ("repairs", "Damaged stores that were moved aside", node.hosting.repairs.done),
         ("checkpoints", "Synced copies of replicas", node.checkpoints.made),
         ("checkpoints_failed", "The same, given up", node.checkpoints.failed),

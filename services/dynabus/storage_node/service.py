@@ -47,6 +47,7 @@ from dynabus.storage_node.replicas.hosted import Hosted
 from dynabus.storage_node.replicas.hosting import Hosting
 from dynabus.storage_node.replicas.readers import Readers
 from dynabus.storage_node.upkeep.checkpoints import Checkpoints
+from dynabus.storage_node.upkeep.clearing import Clearing
 from dynabus.storage_node.upkeep.durable import DurableStatements
 from dynabus.storage_node.upkeep.scrubbing import Scrubs
 
@@ -105,6 +106,7 @@ class StorageNode:
         self.heat = _heat_teller(parts, self.admission)
         period_s, mb_per_s = parts.settings.scrub_period_s, parts.settings.scrub_mb_per_s
         self.scrubs = Scrubs(parts.me.node, period_s, mb_per_s, parts.outbox.respond)
+        self.clearing = Clearing(parts.settings.tombstone_rows_per_s)
         self.intake = Intake(
             parts.me,
             parts.topics,
@@ -114,6 +116,7 @@ class StorageNode:
             parts.readers.hurry,
             self.admission,
             self.scrubs.ask,
+            self.clearing.answer,
             self._clone,
         )
         self.sweeps = Sweeps(parts.me, parts.settings.expire_per_s)
@@ -233,6 +236,7 @@ class StorageNode:
         if self._settings.expire_per_s:
             swept = self.sweeps.step(self.hosting.hosted, self.intake.view.expiring, now_ms, unix_ms())
             touched.update(dict.fromkeys(swept))
+        touched.update(dict.fromkeys(self.clearing.step(self.hosting.hosted, now_ms, unix_ms())))
         if now_ms >= self._restless_due_ms:
             self._restless_due_ms = now_ms + TICK_RESTLESS_MS
             touched.update(dict.fromkeys(self._restless))
@@ -260,8 +264,7 @@ class StorageNode:
         """Of replicas that were read on for long, and what they come to."""
         replicas = self.hosting.hosted.values()
         self.checkpoints.step(replicas, now_ms)
-        places = self._durable.due(replicas, now_ms)
-        if places is not None:
+        if (places := self._durable.due(replicas, now_ms)) is not None:
             self.outbox.durable(places)
 
     def _commit(self, now_ms: float) -> None:

@@ -94,6 +94,7 @@ class Desk:
             self.admission,
             self.scrubs.ask,
             Mock(),
+            Mock(),
             lambda *asked: self.places.append(asked),
         )
 

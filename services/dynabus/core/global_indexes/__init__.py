@@ -6,6 +6,8 @@
     backfill.py     rows of a table for an index that is added to it
     view.py         indexes as log propagators know them
     arrivals.py     at the index's leader: a write counts if its source place is higher than that of the row
+    floors.py       below which places writes are repeats, so that tombstones may go
+    walk.py         at the index's leader: finds those
 
 Rows lie in partitions of their own, with logs of their own, and are written by the log propagator. What order and
 repetition can do to them, and why nothing, is in ARCHITECTURE ("Global secondary indexes"). Deliberately not here:

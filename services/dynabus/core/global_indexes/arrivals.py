@@ -2,6 +2,7 @@
 
 | row under the key | its source place      | write  | becomes                           |
 |-------------------|-----------------------|--------|-----------------------------------|
+| none              | below a floor         | any    | nothing: a repeat, whose tombstone may be gone (`floors`) |
 | none              |                       | put    | a row                             |
 | none              |                       | delete | a tombstone: an older put may come |
 | some, tombstones too | lower than the write's | put    | a row                             |
@@ -20,6 +21,7 @@ import struct
 from typing import NamedTuple
 
 from dynabus.core.errors import validation_error
+from dynabus.core.global_indexes.floors import Outcomes, is_refused
 from dynabus.core.global_indexes.projection import IndexWrite
 from dynabus.core.ids import LogId
 from dynabus.core.messages import RequestPart
@@ -54,8 +56,8 @@ def arrival_part(to: Arrival, write: IndexWrite) -> RequestPart:
     }
 
 
-def arrival(part: RequestPart) -> Evaluate:
-    """The storage-node half. Raises ApiError for what no propagator sends."""
+def arrival(part: RequestPart, store: Outcomes) -> Evaluate:
+    """The storage-node half; `store`: of the replica. Raises ApiError for what no propagator sends."""
     try:
         source = Source.decode(part["detail"])
     except struct.error as error:
@@ -63,7 +65,7 @@ def arrival(part: RequestPart) -> Evaluate:
     item_json, size = part["value"], part["size"]
 
     def evaluate(old: bytes | None, wall_ms: int) -> Decision:
-        if old is not None and source_of(old).order >= source.order:
+        if is_refused(source, store) if old is None else source_of(old).order >= source.order:
             return Decision(False, None, Outcome(size=size, count=REPEAT))
         before = b"" if old is None else decode_row(old).item_json
         count = UNCHANGED if before == item_json else NEWS

@@ -30,6 +30,8 @@ class Code(IntEnum):
     """Of log propagators: a row of a global secondary index (`core.global_indexes.arrivals`)."""
     BACKFILL = 9
     """Of log propagators: rows of a table, for an index that is added to it (`core.global_indexes.backfill`)."""
+    CLEAR = 11
+    """Of log propagators: below which floors an index needs no tombstones any more (`core.global_indexes.walk`)."""
 
 
 class Call(NamedTuple):

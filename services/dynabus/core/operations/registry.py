@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from dynabus.core.global_indexes import arrival
 from dynabus.core.messages import RequestPart
 from dynabus.core.operations import (
     batch_get_item,
@@ -66,7 +65,6 @@ writes: Mapping[int, Callable[[RequestPart], Evaluate]] = {
     Code.PUT: put_item.node,
     Code.UPDATE: update_item.node,
     Code.DELETE: delete_item.node,
-    Code.INDEX: arrival,
 }
 """The storage-node halves of changes: only the leader evaluates them."""
 

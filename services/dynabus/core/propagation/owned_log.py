@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from dynabus.core.ids import LogId
 from dynabus.core.propagation.checkpoint import Checkpoint
 from dynabus.core.propagation.follower import Follower
 from dynabus.core.propagation.index_writes import ForIndex
 from dynabus.core.propagation.table_records import Records
-from dynabus.core.replication.place import Origin
+from dynabus.core.replication.place import FOLD_VERSION, Origin
 
 UNACKNOWLEDGED_MOST = 2000
 """Index writes of one log; beyond it the log is not read on. Half a second of what one leader takes, 2 MB of rows of
@@ -29,6 +30,20 @@ class Found(NamedTuple):
     origin: Origin
     low: int
     checkpoint: Checkpoint | None
+
+    @property
+    def is_foreign(self) -> bool:
+        """The checkpoint is of another log, or of another version."""
+        place = None if self.checkpoint is None else self.checkpoint.place
+        return place is not None and (place.origin != self.origin or place.fold_version != FOLD_VERSION)
+
+    @property
+    def is_over(self) -> bool:
+        """The checkpoint is of streams that have all ended; the log was pruned past it since, as nobody needed it."""
+        if self.checkpoint is None:
+            return False
+        place = self.checkpoint.place
+        return not self.checkpoint.open and not place.sealed and place.next_offset < self.low
 
 
 @dataclass(slots=True)
@@ -49,6 +64,15 @@ class Log:
     """The same of all checkpoints since the one that is committed, up to the one that is confirmed."""
     is_full: bool = False
     """It is not read on until half of its writes are acknowledged."""
+    deleted_below: int = 1
+    """Where it was taken over: whoever had it may have left tombstones in any index."""
+    deletions: dict[LogId, int] = field(default_factory=dict)
+    """By index: behind the last deletion of a row since."""
+
+    def deletes(self, each: ForIndex) -> None:
+        """A write that leaves a tombstone."""
+        log, write = each
+        self.deletions[log] = max(self.deletions.get(log, 0), write.source.offset + 1)
 
     def settle(self) -> None:
         """Let go the checkpoints whose writes, and those of all before them, are acknowledged."""

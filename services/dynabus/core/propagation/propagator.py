@@ -40,7 +40,7 @@ from dynabus.core.propagation.owned_log import RECORDS_MOST, UNACKNOWLEDGED_MOST
 from dynabus.core.propagation.sweeps import is_topic_sweep
 from dynabus.core.propagation.table_records import TableRecord
 from dynabus.core.propagation.view import DerivedView
-from dynabus.core.replication.place import FOLD_VERSION, Place
+from dynabus.core.replication.place import Place
 from dynabus.core.replication.records import Bodies, Record
 from dynabus.core.streams.view import ENABLING
 
@@ -86,6 +86,8 @@ class Propagator:
     logs: dict[PartitionId, Log] = field(default_factory=dict)
     changes: Counter[LogId] = field(default_factory=Counter)
     """Of items of tables, by their indexes, since this was taken."""
+    unclear: set[LogId] = field(default_factory=set)
+    """Tables whose indexes may have tombstones that are not needed (`clearing`)."""
     _writes: list[Sending] = field(default_factory=list)
     _issued: int = 0
 
@@ -93,11 +95,13 @@ class Propagator:
 
     def assigned(self, partition: PartitionId, found: Found) -> None:
         """The group gave it to this process."""
-        if found.checkpoint is not None and _is_over(found, found.checkpoint):
+        if found.is_over:
             found = found._replace(checkpoint=None)
         log = Log(Follower(partition, self.bodies), found, confirmed=found.checkpoint, committed=found.checkpoint)
+        log.deleted_below = 1 if found.checkpoint is None else max(1, found.checkpoint.place.next_offset)
         self.logs[partition] = log
-        if found.checkpoint is not None and _is_foreign(found, found.checkpoint):
+        self.unclear.add(partition.log)
+        if found.is_foreign:
             log.follower.stop("the checkpoint is of another log, or of another version")
             return
         self._know(log)
@@ -238,6 +242,9 @@ class Propagator:
         for each in log.follower.take_writes():
             self._issued += 1
             log.unacknowledged[self._issued] = each
+            if not each.write.item_json:
+                log.deletes(each)
+                self.unclear.add(log.follower.partition.log)
             self._writes.append(Sending(log.follower.partition, self._issued, each))
 
     def writes(self) -> list[Sending]:
@@ -335,14 +342,3 @@ def parent_of(log: Log, partition: PartitionId) -> PartitionId:
     """Whose checkpoint it waits for."""
     assert log.parent is not None
     return PartitionId(LogId(partition.log), log.parent)
-
-
-def _is_foreign(found: Found, checkpoint: Checkpoint) -> bool:
-    place = checkpoint.place
-    return place.origin != found.origin or place.fold_version != FOLD_VERSION
-
-
-def _is_over(found: Found, checkpoint: Checkpoint) -> bool:
-    """Of streams that have all ended; the log was pruned past it since, as nobody needed it."""
-    place = checkpoint.place
-    return not checkpoint.open and not place.sealed and place.next_offset < found.low

@@ -223,10 +223,10 @@ class Leader:
             self._plan = plan
             self._append(Kind.CONFIGURE, Configure(members, plan), now_ms)
 
-    def restore(self, mutation: Mutation, now_ms: float) -> None:
-        """Append what a recovery's log shall hold; nobody asked for it, so nobody is answered."""
+    def append_unasked(self, mutation: Mutation, now_ms: float) -> None:
+        """Append what the log shall hold, by a recovery or of an index; nobody asked for it, nobody is answered."""
         if self.serving and self._append(Kind.MUTATION, mutation, now_ms, mutation) is None:
-            raise InvariantError("a row that was in a log does not fit into one")
+            raise InvariantError("what a log is to hold does not fit into one")
 
     # -- endings ----------------------------------------------------------------------------------------------
 

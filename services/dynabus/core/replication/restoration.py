@@ -28,14 +28,14 @@ def restore_rows(rows: Iterable[tuple[bytes, bytes]], leader: Leader, store: Sto
     for key, row in rows:
         old = store.get(key)
         if old != row:
-            leader.restore(Mutation(key, old, row, 0, b"", 0, 0, b"", 0, b""), now_ms)
+            leader.append_unasked(Mutation(key, old, row, 0, b"", 0, 0, b"", 0, b""), now_ms)
 
 
 def restore_requests(requests: Iterable[tuple[bytes, bytes]], leader: Leader, store: Store, now_ms: float) -> None:
     """The same for remembered request ids."""
     for request_id, value in requests:
         if store.remembered(request_id) is None:
-            leader.restore(carried_over(request_id, value), now_ms)
+            leader.append_unasked(carried_over(request_id, value), now_ms)
 
 
 def goes_on_from(place: Place, recovered: Recovered) -> bool:

@@ -114,7 +114,7 @@ class Sweeps:
 
     def _count(self, now_ms: float, now_s: int) -> None:
         found: dict[str, int] = {}
-        for each in filter(_serves, self._replicas):
+        for each in filter(serves, self._replicas):
             try:
                 oldest_s = each.deadlines.oldest(now_s)
             except BROKEN_STORE as error:
@@ -146,7 +146,7 @@ class Sweeps:
 
     def _sweep(self, hosted: Hosted, now_ms: float, wall_ms: int) -> bool:
         leader = hosted.replica.leader
-        if not _serves(hosted) or leader is None or len(leader.unresolved) > UNDER_WAY_MOST:
+        if not serves(hosted) or leader is None or len(leader.unresolved) > UNDER_WAY_MOST:
             return False
         sent, most = self._sent.get(hosted, {}), int(self._allowed)
         try:
@@ -171,7 +171,7 @@ class Sweeps:
         return Write(NOBODY, request, group.generation, key, expire(hosted.deadlines.attribute), 0)
 
 
-def _serves(hosted: Hosted) -> bool:
+def serves(hosted: Hosted) -> bool:
     """It leads and may change items: not while a recovery's log gets its rows, whose checksum must be the old one."""
     leader = hosted.replica.leader
     return leader is not None and leader.serving and not hosted.failed and not hosted.replica.place.is_restoring

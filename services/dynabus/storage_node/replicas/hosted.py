@@ -19,6 +19,7 @@ from dynabus.core.admission.partition import Metered
 from dynabus.core.agreement import EVERY, Statements
 from dynabus.core.contents import Contents
 from dynabus.core.global_indexes.lag import Backlogs
+from dynabus.core.global_indexes.walk import Walk
 from dynabus.core.ids import PartitionId
 from dynabus.core.local_indexes import IndexRules
 from dynabus.core.pruning import NOTHING, durable_at
@@ -74,6 +75,7 @@ class Hosted:
         "store",
         "succession",
         "syncs",
+        "walk",
     )
 
     def __init__(
@@ -129,6 +131,8 @@ class Hosted:
         self._backlogs: Backlogs | None = None
         self._read_ms = opened_ms
         replica.applied = self._applied
+        self.walk: Walk | None = None
+        """Through the rows of an index, for tombstones that may go; of the last term that was led here."""
         self.read = 0
         """Records read since the process started, those that are void too."""
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.core.global_indexes.indexes import index, item, the
 
+from dynabus.adapters.memory_store import MemoryStore
 from dynabus.core.errors import ApiError
 from dynabus.core.global_indexes import Arrival, IndexWrite, arrival, arrival_part, writes_of
 from dynabus.core.global_indexes.arrivals import NEWS, REPEAT, UNCHANGED
@@ -17,6 +18,7 @@ from dynabus.core.ids import LogId
 from dynabus.core.rows import CorruptRow, Source, decode_row, encode_row, is_tombstone, source_of
 
 TO = Arrival(LogId("t.i"), 0, 1)
+NO_FLOORS = MemoryStore()
 NOW_MS = 1_700_000_000_000
 
 
@@ -30,7 +32,7 @@ def delete(offset: int, generation: int = 1) -> IndexWrite:
 
 def arrive(rows: dict[bytes, bytes], write: IndexWrite) -> int:
     """As a leader does it; whether it counted."""
-    decision = arrival(arrival_part(TO, write))(rows.get(write.key), NOW_MS)
+    decision = arrival(arrival_part(TO, write), NO_FLOORS)(rows.get(write.key), NOW_MS)
     assert decision.write == (decision.outcome.count in (NEWS, UNCHANGED))
     if decision.write:
         assert decision.row is not None
@@ -87,12 +89,12 @@ def test_a_tombstone_may_be_replaced_by_what_is_newer() -> None:
 
 def test_a_row_of_a_table_in_an_index_is_damage() -> None:
     with pytest.raises(CorruptRow):
-        arrival(arrival_part(TO, put(5)))(encode_row(b"{}", 0, NOW_MS), NOW_MS)
+        arrival(arrival_part(TO, put(5)), NO_FLOORS)(encode_row(b"{}", 0, NOW_MS), NOW_MS)
 
 
 def test_a_write_without_a_place_is_refused() -> None:
     with pytest.raises(ApiError):
-        arrival({**arrival_part(TO, put(5)), "detail": b"short"})
+        arrival({**arrival_part(TO, put(5)), "detail": b"short"}, NO_FLOORS)
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=20), st.randoms(use_true_random=False))

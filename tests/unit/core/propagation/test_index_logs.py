@@ -11,6 +11,7 @@ from tests.simulation.indexes import DESCRIPTION, INDEX_ID, LOG, Items
 from tests.simulation.kafka import BODIES
 from tests.unit.core.propagation.test_follower import LABEL, ROOT, message
 
+from dynabus.adapters.memory_store import MemoryStore
 from dynabus.core.global_indexes import IndexWrite, arrival, arrival_part
 from dynabus.core.global_indexes.arrivals import Arrival
 from dynabus.core.global_indexes.view import label_of
@@ -24,6 +25,7 @@ from dynabus.core.tables.indexes import index_message
 
 INDEX_ROW = {"name": "by-i", "id": INDEX_ID, "status": "ENABLED", "from_start": True, "roots": [0]}
 ANY = ForIndex(LogId(LOG), IndexWrite(b"k", b"", 0, Source(0, 1, 1)))
+NO_FLOORS = MemoryStore()
 PARTITIONS = [{"number": 0, "generation": 1, "lineage": []}]
 
 
@@ -52,7 +54,9 @@ def reader(*, stream: bool = False) -> Propagator:
 def rows_after(writes: list[Sending]) -> dict[bytes, bytes]:
     rows: dict[bytes, bytes] = {}
     for each in writes:
-        decision = arrival(arrival_part(Arrival(LogId(LOG), 0, 1), each.of.write))(rows.get(each.of.write.key), 0)
+        decision = arrival(arrival_part(Arrival(LogId(LOG), 0, 1), each.of.write), NO_FLOORS)(
+            rows.get(each.of.write.key), 0
+        )
         if decision.row is not None:
             rows[each.of.write.key] = decision.row
     return rows

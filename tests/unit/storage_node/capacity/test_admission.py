@@ -182,6 +182,7 @@ def inbox_of(desk: Desk) -> Inbox:
         Mock(),
         Mock(),
         Mock(),
+        Mock(),
     )
 
 

@@ -55,7 +55,9 @@ class Ward:
         for number in range(ROWS):
             row = encode_row(b'{"pk":{"S":"%d"}}' % number, 4, 1)
             request = number.to_bytes(18, "big") if number % 10 == 0 else b""
-            leader.restore(Mutation(b"key-%05d" % number, None, row, 0, request, 10**6, 0, b"", 4, bytes(8)), 2.0)
+            leader.append_unasked(
+                Mutation(b"key-%05d" % number, None, row, 0, request, 10**6, 0, b"", 4, bytes(8)), 2.0
+            )
         read_back(self.old, 3.0)
         self.old.replica.lose("place 9 lies beyond the log's end 3", 4.0)
         place = self.old.replica.place
