@@ -395,7 +395,8 @@ class IndexedRun(Run):
         for partition in world.partitions.values():
             partition.refuses = 0
         world.quiet = True
-        world.replies = [each for each in world.replies if each[0] in [(p.member, p.run) for p in self.processes]]
+        runs = {(each.member, each.run) for each in self.processes if isinstance(each, IndexingProcess)}
+        world.replies = [each for each in world.replies if each[0] in runs]
         world.add_index()
         if self.dice.random() < 0.3:
             # What is not filled then nobody changes any more.
