@@ -210,7 +210,16 @@ class IndexedWorld(World):
     def wake(self) -> None:
         """Somebody goes on who was paused with a request."""
         if self.kept:
-            self.requests.append(self.dice.choice(self.kept))
+            self.requests += self.sent_on(*self.dice.choice(self.kept))
+
+    def sent_on(self, asker: tuple[int, int], send: Send) -> list[tuple[tuple[int, int], Send]]:
+        """To whom it belongs by now: its sender asks until somebody takes it."""
+        found = []
+        for part in send.parts:
+            to = next(each for each in self.open_partitions if each.holds(part["key"]))
+            moved: RequestPart = {**part, "partition": to.number, "generation": to.generation}
+            found.append((asker, send._replace(parts=[moved])))
+        return found
 
     def arrive(self) -> None:
         """Some request, whoever sent it and however long ago."""
@@ -423,8 +432,8 @@ class IndexedRun(Run):
         for partition in world.partitions.values():
             partition.refuses = 0
         world.quiet = True
-        alive = {(each.member, each.run) for each in self.processes if isinstance(each, IndexingProcess)}
-        world.replies = [each for each in world.replies if each[0] in alive]
+        runs = {(each.member, each.run) for each in self.processes if isinstance(each, IndexingProcess)}
+        world.replies = [each for each in world.replies if each[0] in runs]
         world.add_index()
         if self.dice.random() < 0.3:
             # What is not filled then nobody changes any more.
@@ -443,7 +452,8 @@ class IndexedRun(Run):
         for partition in world.open_partitions:
             partition.lead_anew(self.dice)
         self.dice.shuffle(world.kept)
-        world.requests += world.kept
+        for each in world.kept:
+            world.requests += world.sent_on(*each)
         while world.requests:
             world.arrive()
 

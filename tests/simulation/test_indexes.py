@@ -6,10 +6,12 @@ from itertools import chain
 
 import pytest
 
-from tests.simulation.broken_indexes import BROKEN, active
+from tests.simulation import broken_clearing, broken_indexes
+from tests.simulation.brains import Brains
 from tests.simulation.indexes import IndexedRun, simulate
 from tests.simulation.propagation import Violation
 
+BROKEN = Brains(broken_indexes.BROKEN | broken_clearing.BROKEN)
 CLEAN_SEEDS = 15
 MOST_SEEDS = 400
 CAUGHT_AT = {
@@ -23,7 +25,7 @@ CAUGHT_AT = {
 
 
 def test_histories_are_clean_and_eventful() -> None:
-    rows = tombstones = splits = 0
+    rows = removed = splits = 0
     for seed in range(CLEAN_SEEDS):
         run = IndexedRun(seed)
         try:
@@ -31,10 +33,10 @@ def test_histories_are_clean_and_eventful() -> None:
         except Violation as violation:
             raise AssertionError(f"python -m tests.simulation.indexes --seed {seed}") from violation
         rows += len(run.world.live_rows())
-        tombstones += sum(len(each.rows) for each in run.world.partitions.values() if not each.children)
+        removed += sum(each.removed for each in run.world.partitions.values())
         splits += len(run.world.partitions) > 1
     assert rows > 3 * CLEAN_SEEDS
-    assert tombstones > 2 * rows
+    assert removed > 2 * rows
     assert splits
 
 
@@ -42,6 +44,6 @@ def test_histories_are_clean_and_eventful() -> None:
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_brains_are_caught(name: str) -> None:
     first = CAUGHT_AT.get(name, 0)
-    with active(name):
+    with BROKEN.active(name):
         seeds = chain(range(first, MOST_SEEDS), range(first))
         assert any(simulate(seed) is not None for seed in seeds), BROKEN[name][0]
