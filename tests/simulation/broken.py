@@ -65,7 +65,7 @@ def resign_ends_nothing() -> Patches:
 
     def look(self: Replica, now_ms: float) -> None:
         reign = self.place.reign
-        if reign.successor == self._around.me.node:
+        if reign.successor == self.around.me.node:
             self.election.claim_at_once(now_ms)
 
     def lead(self: Replica, before: Place, term: int, carried: float | None) -> float:

@@ -326,8 +326,7 @@ class Process:
             if wish is Wish.END:
                 self.brain.told_end(where, len(self.world.history.logs[where.number]))
             elif wish is Wish.PARENT:
-                parent = parent_of(self.brain.logs[where], where)
-                self._told_parent(where, parent)
+                self._told_parent(where, parent_of(self.brain.logs[where], where))
             else:
                 read = self.world.dice.randint(0, len(self.world.history.logs[where.number]))
                 self.brain.told_place(where, self.world.history.place_at(where.number, read))

@@ -255,8 +255,7 @@ class LogPropagator:
             self.reader.let_go(partition)
             doubt = self._doubts.get(partition)
             if doubt is None or now_ms - doubt.again_ms > LOST_MS:
-                # One that was tried again long ago was in order then, and rested since.
-                doubt = self._doubts[partition] = _Doubt(now_ms, now_ms)
+                doubt = self._doubts[partition] = _Doubt(now_ms, now_ms)  # a log that was in order then, and rested
             doubt.again_ms = now_ms + RETRY_MS
             log = self.brain.logs.get(partition)
             if log is not None and now_ms - doubt.since_ms > LOST_MS:

@@ -256,8 +256,7 @@ class StorageNode:
             self._compare_due_ms = now_ms + COMPARE_MS
             agreement = self.intake.view.agreement
             for key in agreement.take_news():
-                hosted = self.hosting.hosted.get(key)
-                if hosted is not None:
+                if (hosted := self.hosting.hosted.get(key)) is not None:
                     self.scrubs.compare(hosted, agreement.difference(*key))
 
     def _checkpoint(self, now_ms: float) -> None:

@@ -51,14 +51,13 @@ class Replica(Stoppable):
         super().__init__()
         self.place, self.store = place, store
         self.applied: Applied = ignore
-        self._follow = follow
         self.leader: Leader | None = None
         self.stopping = self.preferred = False
         self.end_offset: int | None = None  # the log's end as last heard of
         self.voids = 0  # since this process started
         self.election = Election(around.timing.election, around.random)
         self.neighbours = Neighbours(self.election)
-        self.around = self._around = around
+        self.around, self._follow = around, follow
         self._effects: list[Effect] = []
         self._foreign_ms = now_ms
         """When the last accepted record of another writer was read; after a restart, process start (I7)."""
@@ -88,7 +87,7 @@ class Replica(Stoppable):
 
     def _read(self, record: Record, now_ms: float) -> None:
         before = self.place
-        self.place, verdict = fold(before, record, self._around.bodies)
+        self.place, verdict = fold(before, record, self.around.bodies)
         if verdict == Verdict.ACCEPTED:
             self._accepted(before, record, now_ms)
         elif verdict == Verdict.VOID:
@@ -99,7 +98,7 @@ class Replica(Stoppable):
             self.freeze(f"record at offset {record.offset} is of a newer version; upgrade this node", now_ms)
 
     def _accepted(self, before: Place, record: Record, now_ms: float) -> None:
-        mine = record.writer == self._around.me
+        mine = record.writer == self.around.me
         if not mine and not (record.kind == Kind.GENESIS and self.place.is_fresh):
             self._foreign_ms = now_ms
         if record.kind == Kind.CLAIM:
@@ -121,10 +120,9 @@ class Replica(Stoppable):
         return leader.accepted(record, now_ms) if leader is not None and leader.seat.term == record.term else None
 
     def _apply(self, before: Place, record: Record, mutation: Changes | None, now_ms: float) -> None:
-        body = mutation or self._around.bodies.decode(record.schema_number, record.body)
+        body = mutation or self.around.bodies.decode(record.schema_number, record.body)
         if not isinstance(body, Changes):
-            # The place may not pass what the rows do not hold.
-            self.place = before
+            self.place = before  # it may not pass what the rows do not hold
             self.freeze(f"mutation at offset {record.offset} is of a newer version; upgrade this node", now_ms)
             return
         apply_mutation(self.store, body, record.sequence, self.place.log_time_ms, self._follow)
@@ -140,14 +138,14 @@ class Replica(Stoppable):
         self._retire(now_ms)
         if won:
             self._lead(before, record, claim_sent_ms, carried, now_ms)
-        elif record.writer.node == self._around.me.node:
+        elif record.writer.node == self.around.me.node:
             # An abandoned attempt of ours, or one of an earlier run: nobody leads that term.
             self.election.claim_at_once(now_ms)
         self._effects.append(Beat())
 
     def _won(self, record: Record) -> bool:
         """Our own claim of this very attempt: known by incarnation and nonce, never by the node's name (I2)."""
-        election, mine = self.election, record.writer == self._around.me
+        election, mine = self.election, record.writer == self.around.me
         return mine and election.stage is Stage.CLAIMING and record.nonce == election.nonce
 
     def _lead(self, before: Place, record: Record, sent_ms: float, carried: float | None, now_ms: float) -> None:
@@ -155,14 +153,14 @@ class Replica(Stoppable):
         if group is None:
             raise InvariantError("a claim was accepted before the log began")
         until_ms = self._deferred_until_ms(before, record.term, carried)
-        me, place, term, generation = self._around.me, self.place, record.term, group.generation
+        me, place, term, generation = self.around.me, self.place, record.term, group.generation
         seat = Seat(me, generation, term, sent_ms, now_ms, until_ms, place.log_time_ms, place.chain)
-        self.leader = Leader(seat, self.store, self._around.bodies, self._around.timing, self._effects)
+        self.leader = Leader(seat, self.store, self.around.bodies, self.around.timing, self._effects)
 
     def _deferred_until_ms(self, before: Place, term: int, carried: float | None) -> float:
         if (term == 1 and self.place.is_fresh) or (before.reign.resigned and before.reign.clean):
             return float("-inf")
-        return self._foreign_ms + self._around.timing.lease.deferral_ms if carried is None else carried
+        return self._foreign_ms + self.around.timing.lease.deferral_ms if carried is None else carried
 
     def _carried_deferral(self, before: Place) -> float | None:
         """The directly preceding term was led by this very run: its own remaining deferral, none added (I4)."""
@@ -180,7 +178,7 @@ class Replica(Stoppable):
 
     def _look_at_reign(self, now_ms: float) -> None:
         """What the place itself says about who should claim: after opening, a genesis or a resign."""
-        reign, me = self.place.reign, self._around.me
+        reign, me = self.place.reign, self.around.me
         if self.place.group is None or self.place.sealed:
             return
         if reign.leader is None:
@@ -205,7 +203,7 @@ class Replica(Stoppable):
         """Strong reads of the leader, eventually consistent ones of any member."""
         if self._refused(request.sender, request.generation):
             return
-        if not self.place.admits(self._around.me.node):
+        if not self.place.admits(self.around.me.node):
             self._redirect([request.sender])
         elif not request.consistent:
             self._effects.append(Respond(request.sender, request.read(self.store)))
@@ -224,12 +222,12 @@ class Replica(Stoppable):
     def _redirect(self, senders: Iterable[Sender]) -> None:
         outcome = Outcome(ReplyStatus.STALE_ROUTE, SEALED)
         if not self.place.sealed:
-            outcome = Outcome(ReplyStatus.NOT_LEADER, self.place.leader_hint(self._around.me).encode())
+            outcome = Outcome(ReplyStatus.NOT_LEADER, self.place.leader_hint(self.around.me).encode())
         self._effects.extend(Respond(sender, outcome) for sender in senders)
 
     def hear(self, node: NodeName, incarnation: Incarnation, said: Leading, peer: Peer, now_ms: float) -> None:
         """A node's heartbeat, the own one included."""
-        if (node, incarnation) == self._around.me:
+        if (node, incarnation) == self.around.me:
             self.hear_itself(now_ms)
         else:
             self.neighbours.heard_peer(node, peer)
@@ -240,7 +238,7 @@ class Replica(Stoppable):
         """Kafka brought the own node's heartbeat; if we stepped down for want of it, claim again at once (I4)."""
         self.election.heard_self(now_ms)
         stepped_down = self.leader is not None and not (self.leader.serving or self.stopping or self.standstill)
-        if stepped_down and self.election.stage is Stage.WATCHING and self.place.leads(self._around.me):
+        if stepped_down and self.election.stage is Stage.WATCHING and self.place.leads(self.around.me):
             self.election.claim_at_once(now_ms)
 
     def question(self, node: NodeName, incarnation: int, term: int, nonce: int, now_ms: float) -> None:
@@ -275,15 +273,15 @@ class Replica(Stoppable):
             self._claim(now_ms)
 
     def _ask(self) -> None:
-        group, me = self.place.group, self._around.me
+        group, me = self.place.group, self.around.me
         others = tuple(node for node in group.members if node != me.node) if group is not None else ()
-        self.election.nonce = self._around.nonce()
+        self.election.nonce = self.around.nonce()
         self._effects.append(Ask(others, self.place.reign.term, self.election.nonce))
 
     def _claim(self, now_ms: float) -> None:
-        nonce = self._around.nonce()
+        nonce = self.around.nonce()
         self.election.claiming(nonce, now_ms)
-        self._effects.append(Append(encode_claim(self.place, self._around.me, nonce, self._around.bodies)))
+        self._effects.append(Append(encode_claim(self.place, self.around.me, nonce, self.around.bodies)))
 
     def append_failed(self, now_ms: float) -> None:
         """The node's log producer reported an error or a timeout: everything unresolved goes out again (I4)."""
@@ -304,7 +302,7 @@ class Replica(Stoppable):
     def regroup(self, wanted: Wanted, now_ms: float) -> None:
         """Auto-admin wants other members, or another leader."""
         if self.leader is not None and self.place.group is not None and not self.place.is_restoring:
-            since_ms = now_ms - self._around.timing.election.recent_ms
+            since_ms = now_ms - self.around.timing.election.recent_ms
             obey(wanted, self.leader, self.place.group, self.neighbours, since_ms, now_ms)
 
     def stop(self, now_ms: float) -> None:
@@ -315,13 +313,13 @@ class Replica(Stoppable):
     def step_down(self, now_ms: float) -> None:
         """Resign, naming the most advanced other replica as successor."""
         if self.leader is not None and self.leader.serving:
-            since_ms, group = now_ms - self._around.timing.election.recent_ms, self.place.group
+            since_ms, group = now_ms - self.around.timing.election.recent_ms, self.place.group
             self.leader.resign(self.neighbours.successor(since_ms, group.members if group else ()), now_ms)
 
     @property
     def caught_up(self) -> bool:
         end = self.end_offset
-        return end is not None and self.place.next_offset + self._around.timing.caught_up_records >= end
+        return end is not None and self.place.next_offset + self.around.timing.caught_up_records >= end
 
     @property
     def restless(self) -> bool:
@@ -342,7 +340,7 @@ class Replica(Stoppable):
     def _able(self) -> bool:
         leading = self.leader is not None and self.leader.serving
         may_claim = not (self.stopping or self.standstill or self.alarm is not None or self.place.sealed or leading)
-        return may_claim and self.place.admits(self._around.me.node)
+        return may_claim and self.place.admits(self.around.me.node)
 
     def leading(self, now_ms: float) -> Leading:
         """What the node's heartbeat says of this replica."""

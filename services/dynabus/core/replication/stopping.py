@@ -17,7 +17,7 @@ class Stoppable(ABC):
 
     place: Place
     leader: Leader | None
-    _around: Surroundings
+    around: Surroundings
     _effects: list[Effect]
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Stoppable(ABC):
         self.lost, self.saw_loss = True, saw or self.standstill.beyond
         self.freeze(why, now_ms)
         self._effects.append(Beat())
-        group, around = self.place.group, self._around
+        group, around = self.place.group, self.around
         if fence and self.saw_loss and group is not None and group.members:
             self._effects.append(Append(encode_fence(group.generation, around.me, around.bodies)))
 
