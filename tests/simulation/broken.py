@@ -97,7 +97,7 @@ _real_retire = Replica._retire
 
 
 def _retire_unless_resigned(self: Replica, now_ms: float) -> None:
-    if self.place.reign.successor is None or not self.place.leads(self._around.me):
+    if self.place.reign.successor is None or not self.place.leads(self.around.me):
         _real_retire(self, now_ms)
 
 
@@ -189,7 +189,7 @@ def lease_outlives_its_term() -> Patches:
 def succession_drops_deferral() -> Patches:
     def carried(self: Replica, before: Place) -> float | None:
         leader = before.reign.leader
-        return float("-inf") if leader is not None and leader.writer == self._around.me else None
+        return float("-inf") if leader is not None and leader.writer == self.around.me else None
 
     return [(Replica, "_carried_deferral", carried)]
 
@@ -286,7 +286,7 @@ def acknowledged_before_applied() -> Patches:
 @broken("I2", "a claim is recognised by its node's name")
 def claim_by_node_name() -> Patches:
     def won(self: Replica, record: Record) -> bool:
-        return record.writer.node == self._around.me.node
+        return record.writer.node == self.around.me.node
 
     return [(Replica, "_won", won)]
 
@@ -441,7 +441,7 @@ def heartbeats_per_node() -> Patches:
         leader = self.place.reign.leader
         if leader is not None and leader.writer.node == name:
             said = Leading(True, True, self.place.reign.term)
-            incarnation = leader.writer.incarnation if name != self._around.me.node else incarnation
+            incarnation = leader.writer.incarnation if name != self.around.me.node else incarnation
         real(self, name, incarnation, said, peer, now_ms)
 
     # The restarted node's own claim would hide the fault.

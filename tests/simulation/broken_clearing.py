@@ -8,11 +8,10 @@ from typing import Any
 
 from dynabus.adapters.memory_store import MemoryStore
 from dynabus.core.global_indexes import arrivals, floors, walk
-from dynabus.core.global_indexes.floors import Floors, decode_floors, merged
+from dynabus.core.global_indexes.floors import Floors
 from dynabus.core.propagation import clearing
 from dynabus.core.propagation.owned_log import Log
 from dynabus.core.rows import Source, is_tombstone
-from tests.simulation import index_partitions
 from tests.simulation.brains import Brains, Patches
 from tests.simulation.index_partitions import Partition
 
@@ -34,18 +33,6 @@ def floors_go_with_their_leader() -> Patches:
 
     real = Partition.lead_anew
     return [(Partition, "lead_anew", lead_anew)]
-
-
-@broken("tombstones are taken away under floors that are appended and not read back")
-def floors_are_not_read_back() -> Patches:
-    def floors_in(store: Any) -> dict[int, int]:
-        found = real(store)
-        for note in store._under_way:
-            found = merged(found, decode_floors(note.answer))
-        return found
-
-    real = floors.floors_in
-    return [(walk, "floors_in", floors_in), (index_partitions, "floors_in", floors_in)]
 
 
 @broken("children of the index's partitions do not have their parent's floors")
@@ -87,11 +74,6 @@ def read_is_acknowledged() -> Patches:
 
     real = clearing.floor_of
     return [(clearing, "floor_of", floor_of)]
-
-
-@broken("a checkpoint is a floor while an index is filled, or swept")
-def fills_have_floors() -> Patches:
-    return [(clearing, "_is_filled", lambda _checkpoint, _label: False)]
 
 
 @broken("a floor comes without those of the partition's ancestors")

@@ -40,7 +40,7 @@ def joining_node_serves() -> Patches:
             return
         if self.leader is not None and self.leader.serving:
             self.leader.read(request.sender, request.read, now_ms)
-        elif not self.place.admits(self._around.me.node):
+        elif not self.place.admits(self.around.me.node):
             real(self, request._replace(consistent=False), now_ms)
         else:
             self._redirect([request.sender])

@@ -15,6 +15,7 @@ BROKEN = Brains(broken_indexes.BROKEN | broken_clearing.BROKEN)
 CLEAN_SEEDS = 15
 MOST_SEEDS = 400
 CAUGHT_AT = {
+    "read_is_acknowledged": 200,
     "children_are_filled": 276,
     "earlier_writes_are_not_waited_for": 86,
     "replicas_may_be_behind": 64,
