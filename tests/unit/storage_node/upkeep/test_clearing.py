@@ -15,7 +15,7 @@ from dynabus.core.global_indexes.floors import FLOORS_ID, Floors, floors_in
 from dynabus.core.global_indexes.walk import CLEAN, LEFT, clearing_part
 from dynabus.core.ids import LogId
 from dynabus.core.replication.effects import Append, Write
-from dynabus.core.replication.records import Mutation, decode_record
+from dynabus.core.replication.records import Mutation, RowChange, RowChanges, decode_record
 from dynabus.core.replication.store import Decision, Outcome
 from dynabus.core.rows import Source, encode_index_row
 from dynabus.storage_node.expiry.sweeping import NOBODY
@@ -47,14 +47,19 @@ class Node:
         self.now_ms += LOOK_MS
         return self.clearing.step({KEY: self.replica} if replicas is None else replicas, self.now_ms, WALL_MS)
 
-    def appended(self) -> list[Mutation]:
-        """What it appended since; it is read back now."""
+    def appended(self) -> list[Mutation | RowChange]:
+        """What it appended since, row by row; it is read back now."""
         values = [each.value for each in self.replica.replica.take_effects() if isinstance(each, Append)]
         offset = self.replica.replica.place.next_offset
         records = [decode_record(offset + index, 0, value) for index, value in enumerate(values)]
         self.replica.read_log(records, self.now_ms)
         found = [BODIES.decode(each.schema_number, each.body) for each in records]
-        return [each for each in found if isinstance(each, Mutation)]
+        return [
+            change
+            for each in found
+            if isinstance(each, Mutation | RowChanges)
+            for change in (each.rows if isinstance(each, RowChanges) else [each])
+        ]
 
     def keys(self) -> list[bytes]:
         return [key for key, _ in self.replica.store.scan(b"", None)]
@@ -74,6 +79,7 @@ def test_floors_go_into_the_log_first_and_tombstones_below_them_then(node: Node)
     assert node.tell({0: 5}) == LEFT
     assert node.look() == [node.replica]
     (note,) = node.appended()
+    assert isinstance(note, Mutation)
     assert (note.request, note.new) == (FLOORS_ID, None)
     assert floors_in(node.replica.store) == {0: 5}
     assert node.look() == [node.replica]
@@ -92,6 +98,7 @@ def test_nothing_goes_while_floors_are_not_read_back(node: Node) -> None:
     for _ in range(3):
         node.look()
     (note,) = node.appended()
+    assert isinstance(note, Mutation)
     assert note.request == FLOORS_ID, "once, and no removal"
 
 
