@@ -7,6 +7,7 @@
     python -m bench.scale               a thousand partitions at rest, and a node's death among three hundred
     python -m bench.indexes             how soon a change is in an index, what indexes cost puts, and a backfill
     python -m bench.streams             how soon a change is in a Kafka consumer, and what a stream costs puts
+    python -m bench.catch_up            what puts cost while log propagators are away, and how fast those catch up
     python -m bench.derived             five minutes of kills and splits: are indexes and stream still exact
     python -m bench.expiry              how fast expired items are deleted, and what clients notice of it
 
