@@ -433,9 +433,11 @@ class IndexedRun(Run):
         runs = {(each.member, each.run) for each in self.processes if isinstance(each, IndexingProcess)}
         world.replies = [each for each in world.replies if each[0] in runs]
         world.add_index()
-        if self.dice.random() < 0.3:
-            # What is not filled then nobody changes any more.
-            for _ in range(self.dice.randrange(60)):
+        for _ in range(self.dice.choice([0, 1, 2])):
+            # While it is filled; what is not filled then nobody changes any more.
+            for _ in range(300):
+                if self.dice.random() < 0.3 and any(each.fills for each in world.committed.values()):
+                    break
                 self.dice.choice(self.processes).piece()
             world.split_table()
         super()._settle()

@@ -36,9 +36,7 @@ from tests.simulation.brains import run_histories
 from tests.simulation.histories import TABLE, History, Truth, origin
 from tests.simulation.kafka import BODIES
 
-PROCESSES = 3
-STEPS = 500
-BATCH = 7
+PROCESSES, STEPS, BATCH = 3, 500, 7
 WILD = False
 """A producer may give a record up and deliver the next one: what `log_propagator.sender` rules out."""
 
@@ -168,12 +166,13 @@ class World:
 
     def split_while(self, is_filled: bool) -> None:
         """What something is filled from."""
-        if is_filled and self.may_split and len(self.history.logs) < 7:
-            self.history.split(self.dice.choice(self.history.open_numbers()))
+        if is_filled and self.may_split and len(self.history.logs) < 10:
+            begun = {where.number for where, each in self.committed.items() if each.fills}
+            numbers = sorted(begun & {*self.history.open_numbers()}) or self.history.open_numbers()
+            self.history.split(self.dice.choice(numbers))
             self.publish()
 
     def ends(self) -> dict[int, int]:
-        """Of all logs."""
         return {number: len(log) for number, log in self.history.logs.items()}
 
     # -- Kafka ------------------------------------------------------------------------------------------------

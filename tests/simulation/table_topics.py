@@ -314,7 +314,7 @@ class TopicProcess(Process):
             return
         for _ in range(dice.randint(1, 4)):
             yield
-        if not world.end(self.member, epoch) or dice.random() < 0.1:
+        if not world.end(self.member, epoch) or dice.random() < 0.25:
             return
         if not self.offers:
             world.committed.update(offered)

@@ -12,7 +12,7 @@ from tests.simulation.table_topics import TopicRun, simulate
 
 CLEAN_SEEDS = 15
 MOST_SEEDS = 400
-CAUGHT_AT = {"seals_of_places_are_forgotten": 81}
+CAUGHT_AT = {"seals_of_places_are_forgotten": 81, "lost_answers_are_repeated": 200}
 """Where hunts begin that would take minutes. A change of the model moves the numbers: then all seeds are tried."""
 
 
@@ -29,7 +29,7 @@ def test_histories_are_clean_and_eventful() -> None:
         aborted += sum(each.is_committed is False for each in landed)
         tombstones += sum(each.item is None for each in landed if each.is_committed)
         fenced += sum(run.world.epochs.values())
-    assert committed > 20 * CLEAN_SEEDS
+    assert committed > 12 * CLEAN_SEEDS
     assert aborted > CLEAN_SEEDS
     assert tombstones > 2 * CLEAN_SEEDS
     assert fenced > 3 * CLEAN_SEEDS
