@@ -56,10 +56,7 @@ LOG = f"{TABLE}.{INDEX_ID}"
 LABEL = label_of(INDEX_ID)
 DESCRIPTION: dict[str, Any] = {
     "TableName": "music",
-    "AttributeDefinitions": [
-        {"AttributeName": "pk", "AttributeType": "S"},
-        {"AttributeName": "i", "AttributeType": "S"},
-    ],
+    "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "i")],
     "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
     "CreationDateTime": 1.0,
     "GlobalSecondaryIndexes": [
@@ -73,8 +70,7 @@ DESCRIPTION: dict[str, Any] = {
     ],
 }
 INDEX: GlobalIndex = global_indexes(DESCRIPTION).all[0]
-STEP_MS = 20.0
-CLEARING_MS = 60.0
+STEP_MS, CLEARING_MS = 20.0, 60.0
 
 
 def item_of(key: str, value: str) -> Item:
@@ -281,8 +277,8 @@ class IndexedWorld(World):
             return
         (told,) = progress["indexes"]
         for truth, write in self._newest_writes().values():
+            order = (progress["generation"], truth.offset)
             if truth.number == progress["partition"] and truth.offset < told["next_offset"]:
-                order = (progress["generation"], truth.offset)
                 leads = next(each for each in self.partitions.values() if not each.children and each.holds(write.key))
                 row = leads.rows.get(write.key)
                 if (row is None and write.item_json) or (row is not None and source_of(row).order < order):
@@ -427,9 +423,9 @@ class IndexedRun(Run):
 
     def _settle(self) -> None:
         world = self.world
+        world.quiet = True
         for partition in world.partitions.values():
             partition.refuses = 0
-        world.quiet = True
         runs = {(each.member, each.run) for each in self.processes if isinstance(each, IndexingProcess)}
         world.replies = [each for each in world.replies if each[0] in runs]
         world.add_index()
