@@ -16,7 +16,7 @@ from dynabus.core.contents import Contents
 from dynabus.core.local_indexes import LocalIndexes, local_indexes
 from dynabus.core.replication.fold import Verdict, fold
 from dynabus.core.replication.place import Origin, Place, start_of_log
-from dynabus.core.replication.records import Kind, Mutation, decode_record
+from dynabus.core.replication.records import Changes, Kind, decode_record
 from dynabus.core.replication.request_ids import apply_mutation
 from tests.integration.cluster import RunningCluster, client, kill, running, wait_until
 from tests.integration.load import Load
@@ -51,7 +51,7 @@ def replay(
         assert verdict in (Verdict.ACCEPTED, Verdict.VOID)
         if verdict == Verdict.ACCEPTED and record.kind == Kind.MUTATION:
             mutation = bodies.decode(record.schema_number, record.body)
-            assert isinstance(mutation, Mutation)
+            assert isinstance(mutation, Changes)
             apply_mutation(store, mutation, record.sequence, place.log_time_ms, contents.follow)
     return place, store, contents
 
