@@ -27,7 +27,8 @@ from collections.abc import Iterable
 
 from dynabus.core.global_indexes.charges import MARK, charges_of
 from dynabus.core.messages import ReplyStatus
-from dynabus.core.replication.records import Mutation
+from dynabus.core.replication.place import Place
+from dynabus.core.replication.records import Form, Mutation
 
 WIDTH_MS = 50.0
 """Records of so long are one mark: lag is told so exactly. Doubled where marks become too many."""
@@ -72,6 +73,31 @@ class Backlog:
     def lag_ms(self, now_ms: float) -> float:
         """0: nothing is missing."""
         return now_ms - self._marks[0][0] if self._marks else 0.0
+
+
+class Watch:
+    """What a replica applies of its table's log, from `opened_at` on; of its backlogs, which begin with the log.
+
+    A part of its own: a replica that referred to its host would be a cycle, and so its store be closed at any time.
+    """
+
+    __slots__ = ("_backlogs", "opened_at", "read_ms")
+
+    def __init__(self, opened_at: int, now_ms: float) -> None:
+        self.opened_at, self.read_ms = opened_at, now_ms
+        self._backlogs: Backlogs | None = None
+
+    def backlogs(self, place: Place) -> Backlogs:
+        """Asked for once the log has begun."""
+        if self._backlogs is None:
+            group = place.group
+            saw_all = self.opened_at == 0 and group is not None and group.form is Form.NEW
+            self._backlogs = Backlogs(None if saw_all else max(0, self.opened_at - 1))
+        return self._backlogs
+
+    def applied(self, mutation: Mutation, offset: int, place: Place, leads: bool) -> None:
+        """`core.replication.request_ids.Applied`."""
+        self.backlogs(place).applied(mutation, offset, self.read_ms, leads=leads)
 
 
 class Backlogs:

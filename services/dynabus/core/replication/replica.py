@@ -127,7 +127,7 @@ class Replica(Stoppable):
             return
         apply_mutation(self.store, body, record.sequence, self.place.log_time_ms, self._follow)
         if isinstance(body, Mutation):
-            self.applied(body, record.offset)
+            self.applied(body, record.offset, self.place, self.leader is not None)
 
     def _claim_accepted(self, before: Place, record: Record, now_ms: float) -> None:
         won = self._won(record)

@@ -16,6 +16,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from dynabus.core.ids import RequestId
+from dynabus.core.replication.place import Place
 from dynabus.core.replication.records import Changes, Mutation, RowChanges
 from dynabus.core.replication.store import Follow, Outcome, Store
 
@@ -32,14 +33,14 @@ _ID = struct.Struct(">QQH")
 _VALUE = struct.Struct(">QBI8s")
 _ROUTER_BYTES = 8
 
-Applied = Callable[[Mutation, int], None]
-"""(mutation, offset of its record): it was just applied."""
+Applied = Callable[[Mutation, int, Place, bool], None]
+"""(mutation, offset of its record, place behind it, whether this replica leads): it was just applied."""
 
 TOKENS = b"\x80"
 """The first byte of ids of tokens: incarnations have 63 bits."""
 
 
-def ignore(_mutation: Mutation, _offset: int) -> None:
+def ignore(_mutation: Mutation, _offset: int, _place: Place, _leads: bool) -> None:
     """An `Applied` for who looks at none."""
 
 

@@ -18,7 +18,7 @@ from dynabus.core.admission.index_holds import Hold
 from dynabus.core.admission.partition import Metered
 from dynabus.core.agreement import EVERY, Statements
 from dynabus.core.contents import Contents
-from dynabus.core.global_indexes.lag import Backlogs
+from dynabus.core.global_indexes.lag import Backlogs, Watch
 from dynabus.core.global_indexes.walk import Walk
 from dynabus.core.ids import PartitionId
 from dynabus.core.local_indexes import IndexRules
@@ -26,7 +26,7 @@ from dynabus.core.pruning import NOTHING, durable_at
 from dynabus.core.replication.effects import Query, Write
 from dynabus.core.replication.election import Stage
 from dynabus.core.replication.place import Place
-from dynabus.core.replication.records import Form, Mutation, Record
+from dynabus.core.replication.records import Record
 from dynabus.core.replication.replica import Replica
 from dynabus.core.replication.succession import Begin, Succession
 from dynabus.core.rows import CorruptRow
@@ -43,9 +43,7 @@ class Hosted:
     """A replica in this process. Its methods are the brain's, with a failing store turned into quarantine."""
 
     __slots__ = (
-        "_backlogs",
         "_deadlines",
-        "_read_ms",
         "aside",
         "committed",
         "committed_changes",
@@ -61,7 +59,6 @@ class Hosted:
         "log",
         "meter",
         "note",
-        "opened_at",
         "opened_ms",
         "partition",
         "read",
@@ -76,6 +73,7 @@ class Hosted:
         "succession",
         "syncs",
         "walk",
+        "watch",
     )
 
     def __init__(
@@ -127,10 +125,8 @@ class Hosted:
         self.meter: Metered | None = None
         self.holds: Mapping[str, Hold] = {}
         """Why writes that touch a global secondary index of its table are refused now, by index."""
-        self.opened_at = replica.place.next_offset
-        self._backlogs: Backlogs | None = None
-        self._read_ms = opened_ms
-        replica.applied = self._applied
+        self.watch = Watch(replica.place.next_offset, opened_ms)
+        replica.applied = self.watch.applied
         self.walk: Walk | None = None
         """Through the rows of an index, for tombstones that may go; of the last term that was led here."""
         self.read = 0
@@ -149,14 +145,7 @@ class Hosted:
     @property
     def backlogs(self) -> Backlogs:
         """How far indexes of its table are behind this log; asked for once the log has begun."""
-        if self._backlogs is None:
-            group = self.replica.place.group
-            saw_all = self.opened_at == 0 and group is not None and group.form is Form.NEW
-            self._backlogs = Backlogs(None if saw_all else max(0, self.opened_at - 1))
-        return self._backlogs
-
-    def _applied(self, mutation: Mutation, offset: int) -> None:
-        self.backlogs.applied(mutation, offset, self._read_ms, leads=self.replica.leader is not None)
+        return self.watch.backlogs(self.replica.place)
 
     @property
     def best_read_by(self) -> By:
@@ -194,7 +183,7 @@ class Hosted:
 
     def read_log(self, records: list[Record], now_ms: float) -> None:
         """Records of its log, in order."""
-        before, self._read_ms = self.replica.place.next_offset, now_ms
+        before, self.watch.read_ms = self.replica.place.next_offset, now_ms
         try:
             for part in self._parts(records):
                 self.replica.read_log(part, now_ms)
