@@ -33,7 +33,8 @@ def report(target: Target) -> dict[str, Any]:
         from dynabus.cli.observation import observe
 
         return observe(cluster)
-    kafka, admins, propagators = cluster.kafka, _answers(cluster, ADMIN), _answers(cluster, PROPAGATOR)
+    kafka, admins = cluster.kafka, _answers(cluster, ADMIN)
+    propagators, nodes = _answers(cluster, PROPAGATOR), _answers(cluster, NODE)
     return {
         "endpoint": cluster.endpoint,
         "kafka": {
@@ -46,9 +47,9 @@ def report(target: Target) -> dict[str, Any]:
         # Of auto-admins the active one alone tells of readers that hold up pruning, and of streams that wait.
         "held": _told(admins, "held"),
         "logs": _told_by(propagators, "logs"),
-        "indexes": with_lags(summed(_told(propagators, "indexes")), _told(_answers(cluster, NODE), "index_lags")),
+        "indexes": with_lags(summed(_told(propagators, "indexes")), _told(nodes, "index_lags")),
         "waits": _told(admins, "waits"),
-        "late": _told_by(_answers(cluster, NODE), "late"),
+        "late": _told_by(nodes, "late"),
     }
 
 

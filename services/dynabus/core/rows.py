@@ -27,6 +27,10 @@ import struct
 from typing import NamedTuple
 from zlib import crc32
 
+import orjson
+
+from dynabus.core.values import Item
+
 FORMAT_VERSION, INDEX_VERSION = 1, 2
 
 _HEADER = struct.Struct(">BIIQ")
@@ -97,6 +101,14 @@ def decode_row(row: bytes) -> Row:
     if version != INDEX_VERSION or len(row) < _INDEX_HEADER_SIZE:
         raise CorruptRow(f"row format {version} is unknown (this version writes {FORMAT_VERSION}, {INDEX_VERSION})")
     return _new(Row, (size, timestamp_ms, row[_INDEX_HEADER_SIZE:]))
+
+
+def item_of(row: bytes | None) -> Item | None:
+    """The item of a row of a table; None: there is none. Raises CorruptRow."""
+    if row is None:
+        return None
+    item: Item = orjson.loads(decode_row(row).item_json)
+    return item
 
 
 def row_size(row: bytes) -> int:

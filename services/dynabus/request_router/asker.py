@@ -17,8 +17,16 @@ from typing import NamedTuple
 
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import CORAL_AVAILABILITY, ApiError
-from dynabus.core.messages import SEALED, SETTLED, PartitionMetadata, Reply, ReplyPart, ReplyStatus, RequestPart
-from dynabus.core.operations.calls import Call, Code, Control
+from dynabus.core.messages import (
+    SEALED,
+    SETTLED,
+    PartitionMetadata,
+    Reply,
+    ReplyPart,
+    ReplyStatus,
+    RequestPart,
+)
+from dynabus.core.operations.calls import Call, Code, Control, part_to
 from dynabus.core.places import Places
 from dynabus.core.published_table import FROZEN, Table
 from dynabus.core.replication.store import Outcome
@@ -269,19 +277,10 @@ def cuts(within: tuple[bytes, bytes | None], partition: PartitionMetadata) -> bo
 
 def request_part(call: Call, log: str, partition: PartitionMetadata, places: Places | None = None) -> RequestPart:
     """One call as it travels."""
-    part: RequestPart = {
-        "operation": call.code,
-        "log": log,
-        "partition": partition["number"],
-        "generation": partition["generation"],
-        "consistent": call.consistent,
-        "key": call.key,
-        "value": call.value,
-        "size": call.size,
-        "detail": call.detail,
-    }
+    number, generation = partition["number"], partition["generation"]
+    part = part_to(log, number, generation, call.code, call.key, call.value, call.size, call.detail, call.consistent)
     if call.token:
         part["token"] = call.token
     if places is not None:
-        part["at_least"] = places.least(log, partition["number"], partition["generation"])
+        part["at_least"] = places.least(log, number, generation)
     return part

@@ -25,11 +25,10 @@ import orjson
 from dynabus.core.admission.capacity import WRITE, Limit, capacity_of
 from dynabus.core.admission.refusals import refusal
 from dynabus.core.global_indexes import GlobalIndexes, writes_of
-from dynabus.core.global_indexes.charges import item_of
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.published_table import Table
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
-from dynabus.core.rows import Source
+from dynabus.core.rows import Source, item_of
 
 NOWHERE = Source(0, 0, 0)
 """Only the keys of rows are looked at."""

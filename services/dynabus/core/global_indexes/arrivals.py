@@ -25,7 +25,7 @@ from dynabus.core.global_indexes.floors import Outcomes, is_refused
 from dynabus.core.global_indexes.projection import IndexWrite
 from dynabus.core.ids import LogId
 from dynabus.core.messages import RequestPart
-from dynabus.core.operations.calls import Code
+from dynabus.core.operations.calls import Code, part_to
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.rows import Source, decode_row, encode_index_row, source_of
 
@@ -43,17 +43,7 @@ class Arrival(NamedTuple):
 
 def arrival_part(to: Arrival, write: IndexWrite) -> RequestPart:
     """As it travels."""
-    return {
-        "operation": Code.INDEX,
-        "log": to.log,
-        "partition": to.partition,
-        "generation": to.generation,
-        "consistent": True,
-        "key": write.key,
-        "value": write.item_json,
-        "size": write.size,
-        "detail": write.source.encode(),
-    }
+    return part_to(*to, Code.INDEX, write.key, write.item_json, write.size, write.source.encode())
 
 
 def arrival(part: RequestPart, store: Outcomes) -> Evaluate:

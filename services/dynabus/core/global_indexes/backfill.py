@@ -23,7 +23,7 @@ from typing import NamedTuple
 import orjson
 
 from dynabus.core.messages import ReplyPart, ReplyStatus, RequestPart
-from dynabus.core.operations.calls import Code
+from dynabus.core.operations.calls import Code, part_to
 from dynabus.core.replication.place import Place
 from dynabus.core.replication.store import Outcome, Reader
 from dynabus.core.rows import decode_row, is_tombstone, source_of
@@ -49,17 +49,8 @@ def page_part(
 ) -> RequestPart:
     """Ask for the rows from `position` on, of a replica that has applied all before the offset `at_least`; or of an
     index's leader, for rows whose source is of a generation below `below`."""
-    return {
-        "operation": Code.BACKFILL,
-        "log": log,
-        "partition": partition,
-        "generation": generation,
-        "consistent": below > 0,
-        "key": position,
-        "value": b"",
-        "size": 0,
-        "detail": _WANTED.pack(at_least, below),
-    }
+    detail = _WANTED.pack(at_least, below)
+    return part_to(log, partition, generation, Code.BACKFILL, position, detail=detail, consistent=below > 0)
 
 
 def page(part: RequestPart, place: Place, store: Reader) -> Outcome:

@@ -26,7 +26,7 @@ from dynabus.core.global_indexes.definition import GlobalIndex, GlobalIndexes
 from dynabus.core.global_indexes.projection import project
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.replication.store import Decision, Evaluate
-from dynabus.core.rows import decode_row
+from dynabus.core.rows import item_of
 from dynabus.core.values import Item, equal, item_size
 
 MARK = b"\x01"
@@ -71,11 +71,3 @@ def charges_of(body: bytes) -> tuple[Mapping[str, int], bytes]:
         return NOTHING, body
     note, _, rest = body.removeprefix(MARK).partition(_END)
     return orjson.loads(note), rest
-
-
-def item_of(row: bytes | None) -> Item | None:
-    """The item of a row; None: there is none."""
-    if row is None:
-        return None
-    found: Item = orjson.loads(decode_row(row).item_json)
-    return found

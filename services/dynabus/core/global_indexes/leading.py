@@ -12,8 +12,7 @@ from dynabus.core.errors import ApiError
 from dynabus.core.global_indexes.definition import GlobalIndexes
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
-from dynabus.core.rows import decode_row
-from dynabus.core.values import Item
+from dynabus.core.rows import item_of
 
 
 def checked(indexes: GlobalIndexes, evaluate: Evaluate) -> Evaluate:
@@ -23,7 +22,7 @@ def checked(indexes: GlobalIndexes, evaluate: Evaluate) -> Evaluate:
         decision = evaluate(old, wall_ms)
         if not decision.write or decision.row is None or decision.outcome.status != ReplyStatus.OK:
             return decision
-        before, after = _item(old), _item(decision.row)
+        before, after = item_of(old) or {}, item_of(decision.row) or {}
         try:
             indexes.check_update({name: value for name, value in after.items() if before.get(name) != value})
         except ApiError as error:
@@ -32,8 +31,3 @@ def checked(indexes: GlobalIndexes, evaluate: Evaluate) -> Evaluate:
         return decision
 
     return evaluated
-
-
-def _item(row: bytes | None) -> Item:
-    found: Item = {} if row is None else orjson.loads(decode_row(row).item_json)
-    return found

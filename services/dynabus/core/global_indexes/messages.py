@@ -6,8 +6,9 @@ import struct
 from collections.abc import Iterable
 from typing import TypedDict
 
-from dynabus.core.messages import Reply, ReplyPart, ReplyStatus, RequestPart
-from dynabus.core.operations.calls import Code
+from dynabus.core.messages import Reply, RequestPart
+from dynabus.core.operations.calls import Code, part_to
+from dynabus.core.replication.store import Outcome
 from dynabus.core.streams.messages import ShardMetadata
 
 
@@ -105,21 +106,8 @@ done_row = _DONE.pack
 
 def parts_of(request: IndexRequest) -> list[RequestPart]:
     """As the parts of any request."""
-    log, partition, generation = request["log"], request["partition"], request["generation"]
-    return [
-        {
-            "operation": Code.INDEX,
-            "log": log,
-            "partition": partition,
-            "generation": generation,
-            "consistent": True,
-            "key": row["key"],
-            "value": row["value"],
-            "size": row["size"],
-            "detail": row["detail"],
-        }
-        for row in request["rows"]
-    ]
+    to = request["log"], request["partition"], request["generation"]
+    return [part_to(*to, Code.INDEX, row["key"], row["value"], row["size"], row["detail"]) for row in request["rows"]]
 
 
 def are_for_index(parts: Iterable[RequestPart]) -> bool:
@@ -129,24 +117,10 @@ def are_for_index(parts: Iterable[RequestPart]) -> bool:
 
 def reply_of(reply: IndexReply) -> Reply:
     """As any reply."""
-    parts = [_done_part(index, count) for index, count in _DONE.iter_unpack(reply["done"])]
+    parts = [Outcome(count=count).part(index) for index, count in _DONE.iter_unpack(reply["done"])]
     return {
         "incarnation": reply["incarnation"],
         "counter": reply["counter"],
         "node": reply["node"],
         "parts": parts,
-    }
-
-
-def _done_part(index: int, count: int) -> ReplyPart:
-    return {
-        "index": index,
-        "status": ReplyStatus.OK,
-        "body": b"",
-        "size": 0,
-        "count": count,
-        "scanned": 0,
-        "last": b"",
-        "provisional": False,
-        "place": b"",
     }

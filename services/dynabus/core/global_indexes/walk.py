@@ -31,7 +31,7 @@ from dynabus.core.global_indexes.floors import (
 )
 from dynabus.core.ids import LogId
 from dynabus.core.messages import RequestPart
-from dynabus.core.operations.calls import Code
+from dynabus.core.operations.calls import Code, part_to
 from dynabus.core.replication.store import Outcome, Store
 
 CLEAN, LEFT = 0, 1
@@ -100,17 +100,7 @@ class Walk:
 
 def clearing_part(log: LogId, partition: int, generation: int, floors: Floors) -> RequestPart:
     """As it travels to an index partition's leader."""
-    return {
-        "operation": Code.CLEAR,
-        "log": log,
-        "partition": partition,
-        "generation": generation,
-        "consistent": True,
-        "key": b"",
-        "value": b"",
-        "size": 0,
-        "detail": encode_floors(floors),
-    }
+    return part_to(log, partition, generation, Code.CLEAR, b"", detail=encode_floors(floors))
 
 
 def told_floors(part: RequestPart) -> dict[int, int]:

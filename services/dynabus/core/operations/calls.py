@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dynabus.core.messages import ReplyPart
+from dynabus.core.messages import ReplyPart, RequestPart
 
 if TYPE_CHECKING:
     from dynabus.core.cluster_view import ClusterView
@@ -53,6 +53,31 @@ class Call(NamedTuple):
     detail: bytes = b""
     within: tuple[bytes, bytes | None] | None = None
     token: bytes = b""
+
+
+def part_to(
+    log: str,
+    partition: int,
+    generation: int,
+    operation: int,
+    key: bytes,
+    value: bytes = b"",
+    size: int = 0,
+    detail: bytes = b"",
+    consistent: bool = True,
+) -> RequestPart:
+    """An operation as it travels to a partition of this generation."""
+    return {
+        "operation": operation,
+        "log": log,
+        "partition": partition,
+        "generation": generation,
+        "consistent": consistent,
+        "key": key,
+        "value": value,
+        "size": size,
+        "detail": detail,
+    }
 
 
 class Control(NamedTuple):

@@ -22,7 +22,7 @@ import orjson
 
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.replication.records import Mutation
-from dynabus.core.rows import decode_row
+from dynabus.core.rows import item_of
 from dynabus.core.values import Item, equal, item_size
 
 
@@ -75,17 +75,10 @@ def change_of(mutation: Mutation, key_names: Many[str]) -> Change | None:
     """None where nothing has changed. Raises `rows.CorruptRow`."""
     if mutation.old == mutation.new:
         return None
-    old, new = _item(mutation.old), _item(mutation.new)
+    old, new = item_of(mutation.old), item_of(mutation.new)
     some = new if new is not None else old
     if some is None or (old is not None and new is not None and equal({"M": old}, {"M": new})):
         return None
     event = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
     keys, expired = {name: some[name] for name in key_names}, mutation.status == ReplyStatus.EXPIRED
     return Change(event, keys, old, new, mutation.timestamp_ms, expired)
-
-
-def _item(row: bytes | None) -> Item | None:
-    if row is None:
-        return None
-    item: Item = orjson.loads(decode_row(row).item_json)
-    return item
