@@ -103,6 +103,7 @@ class ClusterView:
             global_indexes(description),
             time_to_live=message.get("time_to_live", ""),
             ingest=message.get("ingest", False),
+            regions=tuple(message.get("regions", ())),
         )
         self._succeed(table, {partition["number"] for partition in known.sealed} if known is not None else set())
         self._by_id[table.id] = table

@@ -26,7 +26,7 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "heartbeats_wanted": 81,
     "question": 5,
     "answer": 6,
-    "table_metadata": 130,
+    "table_metadata": 160,
     "order": 18,
     "split_point": 16,
     "leader_metadata": 8,
@@ -279,6 +279,7 @@ class TableMetadata(TypedDict):
     """A table as auto-admin decided it; `description` is the JSON of DescribeTable's `Table`.
 
     `time_to_live`: the attribute by which items expire; empty: none does. `ingest`: it takes commands from Kafka.
+    `regions`: of a global table, this cluster's own first.
     """
 
     id: str
@@ -289,6 +290,7 @@ class TableMetadata(TypedDict):
     partitions: list[PartitionMetadata]
     time_to_live: NotRequired[str]
     ingest: NotRequired[bool]
+    regions: NotRequired[list[str]]
 
 
 class LeaderMetadata(TypedDict):
@@ -299,52 +301,3 @@ class LeaderMetadata(TypedDict):
     term: int
     node: str
     incarnation: int
-
-
-class Spending(TypedDict):
-    """What a router says of its reads or writes of one table: half units, counted since the router's start.
-
-    `confirmed` are those that an authority has charged; `level` and `capacity` are what the last one said.
-    """
-
-    spent: int
-    confirmed: int
-    wanted: int
-    level: int
-    capacity: int
-
-
-class LeaseRequest(TypedDict):
-    """A router asks the authority of a table's throughput. `age_ms`: since the last lease was heard, -1: none was."""
-
-    asker: str
-    incarnation: int
-    number: int
-    log: str
-    partition: int
-    age_ms: int
-    shares: list[Spending]
-
-
-class Grant(TypedDict):
-    """The lease of reads or of writes, in half units: `granted` beyond `spent`, which is charged now.
-
-    `rate` is the router's share of `capacity`, both per second; `level` is the bucket's.
-    """
-
-    spent: int
-    granted: int
-    rate: int
-    level: int
-    capacity: int
-
-
-class TokenLease(TypedDict):
-    """The answer, to the newest `number` only."""
-
-    incarnation: int
-    number: int
-    log: str
-    node: str
-    duration_ms: int
-    shares: list[Grant]

@@ -42,6 +42,8 @@ class Table:
     """The attribute by which items expire; empty: none does."""
     ingest: bool = False
     """It takes commands from Kafka."""
+    regions: tuple[str, ...] = ()
+    """Of a global table, this cluster's own first."""
     _lowers: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 from dynabus.adapters.clock import monotonic_ms, new_incarnation, unix_ms
 from dynabus.adapters.logs import logger
 from dynabus.core.admission.admission import ADMITTED, REFUSED, UNCHARGED, Admission
+from dynabus.core.admission.messages import LeaseRequest
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import ApiError
-from dynabus.core.messages import LeaseRequest, ReplyPart
+from dynabus.core.messages import ReplyPart
 from dynabus.core.operations.calls import Call, Calls, Context, Control, Steps, Until
 from dynabus.core.operations.items import is_unknown_table
 from dynabus.core.operations.registry import routes

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dynabus.adapters.codec import encode
 from dynabus.adapters.kafka.message_producer import MessageProducer
 from dynabus.adapters.log_codec import encode_place
-from dynabus.core.admission.messages import NodeHeat
+from dynabus.core.admission.messages import NodeHeat, TokenLease
 from dynabus.core.global_indexes.messages import done_row
 from dynabus.core.ids import NodeName, PartitionId, Writer
 from dynabus.core.messages import (
@@ -19,7 +19,6 @@ from dynabus.core.messages import (
     ReplyPart,
     ReplyStatus,
     SplitPoint,
-    TokenLease,
 )
 from dynabus.core.pruning import DurablePlaces
 from dynabus.core.replication.effects import Ask, Tell

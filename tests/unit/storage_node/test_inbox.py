@@ -14,11 +14,12 @@ from dynabus.adapters.codec import UndecodableMessage, decode, encode
 from dynabus.adapters.log_codec import AvroBodies
 from dynabus.adapters.row_codec import encode_index_request
 from dynabus.core.admission import Mode
+from dynabus.core.admission.messages import TokenLease
 from dynabus.core.errors import validation_error
 from dynabus.core.global_indexes import Arrival as Arrived
 from dynabus.core.global_indexes import IndexWrite, arrival_part
 from dynabus.core.ids import LogId, NodeName
-from dynabus.core.messages import ReplyStatus, SplitPoint, TokenLease
+from dynabus.core.messages import ReplyStatus, SplitPoint
 from dynabus.core.replication.effects import Append, Respond, Tell
 from dynabus.core.replication.records import Mutation, RowChanges, decode_record
 from dynabus.core.replication.store import Decision, Evaluate, Outcome

@@ -18,12 +18,13 @@ import orjson
 from dynabus.core.admission import Mode
 from dynabus.core.admission.capacity import READ, WRITE, Limit, capacity_of
 from dynabus.core.admission.costs import cost, estimate
+from dynabus.core.admission.messages import LeaseRequest, Spending, TokenLease
 from dynabus.core.admission.refusals import is_index, reason_of, refusal
 from dynabus.core.admission.share import Share
 from dynabus.core.admission.throttled import Event, Throttled
 from dynabus.core.capacity import NOTHING
 from dynabus.core.global_indexes.charges import charges_of
-from dynabus.core.messages import LeaseRequest, ReplyPart, ReplyStatus, Spending, TokenLease
+from dynabus.core.messages import ReplyPart, ReplyStatus
 from dynabus.core.operations.calls import Call
 from dynabus.core.published_table import Table
 from dynabus.core.replication.store import Outcome

@@ -11,7 +11,7 @@ from typing import Any
 
 from dynabus.core.admission.bucket import TokenBucket
 from dynabus.core.admission.capacity import READ, WRITE, Peak, capacity_of
-from dynabus.core.messages import Grant, LeaseRequest, Spending, TokenLease
+from dynabus.core.admission.messages import Grant, LeaseRequest, Spending, TokenLease
 
 LEASE_MS = 5000
 """Time-limited tokens "of a few seconds" (ATC '22, section 4.5): what a dead router held is back after it."""

@@ -1,4 +1,4 @@
-"""What storage nodes tell auto-admin of the load of their replicas, as `schemas/heat.avsc` has it."""
+"""What travels over the bus about throughput: loads of replicas (`schemas/heat.avsc`), leases of tokens."""
 
 from __future__ import annotations
 
@@ -36,3 +36,52 @@ class NodeHeat(TypedDict):
     node: str
     period_ms: int
     partitions: list[PartitionHeat]
+
+
+class Spending(TypedDict):
+    """What a router says of its reads or writes of one table: half units, counted since the router's start.
+
+    `confirmed` are those that an authority has charged; `level` and `capacity` are what the last one said.
+    """
+
+    spent: int
+    confirmed: int
+    wanted: int
+    level: int
+    capacity: int
+
+
+class LeaseRequest(TypedDict):
+    """A router asks the authority of a table's throughput. `age_ms`: since the last lease was heard, -1: none was."""
+
+    asker: str
+    incarnation: int
+    number: int
+    log: str
+    partition: int
+    age_ms: int
+    shares: list[Spending]
+
+
+class Grant(TypedDict):
+    """The lease of reads or of writes, in half units: `granted` beyond `spent`, which is charged now.
+
+    `rate` is the router's share of `capacity`, both per second; `level` is the bucket's.
+    """
+
+    spent: int
+    granted: int
+    rate: int
+    level: int
+    capacity: int
+
+
+class TokenLease(TypedDict):
+    """The answer, to the newest `number` only."""
+
+    incarnation: int
+    number: int
+    log: str
+    node: str
+    duration_ms: int
+    shares: list[Grant]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dynabus.core.messages import Grant
+from dynabus.core.admission.messages import Grant
 
 ALONE_MS = 30_000.0
 """How long a router goes on without an answer: several times as long as a fail-over takes. Then it refuses."""

@@ -10,6 +10,7 @@ from dynabus.core.admission import Mode
 from dynabus.core.admission.admission import authority_partition
 from dynabus.core.admission.authority import Authority
 from dynabus.core.admission.capacity import Limit
+from dynabus.core.admission.messages import LeaseRequest, TokenLease
 from dynabus.core.admission.partition import Metered, PartitionMeter
 from dynabus.core.admission.refusals import is_index, reason_of
 from dynabus.core.admission.throttled import Event, Throttled
@@ -18,7 +19,7 @@ from dynabus.core.global_indexes import GlobalIndexes
 from dynabus.core.global_indexes.charges import charged
 from dynabus.core.global_indexes.leading import checked
 from dynabus.core.ids import NodeName, Writer
-from dynabus.core.messages import LeaseRequest, RequestPart, TokenLease
+from dynabus.core.messages import RequestPart
 from dynabus.core.operations.calls import Code
 from dynabus.core.published_table import Table
 from dynabus.core.replication.records import Form

@@ -11,8 +11,9 @@ from tests.unit.core.admission.tables import ARN, get, on_demand, provisioned, p
 from dynabus.core.admission import Mode
 from dynabus.core.admission.admission import ANSWER_MS, REFUSED, UNCHARGED, Admission
 from dynabus.core.admission.authority import LEASE_MS, Authority
+from dynabus.core.admission.messages import LeaseRequest
 from dynabus.core.errors import conditional_check_failed, validation_error
-from dynabus.core.messages import LeaseRequest, ReplyStatus
+from dynabus.core.messages import ReplyStatus
 from dynabus.core.replication.store import Outcome
 
 

@@ -10,7 +10,7 @@ from tests.unit.core.admission.tables import on_demand, provisioned
 from dynabus.core.admission import authority
 from dynabus.core.admission.authority import FORGOTTEN_MS, LEASE_MS, ON_THE_WAY_MS, Authority
 from dynabus.core.admission.capacity import GROWTH_MS, WRITE
-from dynabus.core.messages import Grant, LeaseRequest, Spending
+from dynabus.core.admission.messages import Grant, LeaseRequest, Spending
 
 
 class Desk:

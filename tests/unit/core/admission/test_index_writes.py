@@ -10,10 +10,11 @@ from tests.unit.core.admission.tables import ARN, on_demand, provisioned, put
 from dynabus.core.admission import Mode
 from dynabus.core.admission.admission import REFUSED, UNCHARGED, Admission
 from dynabus.core.admission.authority import Authority
+from dynabus.core.admission.messages import LeaseRequest
 from dynabus.core.capacity import write_halves
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.global_indexes.charges import MARK
-from dynabus.core.messages import LeaseRequest, ReplyPart
+from dynabus.core.messages import ReplyPart
 from dynabus.core.published_table import Table
 from dynabus.core.replication.store import Outcome
 from dynabus.core.tables.indexes import own_description

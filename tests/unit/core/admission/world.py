@@ -12,7 +12,8 @@ from tests.unit.core.admission.tables import get, put, table
 from dynabus.core.admission import Mode
 from dynabus.core.admission.admission import REFUSED, Admission
 from dynabus.core.admission.authority import Authority
-from dynabus.core.messages import LeaseRequest, ReplyStatus, TokenLease
+from dynabus.core.admission.messages import LeaseRequest, TokenLease
+from dynabus.core.messages import ReplyStatus
 from dynabus.core.published_table import Table
 from dynabus.core.replication.store import Outcome
 

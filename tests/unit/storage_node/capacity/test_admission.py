@@ -13,8 +13,9 @@ from tests.unit.storage_node.test_inbox import PUT, Message, Operations, request
 from dynabus.adapters.codec import decode, encode
 from dynabus.adapters.memory_store import MemoryStore
 from dynabus.core.admission import Mode
+from dynabus.core.admission.messages import LeaseRequest, TokenLease
 from dynabus.core.ids import NodeName
-from dynabus.core.messages import LeaseRequest, ReplyStatus, RequestPart, TokenLease
+from dynabus.core.messages import ReplyStatus, RequestPart
 from dynabus.core.operations.calls import Code
 from dynabus.core.replication.effects import Respond
 from dynabus.core.replication.records import decode_record
