@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+import threading
+import weakref
 from pathlib import Path
 
 import lmdb
@@ -16,6 +19,7 @@ from hypothesis import strategies as st
 
 from dynabus.adapters.lmdb import LmdbStore, StoreError, StoreLostError, StoreVersionError, directory, discard
 from dynabus.adapters.lmdb import store as store_module
+from dynabus.core.errors import InvariantError
 
 BOOT, OTHER_BOOT = "this-boot", "another-boot"
 
@@ -259,3 +263,24 @@ def test_memory_does_not_grow_with_the_number_of_items(tmp_path: Path) -> None:
     assert sum(1 for _ in store.scan(b"", None)) == 200_000
     assert anonymous_bytes() - before < 10 << 20  # 180,000 items would need 30 MB and more
     store.abandon()
+
+
+def test_a_directory_is_open_once_in_a_process(tmp_path: Path) -> None:
+    store = LmdbStore(tmp_path / "r")
+    with pytest.raises(InvariantError, match="is open in this process"):
+        LmdbStore(tmp_path / "r")
+    store.close(b"place")
+    LmdbStore(tmp_path / "r").abandon()
+    assert store_module.open_stores == {}
+
+
+def test_a_store_that_was_only_dropped_is_not_freed_by_another_thread(tmp_path: Path) -> None:
+    """Or the next commit in this thread, of any store, is a segmentation fault."""
+    dropped = weakref.ref(LmdbStore(tmp_path / "dropped"))
+    collector = threading.Thread(target=gc.collect)
+    collector.start()
+    collector.join()
+    assert dropped() is not None
+    other = LmdbStore(tmp_path / "other")
+    other.put(b"key", b"row")
+    other.commit(b"place")

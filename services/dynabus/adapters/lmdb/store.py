@@ -39,6 +39,7 @@ from dynabus.adapters.lmdb.errors import store_error
 from dynabus.adapters.lmdb.layers import LayeredRows
 from dynabus.adapters.lmdb.snapshot import Snapshot
 from dynabus.adapters.volume import with_remedy
+from dynabus.core.errors import InvariantError
 
 MAP_BYTES = 32 << 30
 """Virtual size of the map: more than a partition ever holds (10 GB, and copy-on-write slack). It costs address
@@ -48,6 +49,11 @@ _DATABASES = 8
 _PLACE, _TOTALS, _DEADLINES = b"place", b"totals", b"deadlines"
 _ROWS, _ENTRIES = 0, 1
 """The two key spaces."""
+
+open_stores: dict[Path, LmdbStore] = {}
+"""Of this process, until they are closed or abandoned. LMDB must not open a directory twice; and a store that is only
+dropped is freed by the thread that collects garbage, which cannot give its transaction's mutex back: the thread that
+began it then writes to memory that is gone, at its next transaction in any store (a robust mutex is in a list)."""
 
 
 class LmdbStore:
@@ -68,6 +74,8 @@ class LmdbStore:
         self._changes = 0
         self._snapshots: list[Snapshot] = []
         state = directory.SYNCED if sync else directory.DIRTY
+        if path in open_stores:
+            raise InvariantError(f"{path} is open in this process: close or abandon that store first")
         try:
             unsynced = directory.claim(path, state, self._boot)
             self._open(sync)
@@ -77,6 +85,7 @@ class LmdbStore:
             self._begin()
         except (lmdb.Error, OSError) as error:
             raise store_error(error, f"{path}: {with_remedy(error, path)}") from error
+        open_stores[path] = self
 
     def _open(self, sync: bool) -> None:
         self._env = lmdb.open(
@@ -321,6 +330,7 @@ class LmdbStore:
             self._end(place, totals)
             self._env.sync(True)
             self._env.close()
+            del open_stores[self._path]
             directory.mark(self._path, directory.CLEAN, self._boot)
         except (lmdb.Error, OSError) as error:
             self._fail(error)
@@ -331,6 +341,7 @@ class LmdbStore:
         with suppress(lmdb.Error):
             self._txn.abort()
         self._env.close()
+        open_stores.pop(self._path, None)
 
     def _fail(self, error: Exception) -> NoReturn:
         """LMDB's transaction is not usable after an error; drop it, so that nothing half done is committed."""

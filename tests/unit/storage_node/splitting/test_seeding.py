@@ -108,7 +108,10 @@ def test_a_copy_that_is_cut_off_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_what_an_interrupted_copy_left_is_not_gone_on_from(tmp_path: Path) -> None:
     parent = filled(tmp_path / "0", [("a", "1")])
-    LmdbStore(tmp_path / "1.seed").put(b"old", b"row")
+    left = LmdbStore(tmp_path / "1.seed")
+    left.put(b"old", b"row")
+    left.commit(b"place")
+    left.abandon()
     seed(parent.snapshot(), heir(1, b"", None), NONE, tmp_path / "1", False)
     assert [key for key, _ in LmdbStore(tmp_path / "1").scan(b"", None)] == [encode_key({"S": "a"}, {"S": "1"})]
 
