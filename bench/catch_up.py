@@ -16,11 +16,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import AdminClient
 from tests.integration.cluster import RunningCluster, client, kill, running, wait_until
 
 from bench.figures import Measured
+from bench.groups import Backlog, Group
 from bench.indexes import create, puts
 from bench.paced import paced
 from bench.workload import write_requests
@@ -29,39 +28,6 @@ from dynabus.core.topics import Topics
 TABLE, INDEX = "behind", "by-n"
 CAUGHT_UP_S = 600.0
 STREAM = {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
-ASK_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """Records of all logs that propagators read, and those of them behind their checkpoints."""
-
-    records: int
-    missing: int
-
-
-class Group:
-    """The log propagators' consumer group, as any Kafka tool sees it."""
-
-    def __init__(self, bootstrap: str) -> None:
-        self._name = Topics("dynabus").propagators
-        self._admin = AdminClient({"bootstrap.servers": bootstrap})
-        self._consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "bench"})
-
-    def backlog(self) -> Backlog:
-        """Raises KafkaException."""
-        asked = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(self._name)])
-        committed = asked[self._name].result(ASK_S).topic_partitions or []
-        ends = {(each.topic, each.partition): self._end(each) for each in committed}
-        missing = sum(ends[each.topic, each.partition] - each.offset for each in committed)
-        return Backlog(sum(ends.values()), missing)
-
-    def _end(self, partition: TopicPartition) -> int:
-        _, end = self._consumer.get_watermark_offsets(partition, timeout=ASK_S)
-        return int(end)
-
-    def close(self) -> None:
-        self._consumer.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +88,7 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="dynabus-bench-") as name,
         running(Path(name), "--throttling", "report") as cluster,
     ):
-        path, group = prepared(cluster), Group(cluster.status()["kafka"]["bootstrap"])
+        path, group = prepared(cluster), Group(cluster.status()["kafka"]["bootstrap"], Topics("dynabus").propagators)
         _load(cluster, group, path, asked.rate, asked.seconds)
         with_them = _load(cluster, group, path, asked.rate, asked.seconds)
         for pid in cluster.pids("log-propagator").values():
