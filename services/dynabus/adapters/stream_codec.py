@@ -34,6 +34,9 @@ SCHEMA_ID = SCHEMA_NUMBERS["stream_record"]
 PUBLISHED = {SCHEMA_ID: schema_text("stream_record")}
 """Schemas that values of stream topics may name, by id."""
 
+VERSION_HEADER = "dynabus-version"
+"""Of a change in a global table: which write of which region it was (`core.global_tables.versions`)."""
+
 _EVENTS = ("INSERT", "MODIFY", "REMOVE")
 _VIEWS = ("KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES")
 """Symbols of the schema's enumerations, in its order (tests/unit/adapters compares)."""
@@ -69,6 +72,8 @@ def encode_output(output: Output, wall_ms: int, schema_id: int = SCHEMA_ID) -> S
     if change is None:
         return StreamMessage(None, None, wall_ms, headers)
     headers.append(("schema", str(SCHEMA_ID).encode()))
+    if change.version:
+        headers.append((VERSION_HEADER, change.version))
     stream = output.stream
     body = b"".join(
         (

@@ -145,3 +145,10 @@ def test_headers_say_what_routers_look_at() -> None:
 def test_foreign_values_are_refused(value: bytes) -> None:
     with pytest.raises(UndecodableMessage):
         decode_change(value)
+
+
+def test_a_change_in_a_global_table_says_which_write_it_was() -> None:
+    change = Change("REMOVE", {"pk": {"S": "a"}}, ITEM, None, 5, version=b"\x02us12345678")
+    headers = dict(encode_output(output(change=change), 0).headers)
+    assert headers["dynabus-version"] == b"\x02us12345678"
+    assert "dynabus-version" not in dict(encode_output(output(), 0).headers)

@@ -68,7 +68,8 @@ def import_call(table: Table, key: Item, item: Item | None, version: Version) ->
 def node(part: RequestPart, here: Here) -> Evaluate:
     """The storage-node half. Raises ApiError."""
     arriving = _version(part["detail"])
-    body, size = part["value"], part["size"]
+    body = part["value"]
+    size = part["size"] if body else 0
     _check_key(part, here.schema)
 
     def evaluate(old: bytes | None, wall_ms: int) -> Decision:
