@@ -37,7 +37,7 @@ from dynabus.core.messages import ReplyStatus, RequestPart
 from dynabus.core.operations.calls import Call, Code
 from dynabus.core.operations.items import refused, stored
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
-from dynabus.core.rows import encode_global_row, item_json, row_size, version_of
+from dynabus.core.rows import encode_global_row, item_json, row_size, version_bytes, version_of
 from dynabus.core.values import Item, normalise_item
 
 if TYPE_CHECKING:
@@ -89,10 +89,17 @@ def node(part: RequestPart, here: Here) -> Evaluate:
             assert old is not None
             row = encode_global_row(item_json(old), row_size(old), wall_ms, version)
             return Decision(True, row, _answer(met, largest), encode_global_row(body, size, wall_ms, arriving))
-        losing = b"" if met is Meeting.WON else None
+        losing = _lost(old, floors.region, wall_ms) if met is Meeting.WON and old is not None else None
         return Decision(True, encode_global_row(body, size, wall_ms, version), _answer(met, largest), losing)
 
     return evaluate
+
+
+def _lost(old: bytes, own: str, wall_ms: int) -> bytes:
+    """The old row lost: nothing more needs to be said, if that says its version."""
+    if version_bytes(old):
+        return b""
+    return encode_global_row(item_json(old), row_size(old), wall_ms, version_of(old, own))
 
 
 def _answer(met: Meeting, size: int) -> Outcome:

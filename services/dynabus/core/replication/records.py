@@ -119,7 +119,7 @@ class Mutation(NamedTuple):
     """The effect of one write (I5): rows are opaque, None means absent; `request` is the request id (I10).
 
     `losing`: of a write of another region that met one which neither knew of (`global_tables.versions`), the row that
-    lost and was never here; empty: the old one did.
+    lost; empty: the old one did.
     """
 
     key: bytes
