@@ -1,6 +1,7 @@
 """A write of another region of a global table: no operation of the API, but it goes the way of a PutItem.
 
-RepIn asks for it (`Code.IMPORT`), through this region's request path; the leader of the item decides.
+RepIn asks for it (`Code.IMPORT`), through this region's request path; the leader of the item decides. Here is the
+storage-node half.
 
     member of the request's part
     key              encoded key of the item
@@ -25,7 +26,7 @@ and not the item. A conflict's record has the image that lost.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
@@ -34,14 +35,10 @@ from dynabus.core.global_tables.floors import Floors
 from dynabus.core.global_tables.versions import Meeting, Version, decode_version, is_ahead, meet
 from dynabus.core.key_schema import KeySchema
 from dynabus.core.messages import ReplyStatus, RequestPart
-from dynabus.core.operations.calls import Call, Code
-from dynabus.core.operations.items import refused, stored
+from dynabus.core.operations.items import refused
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.rows import encode_global_row, item_json, row_size, version_bytes, version_of
-from dynabus.core.values import Item, normalise_item
-
-if TYPE_CHECKING:
-    from dynabus.core.published_table import Table
+from dynabus.core.values import Item
 
 
 class Here(NamedTuple):
@@ -52,21 +49,8 @@ class Here(NamedTuple):
     clock_lead_ms: int
 
 
-def import_call(table: Table, key: Item, item: Item | None, version: Version) -> Call:
-    """The router half, for RepIn; `item` None: a deletion. Raises ApiError for what no PutItem could have written."""
-    encoded = table.schema.encode(key)
-    if item is None:
-        return Call(table, encoded, Code.IMPORT, True, True, encoded, detail=version.encode())
-    item = normalise_item(item)
-    if table.schema.encode_item(item) != encoded:
-        raise _other_key()
-    table.check_index_keys(item)
-    body, size = stored(item)
-    return Call(table, encoded, Code.IMPORT, True, True, encoded, body, size, version.encode())
-
-
 def node(part: RequestPart, here: Here) -> Evaluate:
-    """The storage-node half. Raises ApiError."""
+    """What decides it. Raises ApiError."""
     arriving = _version(part["detail"])
     body = part["value"]
     size = part["size"] if body else 0
