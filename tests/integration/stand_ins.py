@@ -175,9 +175,9 @@ class AutoAdmin:
 class Router:
     """Sends requests to nodes and collects replies; re-sends to whoever leads, under the same request id."""
 
-    def __init__(self, settings: KafkaSettings, nodes: Sequence[str]) -> None:
+    def __init__(self, settings: KafkaSettings, nodes: Sequence[str], name: str = "router-1") -> None:
         self.topics, self.nodes = Topics(settings.namespace), list(nodes)
-        self.name, self.incarnation, self.counter = "router-1", new_incarnation(), 0
+        self.name, self.incarnation, self.counter = name, new_incarnation(), 0
         topic = self.topics.replies(self.name)
         TopicAdmin(settings).ensure([topic])
         self.producer = Producer(dict(settings.request_producer()))

@@ -9,13 +9,12 @@ from dynabus.core.replication.records import Bodies, Configure, Genesis, Kind, M
 from dynabus.core.replication.request_ids import NO_KEY, TOKENS
 from dynabus.core.replication.standstill import is_fence
 from dynabus.core.replication.tokens import NAME_BYTES
+from tests.simulation.partitions import REGION_KEYS
+from tests.simulation.region_truth import Truth, says_so
+from tests.simulation.violation import Violation as Violation
 
 ABSENT = 0
 """Operation number that stands for "no row"."""
-
-
-class Violation(Exception):
-    """A promise of the database was broken."""
 
 
 class Auditor:
@@ -42,6 +41,9 @@ class Auditor:
         """Names of commands' tokens."""
         self.refused: set[tuple[bytes, int]] = set() if parent is None else parent.refused
         """(key, operation): its client was told that it changed nothing."""
+        self.truth: Truth = Truth() if parent is None else parent.truth
+        self.is_global = False
+        """It says that the table is."""
         self._members: tuple[str, ...] = ()
         self._plan = 0
         self.fenced = False
@@ -117,7 +119,7 @@ class Auditor:
         if not parent.place.sealed:
             raise Violation("a child is a replica although its parent is not sealed")
         parent._inherit()
-        self._inherited = True
+        self._inherited, self.is_global = True, self.is_global or parent.is_global
         for key, row in parent.rows.items():
             if self._lower <= key and (self._upper is None or key < self._upper):
                 self.rows[key] = row
@@ -132,31 +134,41 @@ class Auditor:
                 self._changed(row, int.from_bytes((row.new or b"")[:8], "big"))
             return
         assert isinstance(body, Mutation)
+        self.is_global = self.is_global or says_so(body)
         if self.place.is_restoring:
             if body.new is not None:
                 self.rows[body.key] = body.new
                 self.digest ^= hash((body.key, body.new))
+                self.truth.restored(body)
             return
+        self.truth.accepted(body, self.is_global)
         self._check_token(body)
         if body.key == NO_KEY:
+            return
+        if body.key in REGION_KEYS:
+            self._replaced(RowChange(body.key, body.old, body.new), "a write of a global table")
             return
         self._changed(RowChange(body.key, body.old, body.new), int.from_bytes(body.answer[:8], "big"))
 
     def _changed(self, row: RowChange, operation: int) -> None:
-        key, old, new = row
+        key, _, new = row
         if (key, operation) in self.index:
             raise Violation(f"operation {operation} was applied twice")
         if (key, operation) in self.refused:
             raise Violation(f"operation {operation} was applied after its client was told that it changed nothing")
         versions = self.versions.setdefault(key, [ABSENT])
+        self._replaced(row, f"operation {operation}")
+        self.index[key, operation] = len(versions)
+        versions.append(operation if new is not None else ABSENT)
+
+    def _replaced(self, row: RowChange, what: str) -> None:
+        key, old, new = row
         if old != self.rows.pop(key, None):
-            raise Violation(f"operation {operation} was evaluated against another row than it replaced")
+            raise Violation(f"{what} was evaluated against another row than it replaced")
         self.digest ^= hash((key, old)) if old is not None else 0
         if new is not None:
             self.rows[key] = new
             self.digest ^= hash((key, new))
-        self.index[key, operation] = len(versions)
-        versions.append(operation if new is not None else ABSENT)
 
     def _check_token(self, body: Mutation) -> None:
         """A command is decided once, if only to be refused."""
@@ -208,7 +220,7 @@ class Linearizability:
     """
 
     def __init__(self, auditor: Auditor) -> None:
-        self._auditor = auditor
+        self.auditor = auditor
         self._seen: dict[bytes, int] = {}
         self.checked = 0
 
@@ -218,20 +230,20 @@ class Linearizability:
 
     def wrote(self, key: bytes, operation: int, floor: int, before: int) -> None:
         """A write was acknowledged; `before` is the operation whose row it said it replaced."""
-        index = self._auditor.index.get((key, operation))
+        index = self.auditor.index.get((key, operation))
         if index is None:
             raise Violation(f"operation {operation} was acknowledged and is not in the log's history")
         if index <= floor:
             raise Violation(f"operation {operation} was ordered before one that had returned when it began")
-        if self._auditor.versions[key][index - 1] != before:
+        if self.auditor.versions[key][index - 1] != before:
             raise Violation(f"operation {operation} said that it replaced {before}, which it did not")
         self._saw(key, index)
 
     def read(self, key: bytes, operation: int, floor: int, what: str) -> None:
         """A strong read, a failed condition or a change of nothing saw the row of `operation`."""
-        versions = self._auditor.versions.get(key, [ABSENT])
+        versions = self.auditor.versions.get(key, [ABSENT])
         if operation != ABSENT:
-            index = self._auditor.index.get((key, operation))
+            index = self.auditor.index.get((key, operation))
             if index is None:
                 raise Violation(f"{what} saw operation {operation}, which is not in the log's history")
             if index < floor:
@@ -244,9 +256,9 @@ class Linearizability:
 
     def refused(self, key: bytes, operation: int) -> None:
         """A client was told that its operation changed nothing: it has not, and never will."""
-        if (key, operation) in self._auditor.index:
+        if (key, operation) in self.auditor.index:
             raise Violation(f"operation {operation} was applied, and its client was told that it changed nothing")
-        self._auditor.refused.add((key, operation))
+        self.auditor.refused.add((key, operation))
 
     def _saw(self, key: bytes, index: int) -> None:
         self.checked += 1

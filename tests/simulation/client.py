@@ -121,7 +121,8 @@ class Client:
         """(key, kind) of the next operation."""
         dice = self.world.random
         key = dice.choice(self.cluster.keys)
-        return key, dice.choices(("put", "swap", "delete", "read", "look"), (30, 22, 6, 40, 2))[0]
+        deletions = 6 if self.cluster.deletes else 0
+        return key, dice.choices(("put", "swap", "delete", "read", "look"), (30, 22, deletions, 40, 2))[0]
 
     def _send(self, pending: Pending) -> None:
         if self.pending is not pending:

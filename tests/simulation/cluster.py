@@ -12,24 +12,33 @@ from dynabus.core.replication.records import Form
 from dynabus.core.replication.replica import Replica
 from tests.simulation.audit import Linearizability, Violation
 from tests.simulation.client import Client, RowsClient
+from tests.simulation.global_tables import RegionsClient
 from tests.simulation.kafka import Log
 from tests.simulation.node import Node
 from tests.simulation.part import Part
 from tests.simulation.partitions import Partition
 from tests.simulation.pruning import Pruning
+from tests.simulation.region_truth import Truth
 from tests.simulation.world import World
 
 KEYS = (b"k1", b"k2")
 CLIENTS = 4
 ROWS_CLIENTS = 6
 """So many that leaders gather what several of them write."""
+REGIONS_CLIENTS = 4
 
 
 class Cluster:
     """One replication group and everything around it."""
 
     def __init__(
-        self, world: World, timing: Timing, pause_ms: float, spare: bool = False, gathers: bool = False
+        self,
+        world: World,
+        timing: Timing,
+        pause_ms: float,
+        spare: bool = False,
+        gathers: bool = False,
+        regions: bool = False,
     ) -> None:
         self.world = world
         self.keys = KEYS
@@ -46,6 +55,14 @@ class Cluster:
         if gathers:
             numbers = range(CLIENTS + 1, CLIENTS + 1 + ROWS_CLIENTS)
             self.clients += [RowsClient(self, number, pause_ms / 5) for number in numbers]
+        self.deletes = not regions
+        """Of rows that are none of `core.rows`, of which a global table has no tombstones."""
+        self.global_from_ms = {name: float("inf") for name in self.nodes}
+        """When each node hears that the table is global."""
+        if regions:
+            self.global_from_ms = {name: world.random.uniform(200.0, 6000.0) for name in self.nodes}
+            free = len(self.clients) + 1
+            self.clients += [RegionsClient(self, free + at, pause_ms / 2) for at in range(REGIONS_CLIENTS)]
         self.pruning: Pruning
         self._channels: dict[tuple[str, str], float] = {}
         self.lossy = False
@@ -65,6 +82,11 @@ class Cluster:
             self.world.after(self.world.random.uniform(0.0, 100.0), node.start)
         for client in self.clients:
             self.world.after(self.world.random.uniform(100.0, 400.0), client.begin)
+
+    @property
+    def truth(self) -> Truth:
+        """Of a global table."""
+        return self.linear.auditor.truth
 
     def next_operation(self) -> int:
         self._operations += 1

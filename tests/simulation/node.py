@@ -16,6 +16,7 @@ from dynabus.core.replication.records import Genesis, Kind, decode_record
 from dynabus.core.replication.standstill import is_fence
 from dynabus.storage_node.replicas.heartbeats import acquaint, hear
 from tests.simulation.audit import Violation
+from tests.simulation.global_tables import declare
 from tests.simulation.kafka import BODIES, LogProducer
 from tests.simulation.part import Part
 from tests.simulation.partitions import Partition
@@ -256,6 +257,8 @@ class Node:
         for part in self.parts.values():
             if part.replica is not None:
                 part.replica.tick(now_ms)
+                if self.world.now_ms >= self.cluster.global_from_ms[self.name]:
+                    declare(part.replica, now_ms)
                 if part.replica is not None and part.replica.place.is_restoring:
                     self._restore(part, now_ms)
             elif part.incoming is not None:

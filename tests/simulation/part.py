@@ -16,6 +16,7 @@ from dynabus.core.replication.succession import Begin, Succession
 from tests.simulation.audit import Violation
 from tests.simulation.clones import Incoming, Outgoing
 from tests.simulation.disk import Disk
+from tests.simulation.global_tables import WALL_MS, bound
 from tests.simulation.kafka import BODIES, Log, LogProducer, origin_of
 from tests.simulation.partitions import Partition
 from tests.simulation.pruning import RECORDS_LEAST
@@ -273,7 +274,7 @@ class Part:
         if kind == "write":
             write: Write = fields[0]
             if self.node.world.now_ms < fields[1]:
-                replica.write(write, now_ms, wall_ms)
+                replica.write(bound(write, replica), now_ms, WALL_MS + wall_ms)
         elif kind == "query":
             query: Query = fields[0]
             if self.node.world.now_ms < fields[1]:

@@ -11,6 +11,8 @@ from dynabus.core.replication.records import Child
 LOG = LogId("0" * 32)
 ROWS = (b"k1r", b"k2r")
 """Keys of what is written without request ids."""
+REGION_KEYS = (b"k1g", b"k2g")
+"""Of items of a global table."""
 
 
 @dataclass

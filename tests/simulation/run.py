@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from functools import partial
 
 from dynabus.core.replication.effects import Timing
-from tests.simulation import broken_clones, broken_gathering, broken_moves, broken_recoveries, broken_splits, pruning
+from tests.simulation import (
+    broken_clones,
+    broken_gathering,
+    broken_global_tables,
+    broken_moves,
+    broken_recoveries,
+    broken_splits,
+    pruning,
+)
 from tests.simulation.audit import Violation
 from tests.simulation.broken import BROKEN, active, chain_restarts_at_claims
 from tests.simulation.cluster import Cluster
@@ -23,7 +31,7 @@ from tests.simulation.recoveries import RECOVERED_BOUND_MS, Recoveries
 from tests.simulation.splits import Splits
 from tests.simulation.world import World
 
-assert all((broken_gathering, broken_splits, broken_moves, broken_clones, broken_recoveries)), (
+assert all((broken_gathering, broken_global_tables, broken_splits, broken_moves, broken_clones, broken_recoveries)), (
     "their brains are in BROKEN from here on"
 )
 
@@ -35,6 +43,9 @@ LOSSY = {
 
 CONTESTED = {name for name, (_, make) in BROKEN.items() if make.__module__ == broken_splits.__name__}
 """Those of which histories tell soonest in which seals are contested."""
+
+OF_REGIONS = {name for name, (_, make) in BROKEN.items() if make.__module__ == broken_global_tables.__name__}
+"""Those of which only histories of a global table tell."""
 
 GATHERED = {name for name, (_, make) in BROKEN.items() if make.__module__ == broken_gathering.__name__}
 """Those of which only histories with writes without request ids tell."""
@@ -70,14 +81,22 @@ class History:
     clones: int
     pruned: int
     gathered: int
+    imports: int
+    conflicts: int
     trace: list[str]
 
 
 def simulate(
-    seed: int, trace: bool = False, lose: bool = False, contested: bool = False, gathers: bool = False
+    seed: int,
+    trace: bool = False,
+    lose: bool = False,
+    contested: bool = False,
+    gathers: bool = False,
+    regions: bool = False,
 ) -> History:
     """One history; `lose`: one in which Kafka loses acknowledged records, for certain; `contested`: one with splits,
-    for certain, whose seals meet the claims of others; `gathers`: with writes without request ids."""
+    for certain, whose seals meet the claims of others; `gathers`: with writes without request ids; `regions`: with
+    those of a global table."""
     world = World(seed)
     if trace:
         world.trace = []
@@ -93,7 +112,9 @@ def simulate(
         repairs = sorted(scrubs.uniform(1000.0, FAULTS_END_MS - 1000.0) for _ in range(scrubs.randint(1, 3)))
     else:
         repairs = []
-    cluster = Cluster(world, timing, dice.choice([110.0, 180.0, 300.0]), spare=moving, gathers=gathers)
+    cluster = Cluster(
+        world, timing, dice.choice([110.0, 180.0, 300.0]), spare=moving, gathers=gathers, regions=regions
+    )
     for at_ms in repairs:
         world.after(at_ms, _repair, cluster, scrubs)
     moves = Moves(cluster, own, count=4 if moving else 0)
@@ -120,6 +141,8 @@ def simulate(
         cluster.pruning.cloned,
         cluster.pruning.pruned,
         sum(auditor.gathered for auditor in auditors),
+        sum(truth.imports for truth in {id(each.truth): each.truth for each in auditors}.values()),
+        sum(truth.conflicts for truth in {id(each.truth): each.truth for each in auditors}.values()),
         world.trace or [],
     )
 
@@ -200,6 +223,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--lose", action="store_true", help="Kafka loses acknowledged records in every history")
     parser.add_argument("--contested", action="store_true", help="in every history seals meet the claims of others")
     parser.add_argument("--gather", action="store_true", help="some writes have no request ids, and are gathered")
+    parser.add_argument("--regions", action="store_true", help="some items are of a global table")
     parser.add_argument("--trace", action="store_true", help="with --seed: print what happened")
     options = parser.parse_args(arguments)
     if options.broken and options.seed is None:
@@ -209,19 +233,27 @@ def main(arguments: list[str] | None = None) -> int:
         with active(options.broken):
             contested = options.contested or options.broken in CONTESTED
             gathers = options.gather or options.broken in GATHERED
-            history = simulate(options.seed, options.trace, options.lose, contested, gathers)
+            regions = options.regions or options.broken in OF_REGIONS
+            history = simulate(options.seed, options.trace, options.lose, contested, gathers, regions)
         print("\n".join(history.trace))
         print(history.violation or "no violation", f"({history.events} events, {history.faults} faults)")
         return 1 if history.violation else 0
     seeds = range(options.first, options.first + options.seeds)
-    return _many(seeds, lose=options.lose, contested=options.contested, gathers=options.gather)
+    given = {"lose": options.lose, "contested": options.contested, "gathers": options.gather}
+    return _many(seeds, {**given, "regions": options.regions})
 
 
 def simulate_broken(arguments: tuple[str, int]) -> History:
     """One history with a broken brain: of the kind that tells most of it."""
     name, seed = arguments
     with active(name):
-        return simulate(seed, lose=name in LOSSY, contested=name in CONTESTED, gathers=name in GATHERED)
+        return simulate(
+            seed,
+            lose=name in LOSSY,
+            contested=name in CONTESTED,
+            gathers=name in GATHERED,
+            regions=name in OF_REGIONS,
+        )
 
 
 def _hunt(name: str, seeds: range) -> int:
@@ -235,7 +267,7 @@ def _hunt(name: str, seeds: range) -> int:
     return 1
 
 
-def _many(seeds: range, lose: bool, contested: bool, gathers: bool) -> int:
+def _many(seeds: range, given: dict[str, bool]) -> int:
     started = time.monotonic()
     totals = {
         "events": 0,
@@ -251,10 +283,12 @@ def _many(seeds: range, lose: bool, contested: bool, gathers: bool) -> int:
         "clones": 0,
         "pruned": 0,
         "gathered": 0,
+        "imports": 0,
+        "conflicts": 0,
     }
     fewest_events, fewest_faults, failed = 10**9, 10**9, 0
     with multiprocessing.Pool(os.cpu_count()) as pool:
-        one = partial(simulate, lose=lose, contested=contested, gathers=gathers)
+        one = partial(simulate, **given)
         for history in pool.imap_unordered(one, seeds, chunksize=20):
             for name in totals:
                 totals[name] += int(getattr(history, name))
@@ -263,7 +297,10 @@ def _many(seeds: range, lose: bool, contested: bool, gathers: bool) -> int:
             if history.violation:
                 failed += 1
                 print(f"seed {history.seed}: {history.violation}")
-                again = f"--seed {history.seed}{' --lose' if lose else ''}{' --gather' if gathers else ''} --trace"
+                flags = {"lose": "--lose", "contested": "--contested", "gathers": "--gather", "regions": "--regions"}
+                again = " ".join(
+                    [f"--seed {history.seed}", *(flags[name] for name in given if given[name]), "--trace"]
+                )
                 print(f"  replay: python -m tests.simulation.run {again}", flush=True)
     took = time.monotonic() - started
     print(
@@ -273,7 +310,8 @@ def _many(seeds: range, lose: bool, contested: bool, gathers: bool) -> int:
         f"{totals['acknowledged']} answers checked, {totals['unknown']} unknown, {totals['terms']} terms, "
         f"{totals['voids']} void records, {totals['lossy']} with a lost tail, {totals['splits']} splits, "
         f"{totals['moves']} moves, {totals['recoveries']} recoveries, {totals['clones']} clones, "
-        f"{totals['pruned']} records pruned, {totals['gathered']} writes gathered; "
+        f"{totals['pruned']} records pruned, {totals['gathered']} writes gathered, "
+        f"{totals['imports']} of other regions decided, {totals['conflicts']} conflicts; "
         f"{took:.0f} s, {len(seeds) / took:.1f} a second"
     )
     return 1 if failed else 0

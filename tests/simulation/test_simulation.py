@@ -11,6 +11,7 @@ from tests.simulation.run import simulate, simulate_broken
 
 CLEAN_SEEDS = 60
 LOSSY_SEEDS = 20
+REGIONS_SEEDS = 15
 MOST_SEEDS = 4000
 CAUGHT_AT = {
     "another_winners_records_are_void": 3433,
@@ -38,6 +39,13 @@ def test_what_was_lost_is_recovered() -> None:
     histories = [simulate(seed, lose=True) for seed in range(LOSSY_SEEDS)]
     assert [history.violation for history in histories if history.violation] == []
     assert sum(history.recoveries for history in histories) > LOSSY_SEEDS // 2
+
+
+def test_leaders_of_a_global_table_keep_versions() -> None:
+    histories = [simulate(seed, regions=True) for seed in range(REGIONS_SEEDS)]
+    assert [history.violation for history in histories if history.violation] == []
+    assert sum(history.imports for history in histories) > 30 * REGIONS_SEEDS
+    assert sum(history.conflicts for history in histories) > 5 * REGIONS_SEEDS
 
 
 def test_a_seed_is_a_name() -> None:

@@ -26,11 +26,12 @@ from dynabus.core.replication.records import (
 )
 
 _SCHEMA_OF_KIND = {kind: kind.name.lower() for kind in Kind}
-_RECOVERY, _ROWS = "recovery_genesis", "row_changes"
+_RECOVERY, _ROWS, _CONFLICT = "recovery_genesis", "row_changes", "conflict_mutation"
 _KIND_OF_NUMBER = {
     **{SCHEMA_NUMBERS[name]: kind for kind, name in _SCHEMA_OF_KIND.items()},
     SCHEMA_NUMBERS[_RECOVERY]: Kind.GENESIS,
     SCHEMA_NUMBERS[_ROWS]: Kind.MUTATION,
+    SCHEMA_NUMBERS[_CONFLICT]: Kind.MUTATION,
 }
 _NAME_OF_NUMBER = {number: name for name, number in SCHEMA_NUMBERS.items()}
 
@@ -43,6 +44,8 @@ class AvroBodies:
             return SCHEMA_NUMBERS[_ROWS], encode_row_changes(body)
         # Only a recovery is written so: the genesis of a child must be the same bytes, whoever writes it.
         name = _RECOVERY if isinstance(body, Genesis) and body.recovered is not None else _SCHEMA_OF_KIND[kind]
+        if isinstance(body, Mutation) and body.losing is not None:
+            name = _CONFLICT
         return SCHEMA_NUMBERS[name], encode_body(name, _to_message(body))
 
     def decode(self, schema_number: int, body: bytes) -> Body | None:

@@ -21,6 +21,7 @@ from fastavro import schemaless_reader
 
 from dynabus.adapters.avro_values import ABSENT, PRESENT, images, integer, optional_images, text
 from dynabus.adapters.codec import SCHEMAS, UndecodableMessage, schema_text
+from dynabus.core.global_tables.conflicts import Side
 from dynabus.core.messages import SCHEMA_NUMBERS
 from dynabus.core.propagation.outputs import Output
 from dynabus.core.streams.reading import Entry
@@ -31,8 +32,13 @@ _PREFIX = struct.Struct(">BI")
 _SCHEMA = SCHEMAS["stream_record"]
 SCHEMA_ID = SCHEMA_NUMBERS["stream_record"]
 
-PUBLISHED = {SCHEMA_ID: schema_text("stream_record")}
-"""Schemas that values of stream topics may name, by id."""
+CONFLICT_ID = SCHEMA_NUMBERS["conflict"]
+
+PUBLISHED = {SCHEMA_ID: schema_text("stream_record"), CONFLICT_ID: schema_text("conflict")}
+"""Schemas that values of stream topics, and of conflicts topics, may name, by id."""
+
+VERSION_HEADER = "dynabus-version"
+"""Of a change in a global table: which write of which region it was (`core.global_tables.versions`)."""
 
 _EVENTS = ("INSERT", "MODIFY", "REMOVE")
 _VIEWS = ("KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES")
@@ -69,6 +75,8 @@ def encode_output(output: Output, wall_ms: int, schema_id: int = SCHEMA_ID) -> S
     if change is None:
         return StreamMessage(None, None, wall_ms, headers)
     headers.append(("schema", str(SCHEMA_ID).encode()))
+    if change.version:
+        headers.append((VERSION_HEADER, change.version))
     stream = output.stream
     body = b"".join(
         (
@@ -87,6 +95,28 @@ def encode_output(output: Output, wall_ms: int, schema_id: int = SCHEMA_ID) -> S
         )
     )
     return StreamMessage(change.key_bytes, _PREFIX.pack(0, schema_id) + body, output.sequence.time_ms, headers)
+
+
+def encode_conflict(output: Output, schema_id: int = CONFLICT_ID) -> StreamMessage:
+    """The record of an output with a conflict, which was decided when the log had come so far."""
+    conflict, sequence = output.conflict, str(output.sequence)
+    assert conflict is not None
+    event_id = _event_id(output, sequence)
+    headers: Headers = [
+        ("type", output.type.encode()),
+        ("sequence", sequence.encode()),
+        ("event-id", event_id.encode()),
+        ("schema", str(CONFLICT_ID).encode()),
+    ]
+    head = (text(event_id), text(output.stream.name), text(sequence), integer(conflict.time_ms))
+    body = b"".join((*head, images(conflict.keys), _side(conflict.winner), _side(conflict.loser)))
+    value = _PREFIX.pack(0, schema_id) + body
+    return StreamMessage(conflict.key_bytes, value, output.sequence.time_ms, headers)
+
+
+def _side(side: Side) -> bytes:
+    stamp = side.stamp
+    return text(stamp.region) + integer(stamp.ms) + integer(stamp.time) + optional_images(side.item)
 
 
 def _event_id(output: Output, sequence: str) -> str:

@@ -226,7 +226,8 @@ class Copies:
             self._hear(POLL_S)
             for _, row in self._came:
                 item = decode_row(row).item_json
-                rows.write(_LENGTH.pack(len(item)) + item)
+                if item:  # and no tombstone
+                    rows.write(_LENGTH.pack(len(item)) + item)
             self._came.clear()
         place = decode_place(receiver.manifest["place"])
         try:

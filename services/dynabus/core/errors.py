@@ -107,6 +107,15 @@ def item_collection_too_large() -> ApiError:
     return ApiError(DYNAMODB + "ItemCollectionSizeLimitExceededException", "Collection size exceeded.")
 
 
+def clock_ahead(region: str, ahead_ms: int, most_ms: int) -> ApiError:
+    """A write of another region of a global table is stamped too far in the future. Ours: no client sees it."""
+    return ApiError(
+        DYNAMODB + "ClockAhead",
+        f"The write is stamped {ahead_ms} ms ahead of this region's clock, {most_ms} ms are allowed: the clock of "
+        f"{region} is ahead, or this one is behind",
+    )
+
+
 def unknown_operation() -> ApiError:
     """The X-Amz-Target names no operation that this server has. DynamoDB sends no message with it."""
     return ApiError(CORAL + "UnknownOperationException", "")

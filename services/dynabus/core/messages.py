@@ -64,6 +64,8 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "index_request": 151,
     "index_reply": 152,
     "index_progress": 153,
+    "conflict": 180,
+    "conflict_mutation": 182,
 }
 """Numbers are never re-used; a changed schema gets a new number, and readers learn it before writers use it.
 

@@ -17,6 +17,16 @@ projection it is a tombstone, whose size is 0: no item is there, and no older wr
     25      8     offset in its log of the mutation that made it so, big endian
     33      …     what the index projects, JSON; empty for a tombstone
 
+A row of a global table has format version 3: the item's version (`core.global_tables.versions`) stands before it.
+Without an item it is a tombstone too, of size 0: no write may bring the item back that this deletion wins against.
+Its CRC covers the format version too, in front: no flipped bit makes a row of another kind of it.
+
+    17      2     length of the version, big endian
+    19      …     the version, `Version.encode`
+    …       …     the item, JSON; empty for a tombstone
+
+Rows of before their table was global, and after, have format version 1.
+
 The CRC is checked here and nowhere else: a store hands out bytes, whoever reads the item calls `decode_row`,
 so each read checks exactly once, and a row that only passes through is never checked twice.
 """
@@ -29,9 +39,10 @@ from zlib import crc32
 
 import orjson
 
+from dynabus.core.global_tables.versions import TICKS_PER_MS, Stamp, Version, decode_version
 from dynabus.core.values import Item
 
-FORMAT_VERSION, INDEX_VERSION = 1, 2
+FORMAT_VERSION, INDEX_VERSION, GLOBAL_VERSION = 1, 2, 3
 
 _HEADER = struct.Struct(">BIIQ")
 _CHECKED = struct.Struct(">IQ")
@@ -43,6 +54,9 @@ _SMALL = 4096
 _SIZE = struct.Struct(">I")
 _SOURCE = struct.Struct(">IIQ")
 _INDEX_HEADER_SIZE = _HEADER_SIZE + _SOURCE.size
+_LENGTH = struct.Struct(">H")
+_GLOBAL_HEADER_SIZE = _HEADER_SIZE + _LENGTH.size
+_GLOBAL_CRC = crc32(b"\x03")
 
 
 class CorruptRow(Exception):
@@ -93,21 +107,41 @@ def decode_row(row: bytes) -> Row:
     if len(row) < _HEADER_SIZE:
         raise CorruptRow(f"row of {len(row)} bytes is shorter than its header")
     version, crc, size, timestamp_ms = _unpack(row)
+    start = _GLOBAL_CRC if version == GLOBAL_VERSION else 0
     # A copy of a small row costs less than a view of it.
-    if crc != crc32(row[_CHECKED_FROM:] if len(row) <= _SMALL else memoryview(row)[_CHECKED_FROM:]):
+    if crc != crc32(row[_CHECKED_FROM:] if len(row) <= _SMALL else memoryview(row)[_CHECKED_FROM:], start):
         raise CorruptRow(f"checksum of a row of {len(row)} bytes does not match")
     if version == FORMAT_VERSION:
         return _new(Row, (size, timestamp_ms, row[_HEADER_SIZE:]))
-    if version != INDEX_VERSION or len(row) < _INDEX_HEADER_SIZE:
-        raise CorruptRow(f"row format {version} is unknown (this version writes {FORMAT_VERSION}, {INDEX_VERSION})")
-    return _new(Row, (size, timestamp_ms, row[_INDEX_HEADER_SIZE:]))
+    item_from = _item_from(row) if version in (INDEX_VERSION, GLOBAL_VERSION) else len(row) + 1
+    if item_from > len(row):
+        raise CorruptRow(f"row format {version} is unknown (this version writes 1, 2 and 3), or is cut off")
+    return _new(Row, (size, timestamp_ms, row[item_from:]))
+
+
+def _item_from(row: bytes) -> int:
+    """Where what it says of an item begins."""
+    if row[0] == FORMAT_VERSION:
+        return _HEADER_SIZE
+    if row[0] == INDEX_VERSION:
+        return _INDEX_HEADER_SIZE
+    return _GLOBAL_HEADER_SIZE + int.from_bytes(row[_HEADER_SIZE:_GLOBAL_HEADER_SIZE], "big")
+
+
+def live_row(row: bytes | None) -> Row | None:
+    """The decoded row of an item; None where there is none, be it a tombstone. Raises CorruptRow."""
+    if row is None:
+        return None
+    decoded = decode_row(row)
+    return decoded if decoded.item_json else None
 
 
 def item_of(row: bytes | None) -> Item | None:
     """The item of a row of a table; None: there is none. Raises CorruptRow."""
-    if row is None:
+    decoded = live_row(row)
+    if decoded is None:
         return None
-    item: Item = orjson.loads(decode_row(row).item_json)
+    item: Item = orjson.loads(decoded.item_json)
     return item
 
 
@@ -118,14 +152,43 @@ def row_size(row: bytes) -> int:
 
 
 def item_json(row: bytes) -> bytes:
-    """The item, unchecked, likewise."""
-    return row[_HEADER_SIZE:]
+    """The item, unchecked, likewise; empty of a tombstone."""
+    return row[_item_from(row) :]
 
 
 def encode_index_row(item_json: bytes, size: int, timestamp_ms: int, source: Source) -> bytes:
     """The bytes to store in a global secondary index; without `item_json`, and of size 0, a tombstone."""
     checked = _CHECKED.pack(size, timestamp_ms) + source.encode() + item_json
     return b"\x02" + crc32(checked).to_bytes(4, "big") + checked
+
+
+def encode_global_row(item_json: bytes, size: int, timestamp_ms: int, version: Version) -> bytes:
+    """The bytes to store in a global table; without `item_json`, and of size 0, a tombstone."""
+    encoded = version.encode()
+    checked = _CHECKED.pack(size, timestamp_ms) + _LENGTH.pack(len(encoded)) + encoded + item_json
+    return b"\x03" + crc32(checked, _GLOBAL_CRC).to_bytes(4, "big") + checked
+
+
+def version_of(row: bytes, own: str) -> Version:
+    """Of a row of a table. One of before its table was global was written by this region, `own`, at the row's time.
+
+    Raises `CorruptRow` as `decode_row` does.
+    """
+    decoded = decode_row(row)
+    if row[0] != GLOBAL_VERSION:
+        time = decoded.timestamp_ms * TICKS_PER_MS
+        return Version(Stamp(time, own), {own: time})
+    try:
+        return decode_version(version_bytes(row))
+    except ValueError as error:
+        raise CorruptRow(f"a row's version is unreadable: {error}") from error
+
+
+def version_bytes(row: bytes | None) -> bytes:
+    """The version as it is stored, of a row that was just decided, applied or decoded; empty where there is none."""
+    if row is None or row[0] != GLOBAL_VERSION:
+        return b""
+    return row[_GLOBAL_HEADER_SIZE : _item_from(row)]
 
 
 def source_of(row: bytes) -> Source:
@@ -138,7 +201,7 @@ def source_of(row: bytes) -> Source:
 
 def is_tombstone(row: bytes) -> bool:
     """Whether no item is there: of a row that was just decided, applied or decoded."""
-    return row[0] == INDEX_VERSION and len(row) == _INDEX_HEADER_SIZE
+    return row[0] != FORMAT_VERSION and len(row) == _item_from(row)
 
 
 def items_in(row: bytes | None) -> int:

@@ -29,6 +29,9 @@ STREAM_SEGMENT_MS = 60 * 60 * 1000
 INGEST_RETENTION_MS = 7 * 24 * 60 * 60 * 1000
 """Of commands, outcomes and dead letters: a week, Kafka's own default."""
 
+CONFLICTS_RETENTION_MS = 7 * 24 * 60 * 60 * 1000
+"""A week: people look at them."""
+
 INGEST_PARTITIONS = 12
 """Shared out among routers evenly, be they 2, 3, 4, 6 or 12; more would cost each of them fetches for nothing."""
 
@@ -208,6 +211,15 @@ KINDS: Mapping[str, TopicKind] = {
             dict(_TABLE),
         ),
         TopicKind(
+            "conflicts",
+            "conflicts.<table>",
+            1,
+            "primary key, JSON",
+            "`conflict`, behind Confluent's prefix",
+            "7 days",
+            {**_STREAM, "retention.ms": str(CONFLICTS_RETENTION_MS)},
+        ),
+        TopicKind(
             "ingest",
             "ingest[.<table>]",
             INGEST_PARTITIONS,
@@ -295,6 +307,10 @@ class Topics:
 
     def table_name(self, table: str) -> str:
         return f"{self.namespace}.table.{escaped(table)}"
+
+    def conflicts(self, table: str) -> Topic:
+        """Of a global table: writes that lost without having been known of."""
+        return self._fixed("conflicts", f"conflicts.{escaped(table)}")
 
     def ingest(self, table: str) -> Topic:
         """Commands for a table."""

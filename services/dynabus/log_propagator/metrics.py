@@ -37,6 +37,14 @@ class PropagatorMetrics(Collector):
         ):
             yield CounterMetricFamily(f"dynabus_propagator_{name}", text, value=value)
         yield from _amplification(propagator)
+        conflicts = CounterMetricFamily(
+            "dynabus_propagator_conflicts",
+            "Writes of global tables that lost without having been known of, as told, repeats too",
+            labels=["table"],
+        )
+        for table, count in [*propagator.sender.conflicts.items()]:
+            conflicts.add_metric([table], count)
+        yield conflicts
         held = sum(log.uncommitted for log in [*propagator.brain.logs.values()])
         yield GaugeMetricFamily("dynabus_propagator_table_held", "Changes that table topics have yet to get", held)
         logs = GaugeMetricFamily("dynabus_propagator_logs", "Logs that are this process's", labels=["state"])

@@ -12,7 +12,8 @@ of each value. Where that cannot be had nothing of the topic is produced.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -20,13 +21,14 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from dynabus.adapters.clock import unix_ms
 from dynabus.adapters.kafka.release import let_go
 from dynabus.adapters.kafka.settings import KafkaSettings
+from dynabus.adapters.kafka.topics import TopicError
 from dynabus.adapters.logs import kafka_logger, logger
 from dynabus.adapters.schema_registry import RegistryProblem, SchemaRegistry
-from dynabus.adapters.stream_codec import PUBLISHED, SCHEMA_ID, encode_output
+from dynabus.adapters.stream_codec import CONFLICT_ID, PUBLISHED, SCHEMA_ID, encode_conflict, encode_output
 from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.propagation.outputs import Output
 from dynabus.core.streams.registry import subject_of
-from dynabus.core.topics import Topics
+from dynabus.core.topics import Topic, Topics
 
 DELIVERY_S = 10.0
 """A broker's fail-over takes less; meanwhile the group is not polled, which it bears for a minute."""
@@ -51,9 +53,18 @@ OF_ONE_TOPIC = frozenset(
 class Sender:
     """Used from one thread."""
 
-    def __init__(self, kafka: KafkaSettings, topics: Topics, registry: SchemaRegistry | None = None) -> None:
-        self._kafka, self._topics, self._registry = kafka, topics, registry
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        topics: Topics,
+        registry: SchemaRegistry | None = None,
+        ensure: Callable[[Sequence[Topic]], object] = list,
+    ) -> None:
+        self._kafka, self._topics, self._registry, self._ensure = kafka, topics, registry, ensure
         self.sent = self.replaced = 0
+        self.conflicts: Counter[str] = Counter()
+        """Delivered, repeats too, by table."""
+        self._ensured: set[str] = set()
         self._failed = ""
         self.culprit: PartitionId | None = None
         """Whose topic was the reason of the last failure, if it was one alone."""
@@ -67,7 +78,7 @@ class Sender:
         """True once Kafka has all of them; False: some may be there, and none that follows one that is missing."""
         deadline = time.monotonic() + DELIVERY_S
         self.culprit = None
-        if not self._are_registered(outputs):
+        if not (self._have_topics(outputs) and self._are_registered(outputs)):
             return False
         count = 0
         try:
@@ -81,37 +92,57 @@ class Sender:
             self._replace(self._failed or f"{left} records are not delivered after {DELIVERY_S:.0f} s")
             return False
         self.sent += count
+        self.conflicts.update(output.stream.name for output in outputs if output.conflict is not None)
+        return True
+
+    def _have_topics(self, outputs: Sequence[Output]) -> bool:
+        """Streams' topics are auto-admin's; a conflicts topic is made when there is a conflict."""
+        for output in outputs:
+            if output.conflict is None or output.stream.name in self._ensured:
+                continue
+            try:
+                self._ensure([self._topics.conflicts(output.stream.name)])
+            except TopicError as error:
+                self.culprit, self.reason = PartitionId(LogId(output.stream.table), output.number), str(error)
+                return False
+            self._ensured.add(output.stream.name)
         return True
 
     def _are_registered(self, outputs: Sequence[Output]) -> bool:
         """Before the first of them is produced, so that a registry that is away costs no producer."""
         for output in outputs if self._registry is not None else ():
             try:
-                self._schema_id(self._topic(output))
+                self._schema_id(output)
             except RegistryProblem as error:
                 self.culprit, self.reason = PartitionId(LogId(output.stream.table), output.number), str(error)
                 return False
         return True
 
-    def _schema_id(self, topic: str) -> int:
+    def _schema_id(self, output: Output) -> int:
+        own = SCHEMA_ID if output.conflict is None else CONFLICT_ID
         if self._registry is None:
-            return SCHEMA_ID
-        return self._registry.register(subject_of(topic), PUBLISHED[SCHEMA_ID])
+            return own
+        return self._registry.register(subject_of(self._topic(output)), PUBLISHED[own])
 
     def _topic(self, output: Output) -> str:
+        if output.conflict is not None:
+            return self._topics.conflicts(output.stream.name).name
         return self._topics.stream_name(output.stream.name, output.stream.label)
 
     def _produce(self, output: Output, deadline: float) -> None:
-        topic = self._topic(output)
-        self._look_for(topic, output.number)
-        message = encode_output(output, unix_ms(), self._schema_id(topic))
+        topic, schema_id = self._topic(output), self._schema_id(output)
+        if output.conflict is None:
+            number, message = output.number, encode_output(output, unix_ms(), schema_id)
+        else:
+            number, message = 0, encode_conflict(output, schema_id)
+        self._look_for(topic, number)
         while True:
             try:
                 self._producer.produce(
                     topic,
                     message.value,
                     message.key,
-                    output.number,
+                    number,
                     on_delivery=partial(self._delivered, output),
                     timestamp=message.timestamp_ms,
                     headers=message.headers,

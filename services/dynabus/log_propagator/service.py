@@ -92,7 +92,7 @@ class LogPropagator:
         self.paging = Paging(self.news.cluster, random.choice)
         self.clearing = Clearing(self.brain, self.news.cluster, random.choice)
         registry = SchemaRegistry(settings.schema_registry) if settings.schema_registry else None
-        self.reader, self.sender = Reader(kafka, self._topics), Sender(kafka, self._topics, registry)
+        self.reader, self.sender = Reader(kafka, self._topics), Sender(kafka, self._topics, registry, admin.ensure)
         self.topic_writer = TopicWriter(kafka, self._topics, settings.name, registry)
         self.topic_scans = TopicScans(kafka, self._topics, self.news.cluster, self.news.derived)
         self._group = Group(kafka, self._topics, settings.session_timeout_ms, self._given, self._taken, self._lost)

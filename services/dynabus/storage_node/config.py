@@ -98,6 +98,14 @@ class StorageNodeSettings(ServiceSettings):
         description="Megabytes a second that scrubs read at most on this node, one replica at a time.",
     )
 
+    max_clock_lead_ms: int = Field(
+        default=60_000,
+        ge=0,
+        description="Milliseconds by which a write of another region of a global table may be stamped ahead of "
+        "this node's clock; beyond it the write is parked, and nothing changes. Clocks that differ by less decide "
+        "only who wins a conflict.",
+    )
+
     expire_per_s: int = Field(
         default=1000,
         ge=0,

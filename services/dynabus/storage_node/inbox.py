@@ -189,8 +189,12 @@ class Inbox:
             raise unknown_operation()
 
     def _write(self, code: int, hosted: Hosted) -> Callable[[RequestPart], Evaluate] | None:
-        """What an index may be told again depends on what its replica has applied."""
-        return (lambda part: arrival(part, hosted.store)) if code == Code.INDEX else self._writes.get(code)
+        """What an index may be told again depends on what its replica has applied, as do other regions' writes."""
+        if code == Code.INDEX:
+            return lambda part: arrival(part, hosted.store)
+        if code == Code.IMPORT:
+            return lambda part: self._admission.regions.importing(hosted, part)
+        return self._writes.get(code)
 
     def _question(self, question: Question, now_ms: float) -> None:
         hosted = self._find(question["log"], question["partition"])

@@ -230,9 +230,8 @@ class StorageNode:
                 self.hosting.look_at_ends(self.intake.dirty)
             self._scrub(now_ms)
             self.heat.step(self.hosting.hosted.values(), now_ms)
-            self.admission.lags.step(self.hosting.hosted.values(), now_ms)
             self._checkpoint(now_ms)
-            touched.update(dict.fromkeys(due))
+            touched.update(dict.fromkeys([*due, *self.admission.step(self.hosting.hosted.values(), now_ms)]))
         if self._settings.expire_per_s:
             swept = self.sweeps.step(self.hosting.hosted, self.intake.view.expiring, now_ms, unix_ms())
             touched.update(dict.fromkeys(swept))

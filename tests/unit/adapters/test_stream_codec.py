@@ -17,10 +17,20 @@ from tests.unit.core.propagation.test_follower import LABEL, message
 from dynabus.adapters import stream_codec
 from dynabus.adapters.avro_values import MEMBERS
 from dynabus.adapters.codec import UndecodableMessage
-from dynabus.adapters.stream_codec import SCHEMA_ID, decode_change, encode_output, read_entry
+from dynabus.adapters.stream_codec import (
+    CONFLICT_ID,
+    SCHEMA_ID,
+    decode_change,
+    encode_conflict,
+    encode_output,
+    read_entry,
+    value_to_json,
+)
+from dynabus.core.global_tables.conflicts import Conflict, Side
+from dynabus.core.global_tables.versions import Stamp
 from dynabus.core.propagation.outputs import Output
 from dynabus.core.streams.changes import Change, View
-from dynabus.core.streams.reading import CHANGE, CLOSED, OPENED
+from dynabus.core.streams.reading import CHANGE, CLOSED, CONFLICT, OPENED
 from dynabus.core.streams.sequence import Sequence
 from dynabus.core.streams.view import read_stream
 
@@ -145,3 +155,40 @@ def test_headers_say_what_routers_look_at() -> None:
 def test_foreign_values_are_refused(value: bytes) -> None:
     with pytest.raises(UndecodableMessage):
         decode_change(value)
+
+
+def test_a_change_in_a_global_table_says_which_write_it_was() -> None:
+    change = Change("REMOVE", {"pk": {"S": "a"}}, ITEM, None, 5, version=b"\x02us12345678")
+    headers = dict(encode_output(output(change=change), 0).headers)
+    assert headers["dynabus-version"] == b"\x02us12345678"
+    assert "dynabus-version" not in dict(encode_output(output(), 0).headers)
+
+
+def conflict(loser: Any = None) -> Output:
+    keys = {"pk": {"S": "a"}}
+    told = Conflict(keys, Side(Stamp(1_700_000_000_123 << 16, "us"), ITEM), Side(Stamp(7, "eu-west-1"), loser), 99)
+    return Output(STREAM, 3, CONFLICT, Sequence(1, 1_700_000_000_123, 7), None, told)
+
+
+@pytest.mark.parametrize("loser", [None, ITEM])
+def test_any_avro_reader_reads_a_conflict_with_the_published_schema(loser: Any) -> None:
+    written = encode_conflict(conflict(loser))
+    value = written.value or b""
+    assert value[:5] == b"\x00" + CONFLICT_ID.to_bytes(4, "big")
+    schema = fastavro.parse_schema(json.loads((SCHEMA.parent / "conflict.avsc").read_text()))
+    stream = io.BytesIO(value[5:])
+    record: Any = fastavro.schemaless_reader(stream, schema, None)
+    assert stream.read() == b""
+    winner, lost = record["winner"], record["loser"]
+    assert (winner["region"], winner["time"]) == ("us", 1_700_000_000_123 << 16)
+    assert winner["written"].timestamp() == 1_700_000_000.123
+    assert {name: value_to_json(each) for name, each in winner["item"].items()} == ITEM
+    assert (lost["region"], lost["time"]) == ("eu-west-1", 7)
+    assert (lost["item"] is None) == (loser is None)
+    assert record["decided"].timestamp() == 0.099
+    assert (record["table"], written.key, written.timestamp_ms) == ("music", b'{"pk":{"S":"a"}}', 1_700_000_000_123)
+    headers = dict(written.headers)
+    assert headers["type"] == b"conflict"
+    assert headers["event-id"] == str(record["event_id"]).encode()
+    assert headers["sequence"] == str(record["sequence_number"]).encode()
+    assert written == encode_conflict(conflict(loser)), "a repeat has the same bytes"

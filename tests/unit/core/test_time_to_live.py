@@ -7,8 +7,9 @@ from typing import Any
 import orjson
 import pytest
 
+from dynabus.core.global_tables.versions import Stamp, Version
 from dynabus.core.messages import ReplyStatus
-from dynabus.core.rows import CorruptRow, encode_row
+from dynabus.core.rows import CorruptRow, encode_global_row, encode_row
 from dynabus.core.time_to_live import OLDEST_S, checked_expiry_s, due_between, expire, expiry_s
 
 NOW_S = 1_800_000_000
@@ -83,3 +84,13 @@ def test_what_is_over_and_not_five_years_back_is_deleted(expiry: int, over: bool
 @pytest.mark.parametrize("old", [None, row(), row(ttl={"S": "1"}), row(other={"N": "5"})])
 def test_what_is_gone_or_has_no_time_any_more_stays_as_it_is(old: bytes | None) -> None:
     assert not expire("ttl")(old, NOW_S * 1000).write
+
+
+def test_items_of_global_tables_end_and_their_tombstones_do_not() -> None:
+    version = Version(Stamp(9, "us"), {"us": 9})
+    over = encode_global_row(orjson.dumps({"pk": {"S": "a"}, "ttl": {"N": str(NOW_S - 1)}}), 10, 1, version)
+    assert expiry_s(over, "ttl") == checked_expiry_s(over, "ttl") == NOW_S - 1
+    assert expire("ttl")(over, NOW_S * 1000).write
+    tombstone = encode_global_row(b"", 0, 1, version)
+    assert expiry_s(tombstone, "ttl") is checked_expiry_s(tombstone, "ttl") is None
+    assert not expire("ttl")(tombstone, NOW_S * 1000).write

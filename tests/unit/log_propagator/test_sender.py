@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -11,13 +11,14 @@ from unittest.mock import patch
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 from tests.unit.adapters.stub_registry import FIRST_ID, registry
-from tests.unit.adapters.test_stream_codec import output
+from tests.unit.adapters.test_stream_codec import conflict, output
 
 from dynabus.adapters.kafka.settings import STREAM_PRODUCER, KafkaSettings
+from dynabus.adapters.kafka.topics import TopicError
 from dynabus.adapters.schema_registry import SchemaRegistry
-from dynabus.adapters.stream_codec import SCHEMA_ID
+from dynabus.adapters.stream_codec import CONFLICT_ID, SCHEMA_ID
 from dynabus.core.ids import LogId, PartitionId
-from dynabus.core.topics import Topics
+from dynabus.core.topics import Topic, Topics
 from dynabus.log_propagator import sender
 from dynabus.log_propagator.sender import Sender
 
@@ -134,6 +135,33 @@ def test_a_topic_whose_schema_is_refused_gets_nothing(made: Sender) -> None:
     assert registered.replaced == 0
     assert made.deliver([output()])
     assert FakeProducer.made[0].values[0][1:5] == SCHEMA_ID.to_bytes(4, "big")
+
+
+def test_a_conflict_goes_to_the_tables_own_topic_which_is_made_once(made: Sender) -> None:
+    ensured: list[str] = []
+
+    def ensure(topics: Sequence[Topic]) -> None:
+        ensured.extend(each.name for each in topics)
+
+    telling = Sender(KafkaSettings("127.0.0.1:1"), Topics("ns"), None, ensure)
+    producer = FakeProducer.made[-1]
+    assert telling.deliver([output(), conflict(), conflict()])
+    assert ensured == ["ns.conflicts.music"]
+    assert [each[:2] for each in producer.given[1:]] == [("ns.conflicts.music", 0)] * 2
+    assert [value[1:5] for value in producer.values[1:]] == [CONFLICT_ID.to_bytes(4, "big")] * 2
+    assert telling.conflicts == {"music": 2}
+    assert made.conflicts == {}
+
+
+def test_where_the_conflicts_topic_cannot_be_made_nothing_is_produced(made: Sender) -> None:
+    def ensure(_topics: Sequence[Topic]) -> None:
+        raise TopicError("away", retriable=True)
+
+    telling = Sender(KafkaSettings("127.0.0.1:1"), Topics("ns"), None, ensure)
+    assert not telling.deliver([output(), conflict()])
+    assert FakeProducer.made[-1].given == []
+    assert (telling.culprit, telling.reason) == (PartitionId(LogId(output().stream.table), 3), "away")
+    assert made.deliver([output()])
 
 
 def test_no_message_is_given_up_alone() -> None:

@@ -150,7 +150,7 @@ def world() -> Iterator[World]:
 def propagator(world: World) -> LogPropagator:
     settings = PropagatorSettings(kafka="127.0.0.1:1", name="propagator-1", data=Path("unused"))
     identity = SimpleNamespace(cluster_id="cluster", topic_id="topic")
-    admin: Any = SimpleNamespace(identity=lambda _name: identity)
+    admin: Any = SimpleNamespace(identity=lambda _name: identity, ensure=list)
     return LogPropagator(settings, Writer(NodeName("propagator-1"), Incarnation(1)), admin)
 
 

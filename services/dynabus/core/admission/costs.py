@@ -11,17 +11,17 @@ from dynabus.core.operations.calls import Call, Code
 CHARGED_REFUSALS = (b"ConditionalCheckFailedException",)
 """Errors of storage nodes that cost what the write would have cost; all others cost nothing."""
 
-PUT, PAGE, OK = int(Code.PUT), int(Code.PAGE), int(ReplyStatus.OK)
+PAGE, OK = int(Code.PAGE), int(ReplyStatus.OK)
 """As plain numbers: every request is compared with them."""
 
-SIZED = frozenset({PUT, int(Code.INDEX)})
+SIZED = frozenset({int(Code.PUT), int(Code.INDEX), int(Code.IMPORT)})
 """Writes that say what they cost."""
 
 
 def estimate(call: Call) -> int:
-    """A put's size is known; of all else the smallest cost is assumed."""
+    """A put's size is known (and that of another region's); of all else the smallest cost is assumed."""
     if call.write:
-        return write_halves(call.size) if call.code == PUT else 2
+        return write_halves(call.size) if call.size else 2
     return 2 if call.consistent else 1
 
 

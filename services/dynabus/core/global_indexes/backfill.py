@@ -26,7 +26,7 @@ from dynabus.core.messages import ReplyPart, ReplyStatus, RequestPart
 from dynabus.core.operations.calls import Code, part_to
 from dynabus.core.replication.place import Place
 from dynabus.core.replication.store import Outcome, Reader
-from dynabus.core.rows import decode_row, is_tombstone, source_of
+from dynabus.core.rows import decode_row, source_of
 from dynabus.core.values import Item
 
 ROWS_MOST, BYTES_MOST = 500, 512 * 1024
@@ -68,16 +68,13 @@ def page(part: RequestPart, place: Place, store: Reader) -> Outcome:
             break
         scanned += 1
         item_json = decode_row(row).item_json
-        if not below or _is_older(row, below):
+        if not item_json:
+            continue  # a tombstone
+        if not below or source_of(row).generation < below:
             items.append(item_json)
             size += len(item_json)
     body = _OFFSET.pack(place.next_offset) + b"[" + b",".join(items) + b"]"
     return Outcome(body=body, count=len(items), scanned=scanned, last=behind)
-
-
-def _is_older(row: bytes, generation: int) -> bool:
-    """A row of an index, and no tombstone, that was made by a partition of a lower generation."""
-    return not is_tombstone(row) and source_of(row).generation < generation
 
 
 def _rows(store: Reader, lower: bytes, upper: bytes | None) -> Iterator[tuple[bytes, bytes]]:

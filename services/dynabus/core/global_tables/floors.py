@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import orjson
+
 from dynabus.core.global_tables.versions import TICKS_PER_MS, Stamp
 
 
@@ -26,6 +28,10 @@ class Floors:
     region: str
     others: frozenset[str]
     raised: dict[str, int] = field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        """JSON: `{"region": name, "others": [names], "raised": {name: time}}`."""
+        return orjson.dumps({"region": self.region, "others": sorted(self.others), "raised": self.raised})
 
     def rise(self, region: str, time: int) -> None:
         """All that this region has written up to `time` was decided here."""
@@ -39,3 +45,9 @@ class Floors:
         """`log_time_ms`: this region gives no time before it any more, whoever leads."""
         below = all(tombstone.time <= self.raised.get(region, -1) for region in self.others)
         return below and tombstone.time < log_time_ms * TICKS_PER_MS
+
+
+def decode_floors(raw: bytes) -> Floors:
+    """What `encode` wrote."""
+    told = orjson.loads(raw)
+    return Floors(told["region"], frozenset(told["others"]), told["raised"])

@@ -10,7 +10,7 @@ import orjson
 from dynabus.core.keys import encode_partition_key
 from dynabus.core.local_indexes.definition import LocalIndex, LocalIndexes, stored_key
 from dynabus.core.replication.store import Reader, Store
-from dynabus.core.rows import Row, decode_row, encode_row
+from dynabus.core.rows import Row, encode_row, live_row
 from dynabus.core.values import Item, item_size
 
 NO_TIME_MS = 0
@@ -42,10 +42,10 @@ class Image(NamedTuple):
 
 
 def image(indexes: LocalIndexes, raw: bytes | None) -> Image | None:
-    """A stored row with its entries; None for no row."""
-    if raw is None:
+    """A stored row with its entries; None where there is no item."""
+    row = live_row(raw)
+    if row is None:
         return None
-    row = decode_row(raw)
     item: Item = orjson.loads(row.item_json)
     return Image(row, item, {index.number: _entry(index, row, item) for index in indexes.all if index.holds(item)})
 

@@ -32,6 +32,8 @@ class Code(IntEnum):
     """Of log propagators: rows of a table, for an index that is added to it (`core.global_indexes.backfill`)."""
     CLEAR = 11
     """Of log propagators: below which floors an index needs no tombstones any more (`core.global_indexes.walk`)."""
+    IMPORT = 12
+    """Of RepIn: a write of another region (`import_item`)."""
 
 
 class Call(NamedTuple):

@@ -60,7 +60,7 @@ from dynabus.core.operations.shapes import (
 )
 from dynabus.core.operations.single_writes import check_write, enveloped
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
-from dynabus.core.rows import decode_row
+from dynabus.core.rows import live_row
 from dynabus.core.values import Item, normalise_item
 
 MEMBERS: dict[str, Member] = {
@@ -125,7 +125,7 @@ def node(part: RequestPart) -> Evaluate:
             if refusal is not None:
                 return refusal
         else:
-            row = None if old is None else decode_row(old)
+            row = live_row(old)
         if row is None:
             return Decision(False, None, Outcome())
         return Decision(True, None, Outcome(body=row.item_json if wants_old else b"", size=row.size))

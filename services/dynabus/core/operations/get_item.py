@@ -45,7 +45,7 @@ from dynabus.core.operations.shapes import (
     check_parameters,
 )
 from dynabus.core.replication.store import Outcome, Read, Reader
-from dynabus.core.rows import decode_row
+from dynabus.core.rows import live_row
 from dynabus.core.values import normalise_item
 
 MEMBERS: dict[str, Member] = {
@@ -94,10 +94,9 @@ def node(part: RequestPart) -> Read:
         project = parse_projection(detail["ProjectionExpression"], bound(detail))
 
     def read(store: Reader) -> Outcome:
-        found = store.get(key)
-        if found is None:
+        row = live_row(store.get(key))
+        if row is None:
             return Outcome()
-        row = decode_row(found)
         body = row.item_json if project is None else orjson.dumps(project.apply(orjson.loads(row.item_json)))
         return Outcome(body=body, size=row.size, count=1)
 

@@ -24,7 +24,7 @@ from dynabus.core.operations.arns import table_name
 from dynabus.core.operations.calls import Context, Reply
 from dynabus.core.operations.shapes import NAMES, TEXT, Member
 from dynabus.core.replication.store import Decision, Outcome
-from dynabus.core.rows import Row, decode_row
+from dynabus.core.rows import Row, live_row
 from dynabus.core.topics import MESSAGE_LIMIT_BYTES
 from dynabus.core.values import Item, check_item_size, in_older_words, item_size, normalise_value
 
@@ -154,10 +154,8 @@ class Conditional:
 
 def load(row: bytes | None) -> tuple[Row | None, Item | None]:
     """The decoded row and its item."""
-    if row is None:
-        return None, None
-    decoded = decode_row(row)
-    return decoded, orjson.loads(decoded.item_json)
+    decoded = live_row(row)
+    return (None, None) if decoded is None else (decoded, orjson.loads(decoded.item_json))
 
 
 def refused(error: ApiError, size: int = 0) -> Decision:

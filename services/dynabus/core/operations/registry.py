@@ -66,7 +66,9 @@ writes: Mapping[int, Callable[[RequestPart], Evaluate]] = {
     Code.UPDATE: update_item.node,
     Code.DELETE: delete_item.node,
 }
-"""The storage-node halves of changes: only the leader evaluates them."""
+"""The storage-node halves of changes: only the leader evaluates them.
+
+Those that depend on what its replica knows stand elsewhere: `import_item.node`, `global_indexes.arrival`."""
 
 reads: Mapping[int, Callable[[RequestPart], Read]] = {
     Code.GET: get_item.node,

@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from dynabus.core.global_indexes.backfill import Page
+from dynabus.core.global_tables.conflicts import Conflict, conflict_of
 from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.propagation.checkpoint import NO_MARK, Checkpoint, Marks, mark_of, marks_of, without_bounds
 from dynabus.core.propagation.fills import Fill, Fills
@@ -33,7 +34,7 @@ from dynabus.core.replication.place import Origin, Place, start_of_log
 from dynabus.core.replication.records import Bodies, Child, Form, Kind, Mutation, Record
 from dynabus.core.rows import CorruptRow, Source
 from dynabus.core.streams.changes import Change, change_of
-from dynabus.core.streams.reading import CHANGE, CLOSED, OPENED
+from dynabus.core.streams.reading import CHANGE, CLOSED, CONFLICT, OPENED
 from dynabus.core.streams.sequence import Sequence as SequenceNumber
 from dynabus.core.streams.view import Stream
 
@@ -240,13 +241,15 @@ class Follower:
             self.stop(f"the mutation at offset {record.offset} cannot be read")
             return
         try:
-            change = change_of(body, key_names)
+            change, conflict = change_of(body, key_names), conflict_of(body, key_names)
         except CorruptRow as error:
             self.stop(f"the mutation at offset {record.offset}: {error}")
             return
-        streams = [] if is_restoring(place) else self.openings.streams
+        streams = [] if place.is_restoring else self.openings.streams
         if streams:
             self.clock_ms = max(self.clock_ms, body.timestamp_ms)
+            if conflict is not None:
+                self._say(streams[0], CONFLICT, record.offset, conflict=conflict)
         if change is not None:
             for stream in streams:
                 self._say(stream, CHANGE, record.offset, change.seen(stream.view))
@@ -272,12 +275,14 @@ class Follower:
         for stream in self.openings.streams:
             self._say(stream, what, offset)
 
-    def _say(self, stream: Stream, what: str, offset: int, change: Change | None = None) -> None:
+    def _say(
+        self, stream: Stream, what: str, offset: int, change: Change | None = None, conflict: Conflict | None = None
+    ) -> None:
         place = self.place
         assert place is not None
         assert place.group is not None
         sequence = SequenceNumber(place.group.generation, self.clock_ms, offset)
-        self._outputs.append(Output(stream, self.partition.number, what, sequence, change))
+        self._outputs.append(Output(stream, self.partition.number, what, sequence, change, conflict))
 
     # -- rows of before an index, or a table topic ----------------------------------------------------------------
 
@@ -286,7 +291,7 @@ class Follower:
         place = self.place
         if self.stage is not Stage.READING or place is None or place.group is None:
             return None
-        if (wanted := self.fills.next) is None or self.fills.holds or is_restoring(place):
+        if (wanted := self.fills.next) is None or self.fills.holds or place.is_restoring:
             return None
         return self._recording.ask(*wanted, place.next_offset) if is_topic(wanted[0]) else wanted
 
@@ -342,9 +347,3 @@ class Follower:
         place = without_bounds(self.place)
         labels, fills = self.openings.labels, self.fills.positions
         return Checkpoint(place, self._mark, self._marks, self.version, self.clock_ms, labels, fills)
-
-
-def is_restoring(place: Place) -> bool:
-    """What the log of a recovered partition has up to its first `configure` are contents, not changes."""
-    group = place.group
-    return group is not None and group.form is Form.RECOVERY and group.plan == 0

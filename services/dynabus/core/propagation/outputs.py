@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple
 
+from dynabus.core.global_tables.conflicts import Conflict
 from dynabus.core.propagation.view import Derived
 from dynabus.core.streams.changes import Change
 from dynabus.core.streams.sequence import Sequence as SequenceNumber
@@ -20,13 +21,15 @@ class Stage(Enum):
 
 
 class Output(NamedTuple):
-    """One record for a stream topic, in the topic partition with the number of the log's partition."""
+    """One record for a stream topic, in the topic partition with the number of the log's partition; or, with a
+    `conflict`, for the conflicts topic of the stream's table."""
 
     stream: Stream
     number: int
     type: str
     sequence: SequenceNumber
     change: Change | None = None
+    conflict: Conflict | None = None
 
 
 class Knowledge(NamedTuple):

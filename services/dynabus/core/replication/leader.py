@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from dynabus.core.errors import InvariantError
+from dynabus.core.global_tables.leading import REGIONS_ID, floors_in, floors_of, versioned
 from dynabus.core.ids import NodeName, Writer
 from dynabus.core.messages import SETTLED, ReplyStatus
 from dynabus.core.replication.effects import Append, Effect, Respond, Timing, Write
@@ -77,6 +78,8 @@ class Leader:
         self.unresolved = Unresolved()
         self._gathered = Gathered()
         self.accepted_sequence = 0
+        self.floors = floors_in(store)
+        """Of a global table (`global_tables.leading`); None: it is none."""
         self._store, self._bodies, self._timing, self._effects = store, bodies, timing, effects
         self._chain = seat.chain
         self._next_sequence = 1
@@ -103,6 +106,8 @@ class Leader:
         newest = self.unresolved.newest(request.key)
         sequence, previous = (0, self._store.get(request.key)) if newest is None else newest
         decision = request.evaluate(previous, wall_ms)
+        if self.floors is not None and decision.write:
+            decision = versioned(self.floors, previous, decision, wall_ms)
         if decision.write and not ids:
             self._gather(request, previous, decision, now_ms, wall_ms)
         elif decision.write or _is_kept(request, decision.outcome):
@@ -166,6 +171,7 @@ class Leader:
             answer=outcome.body,
             size=outcome.size,
             outcome=digest,
+            losing=decision.losing,
         )
         if self._append(Kind.MUTATION, mutation, now_ms, mutation, ((request.sender, outcome),)) is None:
             self._respond(request.sender, Outcome(ReplyStatus.ERROR, _TOO_LARGE))
@@ -225,8 +231,12 @@ class Leader:
 
     def append_unasked(self, mutation: Mutation, now_ms: float) -> None:
         """Append what the log shall hold, by a recovery or of an index; nobody asked for it, nobody is answered."""
-        if self.serving and self._append(Kind.MUTATION, mutation, now_ms, mutation) is None:
+        if not self.serving:
+            return
+        if self._append(Kind.MUTATION, mutation, now_ms, mutation) is None:
             raise InvariantError("what a log is to hold does not fit into one")
+        if mutation.request == REGIONS_ID:
+            self.floors = floors_of(mutation)
 
     # -- endings ----------------------------------------------------------------------------------------------
 

@@ -116,7 +116,11 @@ class Seal(NamedTuple):
 
 
 class Mutation(NamedTuple):
-    """The effect of one write (I5): rows are opaque, None means absent; `request` is the request id (I10)."""
+    """The effect of one write (I5): rows are opaque, None means absent; `request` is the request id (I10).
+
+    `losing`: of a write of another region that met one which neither knew of (`global_tables.versions`), the row that
+    lost; empty: the old one did.
+    """
 
     key: bytes
     old: bytes | None
@@ -128,6 +132,7 @@ class Mutation(NamedTuple):
     answer: bytes
     size: int
     outcome: bytes
+    losing: bytes | None = None
 
 
 class RowChange(NamedTuple):

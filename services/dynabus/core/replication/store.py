@@ -96,11 +96,15 @@ class Outcome:
 
 @dataclass(slots=True)
 class Decision:
-    """A write evaluated against the previous row. `write=False`: nothing is appended (a refusal or no change)."""
+    """A write evaluated against the previous row. `write=False`: nothing is appended (a refusal or no change).
+
+    `losing`: as of a `Mutation`.
+    """
 
     write: bool
     row: bytes | None
     outcome: Outcome
+    losing: bytes | None = None
 
 
 Evaluate = Callable[[bytes | None, int], Decision]

@@ -22,7 +22,7 @@ import orjson
 
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.replication.records import Mutation
-from dynabus.core.rows import item_of
+from dynabus.core.rows import item_of, version_bytes
 from dynabus.core.values import Item, equal, item_size
 
 
@@ -46,7 +46,8 @@ class View(Enum):
 class Change(NamedTuple):
     """A change of one item, with both images as the log has them. `time_ms` is the leader's time of the write.
 
-    `expired`: nobody asked for it, the item's time to live was over.
+    `expired`: nobody asked for it, the item's time to live was over. `version`: in a global table, that of the write
+    (`global_tables.versions`), encoded; else empty.
     """
 
     event: str
@@ -55,6 +56,7 @@ class Change(NamedTuple):
     new: Item | None
     time_ms: int
     expired: bool = False
+    version: bytes = b""
 
     def seen(self, view: View) -> Change:
         """With the images that a stream shows."""
@@ -81,4 +83,4 @@ def change_of(mutation: Mutation, key_names: Many[str]) -> Change | None:
         return None
     event = "INSERT" if old is None else "REMOVE" if new is None else "MODIFY"
     keys, expired = {name: some[name] for name in key_names}, mutation.status == ReplyStatus.EXPIRED
-    return Change(event, keys, old, new, mutation.timestamp_ms, expired)
+    return Change(event, keys, old, new, mutation.timestamp_ms, expired, version_bytes(mutation.new))

@@ -19,6 +19,8 @@ from typing import NamedTuple
 from dynabus.core.streams.sequence import Sequence
 
 OPENED, CHANGE, CLOSED = "opened", "change", "closed"
+CONFLICT = "conflict"
+"""In the conflicts topic of a global table, which streams do not have."""
 
 
 class Entry(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from dynabus.adapters.clock import unix_ms
@@ -27,6 +27,7 @@ from dynabus.core.replication.replica import Replica
 from dynabus.core.replication.store import Evaluate, Read
 from dynabus.storage_node.capacity.lags import IndexLags
 from dynabus.storage_node.config import StorageNodeSettings
+from dynabus.storage_node.regions import GlobalTables
 from dynabus.storage_node.replicas.hosted import Hosted
 
 AUTHORITIES_MOST = 2500
@@ -49,12 +50,20 @@ class _Owned(NamedTuple):
 class NodeAdmission:
     """`view` is the node's own; it tells what tables there are."""
 
-    def __init__(self, mode: Mode, caps: tuple[int, int], node: NodeName, grant: Grant) -> None:
+    def __init__(
+        self, mode: Mode, caps: tuple[int, int], node: NodeName, grant: Grant, clock_lead_ms: int = 0
+    ) -> None:
         self.view = ClusterView()
         self.throttled = Throttled()
         self.owned: dict[str, _Owned] = {}
         self.lags = IndexLags(mode, self.view, self.throttled)
+        self.regions = GlobalTables(self.view, clock_lead_ms)
         self._mode, self._caps, self._node, self._grant = mode, caps, node, grant
+
+    def step(self, replicas: Collection[Hosted], now_ms: float) -> list[Hosted]:
+        """What is done now and then; returns replicas that something was done to."""
+        self.lags.step(replicas, now_ms)
+        return self.regions.step(replicas, now_ms)
 
     # -- partition caps ---------------------------------------------------------------------------------------
 
@@ -136,4 +145,4 @@ class NodeAdmission:
 def node_admission(settings: StorageNodeSettings, me: Writer, grant: Grant) -> NodeAdmission:
     """As the settings have it. Routers' leases are granted whatever they say: routers have a setting of their own."""
     caps = (settings.partition_read_units, settings.partition_write_units)
-    return NodeAdmission(settings.throttling, caps, me.node, grant)
+    return NodeAdmission(settings.throttling, caps, me.node, grant, settings.max_clock_lead_ms)

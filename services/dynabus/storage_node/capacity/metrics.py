@@ -24,6 +24,14 @@ def families(admission: NodeAdmission, replicas: Iterable[Hosted]) -> Iterator[M
     for each in admission.lags.shown:
         lag.add_metric((each.table, each.index), each.lag_s)
     yield lag
+    imports = CounterMetricFamily(
+        "dynabus_global_table_imports",
+        "Writes of other regions of a global table, by what became of them",
+        labels=("log", "outcome"),
+    )
+    for (log, outcome), count in [*admission.regions.decided.items()]:
+        imports.add_metric((log, outcome), count)
+    yield imports
 
 
 def _partitions(replicas: Iterable[Hosted]) -> Iterator[Metric]:

@@ -9,14 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-import orjson
-
 from dynabus.adapters.lmdb import Snapshot
 from dynabus.core.contents import rows_size
 from dynabus.core.keys import encode_partition_key
 from dynabus.core.keys.cuts import BOUND_BYTES_MOST, middle_of_hashes, separator
 from dynabus.core.local_indexes import LocalIndexes
-from dynabus.core.rows import decode_row, row_size
+from dynabus.core.rows import item_of, row_size
 from dynabus.storage_node.splitting.seeding import Range, chunks
 
 SCAN_ROWS = 1000
@@ -76,7 +74,10 @@ def _bound(before: bytes, key: bytes, row: bytes, indexes: LocalIndexes) -> byte
     """Between two neighbours; None where they may not be parted."""
     if not indexes.all:
         return separator(before, key)
-    collection = encode_partition_key(orjson.loads(decode_row(row).item_json)[indexes.partition_key])
+    item = item_of(row)
+    if item is None:
+        return None  # a tombstone does not say its collection
+    collection = encode_partition_key(item[indexes.partition_key])
     return None if before.startswith(collection) else separator(before, collection)
 
 

@@ -8,11 +8,12 @@ from tests.unit.core.global_indexes.indexes import item
 
 from dynabus.adapters.memory_store import MemoryStore
 from dynabus.core.global_indexes.backfill import ROWS_MOST, page, page_of, page_part
+from dynabus.core.global_tables.versions import Stamp, Version
 from dynabus.core.ids import LogId, NodeName, PartitionId
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.replication.place import Group, Origin, Place, start_of_log
 from dynabus.core.replication.records import Form
-from dynabus.core.rows import CorruptRow, encode_row
+from dynabus.core.rows import CorruptRow, encode_global_row, encode_row
 
 MEMBERS = (NodeName("node-1"),)
 
@@ -49,6 +50,14 @@ def test_a_partition_answers_for_its_own_range() -> None:
     assert [each["pk"]["S"] for each in found.items] == [f"{number:04}" for number in range(10, 20)]
     behind = page_of(page(page_part("t", 0, 2, b"0025", 0), place(upper=b"0020"), store).part(0))
     assert (behind.items, behind.behind) == ([], None)
+
+
+def test_tombstones_of_a_global_table_are_in_no_page() -> None:
+    store, version = filled(3), Version(Stamp(9, "us"), {"us": 9})
+    store.put(b"0001", encode_global_row(b"", 0, 5, version))
+    store.put(b"0002", encode_global_row(orjson.dumps(item("0002")), 10, 5, version))
+    found = page_of(page(page_part("t", 0, 2, b"", 10), place(), store).part(0))
+    assert [each["pk"]["S"] for each in found.items] == ["0000", "0002"]
 
 
 def test_a_replica_that_is_behind_does_not_answer() -> None:

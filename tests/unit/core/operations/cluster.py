@@ -16,6 +16,8 @@ from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.contents import Contents
 from dynabus.core.errors import ApiError
+from dynabus.core.global_tables.floors import Floors
+from dynabus.core.global_tables.leading import versioned
 from dynabus.core.local_indexes import COLLECTION_BYTES_MOST, IndexRules, local_indexes
 from dynabus.core.messages import ReplyStatus, RequestPart
 from dynabus.core.operations import registry
@@ -43,6 +45,8 @@ class Cluster:
         self.silent: set[int] = set()
         self.rows: dict[str, bytes] = {}
         self.wall_ms, self.stuck = 1_700_000_000_000, False
+        self.floors: Floors | None = None
+        """All tables are global, as these say."""
         self._version = 0
 
     def table(self, name: str, range_type: str | None = None, hash_type: str = "S") -> str:
@@ -119,6 +123,8 @@ class Cluster:
         evaluate, old = rules.evaluation(registry.writes[part["operation"]](part)), store.get(part["key"])
         decision = evaluate(old, 1)
         assert evaluate(old, 1) == decision, "an evaluation is pure and may be repeated"
+        if self.floors is not None and decision.write:
+            decision = versioned(self.floors, old, decision, 1)
         if decision.write and decision.row is not None:
             store.put(part["key"], decision.row)
         elif decision.write:

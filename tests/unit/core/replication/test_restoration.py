@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.unit.core.replication.test_replica import BODIES, DEFERRAL_MS, Bench
 
+from dynabus.core.global_tables.floors import Floors
+from dynabus.core.global_tables.leading import note_of
 from dynabus.core.ids import Incarnation, NodeName, Writer
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.replication.effects import Append, Respond
@@ -148,3 +150,18 @@ def test_only_the_chosen_place_is_gone_on_from() -> None:
         assert not goes_on_from(old.replica.place, told._replace(**change))
     assert is_ahead(old.replica.place, told._replace(next_sequence=told.next_sequence - 1))
     assert not is_ahead(old.replica.place, told._replace(next_sequence=told.next_sequence - 1, partition=1))
+
+
+def test_its_leader_knows_of_regions_once_it_has_appended_what_it_is_restored_from() -> None:
+    old = old_replica()
+    floors = Floors("us", frozenset({"eu"}), {"eu": 7})
+    assert old.replica.leader is not None
+    old.replica.leader.append_unasked(note_of(floors), old.now_ms)
+    old.append(old.replica.take_effects())
+    old.read()
+    new = successor(old)
+    assert new.replica.leader is not None
+    assert new.replica.leader.floors is None
+    restore(new, old)
+    configure(new)
+    assert new.replica.leader.floors == floors

@@ -5,9 +5,10 @@ from __future__ import annotations
 import orjson
 import pytest
 
+from dynabus.core.global_tables.versions import Stamp, Version
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.replication.records import Mutation
-from dynabus.core.rows import encode_row
+from dynabus.core.rows import encode_global_row, encode_row
 from dynabus.core.streams.changes import Change, View, change_of
 from dynabus.core.values import Item
 
@@ -92,3 +93,40 @@ def test_who_did_it_is_known_of_what_expired() -> None:
     expired = change_of(mutation(ONE, None)._replace(status=ReplyStatus.EXPIRED), ["pk"])
     assert expired == Change("REMOVE", KEY, ONE, None, 77, expired=True)
     assert expired.seen(View.KEYS_ONLY).expired
+
+
+def of_regions(old: tuple[Item | None, Version] | None, new: tuple[Item | None, Version]) -> Mutation:
+    rows = [
+        None if each is None else encode_global_row(orjson.dumps(each[0]) if each[0] else b"", 10, 5, each[1])
+        for each in (old, new)
+    ]
+    return Mutation(b"k", rows[0], rows[1], 77, b"", 0, 0, b"", 0, b"")
+
+
+HERE = Version(Stamp(9, "us"), {"us": 9})
+MET = Version(Stamp(9, "us"), {"us": 9, "eu": 4})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "event"),
+    [
+        (None, ONE, "INSERT"),
+        ((None, HERE), ONE, "INSERT"),
+        ((ONE, HERE), TWO, "MODIFY"),
+        ((ONE, HERE), None, "REMOVE"),
+    ],
+)
+def test_changes_of_a_global_table_say_which_write_it_was(
+    old: tuple[Item | None, Version] | None, new: Item | None, event: str
+) -> None:
+    change = change_of(of_regions(old, (new, MET)), ["pk"])
+    assert change == Change(event, KEY, old[0] if old else None, new, 77, version=MET.encode())
+
+
+@pytest.mark.parametrize("item", [ONE, None])
+def test_a_version_that_changes_alone_is_no_change(item: Item | None) -> None:
+    assert change_of(of_regions((item, HERE), (item, MET)), ["pk"]) is None
+
+
+def test_a_tombstone_where_nothing_was_is_no_change() -> None:
+    assert change_of(of_regions(None, (None, HERE)), ["pk"]) is None

@@ -1,0 +1,147 @@
+"""Writes of a global table in the simulation of a replication group: keys, clients, checks.
+
+Some clients write items of two keys of their own, as clients of this region do; others bring writes of two other
+regions, of which some knew what is here and some did not; both send again, and stray copies come late. At some time,
+another one on each node, metadata say that the table is global: whoever leads then has its log say so.
+
+Checked (`region_truth`) of each accepted record, in the order of the log: behind the record that says so every row
+has a version, that includes the version before it; a client's write has a stamp above all that its item had seen; a
+write that changes nothing keeps the version; a deletion leaves a tombstone; nothing of another region comes before.
+Of what is answered: a client's write is in the log; what a region was told to be decided is included in the version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from dynabus.core.global_tables.floors import Floors
+from dynabus.core.global_tables.leading import note_of
+from dynabus.core.global_tables.versions import TICKS_PER_MS, Stamp, Version
+from dynabus.core.ids import Incarnation, RequestId
+from dynabus.core.messages import ReplyStatus, RequestPart
+from dynabus.core.operations import import_item
+from dynabus.core.operations.calls import Code, part_to
+from dynabus.core.replication.effects import Query, Write
+from dynabus.core.replication.replica import Replica
+from dynabus.core.replication.request_ids import encode_request_id
+from dynabus.core.replication.store import Decision, Evaluate, Outcome
+from dynabus.core.replication.unresolved import Sender
+from dynabus.core.rows import encode_row, item_of
+from tests.simulation.client import Client, Pending
+from tests.simulation.partitions import REGION_KEYS
+from tests.simulation.region_truth import OWN
+from tests.simulation.violation import Violation
+
+if TYPE_CHECKING:
+    from tests.simulation.cluster import Cluster
+
+OTHERS = frozenset({"eu", "za"})
+FLOORS = Floors(OWN, OTHERS)
+CLOCK_OFF_MS = 8_000
+WALL_MS = 1_700_000_000_000
+
+
+class AnyKey:
+    """In place of a key schema: simulated keys are no encodings."""
+
+    def encode_item(self, item: dict[str, Any]) -> bytes:
+        return str(item["pk"]["S"]).encode()
+
+
+@dataclass(frozen=True)
+class Importing:
+    """An evaluation that needs the replica that does it."""
+
+    part: RequestPart
+
+    def at(self, replica: Replica) -> Evaluate:
+        def floors() -> Floors | None:
+            return None if replica.leader is None else replica.leader.floors
+
+        return import_item.node(self.part, import_item.Here(floors, AnyKey(), 10**9))  # type: ignore[arg-type]
+
+    def __call__(self, _old: bytes | None, _wall_ms: int) -> Decision:
+        raise NotImplementedError("its replica is not known")
+
+
+def bound(request: Write, replica: Replica) -> Write:
+    """With what the replica knows."""
+    evaluate = request.evaluate
+    return request._replace(evaluate=evaluate.at(replica)) if isinstance(evaluate, Importing) else request
+
+
+def declare(replica: Replica, now_ms: float) -> None:
+    """Metadata say that the table is global."""
+    leader = replica.leader
+    if leader is not None and leader.serving and leader.floors is None and not replica.place.is_restoring:
+        leader.append_unasked(note_of(FLOORS), now_ms)
+
+
+def item_row(key: bytes, value: int) -> bytes:
+    item = {"pk": {"S": key.decode()}, "v": {"N": str(value)}}
+    return encode_row(orjson.dumps(item), 9, WALL_MS)
+
+
+def put(key: bytes, value: int) -> Evaluate:
+    return lambda _old, wall_ms: Decision(True, item_row(key, value), Outcome(body=b"put"))
+
+
+def delete(_key: bytes, _value: int) -> Evaluate:
+    def evaluate(old: bytes | None, _: int) -> Decision:
+        return Decision(item_of(old) is not None, None, Outcome(body=b"deleted"))
+
+    return evaluate
+
+
+class RegionsClient(Client):
+    """One of this region, or of RepIn."""
+
+    def __init__(self, cluster: Cluster, number: int, pause_ms: float) -> None:
+        super().__init__(cluster, number, pause_ms)
+        self.uses_tokens = False
+        self._version: Version | None = None
+        self._value = 0
+
+    def _choose(self) -> tuple[bytes, str]:
+        dice = self.world.random
+        key, kind = dice.choice(REGION_KEYS), dice.choices(("store", "erase", "import"), (35, 15, 50))[0]
+        self._value = dice.randrange(4)
+        self._version = self._of_another_region(key) if kind == "import" else None
+        return key, kind
+
+    def _of_another_region(self, key: bytes) -> Version:
+        """Half of them knew what is here now."""
+        dice = self.world.random
+        region = dice.choice(sorted(OTHERS))
+        known = self.cluster.truth.versions.get(key)
+        seen = dict(known.seen) if known is not None and dice.random() < 0.5 else {}
+        wall_ms = WALL_MS + int(self.world.now_ms) + dice.randint(-CLOCK_OFF_MS, CLOCK_OFF_MS)
+        # Two writes of a region do not have one stamp.
+        time = max(wall_ms * TICKS_PER_MS, max(seen.values(), default=-1) + 1) + self.cluster.next_operation()
+        return Version(Stamp(time, region), {**seen, region: time})
+
+    def _message(self, pending: Pending, sender: Sender, generation: int) -> Write | Query:
+        budget_ms = int(pending.deadline_ms - self.world.now_ms)
+        request = encode_request_id(RequestId(Incarnation(self.number), pending.counter, 0))
+        evaluate = self._evaluate(pending)
+        return Write(sender, request, generation, pending.key, evaluate, budget_ms, repeat=pending.tries > 1)
+
+    def _evaluate(self, pending: Pending) -> Evaluate:
+        if self._version is None:
+            make: Callable[[bytes, int], Evaluate] = put if pending.kind == "store" else delete
+            return make(pending.key, self._value)
+        body = b"" if self._value == 0 else orjson.dumps({"pk": {"S": pending.key.decode()}, "e": {"N": "1"}})
+        detail = self._version.encode()
+        return Importing(part_to("l", 0, 1, Code.IMPORT, pending.key, body, 9 if body else 0, detail))
+
+    def _judge(self, pending: Pending, outcome: Outcome) -> None:
+        if outcome.status != ReplyStatus.OK:
+            raise Violation(f"a write of a global table was refused: {outcome.body!r}")
+        if self._version is not None:
+            self.cluster.truth.decided(pending.key, self._version)
+        elif not outcome.provisional and pending.kind == "store":
+            self.cluster.truth.told(encode_request_id(RequestId(Incarnation(self.number), pending.counter, 0)))

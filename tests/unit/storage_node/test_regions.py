@@ -1,0 +1,186 @@
+"""A storage node's part of global tables: logs say what metadata say, and other regions' writes are decided."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import orjson
+import pytest
+from tests.unit.storage_node.stand_ins import PARTITION, hosted, leading, read_back
+from tests.unit.storage_node.test_inbox import Desk
+
+from dynabus.adapters.codec import encode
+from dynabus.core.cluster_view import ClusterView
+from dynabus.core.global_tables.floors import Floors
+from dynabus.core.global_tables.versions import TICKS_PER_MS, Stamp, Version
+from dynabus.core.key_schema import KeySchema
+from dynabus.core.messages import ReplyStatus
+from dynabus.core.operations.calls import Code
+from dynabus.core.replication.effects import Append, Respond
+from dynabus.core.rows import item_of
+from dynabus.storage_node.regions import CLOCK_AHEAD, GlobalTables
+from dynabus.storage_node.replicas.hosted import Hosted
+
+SCHEMA = KeySchema("pk", "S", None, None)
+KEY = SCHEMA.encode({"pk": {"S": "k"}})
+
+
+def metadata(version: int, *regions: str) -> dict[str, Any]:
+    partition = {
+        "number": 0,
+        "generation": 1,
+        "lower": b"",
+        "upper": None,
+        "members": ["node-1"],
+        "preferred": "node-1",
+        "state": "active",
+        "lineage": [],
+        "joining": [],
+    }
+    description = {
+        "TableName": "t",
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+    }
+    return {
+        "id": PARTITION.log,
+        "name": "t",
+        "version": version,
+        "status": "ACTIVE",
+        "description": orjson.dumps(description),
+        "partitions": [partition],
+        "time_to_live": "",
+        "ingest": False,
+        "regions": [*regions],
+    }
+
+
+class Regions:
+    """One replica, and what metadata say."""
+
+    def __init__(self, replica: Hosted) -> None:
+        self.replica, self.view, self.now_ms = replica, ClusterView(), 10.0
+        self.tables = GlobalTables(self.view, 1_000)
+
+    def say(self, version: int, *regions: str) -> bool:
+        """Whether it does anything about it."""
+        self.view.take("table_metadata", metadata(version, *regions), 0.0)
+        return self.step()
+
+    def step(self) -> bool:
+        self.now_ms += 1_000
+        done = self.tables.step([self.replica], self.now_ms)
+        read_back(self.replica, self.now_ms)
+        return bool(done)
+
+    @property
+    def floors(self) -> Floors | None:
+        assert self.replica.replica.leader is not None
+        return self.replica.replica.leader.floors
+
+
+def test_a_table_that_is_not_global_costs_no_record() -> None:
+    regions = Regions(leading())
+    assert not regions.say(1)
+    assert regions.floors is None
+
+
+def test_the_log_is_told_once_and_again_when_regions_change() -> None:
+    regions = Regions(leading())
+    assert regions.say(1, "us", "eu", "za")
+    assert regions.floors == Floors("us", frozenset({"eu", "za"}))
+    assert not regions.step()
+    assert regions.say(2, "us", "za")
+    assert regions.floors == Floors("us", frozenset({"za"}))
+
+
+def test_floors_of_regions_that_stay_are_kept_and_a_new_one_has_none() -> None:
+    regions = Regions(leading())
+    regions.say(1, "us", "eu", "za")
+    assert regions.floors is not None
+    regions.floors.rise("eu", 7)
+    regions.floors.rise("za", 8)
+    assert regions.say(2, "us", "eu", "ap")
+    assert regions.floors == Floors("us", frozenset({"eu", "ap"}), {"eu": 7})
+
+
+def test_without_regions_it_ends() -> None:
+    regions = Regions(leading())
+    regions.say(1, "us", "eu")
+    assert regions.say(2)
+    assert regions.floors is None
+    assert not regions.step()
+
+
+@pytest.mark.parametrize("what", ["follower", "resigned", "failed"])
+def test_only_who_serves_appends(what: str) -> None:
+    replica = hosted() if what == "follower" else leading()
+    if what == "resigned":
+        assert replica.replica.leader is not None
+        replica.replica.leader.serving = False
+    replica.failed = what == "failed"
+    assert not Regions(replica).say(1, "us", "eu")
+
+
+class Importing(Desk):
+    """An inbox at a leader."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.replica = leading(real_rows=True)
+        self.replica.replica.take_effects()
+        self.admission.regions.clock_lead_ms = 1_000
+
+    def know(self) -> None:
+        self.admission.view.take("table_metadata", metadata(1, "us", "eu"), 0.0)
+
+    def ask(self, ms: int, item: dict[str, Any] | None, counter: int) -> Respond:
+        version = Version(Stamp(ms * TICKS_PER_MS, "eu"), {"eu": ms * TICKS_PER_MS})
+        part = {
+            "operation": int(Code.IMPORT),
+            "log": PARTITION.log,
+            "partition": 0,
+            "generation": 1,
+            "consistent": True,
+            "key": KEY,
+            "value": b"" if item is None else orjson.dumps(item),
+            "size": 3,
+            "detail": version.encode(),
+            "at_least": -1,
+        }
+        message = {
+            "asker": "rep-in-1",
+            "incarnation": 5,
+            "counter": counter,
+            "budget_ms": 1_000,
+            "repeat": False,
+            "parts": [part],
+        }
+        self.take(encode("request", message))
+        effects = self.effects()
+        if any(isinstance(each, Append) for each in effects):
+            self.replica.replica._effects[:] = effects
+            read_back(self.replica, 3.0)
+            effects = self.effects()
+        return next(each for each in effects if isinstance(each, Respond))
+
+
+def test_a_write_of_another_region_goes_the_ordinary_way_to_the_leader() -> None:
+    desk = Importing()
+    assert desk.ask(500, {"pk": {"S": "k"}}, 1).outcome.status == ReplyStatus.BUSY, "metadata do not have the table"
+    desk.know()
+    assert desk.ask(500, {"pk": {"S": "k"}}, 2).outcome.status == ReplyStatus.BUSY, (
+        "its log does not say it is global"
+    )
+    desk.admission.step([desk.replica], 1_000.0)
+    read_back(desk.replica, 3.0)
+    assert desk.ask(500, {"pk": {"S": "k"}}, 3).outcome.body == b"news"
+    row = desk.replica.store.get(KEY)
+    assert item_of(row) == {"pk": {"S": "k"}}
+    assert desk.ask(500, {"pk": {"S": "k"}}, 4).outcome.body == b"repeat"
+    assert desk.ask(1_001, None, 5).outcome.status == ReplyStatus.ERROR
+    log = cast("Any", PARTITION.log)
+    assert desk.admission.regions.decided == {(log, "news"): 1, (log, "repeat"): 1, (log, CLOCK_AHEAD): 1}
+    assert desk.replica.contents.totals == [[1, 3]]
+    desk.ask(600, None, 6)
+    assert desk.replica.contents.totals == [[0, 0]], "a tombstone is no item"
