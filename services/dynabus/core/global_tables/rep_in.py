@@ -13,6 +13,7 @@ the acknowledgement and never before: a batch that is read again is decided agai
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -44,7 +45,8 @@ class Import(NamedTuple):
 class _Open:
     topic: Topic
     offset: int
-    sender: str
+    sender: str | None
+    """None: nobody is told."""
     batch: int
     undecided: set[int]
 
@@ -91,6 +93,15 @@ class RepIn:
         self._open[topic].append(opened)
         self._settle(opened)
 
+    def held(self, topic: Topic, offset: int) -> Callable[[], None]:
+        """A message that cannot be read: it is not acknowledged, so that its sender keeps it and sends it again; what
+        comes back is called when it is parked, and then it is passed by."""
+        self._numbers += 1
+        opened = _Open(topic, offset, None, -1, {self._numbers})
+        if topic in self._open:
+            self._open[topic].append(opened)
+        return opened.undecided.clear
+
     def wanted(self) -> list[Import]:
         """To be sent now, in order."""
         numbers, self._unsent = self._unsent, deque()
@@ -109,7 +120,7 @@ class RepIn:
             self._unsent.append(number)
 
     def _settle(self, opened: _Open) -> None:
-        if not opened.undecided:
+        if not opened.undecided and opened.sender is not None:
             self._acknowledgements.append(Acknowledgement(opened.topic, opened.sender, opened.batch))
 
     def acknowledgements(self) -> list[Acknowledgement]:

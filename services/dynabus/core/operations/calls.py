@@ -32,6 +32,10 @@ class Code(IntEnum):
     """Of log propagators: rows of a table, for an index that is added to it (`core.global_indexes.backfill`)."""
     CLEAR = 11
     """Of log propagators: below which floors an index needs no tombstones any more (`core.global_indexes.walk`)."""
+    IMPORT = 12
+    """Of RepIn: a write of another region (`core.global_tables`)."""
+    ROWS = 13
+    """Of initial copies: rows of a table as they are stored (`core.global_tables.pages`)."""
 
 
 class Call(NamedTuple):
