@@ -29,6 +29,7 @@ from zlib import crc32
 
 import orjson
 
+from dynabus.core.global_tables.versions import TICKS_PER_MS, Stamp, Version
 from dynabus.core.values import Item
 
 FORMAT_VERSION, INDEX_VERSION = 1, 2
@@ -109,6 +110,13 @@ def item_of(row: bytes | None) -> Item | None:
         return None
     item: Item = orjson.loads(decode_row(row).item_json)
     return item
+
+
+def version_of(row: bytes, own: str) -> Version:
+    """Which write made it what it is: of a row from before its table was global one of this region (`own`), at the
+    row's time. Raises CorruptRow."""
+    time = decode_row(row).timestamp_ms * TICKS_PER_MS
+    return Version(Stamp(time, own), {own: time})
 
 
 def row_size(row: bytes) -> int:

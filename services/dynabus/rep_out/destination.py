@@ -37,8 +37,8 @@ from dynabus.rep_out.shards import Feed, Shards, Told
 IDLE_S, BUSY_S = 0.05, 0.005
 """How long a turn waits for a record: while batches are under way, acknowledgements come by another consumer."""
 
-AGAIN_S = 5.0
-"""Between two attempts to reach a region."""
+AGAIN_S, AGAIN_MOST_S = 0.5, 10.0
+"""Between two attempts to reach a region, doubled each time."""
 
 Feeds = Mapping[str, Feed]
 
@@ -84,8 +84,10 @@ class Destination:
 
     def _run(self) -> None:
         try:
+            pause_s = AGAIN_S
             while not self._stop.is_set() and not self._reach():
-                self._stop.wait(AGAIN_S)
+                self._stop.wait(pause_s)
+                pause_s = min(2 * pause_s, AGAIN_MOST_S)
             while not self._stop.is_set():
                 self._turn_or_wait()
             self._close()
@@ -140,8 +142,8 @@ class Destination:
         shards.poll(exact_ms())
         for message in shards.read(BUSY_S if self._is_under_way() else IDLE_S):
             self._take(shards, message)
-        shards.pause(topic for topic, brain in self.brains.items() if brain.is_full)
         self._send(line, exact_ms())
+        shards.pause(topic for topic, brain in self.brains.items() if brain.is_full)
         self.problem = line.problem
         if exact_ms() >= self._commit_ms:
             self._commit_ms = exact_ms() + self._settings.commit_every_ms

@@ -52,8 +52,6 @@ class Latencies:
         self.acked_ms = max(self.acked_ms, written_ms)
 
     def median_ms(self, wall_ms: float) -> float | None:
-        """Of the last second; None: nothing was acknowledged."""
-        while self._recent and self._recent[0][0] < wall_ms - WINDOW_MS:
-            self._recent.popleft()
-        found = sorted(latency for _, latency in self._recent)
+        """Of the last second; None: nothing was acknowledged. Another thread may ask."""
+        found = sorted(latency for at_ms, latency in [*self._recent] if at_ms >= wall_ms - WINDOW_MS)
         return found[len(found) // 2] if found else None

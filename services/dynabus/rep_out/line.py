@@ -39,12 +39,13 @@ class Line:
         replication = Topics(peer.namespace).replication(own)
         acknowledgements = Topics(kafka.namespace).acknowledgements(peer.name)
         there = kafka_of(peer, kafka.client_id)
-        reach_kafka(kafka).ensure([acknowledgements])
+        here = reach_kafka(kafka)
+        here.ensure([acknowledgements])
         reach_kafka(there).ensure([replication])
         self._topic = replication.name
         self._outbox = Outbox(there, now_ms, there.replication_producer())
         self._consumer = Consumer(kafka.loop_consumer(), logger=kafka_logger())
-        _, end = extent_of(self._consumer, acknowledgements.name, 0, CALL_S)
+        _, end = here.extent(acknowledgements.name, 0)
         self._consumer.assign([TopicPartition(acknowledgements.name, 0, end)])
         self._undelivered: set[tuple[str, int]] = set()
         self._closed = False
