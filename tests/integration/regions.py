@@ -14,7 +14,7 @@ import threading
 import time
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -22,16 +22,21 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from dynabus.adapters.codec import decode, encode
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topics import TopicAdmin
+from dynabus.adapters.memory_store import MemoryStore
 from dynabus.adapters.ports import choose_ports
 from dynabus.adapters.stream_codec import encode_output
 from dynabus.core.errors import validation_error
+from dynabus.core.global_tables.pages import page
 from dynabus.core.global_tables.versions import Meeting, Version, decode_version, meet, written
-from dynabus.core.ids import NodeName
+from dynabus.core.ids import LogId, NodeName, PartitionId
 from dynabus.core.key_schema import KeySchema
-from dynabus.core.messages import ReplyStatus
+from dynabus.core.messages import ReplyStatus, RequestPart
 from dynabus.core.operations.calls import Code
 from dynabus.core.propagation.outputs import Output
+from dynabus.core.replication.place import Group, Origin, start_of_log
+from dynabus.core.replication.records import Form
 from dynabus.core.replication.store import Outcome
+from dynabus.core.rows import encode_row
 from dynabus.core.streams.changes import Change
 from dynabus.core.streams.reading import CHANGE, CLOSED, OPENED
 from dynabus.core.streams.sequence import Sequence
@@ -46,6 +51,10 @@ REFUSED = "refused"
 
 Item = dict[str, Any]
 
+PLACE = start_of_log(Origin("cluster", "topic", PartitionId(LogId("log"), 0)), 1)._replace(
+    group=Group(1, b"", None, (NodeName(NODE),), Form.NEW)
+)
+
 
 class Region:
     """One of several; `tables` are global in all of them."""
@@ -58,6 +67,7 @@ class Region:
         self.meetings: list[tuple[str, Meeting, str]] = []
         """(table, what it was, the source) of each import."""
         self.throttled: set[str] = set()
+        self._stored: MemoryStore | None = None
         self._offsets: dict[tuple[str, int], int] = {}
         self._version = 0
         self._lock = threading.Lock()
@@ -137,6 +147,14 @@ class Region:
 
     def table_id(self, table: str) -> str:
         return f"{table}{self.name}".ljust(32, "0")
+
+    def fill(self, table: str, count: int, prefix: str = "old") -> None:
+        """Items of before its table had a stream."""
+        for number in range(count):
+            key = f"{prefix}{number}"
+            item = {"pk": {"S": key}, "v": {"S": "x" * 100}}
+            version = written(None, self.name, 1_700_000_000_000 + number)
+            self.items[table, SCHEMA.encode_item({"pk": {"S": key}})] = (item, version)
 
     # -- writes and streams ---------------------------------------------------------------------------------------
 
@@ -218,6 +236,8 @@ class Region:
 
     def _decide(self, part: Item) -> Outcome:
         table = next(each for each in self.tables if self.table_id(each) == part["log"])
+        if part["operation"] == Code.ROWS:
+            return page(cast("RequestPart", part), PLACE, self._rows(table))
         assert part["operation"] == Code.IMPORT
         if table in self.throttled:
             return Outcome(ReplyStatus.THROTTLED, b'{"__type":"x#ThrottlingException","message":""}')
@@ -233,6 +253,15 @@ class Region:
         elif meeting is Meeting.LOST and here is not None:
             self.items[table, part["key"]] = (here[0], after)
         return Outcome(body=meeting.value.encode())
+
+    def _rows(self, table: str) -> MemoryStore:
+        """As its store would have them."""
+        if self._stored is None:
+            self._stored = MemoryStore()
+            for (name, key), (item, version) in self.items.items():
+                if name == table and item is not None:
+                    self._stored.put(key, encode_row(orjson.dumps(item), 1, version.stamp.ms))
+        return self._stored
 
 
 def shard(number: int, generation: int, parent: int, is_open: bool) -> Item:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import time
@@ -20,6 +21,7 @@ from dynabus.adapters.replication_codec import encode_batch
 from dynabus.core.global_tables.rep_out import Batch
 from dynabus.core.global_tables.versions import Meeting
 from dynabus.core.topics import Topic
+from dynabus.repl_admin.copying import Copies
 from tests.integration.regions import LABEL, REFUSED, Region, Service
 from tests.integration.stand_ins import wait_until
 
@@ -216,6 +218,44 @@ def parked(stage: Stage, topic: Topic) -> Any:
         return decode(message.value())[1]
     finally:
         consumer.close()
+
+
+COPIED = 6000
+
+
+def test_a_copy_goes_on_whoever_is_killed_and_auto_admin_is_told(stage: Stage) -> None:
+    stage.us.fill("music", COPIED)
+    stage.us.publish_link("music", "eu", "COPYING")
+    control = Consumer(stage.us.kafka.loop_consumer())
+    control.assign([TopicPartition(stage.us.topics.control().name, 0, 0)])
+    stage.run("eu.rep-in", "us.rep-out")
+    first, second = (Copies(stage.us.kafka, "repl-admin-1", 3000) for _ in range(2))
+    wait_until("much is there", partial(is_copied, stage, first, COPIED // 4), WAIT_S)
+    first.close()
+    stage.kill("eu.rep-in")
+    stage.us.write("music", "old0", "newer")
+    stage.run("eu.rep-in")
+    wait_until("all is there", partial(is_copied, stage, second, COPIED), WAIT_S)
+    request = wait_until("auto-admin is told", lambda: control.poll(0.1), WAIT_S)
+    kind, told = decode(request.value())
+    control.close()
+    assert (kind, told["operation"]) == ("control_request", "replica_copied")
+    assert json.loads(told["body"])["Destination"] == "eu"
+    stage.us.publish_link("music", "eu", "ACTIVE")
+    wait_until("the copy ends", partial(is_over, second), WAIT_S)
+    second.close()
+    items = {where: item for where, (item, _) in stage.us.items.items()}
+    wait_until("regions are equal", lambda: items == {at: item for at, (item, _) in stage.eu.items.items()}, WAIT_S)
+
+
+def is_over(copies: Copies) -> bool:
+    copies.turn(0)
+    return not copies.jobs
+
+
+def is_copied(stage: Stage, copies: Copies, count: int) -> bool:
+    copies.turn(0)
+    return len(stage.eu.items) >= count
 
 
 def test_members_of_the_groups_share_the_work_and_follow_each_other(stage: Stage) -> None:
