@@ -34,8 +34,12 @@ from dynabus.rep_out.latency import Latencies
 from dynabus.rep_out.line import Line
 from dynabus.rep_out.shards import Feed, Shards, Told
 
-IDLE_S, BUSY_S = 0.05, 0.005
-"""How long a turn waits for a record: while batches are under way, acknowledgements come by another consumer."""
+IDLE_S = 0.05
+"""How long a turn waits for a record, or for an acknowledgement if nothing can be done before one."""
+
+PACE_S = 0.02
+"""Between two turns while batches are under way: what comes meanwhile travels together, at a fraction of the work. A
+change that comes alone goes at once."""
 
 AGAIN_S, AGAIN_MOST_S = 0.5, 10.0
 """Between two attempts to reach a region, doubled each time."""
@@ -90,6 +94,8 @@ class Destination:
                 pause_s = min(2 * pause_s, AGAIN_MOST_S)
             while not self._stop.is_set():
                 self._turn_or_wait()
+                if self._is_under_way() and not self._is_full():
+                    self._stop.wait(PACE_S)
             self._close()
         except Exception:
             logger().exception("replication failed", region=self.peer.name)
@@ -140,7 +146,7 @@ class Destination:
             for topic in self.brains.keys() - self._followed.keys():
                 del self.brains[topic]
         shards.poll(exact_ms())
-        for message in shards.read(BUSY_S if self._is_under_way() else IDLE_S):
+        for message in shards.read(0 if self._is_under_way() else IDLE_S):
             self._take(shards, message)
         self._send(line, exact_ms())
         shards.pause(topic for topic, brain in self.brains.items() if brain.is_full)
