@@ -12,7 +12,6 @@ metadata may be behind; then it is parked. Order does not matter: versions decid
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -31,6 +30,7 @@ from dynabus.core.operations.calls import Call, Code
 from dynabus.core.published_table import Table
 from dynabus.core.values import check_item_size, item_size, normalise_item
 from dynabus.rep_in.inlet import Inlet
+from dynabus.rep_in.tasks import Tasks
 from dynabus.rep_in.telling import UNREACHED
 
 PARTS_MOST = 200
@@ -79,7 +79,7 @@ class _Pause:
 
 
 class Driving:
-    """`decided` is called for an inlet of which something was; `failed` by a defect."""
+    """`decided` is called for an inlet of which something was."""
 
     def __init__(
         self,
@@ -88,16 +88,15 @@ class Driving:
         park: Park,
         decided: Callable[[Inlet], None],
         now_ms: Callable[[], float],
-        failed: Callable[[], None],
+        tasks: Tasks,
     ) -> None:
         self._view, self._ask, self._park = view, ask, park
-        self._decided, self._now_ms, self._failed = decided, now_ms, failed
+        self._decided, self._now_ms, self._tasks = decided, now_ms, tasks
         self._pools: dict[tuple[str, int], _Pool] = {}
         self._pauses: dict[str, _Pause] = {}
         self._unknown: dict[tuple[str, str], float] = {}
         """(source, table) that do not fit, since when."""
         self._later: list[tuple[float, Inlet, Import]] = []
-        self._tasks: set[asyncio.Task[None]] = set()
         self.meetings: Counter[tuple[str, str, Meeting]] = Counter()
         """By source and table."""
         self.again = 0
@@ -120,11 +119,6 @@ class Driving:
         for where, pool in [*self._pools.items()]:
             self._send(where, pool, now_ms)
 
-    def close(self) -> None:
-        """What is under way is read again by whoever gets it next."""
-        for task in self._tasks:
-            task.cancel()
-
     @property
     def unknown(self) -> list[tuple[str, str]]:
         """(source, table) whose changes wait for a table."""
@@ -142,7 +136,7 @@ class Driving:
         try:
             call = import_call(table, export)
         except (ApiError, orjson.JSONDecodeError) as error:
-            self._start(self._park_one(inlet, wanted, f"its item is none: {error}"))
+            self._tasks.begin(self._park_one(inlet, wanted, f"its item is none: {error}"))
             return
         number = table.partition_of(export.key)["number"]
         pool = self._pools.setdefault((table.id, number), _Pool(export.table))
@@ -155,7 +149,7 @@ class Driving:
             self._later.append((now_ms + LOOK_MS, inlet, wanted))
         else:
             reason = f"there is no global table {where[1]} here that has a replica in {where[0]}"
-            self._start(self._park_one(inlet, wanted, reason))
+            self._tasks.begin(self._park_one(inlet, wanted, reason))
 
     # -- asking ---------------------------------------------------------------------------------------------------
 
@@ -164,20 +158,9 @@ class Driving:
         while pool.waiting and pool.under_way < MESSAGES_MOST and (pause is None or now_ms >= pause.until_ms):
             taken = [pool.waiting.popleft() for _ in range(min(PARTS_MOST, len(pool.waiting)))]
             pool.under_way += 1
-            self._start(self._try(pool, [each for each in taken if not each.inlet.gone]))
+            self._tasks.begin(self._try(pool, [each for each in taken if not each.inlet.gone]))
         if not pool.waiting and not pool.under_way:
             del self._pools[where]
-
-    def _start(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger().error("replication failed", exc_info=error)
-            self._failed()
 
     async def _try(self, pool: _Pool, batch: list[Wanted]) -> None:
         try:
@@ -207,7 +190,7 @@ class Driving:
             error = orjson.loads(reply["body"])
             if not error["__type"].endswith(PASSING):
                 reason = f"{error['__type'].rpartition('#')[2]}: {error.get('message', '')}"
-                self._start(self._park_one(each.inlet, each.wanted, reason))
+                self._tasks.begin(self._park_one(each.inlet, each.wanted, reason))
                 return False
         self.again += 1
         each.inlet.brain.refused(each.wanted.number)

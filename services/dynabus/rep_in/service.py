@@ -21,11 +21,13 @@ from dynabus.adapters.kafka.topics import TopicError, reach_kafka
 from dynabus.adapters.logs import logger
 from dynabus.adapters.replication_codec import Arrived, decode_batch
 from dynabus.core.global_tables.regions import KIND, Regions
+from dynabus.core.global_tables.rep_in import CHANGES_MOST
 from dynabus.core.global_tables.versions import Meeting
 from dynabus.core.topics import Topic
 from dynabus.rep_in.config import RepInSettings
 from dynabus.rep_in.driving import Driving
 from dynabus.rep_in.inlet import Inlet
+from dynabus.rep_in.tasks import Tasks
 from dynabus.rep_in.telling import UNREACHED, Telling
 from dynabus.request_router.ingest.reader import Arrival, Batch, Reader
 from dynabus.request_router.service import Router
@@ -48,13 +50,13 @@ class RepInService:
         self.failed: Callable[[], None] = lambda: None
         kafka, self._topics = settings.kafka_settings(), self.router.topics
         self.telling = Telling(kafka, self._topics, self.regions, settings.name, exact_ms)
+        self.tasks = Tasks(self._fail)
         self.driving = Driving(
-            self.router.view, self.router.ask, self.telling.park, self._settle, exact_ms, self._fail
+            self.router.view, self.router.ask, self.telling.park, self._settle, exact_ms, self.tasks
         )
         self.reader = Reader(kafka, self._topics.rep_ins, self._deliver, self._reader_failed, Inlet)
         self._known = 0
         self._changed = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     # -- life -----------------------------------------------------------------------------------------------------
@@ -63,13 +65,11 @@ class RepInService:
         """Connect; `readiness` says when it can work."""
         self._loop = asyncio.get_running_loop()
         await self.router.start()
-        self._begin(self._tick())
-        self._begin(self._follow_regions())
+        self.tasks.begin(self._tick())
+        self.tasks.begin(self._follow_regions())
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        self.driving.close()
+        self.tasks.cancel()
         await asyncio.to_thread(self.telling.close)
         await asyncio.to_thread(self.reader.close)
         await self.router.stop()
@@ -84,17 +84,6 @@ class RepInService:
         """In the reader's thread."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._fail)
-
-    def _begin(self, work: Any) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger().error("replication failed", exc_info=error)
-            self._fail()
 
     async def _tick(self) -> None:
         while True:
@@ -116,7 +105,8 @@ class RepInService:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            topics = [self._topics.replication(name) for name in self.regions.others()]
+            names = self.regions.others() if self.regions.own else ()
+            topics = [self._topics.replication(name) for name in names]
             while topics and not self._changed.is_set():
                 try:
                     await asyncio.to_thread(self._make, topics)
@@ -159,8 +149,8 @@ class RepInService:
         try:
             arrived = self._read(inlet, arrival)
         except UndecodableMessage as error:
-            parked = inlet.brain.held(inlet.of_brain, arrival.offset)
-            self._begin(self._pass_by(inlet, arrival.value or b"", str(error), parked))
+            parked = inlet.brain.unreadable(inlet.of_brain, arrival.offset)
+            self.tasks.begin(self._pass_by(inlet, arrival.value or b"", str(error), parked))
             return
         inlet.brain.read(inlet.of_brain, arrival.offset, arrived.sender, arrived.batch)
 
@@ -191,7 +181,8 @@ class RepInService:
             inlet.outstanding += 1
             self.telling.acknowledge(told, lambda: self._acknowledged(inlet))
         inlet.advance()
-        inlet.full = inlet.brain.is_full
+        # Begun again only when half is done: a pause throws away what was fetched.
+        inlet.full = inlet.brain.undecided >= CHANGES_MOST // (2 if inlet.full else 1)
         self.driving.take(inlet)
 
     def _acknowledged(self, inlet: Inlet) -> None:

@@ -5,12 +5,9 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, Message, TopicPartition
-
 from dynabus.adapters.clock import exact_ms
-from dynabus.adapters.codec import UndecodableMessage, decode
-from dynabus.adapters.kafka.positions import read_on
-from dynabus.adapters.logs import kafka_logger, logger
+from dynabus.adapters.kafka.hearing import Hearing
+from dynabus.adapters.logs import logger
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.global_tables.links import Links
 from dynabus.core.global_tables.regions import Peer, Regions
@@ -21,7 +18,6 @@ from dynabus.rep_out.destination import Destination
 from dynabus.rep_out.shards import Feed
 
 POLL_S = 0.2
-DRAIN_MOST = 1000
 JOIN_S = 3.0
 
 
@@ -32,19 +28,11 @@ class RepOutService:
         self._settings, self._incarnation = settings, incarnation
         self.stopping, self.failed = False, threading.Event()
         self.regions, self.links, self.streams, self.cluster = Regions(), Links(), StreamsView(), ClusterView()
-        self.is_loaded = False
-        self.messages = self.turns = 0
+        self.has_news = False
+        self.turns = 0
         self.destinations: dict[str, Destination] = {}
-        topics = Topics(settings.namespace)
-        self._metadata = topics.metadata().name
-        self._consumer = Consumer(settings.kafka_settings().loop_consumer(partition_eof=True), logger=kafka_logger())
-        self._consumer.assign(
-            [
-                TopicPartition(self._metadata, 0, OFFSET_BEGINNING),
-                # Heard, though nothing is made of them: so this process knows that it is not cut off.
-                TopicPartition(topics.heartbeats().name, 0, OFFSET_END),
-            ]
-        )
+        # Of heartbeats nothing is made; by them this process knows that it is not cut off.
+        self._hearing = Hearing(settings.kafka_settings(), Topics(settings.namespace), self.take)
 
     def run(self) -> None:
         """Until `stopping`, or a destination fails."""
@@ -54,47 +42,21 @@ class RepOutService:
             destination.stop()
         for destination in self.destinations.values():
             destination.join(JOIN_S)
-        self._consumer.close()
+        self._hearing.close()
 
     def turn(self) -> None:
         """Learn, and give destinations what they are to read."""
         self.turns += 1
-        first = self._consumer.poll(POLL_S)
-        if first is None:
-            return
-        has_news = False
-        for message in (first, *self._consumer.consume(DRAIN_MOST, timeout=0)):
-            has_news |= self._take(message)
-        if has_news and self.is_loaded:
+        self._hearing.take(POLL_S)
+        if self.has_news and self._hearing.is_loaded:
+            self.has_news = False
             self.learn()
-
-    def _take(self, message: Message) -> bool:
-        if (error := message.error()) is not None:
-            return self._note(message, error)
-        self.messages += 1
-        if message.topic() != self._metadata:
-            return False
-        key, value = (message.key() or b"").decode(), message.value()
-        if value is None:
-            self.take(key, "", None)
-            return True
-        try:
-            self.take(key, *decode(value))
-        except UndecodableMessage as fault:
-            logger().warning("message skipped", topic=message.topic(), offset=message.offset(), reason=str(fault))
-        return True
-
-    def _note(self, message: Message, error: KafkaError) -> bool:
-        is_metadata = message.topic() == self._metadata
-        if error.code() == KafkaError._PARTITION_EOF and is_metadata and not self.is_loaded:
-            self.is_loaded = True
-            return True
-        if error.code() == KafkaError._AUTO_OFFSET_RESET:
-            read_on(self._consumer, message, OFFSET_BEGINNING if is_metadata else OFFSET_END)
-        return False
 
     def take(self, key: str, kind: str, message: Any | None) -> None:
         """A record of metadata; None: it is gone."""
+        if kind == "heartbeat":
+            return
+        self.has_news = True
         self.regions.take(kind, key, message)
         self.links.take(kind, key, message)
         if message is None:
@@ -145,4 +107,9 @@ class RepOutService:
 
     def readiness(self) -> str | None:
         """Why it does not do its work, or None."""
-        return None if self.is_loaded else "reading metadata"
+        return None if self._hearing.is_loaded else "reading metadata"
+
+    @property
+    def messages(self) -> int:
+        """Heard so far."""
+        return self._hearing.messages

@@ -9,28 +9,21 @@ is ACTIVE.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import orjson
 from confluent_kafka import (
-    OFFSET_BEGINNING,
-    OFFSET_END,
-    Consumer,
-    KafkaError,
     KafkaException,
-    Message,
-    TopicPartition,
 )
 
 from dynabus.adapters.clock import exact_ms, new_incarnation
-from dynabus.adapters.codec import UndecodableMessage, decode, encode
+from dynabus.adapters.codec import encode
+from dynabus.adapters.kafka.hearing import Hearing
 from dynabus.adapters.kafka.message_producer import MessageProducer
-from dynabus.adapters.kafka.positions import read_on
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.kafka.topics import TopicError, reach_kafka
-from dynabus.adapters.logs import kafka_logger, logger
+from dynabus.adapters.logs import logger
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.global_tables.copying import Copy
 from dynabus.core.global_tables.links import COPYING, Link, Links
@@ -52,61 +45,6 @@ TELL_MS = 1_000.0
 
 POLL_S, IDLE_S = 0.005, 0.1
 REACH_S = 5.0
-DRAIN_MOST = 1000
-
-Learn = Callable[[str, str, Any], None]
-"""Is told of each record of metadata: key, kind, what it says (None: it is gone)."""
-
-
-class Hearing:
-    """A cluster's metadata, and if wanted its heartbeats and the replies of a slot."""
-
-    def __init__(self, kafka: KafkaSettings, topics: Topics, slot: str | None, learn: Learn) -> None:
-        self._metadata, self._learn = topics.metadata().name, learn
-        self.is_loaded = False
-        self.replied: Callable[[Any], None] = lambda _reply: None
-        self.beaten: Callable[[Any], None] = lambda _heartbeat: None
-        self._consumer = Consumer(kafka.loop_consumer(partition_eof=True), logger=kafka_logger())
-        places = [TopicPartition(self._metadata, 0, OFFSET_BEGINNING)]
-        if slot is not None:
-            names = (topics.heartbeats().name, topics.replies(slot).name)
-            places += [TopicPartition(name, 0, OFFSET_END) for name in names]
-        self._consumer.assign(places)
-
-    def take(self, timeout_s: float) -> None:
-        """All that is there; waits for something so long at most."""
-        first = self._consumer.poll(timeout_s)
-        for message in () if first is None else (first, *self._consumer.consume(DRAIN_MOST, timeout=0)):
-            if (error := message.error()) is not None:
-                self._note(message, error)
-                continue
-            try:
-                self._take(message)
-            except UndecodableMessage as fault:
-                logger().warning("message skipped", topic=message.topic(), reason=str(fault))
-
-    def _take(self, message: Message) -> None:
-        key, value = (message.key() or b"").decode(), message.value()
-        if value is None:
-            self._learn(key, "", None)
-            return
-        kind, body = decode(value)
-        if kind == "reply":
-            self.replied(body)
-        elif kind == "heartbeat":
-            self.beaten(body)
-        else:
-            self._learn(key, kind, body)
-
-    def _note(self, message: Message, error: KafkaError) -> None:
-        is_metadata = message.topic() == self._metadata
-        if error.code() == KafkaError._PARTITION_EOF:
-            self.is_loaded |= is_metadata
-        elif error.code() == KafkaError._AUTO_OFFSET_RESET:
-            read_on(self._consumer, message, OFFSET_BEGINNING if is_metadata else OFFSET_END)
-
-    def close(self) -> None:
-        self._consumer.close()
 
 
 class _Asked(NamedTuple):
@@ -164,8 +102,7 @@ class Job:
         reach_kafka(self._kafka).ensure([self._topics.replies(self._slot)])
         line = Line(self._kafka, self.peer, self._own, exact_ms)
         producer = MessageProducer(self._kafka.request_producer())
-        hearing = Hearing(self._kafka, self._topics, self._slot, self._learn)
-        hearing.replied, hearing.beaten = self._replied, self._beaten
+        hearing = Hearing(self._kafka, self._topics, self._learn, self._slot)
         logger().info("initial copy", table=self.link.name, to=self.peer.name, whole=self.link.whole)
         try:
             while not self._stop.is_set():
@@ -230,11 +167,10 @@ class Job:
         self._asked = _Asked(0, _NOWHERE, exact_ms() + AGAIN_MS)
 
     def _learn(self, _key: str, kind: str, body: Any) -> None:
-        if body is not None:
+        if kind == "reply":
+            self._replied(body)
+        elif body is not None:
             self._view.take(kind, body, exact_ms())
-
-    def _beaten(self, heartbeat: Any) -> None:
-        self._view.take("heartbeat", heartbeat, exact_ms())
 
     # -- the end --------------------------------------------------------------------------------------------------
 
@@ -278,7 +214,7 @@ class Copies:
     def turn(self, now_ms: float) -> None:
         """Begin what is to be copied, give up what is not any more. Returns at once."""
         if self._hearing is None:
-            self._hearing = Hearing(self._kafka, Topics(self._kafka.namespace), None, self.learn)
+            self._hearing = Hearing(self._kafka, Topics(self._kafka.namespace), self.learn)
         self._hearing.take(0)
         if self._hearing.is_loaded:
             self.follow()

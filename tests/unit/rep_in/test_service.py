@@ -73,7 +73,7 @@ class Desk:
         monkeypatch.setattr(telling, "reach_kafka", lambda _: self)
         self.service = RepInService(RepInSettings(name="rep-in-1"))
         self.service.driving._ask, self.service.driving._now_ms = self.ask, lambda: self.now_ms
-        self.service.failed = self.service.driving._failed = self.fail
+        self.service.failed = self.fail
         for name, kafka in (("us", ""), ("eu", "there:9092")):
             self.service._heard("region_metadata", region(name, kafka=kafka))
         self.table("t", 2, ["us", "eu"])
@@ -131,7 +131,7 @@ def run(scene: Callable[[Desk], Awaitable[None]], monkeypatch: pytest.MonkeyPatc
     async def play() -> None:
         desk = Desk(monkeypatch)
         await scene(desk)
-        desk.service.driving.close()
+        desk.service.tasks.cancel()
         assert not desk.failed
 
     asyncio.run(play())

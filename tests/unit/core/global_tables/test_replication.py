@@ -132,11 +132,30 @@ def test_a_batch_is_acknowledged_when_all_of_it_is_decided_and_committed_behind_
     assert brain.due() == {}
 
 
+def test_a_batch_that_comes_again_while_it_is_under_way_is_asked_for_and_acknowledged_once() -> None:
+    brain = RepIn()
+    brain.assigned(TOPIC, 4)
+    brain.read(TOPIC, 4, "eu-1", Batch(1, [export(1)]))
+    brain.read(TOPIC, 5, "eu-1", Batch(1, [export(1)]))
+    brain.read(TOPIC, 6, "eu-2", Batch(1, [export(2)]))
+    first, other = brain.wanted()
+    brain.decided(other.number)
+    brain.acknowledgements()
+    brain.acknowledged()
+    assert brain.due() == {}
+    brain.decided(first.number)
+    assert brain.acknowledgements() == [Acknowledgement(TOPIC, "eu-1", 1)]
+    brain.acknowledged()
+    assert brain.due() == {TOPIC: 7}
+    brain.read(TOPIC, 7, "eu-1", Batch(1, [export(1)]))
+    assert len(brain.wanted()) == 1, "its acknowledgement was lost: it is told once more"
+
+
 def test_an_unreadable_batch_is_passed_by_and_not_acknowledged() -> None:
     brain = RepIn()
     brain.assigned(TOPIC, 4)
     brain.read(TOPIC, 4, "eu-1", Batch(1, [export(1)]))
-    pass_by = brain.held(TOPIC, 5)
+    pass_by = brain.unreadable(TOPIC, 5)
     brain.decided(brain.wanted()[0].number)
     assert brain.acknowledgements() == [Acknowledgement(TOPIC, "eu-1", 1)]
     brain.acknowledged()
