@@ -58,6 +58,9 @@ class FakeMessage:
     def value(self) -> bytes | None:
         return self._made.value
 
+    def damage(self) -> None:
+        self._made = self._made._replace(value=b"?")
+
 
 class Stage:
     """Line and shards as lists; `done` is what was done, in order."""
@@ -171,6 +174,15 @@ def test_what_arrived_by_replication_is_passed_by_and_a_repeat_is_left_out(stage
     assert stage.destination.status()["passed"] == 1
 
 
+def test_what_arrived_by_replication_is_not_looked_into(stage: Stage) -> None:
+    stage.records = [FakeMessage(0, region="us"), FakeMessage(1)]
+    for record in stage.records:
+        record.damage()
+    stage.turn()
+    assert stage.destination.undecodable == 1
+    assert stage.commits == [{(TOPIC, 0): 2}], "and what is none is left out"
+
+
 def test_a_record_without_a_version_is_of_this_region(stage: Stage) -> None:
     stage.records = [FakeMessage(0, region=None)]
     stage.turn()
@@ -232,6 +244,7 @@ def test_a_stream_that_is_sent_no_more_is_forgotten(stage: Stage) -> None:
     assert "follow 0" in stage.turn()
     stage.now_ms += 2 * RESEND_MS
     assert "send" not in stage.turn()
+    assert stage.destination.oldest_ms is None
 
 
 def test_alarms_say_what_is_wrong(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
