@@ -20,7 +20,8 @@ from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.kafka.topics import TopicAdmin
 from dynabus.core.ids import LogId
-from dynabus.core.topics import MESSAGE_LIMIT_BYTES, Topics
+from dynabus.core.topic_settings import MESSAGE_LIMIT_BYTES
+from dynabus.core.topics import Topics
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 

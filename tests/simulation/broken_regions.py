@@ -29,9 +29,9 @@ def offsets_before_acknowledgements() -> Patches:
 @broken("an offset is committed once some later batch is acknowledged")
 def later_batches_will_do() -> Patches:
     def acknowledged(self: RepOut, number: int) -> None:
-        for sent in self._sent:
-            if sent.batch.number == number:
-                self._confirmed.update(sent.behind)
+        for sent in self.window.sent:
+            if sent.number == number:
+                self._confirmed.update(sent.batch.behind)
         real(self, number)
 
     real = RepOut.acknowledged

@@ -25,7 +25,7 @@ from dynabus.core.global_tables.versions import Stamp, Version
 from tests.simulation.brains import run_histories
 from tests.simulation.region_world import NAMES, STREAM, Link, Region, World
 
-STEPS, SETTLE_TURNS = 800, 400
+STEPS, SETTLE_TURNS = 800, 600
 TURN_MS = 50
 
 
@@ -263,7 +263,7 @@ class Run:
         for link in world.links.values():
             link.is_cut = False
         for turn in range(SETTLE_TURNS):
-            world.now_ms += 100
+            world.now_ms += 250
             for each in self.processes:
                 each.piece()
             if turn % 50 == 0:

@@ -134,10 +134,15 @@ def read_entry(offset: int, headers: Mapping[str, bytes], value: bytes | None) -
     return Entry(offset, headers.get("type", b"").decode("ascii", "replace"), sequence, value or b"")
 
 
-def entry_of(message: Message) -> Entry:
-    """The same of a message that was consumed."""
+def headers_of(message: Message) -> dict[str, bytes]:
+    """Of a message that was consumed."""
     pairs = cast("list[tuple[str, bytes | None]]", message.headers() or [])
-    return read_entry(message.offset() or 0, {name: value or b"" for name, value in pairs}, message.value())
+    return {name: value or b"" for name, value in pairs}
+
+
+def entry_of(message: Message) -> Entry:
+    """What routers look at, of a message that was consumed."""
+    return read_entry(message.offset() or 0, headers_of(message), message.value())
 
 
 def decode_change(value: bytes) -> dict[str, Any]:

@@ -31,7 +31,8 @@ from dynabus.core.replication.records import CHAIN_START, Envelope, Form, Genesi
 from dynabus.core.replication.standstill import encode_fence
 from dynabus.core.streams.view import DISABLED
 from dynabus.core.tables.table_topics import is_written
-from dynabus.core.topics import STREAM_RETENTION_MS, Topic, Topics
+from dynabus.core.topic_settings import STREAM_RETENTION_MS
+from dynabus.core.topics import Topic, Topics
 
 CALL_S = 5.0
 """For one question or one flush; Kafka answers in milliseconds, and a step that failed is tried again."""

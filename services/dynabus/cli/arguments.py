@@ -15,6 +15,8 @@ SERVICES = {
     "storage-node": ("dynabus.storage_node.__main__", "replicas of partitions"),
     "auto-admin": ("dynabus.auto_admin.__main__", "the control plane"),
     "log-propagator": ("dynabus.log_propagator.__main__", "streams of tables"),
+    "rep-out": ("dynabus.rep_out.__main__", "changes for other regions"),
+    "rep-in": ("dynabus.rep_in.__main__", "changes that other regions send"),
 }
 THROTTLING = ("on", "off", "report")
 

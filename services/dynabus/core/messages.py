@@ -64,6 +64,11 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "index_request": 151,
     "index_reply": 152,
     "index_progress": 153,
+    "region_metadata": 161,
+    "link_metadata": 162,
+    "replication_batch": 170,
+    "replication_acknowledgement": 171,
+    "parked_change": 172,
     "conflict": 180,
     "conflict_mutation": 182,
 }

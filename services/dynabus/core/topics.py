@@ -11,35 +11,21 @@ from dataclasses import dataclass, field
 
 from dynabus.core.ids import LogId, NodeName
 from dynabus.core.topic_names import escaped, stream_topic
-
-MESSAGE_LIMIT_BYTES = 16 * 1024 * 1024
-"""A legal 400 KB item of empty strings is 3.7 MB as JSON and a record has two images; one page may be 13 MB."""
-
-SHORT_RETENTION_MS = 10 * 60 * 1000
-"""Requests and replies are dead after a deadline of seconds; ten minutes leave time to look at them."""
-
-CLONE_RETENTION_MS = 2 * 60 * 1000
-"""A receiver asks again after seconds for what it lacks; nobody looks at old chunks."""
-
-STREAM_RETENTION_MS = 24 * 60 * 60 * 1000
-"""DynamoDB's. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.html"""
-
-STREAM_SEGMENT_MS = 60 * 60 * 1000
-
-INGEST_RETENTION_MS = 7 * 24 * 60 * 60 * 1000
-"""Of commands, outcomes and dead letters: a week, Kafka's own default."""
-
-CONFLICTS_RETENTION_MS = 7 * 24 * 60 * 60 * 1000
-"""A week: people look at them."""
-
-INGEST_PARTITIONS = 12
-"""Shared out among routers evenly, be they 2, 3, 4, 6 or 12; more would cost each of them fetches for nothing."""
-
-TABLE_TOPIC_PARTITIONS = 12
-"""Of a new table topic, for ever: a key may not move. As many as of ingest, so that readers can share them evenly."""
-
-FOREVER = "-1"
-FAR = str((1 << 63) - 1)
+from dynabus.core.topic_settings import (
+    ACKNOWLEDGEMENTS,
+    CLONE,
+    CONFLICTS,
+    INGEST,
+    INGEST_PARTITIONS,
+    LIMIT,
+    LOG,
+    PARKED,
+    REPLICATION_PARTITIONS,
+    SHORT,
+    STREAM,
+    TABLE,
+    TABLE_TOPIC_PARTITIONS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,82 +51,23 @@ class Topic:
     kind: str
 
 
-_LIMIT = {"max.message.bytes": str(MESSAGE_LIMIT_BYTES)}
-_SHORT = {
-    "cleanup.policy": "delete",
-    "retention.ms": str(SHORT_RETENTION_MS),
-    "segment.ms": str(SHORT_RETENTION_MS),
-    # Expiry of a request is judged by the broker's append time, never by comparing two hosts' clocks.
-    "message.timestamp.type": "LogAppendTime",
-    **_LIMIT,
-}
-_CLONE = {
-    **_SHORT,
-    # What is not read within minutes is asked for again. In small segments, since only closed ones are removed: a
-    # partition of 10 GB that is cloned does not lie here as a whole.
-    "retention.ms": str(CLONE_RETENTION_MS),
-    "segment.ms": str(CLONE_RETENTION_MS),
-    "segment.bytes": str(64 << 20),
-}
-_LOG = {
-    # Pruned by auto-admin alone (I8); neither time nor size may take a record away.
-    "cleanup.policy": "delete",
-    "retention.ms": FOREVER,
-    "retention.bytes": FOREVER,
-    "message.timestamp.type": "CreateTime",
-    "unclean.leader.election.enable": "false",
-    **_LIMIT,
-}
-
-_STREAM = {
-    "cleanup.policy": "delete",
-    "retention.ms": str(STREAM_RETENTION_MS),
-    # Only closed segments are removed; by the hour is how exact a day's retention needs to be.
-    "segment.ms": str(STREAM_SEGMENT_MS),
-    # Of the write: sequence numbers are found by it. Brokers refuse times an hour ahead by default, and a leader's
-    # clock must not keep its changes out of the stream.
-    "message.timestamp.type": "CreateTime",
-    "message.timestamp.after.max.ms": FAR,
-    "message.timestamp.before.max.ms": FAR,
-    "unclean.leader.election.enable": "false",
-    **_LIMIT,
-}
-
-_TABLE = {
-    "cleanup.policy": "compact",
-    # Of the write, as in streams.
-    "message.timestamp.type": "CreateTime",
-    "message.timestamp.after.max.ms": FAR,
-    "message.timestamp.before.max.ms": FAR,
-    "unclean.leader.election.enable": "false",
-    **_LIMIT,
-}
-
-_INGEST = {
-    "cleanup.policy": "delete",
-    # What routers did not read by then is lost: longer than any outage that somebody would not notice.
-    "retention.ms": str(INGEST_RETENTION_MS),
-    "message.timestamp.type": "CreateTime",
-    "unclean.leader.election.enable": "false",
-    **_LIMIT,
-}
-
 KINDS: Mapping[str, TopicKind] = {
     kind.kind: kind
     for kind in (
-        TopicKind("admin-log", "admin-log", 1, "-", "replication-log record", "for ever", dict(_LOG)),
+        TopicKind("admin-log", "admin-log", 1, "-", "replication-log record", "for ever", dict(LOG)),
         TopicKind(
             "metadata",
             "metadata",
             1,
-            "`table/<id>`, `stream/<id>/<label>`, `index/<id>/<index>`, `topic/<id>/<topic>` or "
-            "`leader/<id>/<partition>`",
-            "`table_metadata`, `stream_metadata`, `index_metadata`, `table_topic_metadata`, `leader_metadata`",
+            "`table/<id>`, `stream/<id>/<label>`, `index/<id>/<index>`, `topic/<id>/<topic>`, `region/<name>`, "
+            "`link/<id>/<region>` or `leader/<id>/<partition>`",
+            "`table_metadata`, `stream_metadata`, `index_metadata`, `table_topic_metadata`, `region_metadata`, "
+            "`link_metadata`, `leader_metadata`",
             "compacted",
             {
                 "cleanup.policy": "compact",
                 "unclean.leader.election.enable": "false",
-                **_LIMIT,
+                **LIMIT,
             },
         ),
         TopicKind(
@@ -150,10 +77,10 @@ KINDS: Mapping[str, TopicKind] = {
             "-",
             "`control_request`, `split_point`, `heat`, `durable_places`",
             "10 minutes",
-            dict(_SHORT),
+            dict(SHORT),
         ),
         TopicKind(
-            "heartbeats", "heartbeats", 1, "node", "`heartbeat`, `heartbeats_wanted`", "10 minutes", dict(_SHORT)
+            "heartbeats", "heartbeats", 1, "node", "`heartbeat`, `heartbeats_wanted`", "10 minutes", dict(SHORT)
         ),
         TopicKind(
             "requests",
@@ -163,7 +90,7 @@ KINDS: Mapping[str, TopicKind] = {
             "`request`, `ingest_request`, `index_request`, `question`, `answer`, `order`, `lease_request`, "
             "`clone_request`, `place_request`, `index_progress`",
             "10 minutes",
-            dict(_SHORT),
+            dict(SHORT),
         ),
         TopicKind(
             "replies",
@@ -172,7 +99,7 @@ KINDS: Mapping[str, TopicKind] = {
             "-",
             "`reply`, `index_reply`, `lease`, `place_reply`",
             "10 minutes",
-            dict(_SHORT),
+            dict(SHORT),
         ),
         TopicKind(
             "clone",
@@ -181,7 +108,7 @@ KINDS: Mapping[str, TopicKind] = {
             "-",
             "`clone_manifest`, `clone_chunk`, `clone_refusal`",
             "2 minutes",
-            dict(_CLONE),
+            dict(CLONE),
         ),
         TopicKind(
             "log",
@@ -190,7 +117,7 @@ KINDS: Mapping[str, TopicKind] = {
             "-",
             "replication-log record",
             "pruned by auto-admin",
-            dict(_LOG),
+            dict(LOG),
         ),
         TopicKind(
             "stream",
@@ -199,7 +126,7 @@ KINDS: Mapping[str, TopicKind] = {
             "primary key, JSON",
             "`stream_record`, behind Confluent's prefix",
             "the stream's retention",
-            dict(_STREAM),
+            dict(STREAM),
         ),
         TopicKind(
             "table",
@@ -208,7 +135,7 @@ KINDS: Mapping[str, TopicKind] = {
             "primary key, JSON",
             "`table_item`, behind Confluent's prefix; none: deleted",
             "compacted",
-            dict(_TABLE),
+            dict(TABLE),
         ),
         TopicKind(
             "conflicts",
@@ -217,7 +144,7 @@ KINDS: Mapping[str, TopicKind] = {
             "primary key, JSON",
             "`conflict`, behind Confluent's prefix",
             "7 days",
-            {**_STREAM, "retention.ms": str(CONFLICTS_RETENTION_MS)},
+            dict(CONFLICTS),
         ),
         TopicKind(
             "ingest",
@@ -226,7 +153,7 @@ KINDS: Mapping[str, TopicKind] = {
             "the producer's",
             "JSON, or `ingest_command` behind Confluent's prefix",
             "7 days",
-            dict(_INGEST),
+            dict(INGEST),
         ),
         TopicKind(
             "outcomes",
@@ -235,7 +162,7 @@ KINDS: Mapping[str, TopicKind] = {
             "the command's",
             "JSON, or `ingest_outcome` behind Confluent's prefix",
             "7 days",
-            dict(_INGEST),
+            dict(INGEST),
         ),
         TopicKind(
             "dead-letters",
@@ -244,7 +171,34 @@ KINDS: Mapping[str, TopicKind] = {
             "the command's",
             "what was no command",
             "7 days",
-            dict(_INGEST),
+            dict(INGEST),
+        ),
+        TopicKind(
+            "replication",
+            "replication.<region>",
+            REPLICATION_PARTITIONS,
+            "-",
+            "`replication_batch`, of that region",
+            "7 days",
+            dict(INGEST),
+        ),
+        TopicKind(
+            "acknowledgements",
+            "acknowledgements.<region>",
+            1,
+            "-",
+            "`replication_acknowledgement`, of that region",
+            "1 hour",
+            dict(ACKNOWLEDGEMENTS),
+        ),
+        TopicKind(
+            "parked",
+            "parked[.<table>]",
+            1,
+            "item's key, encoded",
+            "`parked_change`",
+            "for ever",
+            dict(PARKED),
         ),
     )
 }
@@ -327,6 +281,27 @@ class Topics:
     def dead_letters(self) -> Topic:
         """What was in ingest topics and was no command."""
         return self._fixed("dead-letters", "dead-letters")
+
+    def replication(self, source: str) -> Topic:
+        """What another region sends to this cluster."""
+        return self._fixed("replication", f"replication.{source}")
+
+    def acknowledgements(self, destination: str) -> Topic:
+        """What another region has decided of this cluster's changes."""
+        return self._fixed("acknowledgements", f"acknowledgements.{destination}")
+
+    def parked(self, table: str | None) -> Topic:
+        """Changes of other regions that cannot be decided; without a table: batches that cannot be read."""
+        return self._fixed("parked", "parked" if table is None else f"parked.{escaped(table)}")
+
+    def rep_outs(self, destination: str) -> str:
+        """The consumer group that reads streams for another region."""
+        return f"{self.namespace}.rep-out.{destination}"
+
+    @property
+    def rep_ins(self) -> str:
+        """The consumer group that reads what other regions send."""
+        return f"{self.namespace}.rep-in"
 
     def transactional_id(self, propagator: str) -> str:
         """Of the producer with which a log propagator writes table topics."""

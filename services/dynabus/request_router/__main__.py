@@ -103,7 +103,7 @@ def _raise_file_limit() -> None:
 
 
 async def _serve(settings: RouterSettings, door: Door, life: Life, ops: OpsServer) -> int:
-    router = Router(settings)
+    router = Router(settings, settings.ingest)
     await router.start()
     life.loop, life.router = asyncio.get_running_loop(), router
     server = build_server(settings, Application(router, door.access), door)

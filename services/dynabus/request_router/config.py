@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from dynabus.adapters.settings import Port, ServiceSettings
-from dynabus.core.admission import Mode
+from dynabus.adapters.settings import Port
+from dynabus.request_router.asking_settings import AskingSettings
 
 
-class RouterSettings(ServiceSettings):
+class RouterSettings(AskingSettings):
     """Flags, `DYNABUS_*` variables or the lines of a TOML file."""
 
     host: str = Field(default="127.0.0.1", description="Address on which the DynamoDB API is served.")
@@ -26,32 +26,8 @@ class RouterSettings(ServiceSettings):
         default="*",
         description="Web pages that may call the API from a browser: their origins with commas, * for all, or none.",
     )
-    region: str = Field(
-        default="us-east-1",
-        description="Region of ARNs, which must be auto-admin's too; requests signed for any region are taken.",
-    )
-    account: str = Field(
-        default="000000000000", pattern=r"^\d{12}$", description="Account id of ARNs, which must be auto-admin's too."
-    )
-    request_deadline_ms: int = Field(
-        default=10_000,
-        ge=500,
-        le=60_000,
-        description="How long a request waits for a leader before it is answered with HTTP 500 (milliseconds).",
-    )
-    resend_ms: int = Field(
-        default=250, ge=20, le=5000, description="How long after a silence a request is sent again (milliseconds)."
-    )
-    in_flight_most: int = Field(
-        default=4096, ge=1, description="Requests under way at once; beyond it clients are throttled."
-    )
-
     ingest: bool = Field(
         default=True, description="Whether this router reads commands from Kafka for tables that take them."
-    )
-    throttling: Mode = Field(
-        default=Mode.ON,
-        description="Whether tables refuse what exceeds their throughput: on, off, or report (pass, and list it).",
     )
 
     @field_validator("auth", "tls_cert", "tls_key", mode="before")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -43,6 +43,7 @@ from dynabus.request_router.answers import (
     cbor_error,
 )
 from dynabus.request_router.compression import COMPRESSED_BYTES_LEAST, chosen, compressed, inflated
+from dynabus.request_router.config import RouterSettings
 from dynabus.request_router.pages import Pages
 from dynabus.request_router.requests import HttpRequest, Named
 from dynabus.request_router.service import Router
@@ -79,7 +80,8 @@ class Application:
         self._router, self._access = router, access
         self._targets = {TARGET_PREFIX + name.encode(): name for name in routes}
         self._targets |= {STREAMS_PREFIX + name.encode(): name for name in stream_routes}
-        self._cors = Cors(router.settings.cors_origins)
+        self._settings = cast("RouterSettings", router.settings)
+        self._cors = Cors(self._settings.cors_origins)
         self._pages = Pages(router, self._cors, is_open=access is None)
 
     async def answer(self, request: HttpRequest) -> Answer:
@@ -155,7 +157,7 @@ class Application:
     def _host(self, named: Named) -> str:
         """Where the client reached this router; without a Host header (HTTP/1.0) only the port is known."""
         host = named.get(b"host")
-        return host.decode("latin-1") if host else f"localhost:{self._router.settings.port}"
+        return host.decode("latin-1") if host else f"localhost:{self._settings.port}"
 
 
 def _places(header: bytes) -> Places:

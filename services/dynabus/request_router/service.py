@@ -23,8 +23,8 @@ from dynabus.core.published_table import Table
 from dynabus.core.topics import Topics
 from dynabus.request_router.admission_metrics import families
 from dynabus.request_router.asker import Asked, Asker, Asking, Send
+from dynabus.request_router.asking_settings import AskingSettings
 from dynabus.request_router.bus import Batch, Bus
-from dynabus.request_router.config import RouterSettings
 from dynabus.request_router.ingest.service import Ingest
 from dynabus.request_router.metrics import Metrics
 from dynabus.request_router.sizes import bytes_most, grouped
@@ -52,10 +52,11 @@ IS_ADMITTED = -1.0
 
 
 class Router:
-    """One request router. Everything but `Bus` runs in the event loop."""
+    """One request router. Everything but `Bus` runs in the event loop. `heard`: told of metadata and heartbeats."""
 
-    def __init__(self, settings: RouterSettings) -> None:
-        self.settings = settings
+    def __init__(self, settings: AskingSettings, takes_commands: bool = False) -> None:
+        self.settings, self._takes_commands = settings, takes_commands
+        self.heard: Callable[[str, Any], None] = lambda _kind, _message: None
         self.topics = Topics(settings.namespace)
         self.view = ClusterView()
         self.incarnation = new_incarnation()
@@ -86,7 +87,7 @@ class Router:
             self.settings.kafka_settings(), self.topics, self.settings.name, self._deliver, self._bus_failed
         )
         self._bus.start()
-        if self.settings.ingest:
+        if self._takes_commands:
             kafka = self.settings.kafka_settings()
             self.ingest = Ingest(kafka, self.topics, self._context, self.ask, monotonic_ms, self._fail)
         self._ticker = asyncio.create_task(self._tick())
@@ -208,7 +209,7 @@ class Router:
         return replies
 
     async def ask(self, calls: list[Call]) -> list[ReplyPart | None]:
-        """Calls of commands, admitted each by itself. Raises ApiError where too much is under way."""
+        """Writes that came through Kafka, admitted each by itself. Raises ApiError where too much is under way."""
         now_ms: float = monotonic_ms()
         asked = Asked(now_ms + self.settings.request_deadline_ms, places=Places())
         return await self._ask_some(calls, now_ms, asked)
@@ -327,6 +328,7 @@ class Router:
                 elif kind == "table_topic_metadata":
                     self.streams.view.take_table_topic(message)
                 self.view.take(kind, message, now_ms)
+                self.heard(kind, message)
                 view_changed = True
         if view_changed:
             self.asker.leaders_changed(now_ms)

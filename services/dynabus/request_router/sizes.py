@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dynabus.adapters.memory_limit import LIMIT_FILES, memory_limit_bytes
 from dynabus.core.operations.calls import Call
-from dynabus.core.topics import MESSAGE_LIMIT_BYTES
+from dynabus.core.topic_settings import MESSAGE_LIMIT_BYTES
 from dynabus.request_router.asker import BYTES_MOST
 
 GROUP_BYTES = MESSAGE_LIMIT_BYTES // 2

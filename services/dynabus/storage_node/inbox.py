@@ -8,6 +8,7 @@ partition that is not here is answered STALE_ROUTE; everything else is the brain
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import orjson
@@ -18,12 +19,13 @@ from dynabus.core.cloning.messages import CloneRequest
 from dynabus.core.errors import ApiError, unknown_operation
 from dynabus.core.global_indexes import arrival, backfill
 from dynabus.core.global_indexes.messages import parts_of
+from dynabus.core.global_tables import pages
 from dynabus.core.ids import Incarnation, NodeName, RequestId
 from dynabus.core.messages import Answer, Question, ReplyStatus, Request, RequestPart
 from dynabus.core.operations.calls import Code
 from dynabus.core.replication.effects import Query, Write
 from dynabus.core.replication.request_ids import encode_request_id
-from dynabus.core.replication.store import Evaluate, Outcome, Read
+from dynabus.core.replication.store import Evaluate, Outcome, Read, Reader
 from dynabus.core.replication.tokens import Token
 from dynabus.core.replication.unresolved import Sender
 from dynabus.core.streams.messages import PlaceRequest
@@ -181,6 +183,9 @@ class Inbox:
                 ),
                 now_ms,
             )
+        elif code == Code.ROWS:
+            # Outside of the cap, likewise.
+            hosted.query(Query(sender, part["generation"], part["consistent"], partial(_rows, part, hosted)), now_ms)
         elif code == Code.CLEAR:
             hosted.query(Query(sender, part["generation"], part["consistent"], self._clear(hosted, part)), now_ms)
         elif code == Code.PLACE:
@@ -207,6 +212,10 @@ class Inbox:
         if hosted is not None:
             better = answer["caught_up"] and answer["able"]
             hosted.replica.answer(answer["nonce"], answer["hears_leader"], better, now_ms)
+
+
+def _rows(part: RequestPart, hosted: Hosted, store: Reader) -> Outcome:
+    return pages.page(part, hosted.replica.place, store)
 
 
 def _id_of(sender: Sender) -> bytes:

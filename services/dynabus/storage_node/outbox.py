@@ -25,7 +25,8 @@ from dynabus.core.replication.effects import Ask, Tell
 from dynabus.core.replication.store import Outcome
 from dynabus.core.replication.unresolved import Sender
 from dynabus.core.streams.messages import PlaceReply, PlaceRequest
-from dynabus.core.topics import MESSAGE_LIMIT_BYTES, Topics
+from dynabus.core.topic_settings import MESSAGE_LIMIT_BYTES
+from dynabus.core.topics import Topics
 from dynabus.storage_node.replicas.hosted import Hosted
 
 REPLY_LIMIT_BYTES = MESSAGE_LIMIT_BYTES - 64 * 1024

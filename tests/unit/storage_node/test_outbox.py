@@ -10,7 +10,8 @@ from dynabus.core.ids import NodeName
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.replication.store import Outcome
 from dynabus.core.replication.unresolved import Sender
-from dynabus.core.topics import MESSAGE_LIMIT_BYTES, Topics
+from dynabus.core.topic_settings import MESSAGE_LIMIT_BYTES
+from dynabus.core.topics import Topics
 from dynabus.storage_node.outbox import REPLY_LIMIT_BYTES, Outbox, split
 
 if TYPE_CHECKING:

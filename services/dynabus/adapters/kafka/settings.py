@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dynabus.core.topics import MESSAGE_LIMIT_BYTES
+from dynabus.core.topic_settings import MESSAGE_LIMIT_BYTES
 
 Properties = dict[str, str | int | float | bool]
 
@@ -157,6 +157,14 @@ OUTCOME_PRODUCER: Properties = {
     "topic.metadata.propagation.max.ms": 2000,
 }
 
+REPLICATION_PRODUCER: Properties = {
+    **OUTCOME_PRODUCER,
+    # Lines between regions are long and paid for; many changes in a message compress well.
+    "compression.type": "zstd",
+    "linger.ms": 0,
+    "request.timeout.ms": 5000,
+}
+
 COMMAND_PRODUCER: Properties = {
     **PRODUCER,
     # Commands under way are bounded in bytes by who sends them (64 MB, `client.flight`); this queue is no limit.
@@ -232,6 +240,10 @@ class KafkaSettings:
     def outcome_producer(self) -> Properties:
         """For outcomes and dead letters of ingest."""
         return self._with(OUTCOME_PRODUCER)
+
+    def replication_producer(self) -> Properties:
+        """For batches to another region's Kafka."""
+        return self._with(REPLICATION_PRODUCER)
 
     def command_producer(self, timeout_ms: int) -> Properties:
         """For commands of ingest; after `timeout_ms` their producer has been told that nothing is known of them."""

@@ -20,7 +20,7 @@ from dynabus.core.streams.view import DISABLING
 from dynabus.core.table_topics.view import ENABLED, ENABLING, label_of
 from dynabus.core.tables.descriptions import refuse_change
 from dynabus.core.tables.table_topics import is_written, new_table_topic
-from dynabus.core.topics import TABLE_TOPIC_PARTITIONS
+from dynabus.core.topic_settings import TABLE_TOPIC_PARTITIONS
 
 
 def switch(name: str, *, enabled: bool, partitions_most: int = TABLE_TOPIC_PARTITIONS) -> Evaluate:

@@ -13,13 +13,14 @@ the acknowledgement and never before: a batch that is read again is decided agai
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dynabus.core.global_tables.rep_out import Batch, Export
 
 CHANGES_MOST = 1_000
-"""Under way in one process; beyond it batches wait in Kafka."""
+"""Under way of one topic partition; beyond it batches wait in Kafka."""
 
 Topic = tuple[str, int]
 """(source region, partition of its topic)."""
@@ -44,7 +45,8 @@ class Import(NamedTuple):
 class _Open:
     topic: Topic
     offset: int
-    sender: str
+    sender: str | None
+    """None: nobody is told."""
     batch: int
     undecided: set[int]
 
@@ -75,12 +77,17 @@ class RepIn:
         self._committed.pop(topic, None)
 
     @property
-    def is_full(self) -> bool:
-        return len(self._undecided) >= CHANGES_MOST
+    def undecided(self) -> int:
+        """Changes that are not decided."""
+        return len(self._undecided)
 
     def read(self, topic: Topic, offset: int, sender: str, batch: Batch) -> None:
         """The next one of a topic partition; one without a change is decided at once."""
         if topic not in self._open:
+            return
+        if any(each.undecided and (each.sender, each.batch) == (sender, batch.number) for each in self._open[topic]):
+            # Sent again while it is under way: to ask for all of it a second time would slow down what is slow.
+            self._open[topic].append(_Open(topic, offset, None, -1, set()))
             return
         opened = _Open(topic, offset, sender, batch.number, set())
         for export in batch.exports:
@@ -90,6 +97,15 @@ class RepIn:
             self._unsent.append(self._numbers)
         self._open[topic].append(opened)
         self._settle(opened)
+
+    def unreadable(self, topic: Topic, offset: int) -> Callable[[], None]:
+        """A message that cannot be read: it is not acknowledged, so that its sender keeps it and sends it again; what
+        comes back is called when it is parked, and then it is passed by."""
+        self._numbers += 1
+        opened = _Open(topic, offset, None, -1, {self._numbers})
+        if topic in self._open:
+            self._open[topic].append(opened)
+        return opened.undecided.clear
 
     def wanted(self) -> list[Import]:
         """To be sent now, in order."""
@@ -109,7 +125,7 @@ class RepIn:
             self._unsent.append(number)
 
     def _settle(self, opened: _Open) -> None:
-        if not opened.undecided:
+        if not opened.undecided and opened.sender is not None:
             self._acknowledgements.append(Acknowledgement(opened.topic, opened.sender, opened.batch))
 
     def acknowledgements(self) -> list[Acknowledgement]:

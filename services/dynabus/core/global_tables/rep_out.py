@@ -20,12 +20,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dynabus.core.global_tables.versions import Version
+from dynabus.core.global_tables.window import BATCHES_MOST, Window
 
 BATCH_CHANGES, BATCH_BYTES = 200, 512 * 1024
-BATCHES_MOST = 4
-"""Under way to one destination: more of them wait in Kafka and not here."""
-
-RESEND_MS = 5_000.0
 
 
 class Export(NamedTuple):
@@ -53,13 +50,12 @@ class Batch(NamedTuple):
     floor: int = -1
 
 
-@dataclass(slots=True)
-class _Sent:
+class Under(NamedTuple):
+    """A batch under way. `behind`: the offset of each shard that may be committed once this and all earlier ones are
+    acknowledged."""
+
     batch: Batch
     behind: dict[Shard, int]
-    """The offset of each shard that may be committed once this and all earlier ones are acknowledged."""
-    at_ms: float
-    is_acknowledged: bool = False
 
 
 @dataclass(slots=True)
@@ -70,7 +66,7 @@ class RepOut:
     _waiting: deque[tuple[Shard, int, Export]] = field(default_factory=deque)
     _read: dict[Shard, int] = field(default_factory=dict)
     """Offsets up to which shards were read."""
-    _sent: deque[_Sent] = field(default_factory=deque)
+    window: Window[Under] = field(default_factory=Window)
     _confirmed: dict[Shard, int] = field(default_factory=dict)
     _committed: dict[Shard, int] = field(default_factory=dict)
     _numbers: int = 0
@@ -79,7 +75,6 @@ class RepOut:
     _told: int = -1
     passed: int = 0
     """Changes that had arrived by replication."""
-    resent: int = 0
 
     def assigned(self, shard: Shard, offset: int) -> None:
         """The group gave it to this process, with this offset to begin at."""
@@ -92,9 +87,17 @@ class RepOut:
             for shard in gone:
                 of.pop(shard, None)
         self._waiting = deque(each for each in self._waiting if each[0] not in gone)
-        for sent in self._sent:
+        for sent in self.window.sent:
             for shard in gone:
-                sent.behind.pop(shard, None)
+                sent.batch.behind.pop(shard, None)
+
+    @property
+    def oldest_ms(self) -> float | None:
+        """Milliseconds since 1970 of the write that waits the longest; None: nothing does."""
+        for sent in [*self.window.sent]:
+            if sent.batch.batch.exports and not sent.is_acknowledged:
+                return sent.batch.batch.exports[0].version.stamp.ms
+        return next((export.version.stamp.ms for _, _, export in [*self._waiting]), None)
 
     @property
     def is_full(self) -> bool:
@@ -117,23 +120,19 @@ class RepOut:
         else:
             self.passed += 1
 
-    def batches(self, now_ms: float) -> list[Batch]:
-        """To be produced now, those that are overdue first."""
-        wanted = []
-        for sent in self._sent:
-            if not sent.is_acknowledged and now_ms - sent.at_ms >= RESEND_MS:
-                sent.at_ms = now_ms
-                self.resent += 1
-                wanted.append(sent.batch)
-        while (self._waiting or self.floor > self._told) and len(self._sent) < BATCHES_MOST:
-            wanted.append(self._next(now_ms))
+    def batches(self, now_ms: float, most: float = float("inf")) -> list[Batch]:
+        """To be produced now, those that are overdue first, and then no more than `most` changes."""
+        wanted = [late.batch for late in self.window.overdue(now_ms)]
+        while most >= 1 and (self._waiting or self.floor > self._told) and not self.window.is_full:
+            wanted.append(self._next(now_ms, min(BATCH_CHANGES, most)))
+            most -= len(wanted[-1].exports)
         return wanted
 
-    def _next(self, now_ms: float) -> Batch:
+    def _next(self, now_ms: float, most: float) -> Batch:
         exports: list[Export] = []
         behind: dict[Shard, int] = {}
         size = 0
-        while self._waiting and len(exports) < BATCH_CHANGES and (not exports or size < BATCH_BYTES):
+        while self._waiting and len(exports) + 1 <= most and (not exports or size < BATCH_BYTES):
             shard, offset, export = self._waiting.popleft()
             exports.append(export)
             behind[shard] = offset + 1
@@ -141,19 +140,19 @@ class RepOut:
         self._numbers += 1
         batch = Batch(self._numbers, exports, self.floor)
         self._told = self.floor
-        self._sent.append(_Sent(batch, behind, now_ms))
+        self.window.add(batch.number, Under(batch, behind), now_ms)
         return batch
 
-    def acknowledged(self, number: int) -> None:
-        """The destination has decided each change of it."""
-        for sent in self._sent:
-            sent.is_acknowledged |= sent.batch.number == number
-        while self._sent and self._sent[0].is_acknowledged:
-            self._confirmed.update(self._sent.popleft().behind)
+    def acknowledged(self, number: int) -> Batch | None:
+        """The destination has decided each change of it; the batch, if that is news."""
+        found = self.window.acknowledged(number)
+        for done in self.window.take_done():
+            self._confirmed.update(done.behind)
+        return None if found is None else found.batch
 
     def due(self) -> dict[Shard, int]:
         """Offsets that the group does not have yet."""
-        under_way = {shard for sent in self._sent for shard in sent.behind}
+        under_way = {shard for sent in self.window.sent for shard in sent.batch.behind}
         under_way |= {shard for shard, _, _ in self._waiting}
         # Of a shard of which nothing is under way all that was read is done, what was passed by too.
         done = {shard: self._confirmed[shard] if shard in under_way else self._read[shard] for shard in self._read}

@@ -45,7 +45,7 @@ from dynabus.core.operations.batches import as_java, name_faults, refuse_duplica
 from dynabus.core.operations.calls import Call, Code, Context, Reply, Request, Steps
 from dynabus.core.operations.items import Refused, Written, collection_metrics, find_table, stored
 from dynabus.core.operations.shapes import CAPACITY, METRICS, Member, detected, fault, faults_of, read
-from dynabus.core.topics import MESSAGE_LIMIT_BYTES
+from dynabus.core.topic_settings import MESSAGE_LIMIT_BYTES
 from dynabus.core.values import Item, in_older_words, normalise_item
 
 if TYPE_CHECKING:

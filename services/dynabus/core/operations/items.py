@@ -25,7 +25,7 @@ from dynabus.core.operations.calls import Context, Reply
 from dynabus.core.operations.shapes import NAMES, TEXT, Member
 from dynabus.core.replication.store import Decision, Outcome
 from dynabus.core.rows import Row, live_row
-from dynabus.core.topics import MESSAGE_LIMIT_BYTES
+from dynabus.core.topic_settings import MESSAGE_LIMIT_BYTES
 from dynabus.core.values import Item, check_item_size, in_older_words, item_size, normalise_value
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from dynabus.core.operations.page_requests import Detail
 from dynabus.core.operations.targets import Target
 from dynabus.core.replication.store import Outcome, Read, Reader
 from dynabus.core.rows import Row, decode_row
-from dynabus.core.topics import MESSAGE_LIMIT_BYTES
+from dynabus.core.topic_settings import MESSAGE_LIMIT_BYTES
 from dynabus.core.values import Item
 
 PAGE_BYTES = 1024 * 1024

@@ -46,7 +46,7 @@ from dynabus.core.replication.store import Decision, Outcome, Read, Store
 from dynabus.core.replication.tokens import DECIDED, recall_token, token_ids
 from dynabus.core.replication.tokens import KEEP_MS as TOKEN_KEEP_MS
 from dynabus.core.replication.unresolved import Held, Sender, Sent, Unresolved
-from dynabus.core.topics import MESSAGE_LIMIT_BYTES
+from dynabus.core.topic_settings import MESSAGE_LIMIT_BYTES
 
 RECORD_LIMIT_BYTES = MESSAGE_LIMIT_BYTES - 64 * 1024
 """Checked before a sequence is given out, so that a refusal leaves the chain alone; the rest is Kafka's framing."""

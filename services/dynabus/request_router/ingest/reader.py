@@ -1,6 +1,6 @@
 """Reads ingest topics as a member of the routers' consumer group, in a thread of its own.
 
-Order of effects: a message's offset is committed only after the loop has said (`Lanes.committable`) that all before
+Order of effects: a message's offset is committed only after the loop has said (`Share.committable`) that all before
 it is delivered. A share that is taken away is committed once more, as far as it is, before others get it; of one that
 is lost nothing is: others have it already.
 """
@@ -72,12 +72,18 @@ class Share:
     def where(self) -> tuple[str, int]:
         return self.topic, self.number
 
+    @property
+    def committable(self) -> int | None:
+        """All below this offset is done; None: nothing was taken yet."""
+        return self.lanes.committable
+
 
 Batch = list[tuple[Share, list[Arrival]]]
 
 
 class Reader:
-    """`deliver` is called in the thread, `failed` when it ends by a defect."""
+    """`deliver` is called in the thread, `failed` when it ends by a defect; `share` makes what is kept of a topic
+    partition."""
 
     def __init__(
         self,
@@ -85,8 +91,10 @@ class Reader:
         group: str,
         deliver: Callable[[Batch], None],
         failed: Callable[[], None],
+        share: Callable[[str, int], Share] = Share,
     ) -> None:
         self._kafka, self._group, self._deliver, self._failed = kafka, group, deliver, failed
+        self._share = share
         self._stop = threading.Event()
         self._wanted: tuple[str, ...] = ()
         self._subscribed: tuple[str, ...] = ()
@@ -193,7 +201,7 @@ class Reader:
             low, _ = self._consumer.get_watermark_offsets(TopicPartition(*share.where), cached=True)
             if low > share.next_offset:
                 logger().error(
-                    "commands are lost: they were deleted by the topic's retention before they were read",
+                    "messages are lost: they were deleted by the topic's retention before they were read",
                     topic=share.topic,
                     partition=share.number,
                     offsets=f"{share.next_offset} to {low - 1}",
@@ -215,7 +223,7 @@ class Reader:
 
     def _on_assign(self, consumer: Consumer, given: list[TopicPartition]) -> None:
         for each in given:
-            self._shares[each.topic, each.partition] = Share(each.topic, each.partition)
+            self._shares[each.topic, each.partition] = self._share(each.topic, each.partition)
         consumer.incremental_assign(given)
 
     def _on_revoke(self, _consumer: Consumer, taken: list[TopicPartition]) -> None:
@@ -232,7 +240,7 @@ class Reader:
         return shares
 
     def _commit(self, shares: list[Share], *, wait: bool) -> None:
-        done = {share: at for share in shares if (at := share.lanes.committable) not in (None, share.committed)}
+        done = {share: at for share in shares if (at := share.committable) not in (None, share.committed)}
         if not done or self._consumer is None:
             return
         offsets = [TopicPartition(share.topic, share.number, at) for share, at in done.items() if at is not None]
@@ -242,7 +250,7 @@ class Reader:
             else:
                 self._consumer.commit(offsets=offsets)
         except KafkaException as error:
-            logger().warning("commands not committed", reason=error.args[0].str())
+            logger().warning("not committed", reason=error.args[0].str())
         else:
             for share, at in done.items():
                 share.committed = at

@@ -15,6 +15,7 @@ from functools import partial
 
 import orjson
 
+from dynabus.adapters.kafka.outbox import Outbox
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import logger
 from dynabus.core.errors import ApiError, resource_not_found
@@ -24,7 +25,6 @@ from dynabus.core.ingest.results import Status
 from dynabus.core.messages import ReplyPart, ReplyStatus
 from dynabus.core.operations.calls import Call, Context
 from dynabus.core.topics import Topics
-from dynabus.request_router.ingest.outbox import Outbox
 from dynabus.request_router.ingest.reader import Arrival, Batch, Reader, Share
 from dynabus.request_router.ingest.tasks import Bad, Refusal, Task, What, lane_of, tasks_of
 from dynabus.request_router.ingest.telling import Telling

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import orjson
 
 from dynabus.adapters.ingest_codec import encode_outcome
+from dynabus.adapters.kafka.outbox import Letter, Outbox
 from dynabus.core.ingest.commands import WHOLE, Command, Poison
 from dynabus.core.ingest.results import Outcome, Status, dead_letter_headers, unreadable
 from dynabus.core.topics import Topics
-from dynabus.request_router.ingest.outbox import Letter, Outbox
 from dynabus.request_router.ingest.tasks import Source
 
 Done = Callable[[], None]

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 from dynabus.core.global_tables.rep_in import Acknowledgement, RepIn
-from dynabus.core.global_tables.rep_out import (
-    BATCH_CHANGES,
-    BATCHES_MOST,
-    RESEND_MS,
-    Batch,
-    Export,
-    RepOut,
-)
+from dynabus.core.global_tables.rep_out import BATCH_CHANGES, Batch, Export, RepOut
 from dynabus.core.global_tables.versions import written
+from dynabus.core.global_tables.window import BATCHES_MOST, RESEND_MOST_MS, RESEND_MS
 
 SHARD, TOPIC = ("music/1", 0), ("eu", 0)
 
@@ -59,9 +53,29 @@ def test_a_batch_that_is_not_acknowledged_in_time_is_sent_again_under_its_number
     (batch,) = brain.batches(0)
     assert brain.batches(RESEND_MS - 1) == []
     assert brain.batches(RESEND_MS) == [batch]
-    brain.acknowledged(batch.number)
+    assert brain.acknowledged(batch.number) == batch
+    assert brain.acknowledged(batch.number) is None
     assert brain.batches(9 * RESEND_MS) == []
-    assert brain.resent == 1
+    assert brain.window.resent == 1
+
+
+def test_repeats_become_rarer_until_something_is_acknowledged() -> None:
+    brain = reading(export(1))
+    (first,) = brain.batches(0)
+    sent_s = [at_s for at_s in range(1, 400) if brain.batches(1000.0 * at_s)]
+    assert sent_s == [5, 15, 35, 75, 135, 195, 255, 315, 375]
+    assert RESEND_MOST_MS == 60_000
+    brain.read(SHARD, 1, export(2))
+    (second,) = brain.batches(400_000)
+    brain.acknowledged(second.number)
+    assert brain.batches(400_000) == [first]
+
+
+def test_what_may_be_sent_now_is_bounded() -> None:
+    brain = reading(*(export(number) for number in range(2 * BATCH_CHANGES)))
+    assert brain.batches(0, 0) == []
+    assert [len(each.exports) for each in brain.batches(0, 30)] == [30]
+    assert [len(each.exports) for each in brain.batches(0, 300)] == [BATCH_CHANGES, 100]
 
 
 def test_so_many_batches_are_under_way_and_then_nothing_is_read() -> None:
@@ -116,6 +130,40 @@ def test_a_batch_is_acknowledged_when_all_of_it_is_decided_and_committed_behind_
     assert brain.due() == {TOPIC: 6}
     brain.committed(brain.due())
     assert brain.due() == {}
+
+
+def test_a_batch_that_comes_again_while_it_is_under_way_is_asked_for_and_acknowledged_once() -> None:
+    brain = RepIn()
+    brain.assigned(TOPIC, 4)
+    brain.read(TOPIC, 4, "eu-1", Batch(1, [export(1)]))
+    brain.read(TOPIC, 5, "eu-1", Batch(1, [export(1)]))
+    brain.read(TOPIC, 6, "eu-2", Batch(1, [export(2)]))
+    first, other = brain.wanted()
+    brain.decided(other.number)
+    brain.acknowledgements()
+    brain.acknowledged()
+    assert brain.due() == {}
+    brain.decided(first.number)
+    assert brain.acknowledgements() == [Acknowledgement(TOPIC, "eu-1", 1)]
+    brain.acknowledged()
+    assert brain.due() == {TOPIC: 7}
+    brain.read(TOPIC, 7, "eu-1", Batch(1, [export(1)]))
+    assert len(brain.wanted()) == 1, "its acknowledgement was lost: it is told once more"
+
+
+def test_an_unreadable_batch_is_passed_by_and_not_acknowledged() -> None:
+    brain = RepIn()
+    brain.assigned(TOPIC, 4)
+    brain.read(TOPIC, 4, "eu-1", Batch(1, [export(1)]))
+    pass_by = brain.unreadable(TOPIC, 5)
+    brain.decided(brain.wanted()[0].number)
+    assert brain.acknowledgements() == [Acknowledgement(TOPIC, "eu-1", 1)]
+    brain.acknowledged()
+    assert brain.due() == {TOPIC: 5}, "it is not parked yet"
+    pass_by()
+    assert brain.acknowledgements() == []
+    brain.acknowledged()
+    assert brain.due() == {TOPIC: 6}
 
 
 def test_what_is_refused_is_wanted_again_and_what_is_decided_twice_counts_once() -> None:

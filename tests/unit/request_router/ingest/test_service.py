@@ -10,6 +10,7 @@ import orjson
 import pytest
 from tests.unit.request_router.test_asker import LOG, view, view_message
 
+from dynabus.adapters.kafka.outbox import Letter, Outbox
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.core.errors import ApiError
 from dynabus.core.messages import ReplyPart, ReplyStatus
@@ -17,7 +18,6 @@ from dynabus.core.operations.calls import Call, Context
 from dynabus.core.replication.store import Outcome
 from dynabus.core.topics import Topics
 from dynabus.request_router.ingest import tasks
-from dynabus.request_router.ingest.outbox import Letter, Outbox
 from dynabus.request_router.ingest.reader import Arrival, Reader, Share
 from dynabus.request_router.ingest.service import HELD_MOST, Ingest
 

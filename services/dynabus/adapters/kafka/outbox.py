@@ -1,8 +1,8 @@
-"""Outcomes and dead letters on their way to Kafka. What does not arrive is sent again, until it does or nobody can
-want it: its table is gone, and the topic with it.
+"""Letters on their way to Kafka: outcomes, dead letters, batches for other regions and their acknowledgements. What
+does not arrive is sent again, until it does or nobody can want it: its table is gone, and the topic with it.
 
-In no order, and now and then twice, as after a router's death: an outcome says of which place it is. All of it in the
-event loop; `serve` calls who waits for a delivery.
+In no order, and now and then twice, as after a process's death: each says by itself what it is about. All of it in
+one thread; `serve` calls who waits for a delivery.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from dynabus.adapters.kafka.release import let_go
-from dynabus.adapters.kafka.settings import KafkaSettings
+from dynabus.adapters.kafka.settings import KafkaSettings, Properties
 from dynabus.adapters.logs import kafka_logger, logger
 
 AGAIN_MS = 500.0
 """After a failure."""
+
+ANYWHERE = -1
+"""Kafka's own choice of a topic partition, by the key."""
 
 HANDED_MOST = 5000
 """Again in one turn: the queue that was full may be so again."""
@@ -35,25 +38,30 @@ class Letter:
     headers: list[tuple[str, bytes]]
     wanted: Callable[[], bool]
     done: Callable[[], None]
+    partition: int = ANYWHERE
 
 
 class Outbox:
-    """Counts `failed` deliveries."""
+    """Counts `failed` deliveries; `reason`: why the last one did, unless one succeeded since."""
 
-    def __init__(self, kafka: KafkaSettings, now_ms: Callable[[], float]) -> None:
-        self._kafka, self._now_ms = kafka, now_ms
+    def __init__(
+        self, kafka: KafkaSettings, now_ms: Callable[[], float], properties: Properties | None = None
+    ) -> None:
+        self._properties, self._now_ms = properties or kafka.outcome_producer(), now_ms
         self._producer: Producer | None = None
         """Made for the first letter: most clusters have no commands."""
         self._replaced: list[Producer] = []
         self._is_stuck = False
         self._again: deque[tuple[float, Letter]] = deque()
         self.failed = 0
+        self.reason = ""
 
     def send(self, letter: Letter) -> None:
         """Once, and again until it is there."""
 
         def report(error: KafkaError | None, _message: object) -> None:
             if error is None:
+                self.reason = ""
                 letter.done()
                 return
             self._is_stuck = self._is_stuck or error.code() == KafkaError._MSG_TIMED_OUT
@@ -61,9 +69,11 @@ class Outbox:
 
         headers: Any = letter.headers
         if self._producer is None:
-            self._producer = Producer(self._kafka.outcome_producer(), logger=kafka_logger())
+            self._producer = Producer(self._properties, logger=kafka_logger())
         try:
-            self._producer.produce(letter.topic, letter.value, letter.key, headers=headers, on_delivery=report)
+            self._producer.produce(
+                letter.topic, letter.value, letter.key, letter.partition, headers=headers, on_delivery=report
+            )
         except (BufferError, KafkaException) as refusal:
             self._postpone(letter, str(refusal))
 
@@ -92,8 +102,9 @@ class Outbox:
 
     def _postpone(self, letter: Letter, why: str) -> None:
         self.failed += 1
+        self.reason = why
         if self.failed & (self.failed - 1) == 0:
-            logger().warning("outcome not delivered, sent again", topic=letter.topic, reason=why, failed=self.failed)
+            logger().warning("not delivered, sent again", topic=letter.topic, reason=why, failed=self.failed)
         self._again.append((self._now_ms() + AGAIN_MS, letter))
 
     def _replace(self, stuck: Producer) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError
 
+from dynabus.adapters.kafka import outbox as module
+from dynabus.adapters.kafka.outbox import AGAIN_MS, Letter, Outbox
 from dynabus.adapters.kafka.settings import KafkaSettings
-from dynabus.request_router.ingest import outbox as module
-from dynabus.request_router.ingest.outbox import AGAIN_MS, Letter, Outbox
 
 Report = Callable[[KafkaError | None, object], None]
 
@@ -35,7 +35,9 @@ class FakeProducer:
     def __len__(self) -> int:
         return len(self.under_way)
 
-    def produce(self, topic: str, value: bytes, key: bytes, headers: Any, on_delivery: Report) -> None:
+    def produce(
+        self, topic: str, value: bytes, key: bytes, partition: int, headers: Any, on_delivery: Report
+    ) -> None:
         if self._kafka.full:
             raise BufferError("queue full")
         self.under_way.append((topic, on_delivery))

@@ -1,0 +1,230 @@
+"""Changes on their way to their leaders, in the event loop: asked many at a time, and again until they are decided.
+
+| a leader says                 | then                                                                            |
+|-------------------------------|---------------------------------------------------------------------------------|
+| repeat, news, won, lost       | decided                                                                         |
+| an error of the API           | parked: it says so for ever                                                     |
+| throttled, or nothing         | again after a pause, doubled each time, in which no change of the table is sent |
+
+A change of a table that is not here, or does not know its source as one of its regions, waits for a minute, since
+metadata may be behind; then it is parked. Order does not matter: versions decide (`core.global_tables.versions`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import orjson
+
+from dynabus.adapters.logs import logger
+from dynabus.core.cluster_view import ClusterView
+from dynabus.core.errors import ApiError
+from dynabus.core.global_tables.rep_in import Import
+from dynabus.core.global_tables.rep_out import Export
+from dynabus.core.global_tables.versions import Meeting
+from dynabus.core.messages import ReplyPart, ReplyStatus
+from dynabus.core.operations.calls import Call, Code
+from dynabus.core.published_table import Table
+from dynabus.core.values import check_item_size, item_size, normalise_item
+from dynabus.rep_in.inlet import Inlet
+from dynabus.rep_in.tasks import Tasks
+from dynabus.rep_in.telling import UNREACHED
+
+PARTS_MOST = 200
+"""Of one message: a leader answers a turn's writes together, and its inbox has others' requests too."""
+
+MESSAGES_MOST = 4
+"""Under way to one partition: while one is answered the next one is there."""
+
+AGAIN_MS, AGAIN_MOST_MS = 50.0, 2000.0
+"""The pause of a table, doubled each time."""
+
+UNKNOWN_MS, LOOK_MS = 60_000.0, 200.0
+"""How long a table may be unknown, and between two looks for it."""
+
+PASSING = ("InternalServerError", "ResourceNotFoundException")
+"""Errors that are no decision: the table is being made or deleted, or its leader could not do it."""
+
+Ask = Callable[[list[Call]], Awaitable[list[ReplyPart | None]]]
+"""Admission and leaders, as for a batch over HTTP. Raises ApiError where too much is under way."""
+
+Park = Callable[[str, Export, str], Awaitable[None]]
+"""(source, change, why)."""
+
+
+class Wanted(NamedTuple):
+    """A change that is asked for."""
+
+    inlet: Inlet
+    wanted: Import
+    call: Call
+
+
+@dataclass(slots=True)
+class _Pool:
+    """Of one partition of a table."""
+
+    table: str
+    waiting: deque[Wanted] = field(default_factory=deque)
+    under_way: int = 0
+
+
+@dataclass(slots=True)
+class _Pause:
+    until_ms: float = 0.0
+    next_ms: float = AGAIN_MS
+
+
+class Driving:
+    """`decided` is called for an inlet of which something was."""
+
+    def __init__(
+        self,
+        view: ClusterView,
+        ask: Ask,
+        park: Park,
+        decided: Callable[[Inlet], None],
+        now_ms: Callable[[], float],
+        tasks: Tasks,
+    ) -> None:
+        self._view, self._ask, self._park = view, ask, park
+        self._decided, self._now_ms, self._tasks = decided, now_ms, tasks
+        self._pools: dict[tuple[str, int], _Pool] = {}
+        self._pauses: dict[str, _Pause] = {}
+        self._unknown: dict[tuple[str, str], float] = {}
+        """(source, table) that do not fit, since when."""
+        self._later: list[tuple[float, Inlet, Import]] = []
+        self.meetings: Counter[tuple[str, str, Meeting]] = Counter()
+        """By source and table."""
+        self.again = 0
+        """Tries that decided nothing."""
+
+    def take(self, inlet: Inlet) -> None:
+        """What its brain wants."""
+        for wanted in inlet.brain.wanted():
+            self._place(inlet, wanted)
+
+    def go_on(self) -> None:
+        """Send what may be sent now."""
+        now_ms = self._now_ms()
+        if self._later:
+            due = [each for each in self._later if each[0] <= now_ms]
+            self._later = [each for each in self._later if each[0] > now_ms]
+            for _, inlet, wanted in due:
+                if not inlet.gone:
+                    self._place(inlet, wanted)
+        for where, pool in [*self._pools.items()]:
+            self._send(where, pool, now_ms)
+
+    @property
+    def unknown(self) -> list[tuple[str, str]]:
+        """(source, table) whose changes wait for a table."""
+        return [*self._unknown]
+
+    # -- placing --------------------------------------------------------------------------------------------------
+
+    def _place(self, inlet: Inlet, wanted: Import) -> None:
+        export = wanted.export
+        where, table = (inlet.region, export.table), self._view.tables.get(export.table)
+        if table is None or inlet.region not in table.regions:
+            self._wait_for_table(where, inlet, wanted)
+            return
+        self._unknown.pop(where, None)
+        try:
+            call = import_call(table, export)
+        except (ApiError, orjson.JSONDecodeError) as error:
+            self._tasks.begin(self._park_one(inlet, wanted, f"its item is none: {error}"))
+            return
+        number = table.partition_of(export.key)["number"]
+        pool = self._pools.setdefault((table.id, number), _Pool(export.table))
+        pool.waiting.append(Wanted(inlet, wanted, call))
+
+    def _wait_for_table(self, where: tuple[str, str], inlet: Inlet, wanted: Import) -> None:
+        now_ms = self._now_ms()
+        since_ms = self._unknown.setdefault(where, now_ms)
+        if now_ms - since_ms < UNKNOWN_MS:
+            self._later.append((now_ms + LOOK_MS, inlet, wanted))
+        else:
+            reason = f"there is no global table {where[1]} here that has a replica in {where[0]}"
+            self._tasks.begin(self._park_one(inlet, wanted, reason))
+
+    # -- asking ---------------------------------------------------------------------------------------------------
+
+    def _send(self, where: tuple[str, int], pool: _Pool, now_ms: float) -> None:
+        pause = self._pauses.get(pool.table)
+        while pool.waiting and pool.under_way < MESSAGES_MOST and (pause is None or now_ms >= pause.until_ms):
+            taken = [pool.waiting.popleft() for _ in range(min(PARTS_MOST, len(pool.waiting)))]
+            pool.under_way += 1
+            self._tasks.begin(self._try(pool, [each for each in taken if not each.inlet.gone]))
+        if not pool.waiting and not pool.under_way:
+            del self._pools[where]
+
+    async def _try(self, pool: _Pool, batch: list[Wanted]) -> None:
+        try:
+            replies = await self._ask([each.call for each in batch]) if batch else []
+        except ApiError:
+            replies = [None] * len(batch)
+        pool.under_way -= 1
+        refused = False
+        for each, reply in zip(batch, replies, strict=True):
+            if not each.inlet.gone:
+                refused |= self._judge(each, reply)
+        if refused:
+            self._pause(pool.table)
+        elif batch:
+            self._pauses.pop(pool.table, None)
+        for inlet in dict.fromkeys(each.inlet for each in batch if not each.inlet.gone):
+            self._decided(inlet)
+        self.go_on()
+
+    def _judge(self, each: Wanted, reply: ReplyPart | None) -> bool:
+        """Whether it was not decided."""
+        if reply is not None and reply["status"] == ReplyStatus.OK:
+            self._count(each, reply["body"])
+            each.inlet.brain.decided(each.wanted.number)
+            return False
+        if reply is not None and reply["status"] == ReplyStatus.ERROR:
+            error = orjson.loads(reply["body"])
+            if not error["__type"].endswith(PASSING):
+                reason = f"{error['__type'].rpartition('#')[2]}: {error.get('message', '')}"
+                self._tasks.begin(self._park_one(each.inlet, each.wanted, reason))
+                return False
+        self.again += 1
+        each.inlet.brain.refused(each.wanted.number)
+        return True
+
+    def _count(self, each: Wanted, body: bytes) -> None:
+        # What the write cost indexes may stand before it.
+        for meeting in Meeting:
+            if body.endswith(meeting.value.encode()):
+                self.meetings[each.inlet.region, each.wanted.export.table, meeting] += 1
+
+    def _pause(self, table: str) -> None:
+        pause = self._pauses.setdefault(table, _Pause())
+        pause.until_ms = self._now_ms() + pause.next_ms
+        pause.next_ms = min(2 * pause.next_ms, AGAIN_MOST_MS)
+
+    async def _park_one(self, inlet: Inlet, wanted: Import, reason: str) -> None:
+        try:
+            await self._park(inlet.region, wanted.export, reason)
+        except UNREACHED as error:
+            logger().warning("a change is not parked yet", table=wanted.export.table, why=str(error))
+            self._later.append((self._now_ms() + AGAIN_MOST_MS, inlet, wanted))
+            return
+        if not inlet.gone:
+            inlet.brain.decided(wanted.number)
+            self._decided(inlet)
+
+
+def import_call(table: Table, export: Export) -> Call:
+    """The write of a change. Raises for what is no item of DynamoDB's."""
+    value, size = b"", 0
+    if export.item is not None:
+        item = normalise_item(orjson.loads(export.item))
+        value, size = orjson.dumps(item), item_size(item)
+        check_item_size(size)
+    version = export.version.encode()
+    return Call(table, export.key, Code.IMPORT, True, True, export.key, value, size, version)

@@ -1,0 +1,117 @@
+"""What RepIn tells: acknowledgements, in the Kafka of who sent the batch; what is parked, in this region's.
+
+Each source has an outbox of its own, since each has its own Kafka: one that is away holds back nobody else's. What
+was for a region that is gone, or is reached otherwise by now, is dropped: a sender that misses it sends its batch
+again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from hashlib import blake2b
+
+from dynabus.adapters.kafka.outbox import Letter, Outbox
+from dynabus.adapters.kafka.peers import kafka_of
+from dynabus.adapters.kafka.settings import KafkaSettings
+from dynabus.adapters.kafka.topic_rules import UnsafeKafka
+from dynabus.adapters.kafka.topics import TopicError, reach_kafka
+from dynabus.adapters.logs import logger
+from dynabus.adapters.replication_codec import encode_acknowledgement, encode_parked, encode_unreadable
+from dynabus.core.global_tables.regions import Peer, Regions
+from dynabus.core.global_tables.rep_in import Acknowledgement
+from dynabus.core.global_tables.rep_out import Export
+from dynabus.core.topics import Topic, Topics
+
+UNREADABLE_MOST = 10_000
+"""Of which it is remembered that they are parked, since their senders send them again."""
+
+CLOSE_S = 2.0
+
+UNREACHED = (TopicError, UnsafeKafka)
+"""What `park` raises: it is tried again."""
+
+Done = Callable[[], None]
+
+
+class Telling:
+    """In the event loop. `reasons`: why something was parked last, by (source, table)."""
+
+    def __init__(
+        self, kafka: KafkaSettings, topics: Topics, regions: Regions, name: str, now_ms: Callable[[], float]
+    ) -> None:
+        self._kafka, self._topics, self._regions, self._name, self._now_ms = kafka, topics, regions, name, now_ms
+        self._own = Outbox(kafka, now_ms)
+        self._outboxes: dict[Peer, Outbox] = {}
+        self._ready: set[str] = set()
+        self._parked_batches: dict[bytes, None] = {}
+        self.parked: Counter[tuple[str, str]] = Counter()
+        self.unreadable: Counter[str] = Counter()
+        self.reasons: dict[tuple[str, str | None], str] = {}
+
+    @property
+    def failed(self) -> int:
+        """Deliveries that were tried again."""
+        return self._own.failed + sum(outbox.failed for outbox in self._outboxes.values())
+
+    def acknowledge(self, told: Acknowledgement, done: Done) -> None:
+        """The batch is decided."""
+        peer = self._regions.peers.get(told.topic[0])
+        if peer is None:
+            done()
+            return
+        if peer not in self._outboxes:
+            self._outboxes[peer] = Outbox(kafka_of(peer, self._name), self._now_ms)
+        own = self._regions.own
+        topic = Topics(peer.namespace).acknowledgements(own).name
+        value = encode_acknowledgement(own, told.sender, told.number)
+        self._outboxes[peer].send(Letter(topic, None, value, [], lambda: self._is_current(peer), done))
+
+    def _is_current(self, peer: Peer) -> bool:
+        return self._regions.peers.get(peer.name) is peer
+
+    async def park(self, source: str, export: Export, reason: str) -> None:
+        """Returns once Kafka has it; it is decided then. Raises TopicError, UnsafeKafka: its topic is not there."""
+        where = (source, export.table)
+        if self.reasons.get(where) != reason:
+            logger().error("a change of another region is parked", source=source, table=export.table, reason=reason)
+        self.reasons[where] = reason
+        await self._post(self._topics.parked(export.table), export.key, encode_parked(source, export, reason))
+        self.parked[where] += 1
+
+    async def park_batch(self, source: str, value: bytes, reason: str) -> None:
+        """The same of a batch that cannot be read; one that was parked before is not parked again."""
+        digest = blake2b(value, digest_size=16).digest()
+        self.unreadable[source] += 1
+        self.reasons[source, None] = reason
+        if digest in self._parked_batches:
+            return
+        logger().error("a batch of another region cannot be read, it is not acknowledged", source=source, why=reason)
+        self._parked_batches[digest] = None
+        if len(self._parked_batches) > UNREADABLE_MOST:
+            del self._parked_batches[next(iter(self._parked_batches))]
+        try:
+            await self._post(self._topics.parked(None), None, encode_unreadable(source, value, reason))
+        except UNREACHED:
+            self._parked_batches.pop(digest, None)
+            raise
+
+    async def _post(self, topic: Topic, key: bytes | None, value: bytes) -> None:
+        if topic.name not in self._ready:
+            await asyncio.to_thread(lambda: reach_kafka(self._kafka).ensure([topic]))
+            self._ready.add(topic.name)
+        delivered = asyncio.Event()
+        self._own.send(Letter(topic.name, key, value, [], lambda: True, delivered.set))
+        await delivered.wait()
+
+    def serve(self) -> None:
+        """Hear about deliveries."""
+        self._own.serve()
+        for outbox in self._outboxes.values():
+            outbox.serve()
+
+    def close(self) -> None:
+        """Send what is queued."""
+        for outbox in (self._own, *self._outboxes.values()):
+            outbox.close(CLOSE_S)

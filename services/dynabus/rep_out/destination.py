@@ -1,0 +1,266 @@
+"""One other region, in a thread of its own: one that is away, slow or refuses us holds back nobody else.
+
+A turn, in this order, which is a contract (`core.global_tables.rep_out`):
+
+1. acknowledgements     2. the group; shards that may begin     3. read; what arrived from other regions is passed by
+4. batches, each table's by a brain of its own, so that one that is throttled there does not hold back the others
+5. commit what is acknowledged, every `commit_every_ms`
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from confluent_kafka import KafkaException, Message
+
+from dynabus.adapters.clock import exact_ms, unix_ms
+from dynabus.adapters.codec import UndecodableMessage
+from dynabus.adapters.kafka.group_member import Where
+from dynabus.adapters.kafka.settings import KafkaSettings
+from dynabus.adapters.kafka.topic_rules import UnsafeKafka
+from dynabus.adapters.kafka.topics import TopicError
+from dynabus.adapters.logs import logger
+from dynabus.adapters.replication_codec import export_of, version_in
+from dynabus.adapters.stream_codec import entry_of, headers_of
+from dynabus.core.global_tables.regions import Peer
+from dynabus.core.global_tables.rep_out import Export, RepOut
+from dynabus.core.streams.reading import CHANGE, CLOSED
+from dynabus.core.streams.sequence import Sequence
+from dynabus.core.topics import Topics
+from dynabus.rep_out.config import RepOutSettings
+from dynabus.rep_out.latency import Latencies
+from dynabus.rep_out.line import Line
+from dynabus.rep_out.shards import Feed, Shards, Told
+
+IDLE_S = 0.05
+"""How long a turn waits for a record, or for an acknowledgement if nothing can be done before one."""
+
+PACE_S = 0.02
+"""Between two turns while batches are under way: what comes meanwhile travels together, at a fraction of the work. A
+change that comes alone goes at once."""
+
+AGAIN_S, AGAIN_MOST_S = 0.5, 10.0
+"""Between two attempts to reach a region, doubled each time."""
+
+Feeds = Mapping[str, Feed]
+
+
+class Destination:
+    """`incarnation`: of this process. `start` begins its thread; `failed` is called there if it ends by a defect."""
+
+    def __init__(
+        self,
+        settings: RepOutSettings,
+        own: str,
+        peer: Peer,
+        incarnation: int,
+        failed: Callable[[], None],
+    ) -> None:
+        self.peer, self._own, self._settings, self._failed = peer, own, settings, failed
+        self._incarnation = incarnation
+        self.feeds: Feeds = {}
+        """Set by another thread, as a whole."""
+        self.latencies = Latencies()
+        self.brains: dict[str, RepOut] = {}
+        """By stream topic."""
+        self.problem: str | None = "not reached yet"
+        self.turns = 0
+        self.undecodable = 0
+        self._followed: Feeds = {}
+        self._last: dict[Where, Sequence] = {}
+        self._allowance, self._allowed_ms, self._commit_ms = float(settings.catch_up_per_s), exact_ms(), 0.0
+        self._line: Line | None = None
+        self._shards: Shards | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"to {peer.name}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask it to end."""
+        self._stop.set()
+
+    def join(self, timeout_s: float) -> None:
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        try:
+            pause_s = AGAIN_S
+            while not self._stop.is_set() and not self._reach():
+                self._stop.wait(pause_s)
+                pause_s = min(2 * pause_s, AGAIN_MOST_S)
+            while not self._stop.is_set():
+                self._turn_or_wait()
+                if self._is_under_way() and not self._is_full():
+                    self._stop.wait(PACE_S)
+            self._close()
+        except Exception:
+            logger().exception("replication failed", region=self.peer.name)
+            self._failed()
+
+    def _reach(self) -> bool:
+        kafka: KafkaSettings = self._settings.kafka_settings()
+        try:
+            line = Line(kafka, self.peer, self._own, exact_ms)
+        except (TopicError, UnsafeKafka, KafkaException) as error:
+            self.problem = f"not reached: {error}"
+            logger().warning("region not reached yet", region=self.peer.name, reason=str(error))
+            return False
+        group = Topics(kafka.namespace).rep_outs(self.peer.name)
+        self.begin(line, Shards(kafka, group, self._settings.session_timeout_ms, self._begun, self._gone))
+        return True
+
+    def begin(self, line: Line, shards: Shards) -> None:
+        """With what leads there."""
+        self._line, self._shards, self.problem = line, shards, None
+        shards.on_revoke = self._commit
+
+    def _turn_or_wait(self) -> None:
+        try:
+            self.turn()
+        except KafkaException as error:
+            logger().warning("Kafka does not answer", reason=str(error))
+            self._stop.wait(0.2)
+
+    def _close(self) -> None:
+        if self._line is not None and self._shards is not None:
+            self._commit()
+            self._shards.close()
+            self._line.close()
+
+    # -- a turn ---------------------------------------------------------------------------------------------------
+
+    def turn(self) -> None:
+        """The docstring above. Raises KafkaException."""
+        line, shards = self._line, self._shards
+        assert line is not None
+        assert shards is not None
+        self.turns += 1
+        self._hear(line, IDLE_S if self._is_full() else 0)
+        if self.feeds is not self._followed:
+            self._followed = self.feeds
+            shards.follow(self._followed)
+            for topic in self.brains.keys() - self._followed.keys():
+                del self.brains[topic]
+        shards.poll(exact_ms())
+        for message in shards.read(0 if self._is_under_way() else IDLE_S):
+            self._take(shards, message)
+        self._send(line, exact_ms())
+        shards.pause(topic for topic, brain in self.brains.items() if brain.is_full)
+        self.problem = line.problem
+        if exact_ms() >= self._commit_ms:
+            self._commit_ms = exact_ms() + self._settings.commit_every_ms
+            self._commit()
+
+    def _is_under_way(self) -> bool:
+        return any(brain.window.sent for brain in self.brains.values())
+
+    def _is_full(self) -> bool:
+        """Nothing can be done before an acknowledgement."""
+        return bool(self.brains) and all(brain.is_full and brain.window.is_full for brain in self.brains.values())
+
+    def _hear(self, line: Line, timeout_s: float) -> None:
+        mine = {self._sender(topic): brain for topic, brain in self.brains.items()}
+        for sender, number in line.acknowledged(timeout_s):
+            brain = mine.get(sender)
+            batch = brain.acknowledged(number) if brain is not None else None
+            wall_ms = unix_ms()
+            for export in batch.exports if batch is not None else ():
+                self.latencies.note(export.table, export.version.stamp.ms, wall_ms)
+
+    def _sender(self, topic: str) -> str:
+        return f"{self._settings.name}/{self._incarnation:x}/{topic}"
+
+    def _take(self, shards: Shards, message: Message) -> None:
+        where = (message.topic() or "", message.partition() or 0)
+        brain, feed = self.brains.get(where[0]), self._followed.get(where[0])
+        if brain is None or feed is None:
+            return
+        offset = message.offset() or 0
+        try:
+            export = self._export(feed, where, message)
+        except UndecodableMessage as fault:
+            # None that a propagator wrote; to stop would hold back the table for ever.
+            self.undecodable += 1
+            logger().error("a record is left out", topic=where[0], offset=offset, reason=str(fault))
+            export = None
+        brain.read(where, offset, export)
+        if headers_of(message).get("type") == CLOSED.encode():
+            shards.ended(where, offset)
+
+    def _export(self, feed: Feed, where: Where, message: Message) -> Export | None:
+        entry = entry_of(message)
+        last = self._last.get(where)
+        if entry.type != CHANGE or (last is not None and not entry.sequence.is_behind(last)):
+            return None
+        self._last[where] = entry.sequence
+        version = version_in(headers_of(message))
+        if version is not None and version.stamp.region != self._own:
+            return Export(feed.link.name, b"", None, version)  # which the brain passes by, and nobody looks into
+        return export_of(feed.link.name, feed.schema, self._own, version, entry.value)
+
+    def _send(self, line: Line, now_ms: float) -> None:
+        rate = self._settings.catch_up_per_s
+        self._allowance = min(rate, self._allowance + (now_ms - self._allowed_ms) * rate / 1000)
+        self._allowed_ms = now_ms
+        for topic, brain in self.brains.items():
+            feed = self._followed.get(topic)
+            if feed is None:
+                continue
+            for batch in brain.batches(now_ms, self._allowance):
+                line.send(self._sender(topic), feed.link.name, batch)
+                self._allowance -= len(batch.exports)
+
+    def _commit(self) -> None:
+        assert self._shards is not None
+        due = {where: offset for brain in self.brains.values() for where, offset in brain.due().items()}
+        told = Told(self.latencies.acked_ms, self.latencies.median_ms(unix_ms()))
+        if due and self._shards.commit(due, told):
+            for brain in self.brains.values():
+                brain.committed(due)
+
+    # -- shards ---------------------------------------------------------------------------------------------------
+
+    def _begun(self, where: Where, offset: int) -> None:
+        self.brains.setdefault(where[0], RepOut(self._own)).assigned(where, offset)
+
+    def _gone(self, places: list[Where]) -> None:
+        for where in places:
+            self._last.pop(where, None)
+            brain = self.brains.get(where[0])
+            if brain is not None:
+                brain.revoked([where])
+
+    # -- seen from outside ----------------------------------------------------------------------------------------
+
+    @property
+    def oldest_ms(self) -> float | None:
+        """Milliseconds since 1970 of the oldest change that is read and not acknowledged."""
+        return min((ms for brain in [*self.brains.values()] if (ms := brain.oldest_ms) is not None), default=None)
+
+    def alarm(self) -> str | None:
+        """What somebody should look at."""
+        if self._shards is not None and self._shards.gaps:
+            return "changes were lost to the streams' retention: its replicas must be copied anew"
+        oldest_ms = self.oldest_ms
+        if oldest_ms is not None and unix_ms() - oldest_ms > 1000 * self._settings.backlog_alarm_s:
+            return "it has not acknowledged changes for long: streams' retention may take them away"
+        return self.problem
+
+    def status(self) -> dict[str, Any]:
+        """Another thread may ask."""
+        alarm, brains = self.alarm(), [*self.brains.values()]
+        return {
+            "region": self.peer.name,
+            "tables": sorted(feed.link.name for feed in self.feeds.values()),
+            "backlog": self._shards.backlog() if self._shards is not None else None,
+            "oldest_ms": self.oldest_ms,
+            "acked_ms": self.latencies.acked_ms,
+            "latency_ms": self.latencies.median_ms(unix_ms()),
+            "resent": sum(brain.window.resent for brain in brains),
+            "passed": sum(brain.passed for brain in brains),
+            **({"alarm": alarm} if alarm else {}),
+        }

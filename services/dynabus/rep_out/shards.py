@@ -1,0 +1,261 @@
+"""The consumer group of one destination: which shards of which streams are ours, where they are read, what was done.
+
+A shard is a topic partition of a stream. A child's is begun once its parent's was acknowledged to its end, by
+whichever member (`core.streams.consuming`). One that the group has no offset of begins a while before its link was
+made: what is older is the initial copy's. Beside an offset is committed, as JSON:
+
+    progress     how far the shard is, as for other readers of streams
+    acked_ms     milliseconds since 1970 of the newest change that its destination has acknowledged
+    latency_ms   of the last second, the median of how long changes took; null: there was none
+    gap          retention was faster: changes were lost, and the replica must be copied anew
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+import orjson
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from dynabus.adapters.kafka.group_member import GroupMember, Where
+from dynabus.adapters.kafka.positions import OUT_OF_RANGE, extent_of
+from dynabus.adapters.kafka.settings import KafkaSettings
+from dynabus.adapters.logs import kafka_logger, logger
+from dynabus.core.global_tables.links import Link
+from dynabus.core.key_schema import KeySchema
+from dynabus.core.streams.consuming import Extent, Mark, Progress, beginning, read_metadata, write_metadata
+from dynabus.core.streams.view import Stream
+
+BEFORE_MS = 600_000
+"""So much before its link was made a shard is begun: clocks, and leaders that had not heard of it yet."""
+
+LOOK_MS = 500.0
+"""Between two looks at shards that are held."""
+
+CALL_S = 5.0
+FETCH_MOST = 500
+
+FETCHED_KBYTES = 4096
+"""Fetched ahead: of a destination that is away, or slower, it is thrown away now and then."""
+
+
+class Feed(NamedTuple):
+    """A stream that goes to a destination, and what is needed to read it."""
+
+    link: Link
+    stream: Stream
+    schema: KeySchema
+
+
+class Told(NamedTuple):
+    """What is committed beside progress."""
+
+    acked_ms: int
+    latency_ms: float | None
+
+
+class Shards:
+    """Used from one thread. `begun` and `gone` are told of shards that are ours from that offset on, or no more."""
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        group: str,
+        session_timeout_ms: int,
+        begun: Callable[[Where, int], None],
+        gone: Callable[[list[Where]], None],
+    ) -> None:
+        self._begun, self._gone = begun, gone
+        self._feeds: Mapping[str, Feed] = {}
+        self._waiting: set[Where] = set()
+        """Of ours: those of which it is not known yet where they begin."""
+        self._read: set[Where] = set()
+        self._paused: set[str] = set()
+        self._ends: dict[Where, int] = {}
+        """Of shards that were read to their end: behind it."""
+        self.gaps: set[Where] = set()
+        self._look_ms = 0.0
+        self.committed: dict[Where, int] = {}
+        properties = kafka.log_reader(partition_eof=False)
+        self._reader = Consumer({**properties, "queued.max.messages.kbytes": FETCHED_KBYTES}, logger=kafka_logger())
+        self._group = GroupMember(
+            kafka.group_member(group, session_timeout_ms), self._assigned, self._revoked, self._lost
+        )
+        self.on_revoke: Callable[[], None] = lambda: None
+        """Called before shards are given away: what is due may be committed."""
+
+    def follow(self, feeds: Mapping[str, Feed]) -> None:
+        """By topic. New ones are subscribed to; what is new of a stream's lineage counts from now on."""
+        over = [where for where in self._read if where[0] not in feeds]
+        self._stop(over)
+        self._waiting.update(over)  # until the group takes them; or they are wanted again before it does
+        self._gone(over)
+        self._feeds = feeds
+        self._group.subscribe(feeds)
+
+    def poll(self, now_ms: float) -> None:
+        """Take part in the group, and begin what may begin. Raises KafkaException where Kafka does not answer."""
+        self._group.poll()
+        if self._waiting and now_ms >= self._look_ms:
+            self._look_ms = now_ms + LOOK_MS
+            for topic in sorted({topic for topic, _ in self._waiting}):
+                self._begin_of(topic)
+
+    def read(self, timeout_s: float) -> list[Message]:
+        """Records of shards that are ours."""
+        first = self._reader.poll(timeout_s)
+        if first is None:
+            return []
+        found = []
+        for message in (first, *self._reader.consume(FETCH_MOST, timeout=0)):
+            where = (message.topic() or "", message.partition() or 0)
+            if (error := message.error()) is not None:
+                self._failed(where, error)
+            elif where in self._read:
+                found.append(message)
+        return found
+
+    def pause(self, full: Iterable[str]) -> None:
+        """Topics of which nothing is to be read for now; all others are."""
+        wanted = set(full)
+        for topic in wanted ^ self._paused:
+            places = [TopicPartition(*where) for where in self._read if where[0] == topic]
+            if places:
+                (self._reader.pause if topic in wanted else self._reader.resume)(places)
+        self._paused = wanted
+
+    def ended(self, where: Where, offset: int) -> None:
+        """The shard's last record was read, at this offset."""
+        self._ends[where] = offset + 1
+        self._stop([where])
+
+    def commit(self, due: Mapping[Where, int], told: Told) -> bool:
+        """What was acknowledged; whether the group has it."""
+        offsets = [TopicPartition(*where, at, self._metadata(where, at, told)) for where, at in due.items()]
+        if not self._group.commit(offsets):
+            return False
+        self.committed.update(due)
+        if any(self._ends.get(where) == at for where, at in due.items()):
+            self._look_ms = 0.0  # children may begin
+        return True
+
+    def _metadata(self, where: Where, at: int, told: Told) -> str:
+        mark = Mark.ENDED if self._ends.get(where) == at else Mark.READING
+        progress = write_metadata(Progress(at, mark=mark))
+        gap = {"gap": True} if where in self.gaps else {}
+        return orjson.dumps({"progress": progress, **told._asdict(), **gap}).decode()
+
+    def backlog(self) -> int:
+        """Records of shards that are read here which are not acknowledged, as far as is known."""
+        count = 0
+        for where in [*self._read]:
+            try:
+                _, end = self._reader.get_watermark_offsets(TopicPartition(*where), cached=True)
+            except (KafkaException, TypeError, RuntimeError):
+                continue
+            count += max(0, end - self.committed.get(where, end))
+        return count
+
+    def close(self) -> None:
+        """Leave the group, so that others need not wait for the session's end."""
+        self._group.close()
+        self._reader.close()
+
+    # -- where shards begin ---------------------------------------------------------------------------------------
+
+    def _begin_of(self, topic: str) -> None:
+        feed = self._feeds.get(topic)
+        if feed is None:
+            return
+        shards = feed.stream.shards
+        numbers = [number for where, number in sorted(self._waiting) if where == topic and number in shards]
+        parents = {parent for number in numbers if (parent := shards[number].parent) in shards}
+        line = [*dict.fromkeys([*numbers, *(each for each in parents if each is not None)])]
+        progress = self._progress(topic, line)
+        extents = {number: Extent(*extent_of(self._reader, topic, number, CALL_S)) for number in line}
+        for number in numbers:
+            begin = beginning(shards[number], shards, progress, extents, False, feed.stream.is_live)
+            if begin is None:
+                continue
+            if begin.mark is Mark.READING:
+                offset = begin.offset if number in progress else self._first(topic, number, feed, extents[number])
+                self._begin((topic, number), offset, extents[number])
+            self._waiting.discard((topic, number))
+
+    def _progress(self, topic: str, numbers: Iterable[int]) -> dict[int, Progress]:
+        found: dict[int, Progress] = {}
+        for where, told in self._group.committed((topic, number) for number in numbers).items():
+            if told is not None:
+                beside = _beside(told[1])
+                found[where[1]] = read_metadata(told[0], str(beside.get("progress", "")))
+                if beside.get("gap"):
+                    self.gaps.add(where)
+        return found
+
+    def _first(self, topic: str, number: int, feed: Feed, extent: Extent) -> int:
+        """Of a shard without an offset. Of one that is older as a whole the last record is read, for its end."""
+        asked = TopicPartition(topic, number, feed.link.created_ms - BEFORE_MS)
+        (found,) = self._reader.offsets_for_times([asked], timeout=CALL_S)
+        if found.error is not None:
+            raise KafkaException(found.error)
+        return found.offset if found.offset >= 0 else max(extent.low, extent.end - 1)
+
+    def _begin(self, where: Where, offset: int, extent: Extent) -> None:
+        if offset < extent.low:
+            self.gaps.add(where)
+            logger().error(
+                "changes are lost: the stream's retention was faster than their destination; copy the replica anew",
+                topic=where[0],
+                shard=where[1],
+                offsets=f"{offset} to {extent.low - 1}",
+            )
+        offset = max(offset, extent.low)
+        self._read.add(where)
+        self.committed[where] = offset
+        self._reader.incremental_assign([TopicPartition(*where, offset)])
+        if where[0] in self._paused:
+            self._reader.pause([TopicPartition(*where)])
+        self._begun(where, offset)
+
+    def _failed(self, where: Where, error: KafkaError) -> None:
+        if error.code() in OUT_OF_RANGE and where in self._read:
+            self._stop([where])
+            self._gone([where])
+            self._waiting.add(where)
+        else:
+            logger().info("stream", topic=where[0], reason=error.str())
+
+    def _stop(self, places: Iterable[Where]) -> None:
+        read = [TopicPartition(*where) for where in places if where in self._read]
+        self._read.difference_update(places)
+        if read:
+            self._reader.incremental_unassign(read)
+
+    # -- the group ------------------------------------------------------------------------------------------------
+
+    def _assigned(self, given: list[Where]) -> None:
+        self._waiting.update(given)
+        self._look_ms = 0.0
+
+    def _revoked(self, taken: list[Where]) -> None:
+        self.on_revoke()
+        self._lost(taken)
+
+    def _lost(self, taken: list[Where]) -> None:
+        self._stop(taken)
+        self._waiting.difference_update(taken)
+        for where in taken:
+            self._ends.pop(where, None)
+            self.committed.pop(where, None)
+            self.gaps.discard(where)
+        self._gone(taken)
+
+
+def _beside(text: str) -> dict[str, object]:
+    """Nothing of what somebody else has committed."""
+    try:
+        found = orjson.loads(text or "{}")
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}

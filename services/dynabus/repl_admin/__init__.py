@@ -1,0 +1,4 @@
+"""ReplAdmin: the workflow of global tables (ARCHITECTURE, "Global tables").
+
+copying.py   initial copies
+"""

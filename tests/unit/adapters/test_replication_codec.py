@@ -1,0 +1,103 @@
+"""Batches come back as they were; what is damaged, newer or something else is refused as a whole."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.adapters.test_stream_codec import ITEM, output
+
+from dynabus.adapters import replication_codec
+from dynabus.adapters.codec import UndecodableMessage, decode, encode
+from dynabus.adapters.replication_codec import (
+    Arrived,
+    decode_acknowledgement,
+    decode_batch,
+    encode_acknowledgement,
+    encode_batch,
+    encode_parked,
+    encode_unreadable,
+    export_of,
+    version_in,
+)
+from dynabus.adapters.stream_codec import encode_output
+from dynabus.core.global_tables.rep_out import Batch, Export
+from dynabus.core.global_tables.versions import TICKS_PER_MS, Stamp, Version, written
+from dynabus.core.key_schema import KeySchema
+from dynabus.core.streams.changes import Change
+
+VERSION = written(None, "eu", 17)
+EXPORTS = [Export("music", b"a", b"{}", VERSION), Export("music", b"b", None, written(VERSION, "us", 18))]
+BATCH = encode_batch("eu", "eu-1", "music", Batch(7, EXPORTS, 3))
+SCHEMA = KeySchema("pk", "S")
+
+
+def test_a_batch_comes_back() -> None:
+    assert decode_batch(BATCH) == Arrived("eu", "eu-1", Batch(7, EXPORTS, 3))
+
+
+def test_an_acknowledgement_comes_back() -> None:
+    assert decode_acknowledgement(encode_acknowledgement("us", "eu-1", 7)) == ("eu-1", 7)
+
+
+@pytest.mark.parametrize("at", range(0, len(BATCH), 3))
+def test_a_batch_with_a_changed_byte_is_refused(at: int) -> None:
+    with pytest.raises(UndecodableMessage):
+        decode_batch(BATCH[:at] + bytes([BATCH[at] ^ 4]) + BATCH[at + 1 :])
+
+
+def test_what_is_of_another_format_or_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UndecodableMessage, match="a replication_batch where"):
+        decode_acknowledgement(BATCH)
+    monkeypatch.setattr(replication_codec, "FORMAT", 2)
+    newer = encode_batch("eu", "eu-1", "music", Batch(7, EXPORTS))
+    monkeypatch.undo()
+    with pytest.raises(UndecodableMessage, match="format 2; this code reads 1"):
+        decode_batch(newer)
+
+
+def test_a_batch_with_a_version_that_is_none_is_refused() -> None:
+    _, message = decode(BATCH)
+    message["changes"][1]["version"] = b"\x02e"
+    with pytest.raises(UndecodableMessage, match="a version that is none"):
+        decode_batch(encode("replication_batch", message))
+
+
+def test_parked_changes_say_what_they_were_and_why() -> None:
+    _, change = decode(encode_parked("eu", EXPORTS[0], "another key schema"))
+    assert (change["source"], change["table"], change["key"], change["item"]) == ("eu", "music", b"a", b"{}")
+    assert (change["version"], change["reason"], change["batch"]) == (VERSION.encode(), "another key schema", None)
+    _, batch = decode(encode_unreadable("eu", b"\x00\x01", "too short"))
+    assert (batch["table"], batch["batch"], batch["reason"]) == (None, b"\x00\x01", "too short")
+
+
+def test_a_stream_record_becomes_an_export() -> None:
+    value = encode_output(output(), 0).value or b""
+    export = export_of("music", SCHEMA, "eu", VERSION, value)
+    assert (export.table, export.key, export.version) == ("music", SCHEMA.encode_item(ITEM), VERSION)
+    assert export.item is not None
+    assert b'"n":{"N":"2"}' in export.item
+
+
+def test_a_deletion_has_no_item() -> None:
+    change = Change("REMOVE", {"pk": {"S": "a"}}, ITEM, None, 5)
+    assert (
+        export_of("music", SCHEMA, "eu", VERSION, encode_output(output(change=change), 0).value or b"").item is None
+    )
+
+
+def test_a_record_without_a_version_counts_as_written_here_at_its_time() -> None:
+    export = export_of("music", SCHEMA, "eu", None, encode_output(output(), 0).value or b"")
+    time = 1_700_000_000_123 * TICKS_PER_MS
+    assert export.version == Version(Stamp(time, "eu"), {"eu": time})
+
+
+def test_the_version_stands_in_a_header() -> None:
+    assert version_in({}) is None
+    assert version_in({"dynabus-version": VERSION.encode()}) == VERSION
+    with pytest.raises(UndecodableMessage):
+        version_in({"dynabus-version": b"\x05us"})
+
+
+def test_a_stream_of_another_key_is_told() -> None:
+    value = encode_output(output(), 0).value or b""
+    with pytest.raises(UndecodableMessage, match="the key is none of the table's"):
+        export_of("music", KeySchema("id", "S"), "eu", VERSION, value)

@@ -1,0 +1,253 @@
+"""Where shards begin, what is committed beside their offsets, and what becomes of them when the group takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+import pytest
+from confluent_kafka import KafkaError, TopicPartition
+from tests.unit.core.propagation.test_follower import message
+
+from dynabus.adapters.kafka.group_member import Where
+from dynabus.adapters.kafka.settings import KafkaSettings
+from dynabus.core.global_tables.links import ACTIVE, Link
+from dynabus.core.key_schema import KeySchema
+from dynabus.core.streams.view import read_stream
+from dynabus.rep_out import shards as module
+from dynabus.rep_out.shards import BEFORE_MS, LOOK_MS, Feed, Shards, Told
+
+TOPIC, CREATED_MS = "dynabus.stream.music", 5_000_000
+TOLD = Told(17, 4.5)
+
+
+def feed(shards: dict[int, int] | None = None) -> Feed:
+    """`shards`: parents by number."""
+    link = Link("t", "music", "us", 1, ACTIVE, CREATED_MS, True, "1")
+    return Feed(link, read_stream(message(shards=shards or {0: -1})), KeySchema("pk", "S"))
+
+
+class FakeError:
+    def __init__(self, code: int) -> None:
+        self._code = code
+
+    def code(self) -> int:
+        return self._code
+
+    def str(self) -> str:
+        return "an error"
+
+
+class FakeMessage:
+    def __init__(self, number: int, code: int | None = None) -> None:
+        self._number, self._error = number, FakeError(code) if code is not None else None
+
+    def topic(self) -> str:
+        return TOPIC
+
+    def partition(self) -> int:
+        return self._number
+
+    def error(self) -> FakeError | None:
+        return self._error
+
+
+class Kafka:
+    """A topic's extents and times, the group's commits, and what the reader was told."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.extents: dict[int, tuple[int, int]] = {}
+        self.times: dict[int, int] = {}
+        self.asked_ms: list[int] = []
+        self.commits: dict[Where, tuple[int, str]] = {}
+        self.takes = True
+        self.reading: dict[int, int] = {}
+        self.paused: set[int] = set()
+        self.messages: list[FakeMessage] = []
+        self.begun: list[tuple[Where, int]] = []
+        self.gone: list[Where] = []
+        self.subscribed: list[str] = []
+        monkeypatch.setattr(module, "Consumer", lambda *_, **__: self)
+        monkeypatch.setattr(module, "GroupMember", self.member)
+        monkeypatch.setattr(module, "extent_of", lambda _consumer, _topic, number, _s: self.extents[number])
+        self.shards = Shards(KafkaSettings("x"), "group", 6000, self.note, self.gone.extend)
+
+    def note(self, where: Where, offset: int) -> None:
+        self.begun.append((where, offset))
+
+    def member(self, _properties: Any, assigned: Any, revoked: Any, lost: Any) -> Kafka:
+        self.assign, self.revoke, self.lose = assigned, revoked, lost
+        return self
+
+    # -- the group ------------------------------------------------------------------------------------------------
+
+    def subscribe(self, topics: Iterable[str]) -> None:
+        self.subscribed = [*topics]
+
+    def committed(self, wanted: Iterable[Where]) -> dict[Where, tuple[int, str] | None]:
+        return {where: self.commits.get(where) for where in wanted}
+
+    def commit(self, offsets: list[TopicPartition]) -> bool:
+        if self.takes:
+            for each in offsets:
+                self.commits[each.topic, each.partition] = (each.offset, each.metadata or "")
+        return self.takes
+
+    # -- the reader -----------------------------------------------------------------------------------------------
+
+    def poll(self, *_: Any) -> FakeMessage | None:
+        return self.messages.pop(0) if self.messages else None
+
+    def consume(self, *_: Any, **__: Any) -> list[FakeMessage]:
+        messages, self.messages = self.messages, []
+        return messages
+
+    def incremental_assign(self, places: list[TopicPartition]) -> None:
+        self.reading |= {each.partition: each.offset for each in places}
+
+    def incremental_unassign(self, places: list[TopicPartition]) -> None:
+        for each in places:
+            del self.reading[each.partition]
+
+    def pause(self, places: list[TopicPartition]) -> None:
+        self.paused |= {each.partition for each in places}
+
+    def resume(self, places: list[TopicPartition]) -> None:
+        self.paused -= {each.partition for each in places}
+
+    def offsets_for_times(self, asked: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        [each] = asked
+        self.asked_ms.append(each.offset)
+        return [TopicPartition(each.topic, each.partition, self.times.get(each.partition, -1))]
+
+    def get_watermark_offsets(self, where: TopicPartition, cached: bool) -> tuple[int, int]:
+        return self.extents[where.partition]
+
+
+@pytest.fixture
+def kafka(monkeypatch: pytest.MonkeyPatch) -> Kafka:
+    return Kafka(monkeypatch)
+
+
+def begin(kafka: Kafka, *numbers: int, shards: dict[int, int] | None = None) -> None:
+    kafka.shards.follow({TOPIC: feed(shards)})
+    kafka.assign([(TOPIC, number) for number in numbers])
+    kafka.shards.poll(LOOK_MS)
+
+
+def test_a_shard_without_an_offset_begins_a_while_before_its_link(kafka: Kafka) -> None:
+    kafka.extents[0], kafka.times[0] = (3, 50), 20
+    begin(kafka, 0)
+    assert kafka.subscribed == [TOPIC]
+    assert (kafka.reading, kafka.begun) == ({0: 20}, [((TOPIC, 0), 20)])
+    assert kafka.asked_ms == [CREATED_MS - BEFORE_MS]
+    assert kafka.shards.backlog() == 30
+
+
+@pytest.mark.parametrize(("extent", "offset"), [((3, 50), 49), ((0, 0), 0), ((7, 7), 7)])
+def test_of_one_that_is_older_the_last_record_is_read(kafka: Kafka, extent: tuple[int, int], offset: int) -> None:
+    kafka.extents[0] = extent
+    begin(kafka, 0)
+    assert kafka.reading == {0: offset}
+
+
+def test_a_child_waits_until_its_parent_is_committed_to_its_end(kafka: Kafka) -> None:
+    kafka.extents |= {0: (0, 10), 1: (0, 5)}
+    kafka.times |= {0: 0, 1: 0}
+    begin(kafka, 0, 1, shards={0: -1, 1: 0})
+    assert kafka.reading == {0: 0}
+    kafka.shards.ended((TOPIC, 0), 9)
+    assert kafka.reading == {}
+    assert kafka.shards.commit({(TOPIC, 0): 7}, TOLD)
+    kafka.shards.poll(3 * LOOK_MS)
+    assert kafka.reading == {}
+    assert kafka.shards.commit({(TOPIC, 0): 10}, TOLD)
+    kafka.shards.poll(3 * LOOK_MS)
+    assert kafka.reading == {1: 0}
+
+
+def test_beside_an_offset_stands_how_far_the_destination_is(kafka: Kafka) -> None:
+    kafka.extents[0], kafka.times[0] = (0, 50), 0
+    begin(kafka, 0)
+    kafka.shards.commit({(TOPIC, 0): 7}, TOLD)
+    offset, beside = kafka.commits[TOPIC, 0]
+    assert offset == 7
+    assert orjson.loads(beside) == {"progress": "1:reading:-", "acked_ms": 17, "latency_ms": 4.5}
+    assert kafka.shards.backlog() == 43
+    kafka.lose([(TOPIC, 0)])
+    assert (kafka.gone, kafka.reading) == ([(TOPIC, 0)], {})
+    begin(kafka, 0)
+    assert kafka.reading == {0: 7}
+
+
+def test_what_was_read_to_its_end_is_not_read_again(kafka: Kafka) -> None:
+    kafka.extents[0] = (0, 10)
+    kafka.commits[TOPIC, 0] = (10, '{"progress":"1:ended:-"}')
+    begin(kafka, 0)
+    assert kafka.reading == {}
+
+
+def test_an_offset_of_somebody_else_counts(kafka: Kafka) -> None:
+    kafka.extents[0] = (0, 10)
+    kafka.commits[TOPIC, 0] = (4, "no JSON")
+    begin(kafka, 0)
+    assert kafka.reading == {0: 4}
+
+
+def test_changes_that_retention_took_are_an_alarm_that_stays(kafka: Kafka) -> None:
+    kafka.extents[0] = (20, 50)
+    kafka.commits[TOPIC, 0] = (4, '{"progress":"1:reading:-"}')
+    begin(kafka, 0)
+    assert kafka.reading == {0: 20}
+    assert kafka.shards.gaps == {(TOPIC, 0)}
+    kafka.shards.commit({(TOPIC, 0): 30}, TOLD)
+    kafka.revoke([(TOPIC, 0)])
+    assert not kafka.shards.gaps
+    begin(kafka, 0)
+    assert kafka.shards.gaps == {(TOPIC, 0)}
+
+
+def test_a_shard_that_retention_overtakes_begins_anew(kafka: Kafka) -> None:
+    kafka.extents[0], kafka.times[0] = (0, 50), 0
+    begin(kafka, 0)
+    kafka.shards.commit({(TOPIC, 0): 2}, TOLD)
+    kafka.extents[0] = (9, 50)
+    kafka.messages = [FakeMessage(0, KafkaError._AUTO_OFFSET_RESET), FakeMessage(0)]
+    assert kafka.shards.read(0) == []
+    assert kafka.gone == [(TOPIC, 0)]
+    kafka.shards.poll(3 * LOOK_MS)
+    assert kafka.reading == {0: 9}
+    assert kafka.shards.gaps == {(TOPIC, 0)}
+
+
+def test_what_is_due_is_committed_before_a_shard_is_given_away_and_not_of_one_that_is_lost(kafka: Kafka) -> None:
+    kafka.extents[0], kafka.times[0] = (0, 50), 0
+    begin(kafka, 0)
+    order: list[str] = []
+    kafka.shards.on_revoke = lambda: order.append(f"commit, still read: {0 in kafka.reading}")
+    kafka.lose([(TOPIC, 0)])
+    assert order == []
+    begin(kafka, 0)
+    kafka.revoke([(TOPIC, 0)])
+    assert order == ["commit, still read: True"]
+
+
+def test_a_topic_that_is_full_is_paused_and_its_new_shards_too(kafka: Kafka) -> None:
+    kafka.extents |= {0: (0, 9), 1: (0, 9)}
+    begin(kafka, 0, shards={0: -1, 1: -1})
+    kafka.shards.pause([TOPIC])
+    begin(kafka, 1, shards={0: -1, 1: -1})
+    assert kafka.paused == {0, 1}
+    kafka.shards.pause([])
+    assert kafka.paused == set()
+
+
+def test_a_stream_that_is_not_followed_any_more_is_let_go_and_begins_anew_if_it_is_again(kafka: Kafka) -> None:
+    kafka.extents[0], kafka.times[0] = (0, 9), 0
+    begin(kafka, 0)
+    kafka.shards.follow({})
+    assert (kafka.reading, kafka.gone) == ({}, [(TOPIC, 0)])
+    kafka.shards.follow({TOPIC: feed()})
+    kafka.shards.poll(3 * LOOK_MS)
+    assert kafka.reading == {0: 0}
