@@ -27,6 +27,8 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "question": 5,
     "answer": 6,
     "table_metadata": 160,
+    "region_metadata": 161,
+    "link_metadata": 162,
     "order": 18,
     "split_point": 16,
     "leader_metadata": 8,

@@ -130,9 +130,10 @@ KINDS: Mapping[str, TopicKind] = {
             "metadata",
             "metadata",
             1,
-            "`table/<id>`, `stream/<id>/<label>`, `index/<id>/<index>`, `topic/<id>/<topic>` or "
-            "`leader/<id>/<partition>`",
-            "`table_metadata`, `stream_metadata`, `index_metadata`, `table_topic_metadata`, `leader_metadata`",
+            "`table/<id>`, `stream/<id>/<label>`, `index/<id>/<index>`, `topic/<id>/<topic>`, "
+            "`leader/<id>/<partition>`, `region/<name>` or `link/<id>/<region>`",
+            "`table_metadata`, `stream_metadata`, `index_metadata`, `table_topic_metadata`, `leader_metadata`, "
+            "`region_metadata`, `link_metadata`",
             "compacted",
             {
                 "cleanup.policy": "compact",
@@ -320,6 +321,15 @@ class Topics:
     def ingesters(self) -> str:
         """The consumer group of the routers that read commands."""
         return f"{self.namespace}.ingest"
+
+    @property
+    def repl_admins(self) -> str:
+        """The consumer group of ReplAdmins, of which one is active."""
+        return f"{self.namespace}.repl-admin"
+
+    def rep_outs(self, destination: str) -> str:
+        """The consumer group that has sent streams to another region so far as it has committed."""
+        return f"{self.namespace}.rep-out.{destination}"
 
     def shared(self) -> tuple[Topic, ...]:
         """The topics that exist once per cluster, whatever tables and nodes there are."""
