@@ -306,7 +306,6 @@ def test_shapes_before_tables(db: Any, refused: Refused, change: dict[str, Any],
     ("member", "value"),
     [
         ("SSESpecification", {"Enabled": True}),
-        ("ReplicaUpdates", [{"Create": {"RegionName": "eu-west-1"}}]),
         ("MultiRegionConsistency", "STRONG"),
         ("GlobalTableWitnessUpdates", [{"Create": {"RegionName": "eu-west-1"}}]),
         ("GlobalTableSettingsReplicationMode", "ENABLED"),
@@ -316,6 +315,47 @@ def test_what_is_not_built(db: Any, hash_table: str, refused: Refused, member: s
     """Ours."""
     code, message = refused(db.update_table, TableName=hash_table, **{member: value})
     assert (code, message) == ("ValidationException", f"{member} is not supported by this version of Dynabus")
+
+
+REPLICA = "us-east-1"
+NO_ACTION = "There are no actions specified in the Replica Update Action of the request."
+
+
+@pytest.mark.parametrize(
+    ("updates", "text"),
+    [
+        (
+            [{"Create": {"RegionName": "eu-west-1"}}],
+            "Region eu-west-1 is not supported. The latest",
+        ),
+        ([{"Create": {"RegionName": REPLICA}}], "Cannot add or delete the local region through ReplicaUpdates."),
+        ([{"Delete": {"RegionName": REPLICA}}], "Cannot add or delete the local region through ReplicaUpdates."),
+        ([{}], NO_ACTION),
+        ([{"Update": {"RegionName": "eu-west-1"}}], NO_ACTION),
+        (
+            [{"Create": {"RegionName": "eu-west-1"}, "Delete": {"RegionName": "eu-west-2"}}],
+            "Update table operation with more than one type of replica actions not allowed.",
+        ),
+        (
+            [{"Create": {"RegionName": "eu-west-1"}}, {"Create": {"RegionName": "eu-west-2"}}],
+            "Update table operation with more than one create or delete replica actions not allowed",
+        ),
+        (
+            [{"Delete": {"RegionName": "eu-west-1"}}],
+            "Update global table operation failed because one or more replicas were not part of the global table. "
+            "Please retry the request without these replicas: [eu-west-1].",
+        ),
+        ([{"Create": {"RegionName": "eu-west-1", "KMSMasterKeyId": "x"}}], "KMSMasterKeyId is not supported by this"),
+        ([{"Disassociate": {"RegionName": "eu-west-1"}}], "Disassociate is not supported by this version of Dynabus"),
+        ([], "'replicaUpdates' failed to satisfy constraint: Member must have length greater than or equal to 1"),
+        ([{"Create": {}}], "'replicaUpdates.1.member.create.regionName' failed to satisfy constraint"),
+    ],
+)
+def test_replicas_that_cannot_be(db: Any, on_demand: str, refused: Refused, updates: list[Any], text: str) -> None:
+    """DDB-TABLE-223, 265, 307. With another region: tests/integration/test_regions.py."""
+    code, message = refused(db.update_table, TableName=on_demand, ReplicaUpdates=updates)
+    assert code == "ValidationException"
+    assert text in message
 
 
 def test_a_table_that_is_not_there(db: Any, refused: Refused) -> None:

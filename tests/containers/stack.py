@@ -40,7 +40,7 @@ class Stack:
 
     def __init__(self, folder: Path, *env_files: str) -> None:
         self.project = f"dynabus-test-{uuid.uuid4().hex[:8]}"
-        self.port, *self.kafka_ports = choose_ports(4)
+        self.port, self.far_port, self.far_kafka_port, *self.kafka_ports = choose_ports(6)
         own = folder / "stack.env"
         own.write_text(self._variables())
         # The image is built from the checkout as it is: cached, unless the code has changed.
@@ -52,6 +52,7 @@ class Stack:
         return (
             f"COMPOSE_PROJECT_NAME={self.project}\nDYNABUS_PORT={self.port}\n"
             f"KAFKA_PORT={first}\nKAFKA_PORT_2={second}\nKAFKA_PORT_3={third}\n"
+            f"DYNABUS_PORT_FAR={self.far_port}\nKAFKA_PORT_FAR={self.far_kafka_port}\n"
         )
 
     @property

@@ -22,7 +22,7 @@ from dynabus.core.global_tables.rep_out import Batch
 from dynabus.core.global_tables.versions import Meeting
 from dynabus.core.topics import Topic
 from dynabus.repl_admin.copying import Copies
-from tests.integration.regions import LABEL, REFUSED, Region, Service
+from tests.integration.replication_stage import LABEL, REFUSED, Region, Service
 from tests.integration.stand_ins import wait_until
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -239,7 +239,7 @@ def test_a_copy_goes_on_whoever_is_killed_and_auto_admin_is_told(stage: Stage) -
     request = wait_until("auto-admin is told", lambda: control.poll(0.1), WAIT_S)
     kind, told = decode(request.value())
     control.close()
-    assert (kind, told["operation"]) == ("control_request", "replica_copied")
+    assert (kind, told["operation"]) == ("control_request", "ReplicaCopied")
     assert json.loads(told["body"])["Destination"] == "eu"
     stage.us.publish_link("music", "eu", "ACTIVE")
     wait_until("the copy ends", partial(is_over, second), WAIT_S)

@@ -8,6 +8,7 @@ import orjson
 
 from dynabus.adapters.logs import logger
 from dynabus.auto_admin.config import AutoAdminSettings
+from dynabus.auto_admin.global_tables.control import OF_REGIONS, OF_TABLES, GlobalControl
 from dynabus.auto_admin.journal import Journal
 from dynabus.auto_admin.placement import nodes
 from dynabus.auto_admin.placement.nodes import node_key
@@ -38,7 +39,7 @@ from dynabus.core.tables.changes import Update
 from dynabus.core.tables.partition_needs import Policy, of_new
 
 NODE_OPERATIONS = frozenset({"DrainNode", "UndrainNode", "RemoveNode"})
-TOLD = frozenset({"DescribePlan", "ListEvents"})
+TOLD = frozenset({"DescribePlan", "ListEvents", "PendingDefinitions"})
 
 GENERATION = 1
 """Of the admin log, which is never split."""
@@ -57,7 +58,9 @@ class Control:
         rounds: Rounds,
         journal: Journal,
         scaler: Scaler,
+        globally: GlobalControl,
     ) -> None:
+        self._globally = globally
         self._settings, self._tables, self._view = settings, tables, view
         self._splitter, self._rounds, self._journal = splitter, rounds, journal
         self._needs, self._scaler = needs, scaler
@@ -101,12 +104,18 @@ class Control:
             return node_key(""), self._told(operation, body, now_ms)
         if operation == "LimitIndexLag":
             return _lag_limit(body)
+        if operation in OF_REGIONS:
+            return self._globally.of_region(operation, body)
+        if operation in OF_TABLES:
+            return self._globally.of_table(operation, body, request_id, self.place, now_ms)
         name = body["TableName"]
         return table_key(name), self._of_table(operation, name, body, request_id, now_ms)
 
     def _of_table(self, operation: str, name: str, body: Any, request_id: bytes, now_ms: float) -> Evaluate | None:
         if operation == "CreateTable":
             return self._create(body, request_id, now_ms)
+        if operation == "UpdateTable" and "ReplicaUpdates" in body:
+            return self._globally.update(body)
         if operation == "UpdateTable":
             return decisions.update(Update.of(body), self._tables.refuse_more(), request_id)
         if operation == "DeleteTable":
@@ -149,6 +158,8 @@ class Control:
                 "Splits": self._splitter.describe(states, now_ms)[:SHOWN_MOST],
                 "Scaling": self._scaler.describe(states, now_ms)[:SHOWN_MOST],
             }
+        elif operation == "PendingDefinitions":
+            answer = self._globally.pending()
         else:
             answer = {"Events": self._journal.newest(int(body["Count"]))}
         return lambda _old, _wall_ms: Decision(False, None, Outcome(body=orjson.dumps(answer)))

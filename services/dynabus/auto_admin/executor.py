@@ -18,13 +18,13 @@ from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
 from dynabus.adapters.log_codec import AvroBodies
 from dynabus.adapters.logs import kafka_logger
+from dynabus.adapters.worker import Worker
 from dynabus.auto_admin.outside import Checkpoints, Pruned, PruneWish, Stated, StepFailed
 from dynabus.auto_admin.pruning.log_pruner import LogPruner
 from dynabus.auto_admin.recovery.decisions import recovered_of, recovering
 from dynabus.auto_admin.splitting.splits import highest
 from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.auto_admin.tables.ingest import ON
-from dynabus.auto_admin.worker import Worker
 from dynabus.core.ids import LogId, NodeName, Writer
 from dynabus.core.messages import PartitionMetadata
 from dynabus.core.replication.records import CHAIN_START, Envelope, Form, Genesis, Kind, encode_record

@@ -29,7 +29,8 @@ class Journal:
         before, after = _read(old), _read(new)
         # A row that is removed, or that only tables' own operations change, tells no time: it is later than the last.
         self._changed_ms = max(self._changed_ms, int(after.get("changed_ms", 0)))
-        tell = _of_table if "partitions" in (after or before) else _of_node
+        row = after or before
+        tell = _of_table if "partitions" in row else _of_region if "kafka" in row else _of_node
         for event in tell(before, after):
             self._events.append({"changed_ms": self._changed_ms, "event": event})
 
@@ -48,6 +49,15 @@ def _of_node(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
         yield f"node {after['name']} in zone {after['zone']} was heard for the first time"
     elif after and before["state"] != after["state"]:
         yield f"node {after['name']}: {before['state']} -> {after['state']}"
+
+
+def _of_region(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    if not after["kafka"]:
+        yield f"this cluster is region {after['name']}"
+    elif after["removed"]:
+        yield f"region {after['name']} is known no more"
+    else:
+        yield f"region {after['name']} at {after['kafka']} is {'known' if not before else 'known by other members'}"
 
 
 def _of_table(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:

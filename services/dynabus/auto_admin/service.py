@@ -16,6 +16,8 @@ from dynabus.adapters.memory_store import MemoryStore
 from dynabus.auto_admin.config import heat_rule, partition_policy
 from dynabus.auto_admin.control import GENERATION, Control
 from dynabus.auto_admin.executor import admin_genesis
+from dynabus.auto_admin.global_tables.control import GlobalControl
+from dynabus.auto_admin.global_tables.rules import GlobalRules
 from dynabus.auto_admin.journal import Journal
 from dynabus.auto_admin.outside import Turn, World
 from dynabus.auto_admin.placement.differences import Differences
@@ -104,8 +106,10 @@ class AutoAdmin:
             self.view, world.steps, settings.prune_every_ms, settings.log_lag_records, retention_ms
         )
         self._rounds = Rounds(inventory, self.tables, moving, policy)
+        globally = GlobalControl(settings, self.tables, self.view, store)
+        self._globally = GlobalRules(settings, world.bus, store)
         self._control = Control(
-            world.settings, self.tables, self.view, needs, self._splitter, self._rounds, journal, self.scaler
+            settings, self.tables, self.view, needs, self._splitter, self._rounds, journal, self.scaler, globally
         )
         self._own = 0
         self._genesis_sent = self._alarmed = False
@@ -202,23 +206,21 @@ class AutoAdmin:
 
     def _follow_rules(self, now_ms: float) -> None:
         """What nobody asked for. Only while no decision is under way: each rule sees what was decided before."""
-        indexing.follow(
-            self.tables.all(),
-            self._control.place,
-            now_ms,
-            lambda key, evaluate: self._decide(key, evaluate, now_ms),
-        )
+
+        def decide(key: bytes, evaluate: Evaluate) -> None:
+            self._decide(key, evaluate, now_ms)
+
+        indexing.follow(self.tables.all(), self._control.place, now_ms, decide)
+        self._globally.step(self.tables.all(), now_ms, decide)
         for wish in self._splitter.due(self.tables.all(), now_ms):
             logger().info("split", table=wish.name, partition=wish.number, why=wish.why)
             self.splits[wish.cause] += 1
             evaluate = split(wish, self.tables.load(), self._splitter.numbers_most)
             self._decide(table_key(wish.name), evaluate, now_ms)
-        self._rounds.look(now_ms, lambda key, evaluate: self._decide(key, evaluate, now_ms))
+        self._rounds.look(now_ms, decide)
         if self.streaming.looks_for_expired(now_ms):
             self._drop_streams(now_ms)
-        self.scaler.look(
-            self.tables.all(), now_ms, lambda name, evaluate: self._decide(table_key(name), evaluate, now_ms)
-        )
+        self.scaler.look(self.tables.all(), now_ms, lambda name, evaluate: decide(table_key(name), evaluate))
 
     def _drop_streams(self, now_ms: float) -> None:
         """Those whose retention is over, of tables that are there and of deleted ones."""
@@ -246,6 +248,10 @@ class AutoAdmin:
             self._cache.saw(message)
         elif kind in ("stream_metadata", "index_metadata", "table_topic_metadata"):
             self._cache.saw_stream(message)
+        elif kind == "link_metadata":
+            self._cache.saw_link(message)
+        elif kind == "region_metadata":
+            self._globally.saw(message)
         elif kind == "durable_places":
             # Standbys too: what they know they can use at once.
             self.pruning.told(message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,7 +18,11 @@ SERVICES = {
     "log-propagator": ("dynabus.log_propagator.__main__", "streams of tables"),
     "rep-out": ("dynabus.rep_out.__main__", "changes for other regions"),
     "rep-in": ("dynabus.rep_in.__main__", "changes that other regions send"),
+    "repl-admin": ("dynabus.repl_admin.__main__", "what regions tell each other of global tables"),
 }
+REGION_LONGEST = 32
+"""Characters of a region's name; AWS's longest has 14."""
+
 THROTTLING = ("on", "off", "report")
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -39,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="in a stable form for programs")
     _add_logs(commands)
     _add_admin(commands)
+    _add_region(commands)
     add_migration(commands)
     _add_data(down)
     _add_target(status)
@@ -72,6 +78,12 @@ def _add_up(commands: Commands) -> None:
         choices=THROTTLING,
         default=os.environ.get("DYNABUS_THROTTLING") or None,
         help="refuse what exceeds a table's throughput (on, default), let it pass and list it (report), or off",
+    )
+    up.add_argument(
+        "--region",
+        type=region_name,
+        metavar="NAME",
+        help="this cluster's region, for tables that are global (default: none, and us-east-1 in ARNs)",
     )
     up.add_argument("--namespace", type=_namespace, metavar="NS", help="prefix of all topics (default: dynabus)")
 
@@ -134,6 +146,31 @@ def _add_admin(commands: Commands) -> None:
     _add_placement(orders)
 
 
+def _add_region(commands: Commands) -> None:
+    regions = commands.add_parser("region", help="other clusters, in which tables have replicas")
+    orders = regions.add_subparsers(dest="order", required=True, metavar="ORDER")
+    add = orders.add_parser("add", help="make another region known here, or where it is now")
+    add.add_argument("name", nargs="?", type=region_name, metavar="NAME", help="as that cluster calls itself")
+    add.add_argument("--kafka", dest="peer_kafka", metavar="HOST:PORT", help="its Kafka, as it is reached from here")
+    add.add_argument("--endpoint", metavar="URL", help="of its API")
+    add.add_argument(
+        "--namespace", dest="peer_namespace", type=_namespace, metavar="NS", help="of its topics (default: dynabus)"
+    )
+    add.add_argument(
+        "--settings", type=Path, metavar="FILE", help="librdkafka properties to reach its Kafka with (TLS, SASL)"
+    )
+    add.add_argument("--file", type=Path, metavar="FILE", help="all of that in TOML, of any number of regions")
+    add.set_defaults(kafka=None, kafka_config=None, namespace=None)
+    _add_data(add)
+    remove = orders.add_parser("remove", help="forget another region")
+    remove.add_argument("name", type=region_name, metavar="NAME")
+    remove.add_argument("--force", action="store_true", help="though tables have replicas there, as they are")
+    _add_target(remove)
+    status = orders.add_parser("status", help="other regions, and how far their replicas are behind")
+    status.add_argument("--json", action="store_true", help="in a stable form for programs")
+    _add_target(status)
+
+
 def _add_recover(orders: Commands) -> None:
     recover = orders.add_parser(
         "recover", help="show what a frozen partition, whose log lost records, would go on from; --yes does it"
@@ -165,6 +202,13 @@ def _add_placement(orders: Commands) -> None:
     events = orders.add_parser("events", help="what auto-admin did, the newest last")
     events.add_argument("-n", "--count", type=_count, default=50, metavar="N", help="how many (default: 50)")
     _add_target(events)
+
+
+def region_name(text: str) -> str:
+    """Letters, digits and dashes, as AWS's own: it is in ARNs and in names of topics."""
+    if not re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", text) or len(text) > REGION_LONGEST:
+        raise argparse.ArgumentTypeError(f"{text!r}: small letters, digits and - only, {REGION_LONGEST} at most")
+    return text
 
 
 def _number(text: str) -> int:

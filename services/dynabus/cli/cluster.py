@@ -28,6 +28,12 @@ ZONES = ("a", "b", "c")
 
 ROUTER, NODE, ADMIN = "request-router", "storage-node", "auto-admin"
 PROPAGATOR = "log-propagator"
+REPLICATION = ("rep-out", "rep-in", "repl-admin")
+"""Services of global tables, in clusters that have a region."""
+
+DEFAULT_REGION = "us-east-1"
+"""In ARNs of clusters that were given none."""
+
 KAFKA = "kafka"
 
 
@@ -80,6 +86,8 @@ class Cluster:
     tls_cert: str | None = None
     tls_key: str | None = None
     throttling: str = "on"
+    region: str | None = None
+    """As which other clusters know it; None: it has no global tables."""
     kafka: Process = field(default_factory=lambda: Process(KAFKA, KAFKA, ""))
     processes: list[Process] = field(default_factory=list)
     retired: list[str] = field(default_factory=list)

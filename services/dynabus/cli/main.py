@@ -66,6 +66,8 @@ def _run(options: argparse.Namespace) -> int:
             return scrub(target_of(options), options.table, options.partition, _say)
         case "admin":
             _administer(options)
+        case "region":
+            _regions(options)
         case "export" | "import":
             from dynabus.cli.migration.commands import run
 
@@ -117,6 +119,19 @@ def _administer(options: argparse.Namespace) -> None:
             placement.print_events(target, options.count)
 
 
+def _regions(options: argparse.Namespace) -> None:
+    from dynabus.cli import region, region_status
+
+    target = target_of(options)
+    match options.order:
+        case "add":
+            region.add(target, region.peers_of(options), _say)
+        case "remove":
+            region.remove(target, options.name, options.force, _say)
+        case _:
+            region_status.print_status(target, options.json)
+
+
 def _up(options: argparse.Namespace) -> int:
     from dynabus.cli.foreground import stay
     from dynabus.cli.plan import Wish
@@ -124,7 +139,7 @@ def _up(options: argparse.Namespace) -> int:
     from dynabus.cli.welcome import welcome
 
     fields = ["kafka", "kafka_config", "nodes", "routers", "propagators", "host", "port", "namespace"]
-    fields += ["auth", "tls_cert", "tls_key", "throttling"]
+    fields += ["auth", "tls_cert", "tls_key", "throttling", "region"]
     folder = _folder(options)
     cluster = up(folder, Wish(**{name: getattr(options, name) for name in fields}), _say)
     print(welcome(cluster, folder.path), flush=True)

@@ -8,7 +8,17 @@ from pathlib import Path
 
 from dynabus.adapters.kafka.source import KafkaSource, SourceError, SourceKind, parse_source
 from dynabus.adapters.ports import choose_ports
-from dynabus.cli.cluster import ADMIN, NODE, PROPAGATOR, ROUTER, ZONES, Cluster, Process
+from dynabus.cli.cluster import (
+    ADMIN,
+    DEFAULT_REGION,
+    NODE,
+    PROPAGATOR,
+    REPLICATION,
+    ROUTER,
+    ZONES,
+    Cluster,
+    Process,
+)
 from dynabus.cli.door import change_door
 from dynabus.cli.problem import Problem
 
@@ -35,6 +45,7 @@ class Wish:
     tls_cert: str | None = None
     tls_key: str | None = None
     throttling: str | None = None
+    region: str | None = None
 
 
 def plan(known: Cluster | None, wish: Wish) -> tuple[Cluster, KafkaSource]:
@@ -50,6 +61,7 @@ def plan(known: Cluster | None, wish: Wish) -> tuple[Cluster, KafkaSource]:
     _change_address(known, wish)
     change_door(known, wish.auth, wish.tls_cert, wish.tls_key)
     _change_throttling(known, wish)
+    _change_region(known, wish)
     _add_processes(known, wish)
     return known, source
 
@@ -67,6 +79,7 @@ def _new(wish: Wish) -> Cluster:
         host=wish.host or "127.0.0.1",
         port=wish.port or DEFAULT_PORT,
         kafka_asked=wish.kafka or "auto",
+        region=wish.region,
     )
 
 
@@ -120,6 +133,20 @@ def _change_throttling(known: Cluster, wish: Wish) -> None:
     known.throttling = wish.throttling or known.throttling
 
 
+def _change_region(known: Cluster, wish: Wish) -> None:
+    """Its name is in ARNs and in items' versions, for ever."""
+    if wish.region in (None, known.region):
+        return
+    if known.region is not None or wish.region != DEFAULT_REGION:
+        raise Problem(
+            f"this cluster's region is {known.region or DEFAULT_REGION}, for good: leave --region away, or start "
+            "another cluster with --data DIR"
+        )
+    if any(process.is_alive for process in known.processes):
+        raise Problem("this cluster runs without --region: `dynabus down` first")
+    known.region = wish.region
+
+
 def _add_processes(known: Cluster, wish: Wish) -> None:
     routers = wish.routers or len(known.of(ROUTER)) or DEFAULT_ROUTERS
     served = range(known.port, known.port + routers)
@@ -129,6 +156,8 @@ def _add_processes(known: Cluster, wish: Wish) -> None:
         known, PROPAGATOR, "propagator", wish.propagators or len(known.of(PROPAGATOR)) or DEFAULT_PROPAGATORS, served
     )
     _add(known, ROUTER, "router", routers, served)
+    for service in REPLICATION if known.region else ():
+        _add(known, service, service, 1, served)
 
 
 def _add(known: Cluster, service: str, noun: str, wanted: int, served: range) -> None:

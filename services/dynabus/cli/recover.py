@@ -17,7 +17,8 @@ from confluent_kafka import Consumer, Producer
 
 from dynabus.adapters.clock import new_incarnation
 from dynabus.adapters.codec import encode
-from dynabus.cli.control import ASKER, ask, connected, own_reply
+from dynabus.adapters.kafka.control_client import own_reply
+from dynabus.cli.control import ASKER, ask, connected
 from dynabus.cli.log_left import chains_in
 from dynabus.cli.problem import Problem
 from dynabus.cli.status import aligned, report

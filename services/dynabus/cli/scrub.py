@@ -15,7 +15,8 @@ from confluent_kafka import Consumer, Producer
 
 from dynabus.adapters.clock import new_incarnation
 from dynabus.adapters.codec import encode
-from dynabus.cli.control import ASKER, connected, own_reply
+from dynabus.adapters.kafka.control_client import own_reply
+from dynabus.cli.control import ASKER, connected
 from dynabus.cli.problem import Problem
 from dynabus.cli.status import report
 from dynabus.cli.target import Target

@@ -33,8 +33,8 @@ def report(target: Target) -> dict[str, Any]:
         from dynabus.cli.observation import observe
 
         return observe(cluster)
-    kafka, admins = cluster.kafka, _answers(cluster, ADMIN)
-    propagators, nodes = _answers(cluster, PROPAGATOR), _answers(cluster, NODE)
+    kafka, admins = cluster.kafka, answers_of(cluster, ADMIN)
+    propagators, nodes = answers_of(cluster, PROPAGATOR), answers_of(cluster, NODE)
     return {
         "endpoint": cluster.endpoint,
         "kafka": {
@@ -78,7 +78,7 @@ Answers = list[tuple[Process, dict[str, Any]]]
 """What each process of a service told."""
 
 
-def _answers(cluster: Cluster, service: str) -> Answers:
+def answers_of(cluster: Cluster, service: str) -> Answers:
     return [(process, _status_of(process)) for process in cluster.of(service)]
 
 

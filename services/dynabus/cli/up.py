@@ -119,6 +119,8 @@ class Start:
         }
         if cluster.kafka_config:
             own["DYNABUS_KAFKA_CONFIG"] = cluster.kafka_config
+        if cluster.region:
+            own["DYNABUS_REGION"] = cluster.region
         if process.service in (ROUTER, NODE):
             own["DYNABUS_THROTTLING"] = cluster.throttling
         if process.service == ROUTER:

@@ -312,6 +312,11 @@ class Topics:
         """The consumer group of the routers that read commands."""
         return f"{self.namespace}.ingest"
 
+    @property
+    def repl_admins(self) -> str:
+        """The consumer group of ReplAdmins, of which one is active."""
+        return f"{self.namespace}.repl-admin"
+
     def shared(self) -> tuple[Topic, ...]:
         """The topics that exist once per cluster, whatever tables and nodes there are."""
         return (self.admin_log(), self.metadata(), self.control(), self.heartbeats())

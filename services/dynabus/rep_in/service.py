@@ -105,7 +105,7 @@ class RepInService:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            names = self.regions.others() if self.regions.own else ()
+            names = self.regions.peers if self.regions.own else ()
             topics = [self._topics.replication(name) for name in names]
             while topics and not self._changed.is_set():
                 try:

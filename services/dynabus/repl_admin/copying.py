@@ -184,7 +184,7 @@ class Job:
         link = {"TableId": self.link.table, "Destination": self.link.destination, "Stream": self.link.stream}
         asker = {"asker": self._slot, "incarnation": self._incarnation, "counter": self._counter}
         request = {**asker, "budget_ms": int(TELL_MS), "repeat": False}
-        request |= {"operation": "replica_copied", "body": orjson.dumps(link)}
+        request |= {"operation": "ReplicaCopied", "body": orjson.dumps(link)}
         producer.send_one(self._topics.control().name, encode("control_request", request))
 
 
@@ -226,10 +226,10 @@ class Copies:
 
     def follow(self) -> None:
         """What metadata want."""
-        peers, own = self._regions.others(), self._regions.own
+        peers, own = self._regions.peers, self._regions.own
         wanted = {
             where: (link, peers[link.destination])
-            for where, link in self._links.links.items()
+            for where, link in self._links.all.items()
             if link.status == COPYING and link.destination in peers and own
         }
         for where, job in [*self.jobs.items()]:

@@ -15,11 +15,11 @@ from tests.unit.auto_admin.tables.test_decisions import create, row
 from dynabus.adapters.kafka.mock import MockCluster
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topics import TopicAdmin
+from dynabus.adapters.worker import Worker
 from dynabus.auto_admin.executor import Executor, admin_genesis
 from dynabus.auto_admin.links import Links
 from dynabus.auto_admin.outside import Turn
 from dynabus.auto_admin.tables.decisions import read_row
-from dynabus.auto_admin.worker import Worker
 from dynabus.core.ids import Incarnation, NodeName, Writer
 from dynabus.core.topics import Topics
 

@@ -26,7 +26,14 @@ from dynabus.core.tables.table_topics import is_written
 
 TURN_MS = 50.0
 WALL_MS = 1_700_000_000_000
-KEPT = ("table_metadata", "stream_metadata", "index_metadata", "table_topic_metadata")
+KEPT = (
+    "table_metadata",
+    "stream_metadata",
+    "index_metadata",
+    "table_topic_metadata",
+    "region_metadata",
+    "link_metadata",
+)
 """What the metadata topic has of before, for whoever starts."""
 
 NODES = {"node-1": "a", "node-2": "b", "node-3": "c"}
@@ -271,6 +278,8 @@ class Nodes:
         """By partition: what its replicas say that they have lost."""
         self.lag = 0
         """Of replicas that join."""
+        self.items = 1
+        """In each partition."""
         self.sizes: dict[int, int] = {}
         """Bytes by partition."""
         self.middle: bytes | None = b"\x40" * 8
@@ -351,7 +360,7 @@ class Nodes:
         if each["state"] == "restoring":
             assert self._kafka.logs[table["id"]][each["number"]], "published before its log had begun"
             said["plan"], said["generation"] = 1, each["generation"]
-        said["totals"] = [1, self.sizes.get(each["number"], 0)]
+        said["totals"] = [self.items, self.sizes.get(each["number"], 0)]
         if waits:
             said["state"] = "failed" if name in self.failed else "heir"
         return said

@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from dynabus.adapters.codec import encode
+from dynabus.adapters.kafka.control_client import Refused, _judged, own_reply
 from dynabus.cli.arguments import parser
-from dynabus.cli.control import _judged, own_reply
 from dynabus.cli.problem import Problem
 from dynabus.cli.split import _key, progress
 from dynabus.cli.status import render
@@ -66,9 +66,9 @@ def test_answers_of_others_are_not_ours() -> None:
     assert own_reply(None, 7) is None
 
 
-def test_a_refusal_is_a_problem_in_its_own_words() -> None:
+def test_a_refusal_has_its_own_words() -> None:
     body = orjson.dumps({"message": "Partition 0 is being split already, into 1, 2: wait"})
-    with pytest.raises(Problem, match="into 1, 2: wait"):
+    with pytest.raises(Refused, match="into 1, 2: wait"):
         _judged({"status": ReplyStatus.ERROR, "body": body})
     assert _judged({"status": ReplyStatus.OK, "body": b'{"Children":[1,2]}'}) == {"Children": [1, 2]}
 

@@ -88,7 +88,7 @@ def test_all_rows_go_page_by_page_and_then_auto_admin_is_told(stage: Stage) -> N
     assert keys == [key for key, _ in ROWS]
     assert len(stage.asked) == 4
     topic, request = stage.asked[-1]
-    assert (topic, request["operation"]) == ("dynabus.control", "replica_copied")
+    assert (topic, request["operation"]) == ("dynabus.control", "ReplicaCopied")
     assert request["asker"] == "repl-admin-1-copy"
     assert orjson.loads(request["body"]) == {"TableId": LOG, "Destination": "us", "Stream": "label"}
     stage.turn(TELL_MS / 2)

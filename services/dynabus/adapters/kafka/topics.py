@@ -184,12 +184,23 @@ class TopicAdmin:
 
         Of these, because librdkafka's mock does not tell of all.
         """
+        return {where: metadata for where, (_, metadata) in self.group_commits(group, wanted).items()}
+
+    def group_commits(self, group: str, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], tuple[int, str]]:
+        """(offset, metadata) that a consumer group has committed of these topic partitions; nothing of the others."""
         asked = [TopicPartition(name, number) for name, number in wanted]
         if not asked:
             return {}
         futures = self._client.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group, asked)])
         found = self._results(futures)[group].topic_partitions or []
-        return {(each.topic, each.partition): each.metadata or "" for each in found if each.offset >= 0}
+        return {
+            (each.topic, each.partition): (each.offset, each.metadata or "") for each in found if each.offset >= 0
+        }
+
+    def extents(self, name: str) -> dict[int, tuple[int, int]]:
+        """What exists of each topic partition of a topic: offsets low <= offset < high; empty: there is no such."""
+        topic = self._metadata().topics.get(name)
+        return {} if topic is None else {number: self.extent(name, number) for number in sorted(topic.partitions)}
 
     def group_members(self, group: str) -> int:
         """How many processes are in a consumer group; none in one that is not known."""

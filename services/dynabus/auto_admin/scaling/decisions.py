@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from dynabus.auto_admin.global_tables.stamping import stamped
 from dynabus.auto_admin.tables.decisions import TableState, next_revision, read_row, refuse, updated, written
 from dynabus.core.errors import ApiError
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
@@ -76,7 +77,8 @@ def configure(request: Mapping[str, Any], region: str, account: str) -> Evaluate
         shown = replace(made, scaling={**state.scaling, **made.scaling})
         if made == state:
             return Decision(False, None, Outcome(body=_told(shown, region, account)))
-        return Decision(True, written(next_revision(made)), Outcome(body=_told(shown, region, account), count=1))
+        row = written(next_revision(stamped(state, made, wall_ms)))
+        return Decision(True, row, Outcome(body=_told(shown, region, account), count=1))
 
     return evaluate
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 
 import orjson
 
+from dynabus.auto_admin.global_tables.link_records import LinkRecords
 from dynabus.auto_admin.outside import Bus, Delivered
 from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.auto_admin.tables.ingest import ON
@@ -20,6 +21,8 @@ from dynabus.auto_admin.tables.workflow import ANNOUNCED, metadata_version, vers
 from dynabus.core.cluster_view import Node
 from dynabus.core.global_indexes.messages import IndexMetadata
 from dynabus.core.global_indexes.view import LABEL
+from dynabus.core.global_tables.messages import LinkMetadata
+from dynabus.core.global_tables.register import regions_of
 from dynabus.core.messages import LeaderMetadata, TableMetadata
 from dynabus.core.replication.replica import Replica
 from dynabus.core.streams.messages import StreamMetadata
@@ -47,6 +50,7 @@ class Cache:
         self._buried: dict[tuple[str, str], bool] = {}
         """What was said to be DELETED, by table and label; True once its tombstone was sent."""
         self._leaders: dict[tuple[str, int], tuple[int, str]] = {}
+        self._links = LinkRecords(bus)
 
     def forget(self) -> None:
         """Another term: leaders are published again as they are heard."""
@@ -111,6 +115,10 @@ class Cache:
     def _send_stream(self, message: Derived) -> None:
         self._bus.metadata(*_key_and_kind(message["table"], message["label"]), message, _whatever)
 
+    def saw_link(self, link: LinkMetadata) -> None:
+        """A record of the topic, whoever wrote it. It comes with its table's, as those of streams do."""
+        self._links.saw(link)
+
     # -- tables -----------------------------------------------------------------------------------------------
 
     def saw(self, table: TableMetadata) -> None:
@@ -141,6 +149,7 @@ class Cache:
                 del self._highest[table_id]
                 self._overwritten.discard(table_id)
                 self._bus.metadata(f"table/{table_id}", "table_metadata", None, _whatever)
+                self._links.clean(table_id)
         for table_id in self._labels.keys() - known.keys():
             self._clean_streams(table_id, kept.get(table_id))
         for where in [where for where, is_done in self._buried.items() if not is_done]:
@@ -171,10 +180,12 @@ class Cache:
             "partitions": [] if status == ANNOUNCED else state.metadata_partitions(),
             "time_to_live": state.time_to_live,
             "ingest": state.ingest == ON,
+            "regions": regions_of(state.global_table),
         }
         if status != ANNOUNCED:
             # Before the table: who sees its new status then has its streams.
             self._publish_streams(state, message["version"])
+            self._links.publish(state, message["version"])
         if status == "DELETED":
             for each in (*state.partitions, *state.ancestors):
                 self._leaders.pop((state.id, each["number"]), None)

@@ -20,9 +20,12 @@ from typing import Any
 
 import orjson
 
+from dynabus.auto_admin.global_tables.stamping import left, refuse_stream_change, stamped
 from dynabus.auto_admin.placement.planner import Placement
 from dynabus.auto_admin.tables.new_partitions import first_partitions
 from dynabus.core.errors import ApiError, no_such_table
+from dynabus.core.global_tables.register import Register
+from dynabus.core.global_tables.register import described as described_globally
 from dynabus.core.messages import PartitionMetadata, ReplyStatus
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.tables.auto_scaling import of_present
@@ -80,6 +83,8 @@ class TableState:
     """Whether it takes commands from Kafka: on, off (it has the topics), empty (it never did)."""
     table_topic: dict[str, Any] = field(default_factory=dict)
     """Its compacted topic (`core.tables.table_topics`); empty: it has none."""
+    global_table: Register = field(default_factory=dict)
+    """Its replicas in other regions (`core.global_tables.register`); empty: it never had any."""
 
     @property
     def unfinished(self) -> bool:
@@ -119,7 +124,7 @@ def written(state: TableState) -> bytes:
             "id": state.id,
             "name": state.name,
             "status": state.status,
-            "description": {**state.description, "TableStatus": state.status},
+            "description": described_globally({**state.description, "TableStatus": state.status}, state.global_table),
             "partitions": state.partitions,
             "tags": state.tags,
             "pending": state.pending,
@@ -133,6 +138,7 @@ def written(state: TableState) -> bytes:
             **({"of_table": state.of_table} if state.of_table else {}),
             **({"ingest": state.ingest} if state.ingest else {}),
             **({"table_topic": state.table_topic} if state.table_topic else {}),
+            **({"global_table": state.global_table} if state.global_table else {}),
         }
     )
 
@@ -202,6 +208,7 @@ def update(asked: Update, limit: ApiError | None = None, request_id: bytes = b""
             return refuse(no_such_table(asked.name))
         state = read_row(old)
         try:
+            refuse_stream_change(asked.stream, state.global_table)
             after, answer = updated(asked, state, wall_ms, request_id)
         except ApiError as error:
             return refuse(error)
@@ -209,7 +216,7 @@ def update(asked: Update, limit: ApiError | None = None, request_id: bytes = b""
             return Decision(False, None, Outcome(body=_described(answer)))
         if limit is not None and after.status != state.status:
             return refuse(limit)
-        return decide(next_revision(after), answer)
+        return decide(next_revision(stamped(state, after, wall_ms)), answer)
 
     return evaluate
 
@@ -269,6 +276,7 @@ def delete(name: str, limit: ApiError | None = None) -> Evaluate:
             pending={},
             changed_ms=wall_ms,
             streams=end_streams(state.streams),
+            global_table=left(state.global_table, wall_ms),
         )
         return decide(next_revision(after))
 
@@ -318,6 +326,7 @@ def next_revision(state: TableState) -> TableState:
 def decide(state: TableState, answer: dict[str, Any] | None = None) -> Decision:
     """Write the row; `answer`: what is described, if it is not the row."""
     told = {**state.description, "TableStatus": state.status} if answer is None else answer
+    told = described_globally(told, state.global_table)
     # Counted: routers wait until they see a change, and only then.
     return Decision(True, written(state), Outcome(body=_described(told), count=1))
 

@@ -23,6 +23,7 @@ from dynabus.auto_admin.tables.workflow import ANNOUNCED, Division, Ending, Prog
 from dynabus.auto_admin.topic_endings import TopicEndings
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import ApiError
+from dynabus.core.global_tables.register import to_tell
 from dynabus.core.replication.replica import Replica
 from dynabus.core.replication.store import Evaluate, Reader
 from dynabus.core.streams.view import DISABLED
@@ -149,7 +150,8 @@ class Tables:
                 continue
             led = self._led(state) and indexing.are_ready(state, states)
             held = self._held(state, progress, now_ms) or (
-                state.status == "DELETING" and indexing.has_rows(state, states)
+                # Its row knows what other regions have yet to be told.
+                state.status == "DELETING" and (indexing.has_rows(state, states) or to_tell(state.global_table))
             )
             division = self._division(state, now_ms) if divided else None
             ended = self._move(state, progress, now_ms) if moved else None
@@ -161,7 +163,7 @@ class Tables:
                 state.status,
                 progress,
                 led=led,
-                held=held,
+                held=bool(held),
                 unfinished=state.unfinished and not self._short(state) and not waits,
                 division=division,
                 moved=ended is not None,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from dynabus.auto_admin.global_tables.stamping import stamped
 from dynabus.auto_admin.tables.decisions import next_revision, read_row, refuse, written
 from dynabus.core.errors import ApiError, validation_error
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
@@ -16,7 +17,7 @@ from dynabus.core.tables.descriptions import refuse_change
 def update(name: str, attribute: str, *, enabled: bool) -> Evaluate:
     """The decision."""
 
-    def evaluate(old: bytes | None, _: int) -> Decision:
+    def evaluate(old: bytes | None, wall_ms: int) -> Decision:
         state = read_row(old) if old is not None else None
         refusal = refuse_change(name, None if state is None else state.description)
         if refusal is None and state is not None:
@@ -24,8 +25,8 @@ def update(name: str, attribute: str, *, enabled: bool) -> Evaluate:
         if refusal is not None or state is None:
             assert refusal is not None
             return refuse(refusal)
-        after = next_revision(replace(state, time_to_live=attribute if enabled else ""))
-        return Decision(True, written(after), Outcome(count=1))
+        after = stamped(state, replace(state, time_to_live=attribute if enabled else ""), wall_ms)
+        return Decision(True, written(next_revision(after)), Outcome(count=1))
 
     return evaluate
 

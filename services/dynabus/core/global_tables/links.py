@@ -1,10 +1,12 @@
-"""Which tables' changes go to which regions, as metadata have it. Pure; fed with decoded messages.
+"""What this region sends of its global tables to other regions, from its metadata. Pure; fed with decoded messages.
 
-| status   | the initial copy | the stream is read |
-|----------|------------------|--------------------|
-| COPYING  | is under way     | yes                |
-| ACTIVE   | is done          | yes                |
-| DELETING |                  | no                 |
+| status   | the table there                         | RepOut                                         |
+|----------|-----------------------------------------|------------------------------------------------|
+| COPYING  | is there; the initial copy is under way | sends its stream                               |
+| ACTIVE   | has all                                 | sends its stream                               |
+| DELETING | is no replica any more, or is going     | ends                                           |
+
+The record goes with the link (a tombstone under `link/<table id>/<destination>`).
 """
 
 from __future__ import annotations
@@ -12,10 +14,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-KIND = "link_metadata"
 PREFIX = "link/"
-
+KIND = "link_metadata"
 COPYING, ACTIVE, DELETING = "COPYING", "ACTIVE", "DELETING"
+
+Where = tuple[str, str]
+"""(table id, destination)."""
 
 
 class Link(NamedTuple):
@@ -36,27 +40,35 @@ class Link(NamedTuple):
         return self.status in (COPYING, ACTIVE)
 
 
+def key_of(table: str, destination: str) -> str:
+    """Of a link's record."""
+    return f"{PREFIX}{table}/{destination}"
+
+
 @dataclass(slots=True)
 class Links:
-    """Fed by one thread, read by the same. By table id and destination."""
+    """Fed by one thread, read by the same."""
 
-    links: dict[tuple[str, str], Link] = field(default_factory=dict)
+    all: dict[Where, Link] = field(default_factory=dict)
     changes: int = 0
-    """Counts what was learned."""
+    """Counts what was learned, so that readers see that there is something."""
 
     def take(self, kind: str, key: str, message: Any | None) -> None:
-        """Any message of the metadata topic; without one (a tombstone) the key tells which link is gone."""
-        if message is None:
-            if key.startswith(PREFIX):
-                _, table, destination = key.split("/", 2)
-                self.changes += self.links.pop((table, destination), None) is not None
-        elif kind == KIND:
+        """Any record of the metadata topic, None for a tombstone; others are ignored, and older ones."""
+        if message is None and key.startswith(PREFIX):
+            table, _, destination = key.removeprefix(PREFIX).partition("/")
+            self.changes += self.all.pop((table, destination), None) is not None
+        elif message is not None and kind == KIND:
             link = Link(*(message[name] for name in Link._fields))
-            known = self.links.get((link.table, link.destination))
-            if known is None or known.version < link.version:
-                self.links[link.table, link.destination] = link
+            known = self.all.get((link.table, link.destination))
+            if known is None or known.version <= link.version:
+                self.all[link.table, link.destination] = link
                 self.changes += 1
+
+    def of(self, table: str) -> list[Link]:
+        """Of a table, by destination."""
+        return [link for (of, _), link in sorted(self.all.items()) if of == table]
 
     def to(self, destination: str) -> list[Link]:
         """Those of one destination whose streams are read."""
-        return [link for link in self.links.values() if link.destination == destination and link.is_read]
+        return [link for link in self.all.values() if link.destination == destination and link.is_read]

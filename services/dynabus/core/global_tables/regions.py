@@ -1,15 +1,20 @@
-"""The regions that a cluster knows, as metadata have them. Pure; fed with decoded messages."""
+"""The regions that a cluster knows, from its metadata. Pure; fed with decoded messages."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+import orjson
+
+PREFIX = "region/"
+"""Of the key of a region's record: `region/<name>`."""
 
 KIND = "region_metadata"
 
 
 class Peer(NamedTuple):
-    """A region. `kafka`: bootstrap servers, empty for this cluster's own; `settings`: librdkafka's, JSON."""
+    """A region. `settings`: librdkafka properties with which its Kafka is reached, JSON; empty `kafka`: our own."""
 
     name: str
     version: int
@@ -19,33 +24,38 @@ class Peer(NamedTuple):
     settings: str
     removed: bool
 
+    @property
+    def properties(self) -> Mapping[str, str]:
+        """The settings."""
+        found: Mapping[str, str] = orjson.loads(self.settings)
+        return found
 
-@dataclass(slots=True)
+
 class Regions:
-    """Fed by one thread, read by the same. `peers`: all that are not removed, the own one among them."""
+    """Fed by one thread, read by the same."""
 
-    own: str = ""
-    peers: dict[str, Peer] = field(default_factory=dict)
-    changes: int = 0
-    """Counts what was learned."""
-    _versions: dict[str, int] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.own = ""
+        """This cluster's; empty: it has none."""
+        self.peers: dict[str, Peer] = {}
+        """The others that were not removed, by name."""
+        self.changes = 0
+        """Counts what was learned."""
+        self._known: dict[str, Peer] = {}
 
     def take(self, kind: str, key: str, message: Any | None) -> None:
-        """Any message of the metadata topic; others than of regions, and older ones, are ignored."""
+        """Any record of the metadata topic; others are ignored, and so is an older one than what is known."""
         if kind != KIND or message is None:
             return
-        peer = Peer(*(message[name] for name in Peer._fields))
-        if self._versions.get(peer.name, -1) >= peer.version:
+        peer = Peer(**message)
+        known = self._known.get(peer.name)
+        if known is not None and known.version > peer.version:
             return
-        self._versions[peer.name] = peer.version
+        self._known[peer.name] = peer
         self.changes += 1
-        if peer.removed:
-            self.peers.pop(peer.name, None)
-            return
-        self.peers[peer.name] = peer
         if not peer.kafka:
             self.own = peer.name
-
-    def others(self) -> dict[str, Peer]:
-        """All but the own one, by name."""
-        return {name: peer for name, peer in self.peers.items() if name != self.own}
+        elif peer.removed:
+            self.peers.pop(peer.name, None)
+        else:
+            self.peers[peer.name] = peer

@@ -1,8 +1,8 @@
 """UpdateTable. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateTable.html
 
-Changes of throughput, billing mode, table class, streams, global secondary indexes and deletion protection; those of
-features that are not built are refused by name. Checked here as far as the request alone goes, decided by auto-admin
-(`core.tables.changes`).
+Changes of throughput, billing mode, table class, streams, global secondary indexes, replicas and deletion protection;
+those of features that are not built are refused by name. Checked here as far as the request alone goes, decided by
+auto-admin (`core.tables.changes`, `core.tables.replica_changes`).
 
 Order: shapes, features, something to do, one thing to do, billing. Sources: ack-api-quirks (DDB-TABLE-433, 442),
 dynalite's recorded answers (updateTable).
@@ -20,6 +20,7 @@ from dynabus.core.operations.arns import TABLE, table_name
 from dynabus.core.operations.calls import Context, Control, Request, Steps
 from dynabus.core.operations.index_updates import check_index_updates, index_updates
 from dynabus.core.operations.items import settled
+from dynabus.core.operations.replica_updates import replica_updates
 from dynabus.core.operations.shapes import FLAG, Member, detected, faults_of, read, refuse_unbuilt
 from dynabus.core.operations.table_shapes import (
     BILLING,
@@ -35,6 +36,7 @@ from dynabus.core.operations.table_shapes import (
 )
 from dynabus.core.operations.waits import updated
 from dynabus.core.tables.capacity_changes import CLEAR, neither_units, units_missing
+from dynabus.core.tables.replica_changes import check_updates
 from dynabus.core.tables.streams import check_specification
 
 MEMBERS: dict[str, Member] = {
@@ -49,10 +51,10 @@ MEMBERS: dict[str, Member] = {
     "StreamSpecification": Member("Map"),
     "SSESpecification": Member("Map"),
     "GlobalSecondaryIndexUpdates": Member("List"),
+    "ReplicaUpdates": Member("List"),
 }
 _NOT_YET = (
     "VectorIndexUpdates",
-    "ReplicaUpdates",
     "MultiRegionConsistency",
     "GlobalTableWitnessUpdates",
     "GlobalTableSettingsReplicationMode",
@@ -67,14 +69,16 @@ _CHANGES = (
     "OnDemandThroughput",
     "StreamSpecification",
     "GlobalSecondaryIndexUpdates",
+    "ReplicaUpdates",
 )
 _ALONE = {
+    "ReplicaUpdates": "Replica modification",
     "SSESpecification": "Server-Side Encryption modification",
     "TableClass": "TableClass modification",
     "DeletionProtectionEnabled": "DeletionProtection modification",
     "WarmThroughput": "WarmThroughput",
 }
-"""What goes with nothing else, in the order in which DynamoDB looks (DDB-TABLE-433)."""
+"""What goes with nothing else, in the order in which DynamoDB looks (DDB-TABLE-433; of replicas DDB-TABLE-224)."""
 
 
 def route(body: Request, context: Context) -> Steps:
@@ -85,6 +89,7 @@ def route(body: Request, context: Context) -> Steps:
     _check_combination(given)
     _check_index_combination(given, request)
     _check_billing(request)
+    check_updates(request.get("ReplicaUpdates", ()), context.region)
     if "StreamSpecification" in request:
         check_specification(request["StreamSpecification"])
     name = request["TableName"] = table_name(request["TableName"], context)
@@ -105,7 +110,7 @@ def route(body: Request, context: Context) -> Steps:
 def _shaped(body: Request) -> Request:
     request = read(body, MEMBERS)
     faults = faults_of(request, MEMBERS) + attribute_definitions(request) + throughput(request)
-    faults += stream_specification(request) + index_updates(request)
+    faults += stream_specification(request) + index_updates(request) + replica_updates(request)
     throughput_options(request)
     if faults:
         raise detected(faults)
@@ -114,8 +119,12 @@ def _shaped(body: Request) -> Request:
 
 
 def _refuse_features(body: Mapping[str, Any], request: Request) -> None:
-    """Empty lists count as absent; what is switched off is looked at later."""
-    refuse_unbuilt({name: body.get(name) or None for name in _NOT_YET}, _NOT_YET)
+    """Empty lists count as absent, and so does the consistency that there is; what is switched off is looked at
+    later."""
+    asked = {name: body.get(name) or None for name in _NOT_YET}
+    if asked["MultiRegionConsistency"] == "EVENTUAL":
+        asked["MultiRegionConsistency"] = None
+    refuse_unbuilt(asked, _NOT_YET)
     refuse_encryption(body)
 
 

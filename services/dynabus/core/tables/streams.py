@@ -22,6 +22,9 @@ from dynabus.core.streams.view import DISABLED, DISABLING, ENABLED, ENABLING
 from dynabus.core.tables.capacity_changes import Changed, updating
 from dynabus.core.tables.descriptions import Description, in_use
 
+NEW_AND_OLD = "NEW_AND_OLD_IMAGES"
+"""The view of streams that replicas are written from."""
+
 Stream = dict[str, Any]
 """In a row: label, view, status, created_ms, closed_ms (0: open), from_start, roots (numbers of partitions)."""
 

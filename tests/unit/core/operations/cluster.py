@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from dynabus.adapters.memory_store import MemoryStore
+from dynabus.auto_admin.global_tables import replicas
 from dynabus.auto_admin.placement.planner import Placement
 from dynabus.auto_admin.scaling import decisions as scaling
 from dynabus.auto_admin.tables import decisions, tag_decisions, time_to_live
@@ -26,8 +27,11 @@ from dynabus.core.operations.items import Refused
 from dynabus.core.published_table import Table
 from dynabus.core.replication.store import Decision, Evaluate, Outcome, Store
 from dynabus.core.tables.changes import Update
+from dynabus.core.tables.replica_changes import actions_of
 
 REGION, ACCOUNT = "eu-west-1", "123456789012"
+PEERS = ["us-east-1", "us-west-2"]
+"""Other regions, which nobody tells anything."""
 
 
 class Cluster:
@@ -151,6 +155,12 @@ class Cluster:
     def _evaluate(self, operation: str, request: dict[str, Any]) -> Evaluate:
         if operation == "CreateTable":
             return self._create(request)
+        if operation == "CreateGlobalTable":
+            return replicas.create_global(request["TableName"], request["Regions"], REGION, PEERS)
+        if operation == "UpdateGlobalTable":
+            return replicas.update_global(request["TableName"], actions_of(request["ReplicaUpdates"]), REGION, PEERS)
+        if operation == "UpdateTable" and "ReplicaUpdates" in request:
+            return replicas.change(request["TableName"], actions_of(request["ReplicaUpdates"]), REGION, PEERS)
         if operation == "UpdateTable":
             return decisions.update(Update.of(request))
         if operation == "DeleteTable":

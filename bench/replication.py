@@ -1,0 +1,205 @@
+"""What global tables give and cost: latency between two regions, an outage, CPU of the source.
+
+    python -m bench.replication [--changes 300] [--minutes 10] [--rate 100] [--cpu-rate 200]
+
+Both regions run on this machine, with a Kafka each, and each has `--rate` puts a second by a timetable. Latency:
+from the answer to a put in one region until a strongly consistent read in the other one shows it, one put at a
+time. Outage: no RepOut runs in either region for so many minutes; then how long until what their groups have
+committed is behind the streams by no more than before, with the local puts' p99 meanwhile. A line for each
+`LOOK_S`: records that wait, and how old the newest change that the other region acknowledged is. CPU: seconds of
+the source's own processes (without its Kafka) for a put, of a table without replicas and of one with a replica,
+whose RepIn is a process that does nothing but acknowledge, in turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+
+from confluent_kafka import OFFSET_END, Consumer, Producer, TopicPartition
+from tests.integration.cluster import RunningCluster, kill
+from tests.integration.global_load import EAST, TOPICS, WEST, bootstrap, replicate, two_regions
+
+from bench.figures import Measured, percentile_ms
+from bench.groups import Group
+from bench.indexes import create, item, puts
+from bench.paced import paced
+from bench.processes import cpu_s, of_cluster
+from bench.wire import Connection, request
+from bench.workload import KEYS, write_requests
+from dynabus.adapters.replication_codec import decode_batch, encode_acknowledgement
+
+TABLE, PLAIN = "everywhere", "here"
+PAUSE_S, AGAIN_S = (0.005, 0.035), 0.002
+WARM, SEEN_S, CAUGHT_UP_S = 20, 60.0, 900.0
+LOOK_S, CPU_S, ROUNDS = 2.0, 15.0, 3
+
+
+def latencies_s(there: int, here: int, changes: int) -> list[float]:
+    """Seconds from a put's answer in one region to its item in the other. Raises TimeoutError."""
+    writer, reader, found = Connection(here), Connection(there), []
+    for number in range(WARM + changes):
+        value = f"probe-{number}-{random.randrange(1 << 30)}"
+        one = item(number % 50 + KEYS, value, number)
+        asked = request("GetItem", {"TableName": TABLE, "Key": {"pk": one["pk"]}, "ConsistentRead": True})
+        writer.ask(request("PutItem", {"TableName": TABLE, "Item": one}))
+        answered = time.monotonic()
+        while reader.answer(asked).get("Item", {}).get("g") != {"S": value}:
+            if time.monotonic() - answered > SEEN_S:
+                raise TimeoutError(f"a change did not arrive for {SEEN_S:.0f} s")
+            time.sleep(AGAIN_S)
+        found.append(time.monotonic() - answered)
+        time.sleep(random.uniform(*PAUSE_S))
+    return found[WARM:]
+
+
+@contextmanager
+def loads(regions: dict[str, RunningCluster], paths: dict[str, Path], rate: float) -> Iterator[None]:
+    """Puts in all regions."""
+    with ExitStack() as stack:
+        for name, cluster in regions.items():
+            stack.enter_context(paced(cluster.port, paths[name], rate))
+        yield
+
+
+def tell_latency(regions: dict[str, RunningCluster], paths: dict[str, Path], rate: float, changes: int) -> None:
+    with loads(regions, paths, rate):
+        for here, there in ((EAST, WEST), (WEST, EAST)):
+            found = latencies_s(regions[there].port, regions[here].port, changes)
+            told = "   ".join(
+                f"p{100 * share:.0f} {percentile_ms(found, share):6.1f} ms" for share in (0.5, 0.9, 0.99)
+            )
+            print(f"{here} to {there} at {rate:.0f} puts/s each: {told}", flush=True)
+
+
+def backlogs(groups: list[Group]) -> int:
+    return sum(each.backlog().missing for each in groups)
+
+
+def outage(regions: dict[str, RunningCluster], paths: dict[str, Path], rate: float, minutes: float) -> None:
+    """RepOuts are away, then they come back."""
+    groups = [
+        Group(bootstrap(cluster), TOPICS.rep_outs(other))
+        for cluster, other in ((regions[EAST], WEST), (regions[WEST], EAST))
+    ]
+    with paced(regions[WEST].port, paths[WEST], rate):
+        with paced(regions[EAST].port, paths[EAST], rate) as before:
+            time.sleep(CPU_S)
+            usual = max(backlogs(groups), int(rate))
+        for cluster in regions.values():
+            for pid in cluster.pids("rep-out").values():
+                kill(pid)
+        begun = time.monotonic()
+        with paced(regions[EAST].port, paths[EAST], rate):
+            while time.monotonic() - begun < 60 * minutes:
+                time.sleep(LOOK_S)
+                print(f"{time.monotonic() - begun:7.1f} s   {backlogs(groups):9,} wait", flush=True)
+        with paced(regions[EAST].port, paths[EAST], rate) as meanwhile:
+            begun = time.monotonic()
+            for cluster in regions.values():
+                cluster.up()
+            while (waiting := backlogs(groups)) > usual:
+                print(f"{time.monotonic() - begun:7.1f} s   {waiting:9,} wait, RepOut is back", flush=True)
+                if time.monotonic() - begun > CAUGHT_UP_S:
+                    raise TimeoutError("it did not catch up")
+                time.sleep(LOOK_S)
+            took_s = time.monotonic() - begun
+    for each in groups:
+        each.close()
+    assert before.measured is not None
+    assert meanwhile.measured is not None
+    told = f"local puts p99 {before.measured.p99_ms:.1f} ms before, {meanwhile.measured.p99_ms:.1f} ms meanwhile"
+    print(f"caught up {took_s:.1f} s after {minutes:.0f} minutes   {told}", flush=True)
+
+
+@contextmanager
+def acknowledging(source: RunningCluster, destination: RunningCluster) -> Iterator[None]:
+    """Instead of RepIn."""
+    for pid in destination.pids("rep-in").values():
+        kill(pid)
+    command = [sys.executable, "-m", "bench.replication", "--acknowledge", bootstrap(source), bootstrap(destination)]
+    with subprocess.Popen(command) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+    destination.up()
+
+
+def acknowledge(source: str, destination: str) -> None:
+    """Whatever comes of the source, until it is ended."""
+    consumer = Consumer({"bootstrap.servers": destination, "group.id": "acknowledger", "fetch.wait.max.ms": 20})
+    producer = Producer({"bootstrap.servers": source})
+    topic = TOPICS.replication(EAST)
+    consumer.assign([TopicPartition(topic.name, number, OFFSET_END) for number in range(topic.partitions)])
+    while True:
+        message = consumer.poll(0.1)
+        if message is not None and message.error() is None:
+            arrived = decode_batch(message.value())
+            value = encode_acknowledgement(WEST, arrived.sender, arrived.batch.number)
+            producer.produce(TOPICS.acknowledgements(WEST).name, value)
+        producer.poll(0)
+
+
+def cpu_of_puts(cluster: RunningCluster, path: Path, rate: float) -> tuple[float, Measured]:
+    """Microseconds for a put, of all processes but Kafka."""
+    pids = {name: pid for name, pid in of_cluster(cluster.status()).items() if name != "kafka"}
+    with paced(cluster.port, path, rate) as load:
+        before = sum(cpu_s(pid) for pid in pids.values())
+        begun = time.monotonic()
+        time.sleep(CPU_S)
+        spent = sum(cpu_s(pid) for pid in pids.values()) - before
+        took_s = time.monotonic() - begun
+    assert load.measured is not None
+    return 1e6 * spent / (load.measured.ops_per_s * took_s), load.measured
+
+
+def tell_cpu(regions: dict[str, RunningCluster], paths: dict[str, Path], rate: float) -> None:
+    source = regions[EAST]
+    create(source.port, PLAIN, ())
+    plain = write_requests(puts(PLAIN), source.data / f"{PLAIN}.requests")
+    ratios = []
+    with acknowledging(source, regions[WEST]):
+        for _ in range(ROUNDS):
+            without, _ = cpu_of_puts(source, plain, rate)
+            beside, _ = cpu_of_puts(source, paths[EAST], rate)
+            ratios.append(beside / without)
+            print(f"CPU of a put: {without:.0f} us without, {beside:.0f} us with a replica", flush=True)
+    print(f"ratio of CPU {median(ratios):.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.replication", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--changes", type=int, default=300, metavar="N", help="that are timed (default: 300)")
+    parser.add_argument("--minutes", type=float, default=10.0, metavar="N", help="of the outage (default: 10)")
+    parser.add_argument("--rate", type=float, default=100.0, metavar="N", help="puts/s in each region (default: 100)")
+    parser.add_argument("--cpu-rate", type=float, default=200.0, metavar="N", help="puts/s of CPU's (default: 200)")
+    parser.add_argument("--acknowledge", nargs=2, help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.acknowledge:
+        acknowledge(*asked.acknowledge)
+    with (
+        tempfile.TemporaryDirectory(prefix="dynabus-bench-") as name,
+        two_regions(Path(name), "--throttling", "report") as regions,
+    ):
+        create(regions[EAST].port, TABLE, ())
+        replicate(regions[EAST], TABLE, WEST, regions.values())
+        paths = {
+            region: write_requests(puts(TABLE), cluster.data / f"{TABLE}.requests")
+            for region, cluster in regions.items()
+        }
+        tell_latency(regions, paths, asked.rate, asked.changes)
+        tell_cpu(regions, paths, asked.cpu_rate)
+        outage(regions, paths, asked.rate, asked.minutes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Decisions: what regions have answered about a global table, and how far links are. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from dynabus.auto_admin.tables.decisions import TableState, next_revision, read_row, written
+from dynabus.core.global_tables import register as registers
+from dynabus.core.global_tables.links import ACTIVE, COPYING
+from dynabus.core.global_tables.register import Register
+from dynabus.core.replication.store import Decision, Evaluate, Outcome
+from dynabus.core.streams.view import ENABLED
+from dynabus.core.tables.streams import NEW_AND_OLD
+
+_DONE = Outcome(body=b"{}")
+
+
+def stream_of(state: TableState) -> str:
+    """Label of the stream that links read; empty while it does not have all writes."""
+    labels = [e["label"] for e in state.streams if e["status"] == ENABLED and e["view"] == NEW_AND_OLD]
+    return labels[-1] if labels else ""
+
+
+def answered(region: str, stamp: Sequence[object], status: str, why: str) -> Evaluate:
+    """A region has answered what it was told."""
+
+    def change(state: TableState, wall_ms: int) -> Register:
+        streams = bool(stream_of(state))
+        return registers.answered(state.global_table, region, stamp, status, why, wall_ms, streams=streams)
+
+    return _changing(change)
+
+
+def copied(table_id: str, region: str) -> Evaluate:
+    """The initial copy of a link was acknowledged."""
+    return _of_link(table_id, region, COPYING, lambda _: {"status": ACTIVE})
+
+
+def lost(table_id: str, region: str) -> Evaluate:
+    """The stream dropped what the region had not acknowledged: it is copied to again."""
+    return _of_link(table_id, region, ACTIVE, lambda ms: {"status": COPYING, "created_ms": ms, "again": True})
+
+
+def _of_link(table_id: str, region: str, status: str, members: Callable[[int], dict[str, object]]) -> Evaluate:
+    def change(state: TableState, wall_ms: int) -> Register:
+        register = state.global_table
+        link = register["links"].get(region)
+        if state.id != table_id or link is None or link["status"] != status:
+            return register
+        return registers.with_link(register, region, **members(wall_ms))
+
+    return _changing(change)
+
+
+def given_up(region: str) -> Evaluate:
+    """A region was removed by force: it is a replica no more, and is told nothing."""
+
+    def change(state: TableState, wall_ms: int) -> Register:
+        register = state.global_table
+        members = [each for each in register["members"] if each != region]
+        if region in registers.others(register):
+            register = registers.with_members(register, members, wall_ms)
+        return {**registers.forgotten(register, region), "members": members}
+
+    return _changing(change)
+
+
+def _changing(change: Callable[[TableState, int], Register]) -> Evaluate:
+    def evaluate(old: bytes | None, wall_ms: int) -> Decision:
+        state = read_row(old) if old is not None else None
+        if state is None or not state.global_table:
+            return Decision(False, None, _DONE)
+        after = change(state, wall_ms)
+        if after == state.global_table:
+            return Decision(False, None, _DONE)
+        return Decision(True, written(next_revision(replace(state, global_table=after))), _DONE)
+
+    return evaluate

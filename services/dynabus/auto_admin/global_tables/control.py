@@ -1,0 +1,135 @@
+"""Control requests about regions and global tables: of operators, routers, ReplAdmin and other regions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dynabus.auto_admin.config import AutoAdminSettings
+from dynabus.auto_admin.global_tables import answers, receiving, regions, replicas
+from dynabus.auto_admin.global_tables.receiving import Here, Said
+from dynabus.auto_admin.global_tables.regions import own_of, peers_of, read_regions, region_key
+from dynabus.auto_admin.placement.planner import Placement
+from dynabus.auto_admin.tables import decisions
+from dynabus.auto_admin.tables.decisions import TableState, table_key
+from dynabus.auto_admin.tables.kept import streams_named
+from dynabus.auto_admin.tables.progress import Tables
+from dynabus.core.cluster_view import ClusterView
+from dynabus.core.global_tables import register as registers
+from dynabus.core.global_tables.definition import creation_request
+from dynabus.core.replication.store import Decision, Evaluate, Outcome, Reader
+from dynabus.core.tables import replica_changes
+
+OF_REGIONS = frozenset({"AddRegion", "RemoveRegion"})
+OF_TABLES = frozenset(
+    {"CreateGlobalTable", "UpdateGlobalTable", "GlobalDefinition", "DefinitionAnswered", "ReplicaCopied", "LinkLost"}
+)
+TOLD_MOST = 100
+"""Words for other regions in one answer; the next ones come when these are acknowledged."""
+
+Place = Callable[[dict[str, Any], bytes, float], list[Placement]]
+
+
+class GlobalControl:
+    """Makes decisions of requests."""
+
+    def __init__(self, settings: AutoAdminSettings, tables: Tables, view: ClusterView, store: Reader) -> None:
+        self._settings, self._tables, self._view, self._store = settings, tables, view, store
+
+    @property
+    def own(self) -> str:
+        """This cluster's region; its ARNs' one where it has none."""
+        return own_of(read_regions(self._store)) or self._settings.region
+
+    def of_region(self, operation: str, body: Any) -> tuple[bytes, Evaluate]:
+        """The row's key and what is to be decided."""
+        name, rows = str(body["Name"]), read_regions(self._store)
+        if operation == "AddRegion":
+            return region_key(name), regions.add(body, own_of(rows))
+        states = self._tables.all().values()
+        held = [
+            each.name
+            for each in states
+            if name in (*registers.others(each.global_table), *each.global_table.get("leaving", ()))
+        ]
+        return region_key(name), regions.remove(name, own_of(rows), held, force=bool(body["Force"]))
+
+    def update(self, body: Any) -> Evaluate:
+        """UpdateTable with ReplicaUpdates."""
+        actions = replica_changes.actions_of(body["ReplicaUpdates"])
+        return replicas.change(str(body["TableName"]), actions, self.own, self._peers())
+
+    def of_table(
+        self, operation: str, body: Any, request_id: bytes, place: Place, now_ms: float
+    ) -> tuple[bytes, Evaluate | None]:
+        """The same of a table; None for not yet."""
+        if operation in ("ReplicaCopied", "LinkLost"):
+            return self._of_link(operation, body)
+        name = str(body["TableName"])
+        if operation == "CreateGlobalTable":
+            asked = [str(each) for each in body["Regions"]]
+            return table_key(name), replicas.create_global(name, asked, self.own, self._peers())
+        if operation == "UpdateGlobalTable":
+            actions = replica_changes.actions_of(body["ReplicaUpdates"])
+            return table_key(name), replicas.update_global(name, actions, self.own, self._peers())
+        if operation == "DefinitionAnswered":
+            stamp = [int(body["Stamp"][0]), str(body["Stamp"][1])]
+            return table_key(name), answers.answered(
+                str(body["Region"]), stamp, str(body["Status"]), str(body["Why"])
+            )
+        return table_key(name), self._receive(Said.of(body), request_id, place, now_ms)
+
+    def pending(self) -> dict[str, Any]:
+        """What other regions are to be told: the newest word about each table that they have not acknowledged."""
+        known = self._peers()
+        words = [
+            {"TableName": each.name, "Region": region, "Definition": registers.message_of(each.global_table)}
+            for each in self._tables.all().values()
+            for region in registers.to_tell(each.global_table)
+            if region in known
+        ]
+        return {"Words": words[:TOLD_MOST]}
+
+    def _peers(self) -> list[str]:
+        return peers_of(read_regions(self._store))
+
+    def _of_link(self, operation: str, body: Any) -> tuple[bytes, Evaluate]:
+        table_id, region = str(body["TableId"]), str(body["Destination"])
+        state = self._tables.all().get(table_id)
+        if state is None:
+            return table_key(""), lambda _old, _wall_ms: Decision(False, None, Outcome(body=b"{}"))
+        decided = answers.copied if operation == "ReplicaCopied" else answers.lost
+        return table_key(state.name), decided(table_id, region)
+
+    def _receive(self, said: Said, request_id: bytes, place: Place, now_ms: float) -> Evaluate | None:
+        state = self._tables.named(said.name)
+        here = Here(self.own, self._peers(), state is not None and self._is_empty(state))
+        create = None
+        if state is None and self.own in said.message["members"]:
+            if self._tables.is_leaving(said.name):
+                return None
+            create = self._creation(said, request_id, place, now_ms)
+        evaluate = receiving.receive(said, here, create)
+        # Pure, and it reads all that was said: what no region sends fails here, and not in each successor.
+        evaluate(None if state is None else decisions.written(state), 0)
+        return evaluate
+
+    def _creation(self, said: Said, request_id: bytes, place: Place, now_ms: float) -> Evaluate | None:
+        override = said.message["overrides"].get(self.own)
+        units = None if override is None else int(override["units"])
+        request = creation_request(said.name, said.message["definition"], units)
+        placements = place(request, request_id, now_ms)
+        if not placements:
+            return None
+        settings, limit = self._settings, self._tables.refuse_more(new=True)
+        kept = streams_named(self._tables.kept(), said.name)
+        return decisions.create(request, request_id, placements, settings.region, settings.account, limit, kept)
+
+    def _is_empty(self, state: TableState) -> bool:
+        """All its leaders say that they hold nothing."""
+        for each in state.partitions:
+            led = self._view.leader(state.id, each["number"])
+            told = self._view.said(led[1], state.id, each["number"]) if led is not None else None
+            if told is None or not told["totals"] or told["totals"][0] != 0:
+                return False
+        return True

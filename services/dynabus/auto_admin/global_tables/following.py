@@ -1,0 +1,120 @@
+"""A table takes the settings of its global table, step by step: what was said elsewhere may find it changing.
+
+| the table                                         | next decision                                    |
+|---------------------------------------------------|--------------------------------------------------|
+| has a member that was removed by force            | it is a member no more                           |
+| has another time to live, or auto scaling         | it has that of the global table, at once         |
+| has other write units, another mode, other indexes | one change, as UpdateTable would ask for it     |
+| was given read units                              | the same; then it is known that it has them      |
+| refuses a change, say for a limit of a day        | tried again a little later                       |
+
+Judged from accepted rows, of tables that are ACTIVE, while no decision is under way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from dynabus.adapters.logs import logger
+from dynabus.auto_admin.global_tables.answers import given_up
+from dynabus.auto_admin.global_tables.regions import Row
+from dynabus.auto_admin.global_tables.stamping import definition_here
+from dynabus.auto_admin.tables.decisions import TableState, next_revision, read_row, table_key, updated, written
+from dynabus.core.errors import ApiError
+from dynabus.core.global_tables import register as registers
+from dynabus.core.global_tables.definition import ON_DEMAND, Definition, next_change
+from dynabus.core.replication.store import Decision, Evaluate, Outcome
+from dynabus.core.tables.auto_scaling import Scaling, kind_and_index
+from dynabus.core.tables.changes import Update
+
+AGAIN_MS = 10_000.0
+
+Decide = Callable[[bytes, Evaluate], None]
+
+
+class Following:
+    """Knows which tables refused a step lately."""
+
+    def __init__(self) -> None:
+        self._not_before_ms: dict[str, float] = {}
+
+    def step(
+        self, states: Mapping[str, TableState], regions: Mapping[str, Row], now_ms: float, decide: Decide
+    ) -> None:
+        """Take the next decision of each table that has one."""
+        for state in states.values():
+            if not state.global_table:
+                continue
+            register = state.global_table
+            for region in (*register["members"], *register["leaving"]):
+                if regions.get(region, {}).get("removed"):
+                    decide(table_key(state.name), given_up(region))
+            if _is_still(state) and now_ms >= self._not_before_ms.get(state.id, 0.0) and _next(state) is not None:
+                # As long as it is refused; a step that is taken leaves nothing, or the next one.
+                self._not_before_ms[state.id] = now_ms + AGAIN_MS if _is_refused(state) else now_ms
+                decide(table_key(state.name), follow(state.id, state.revision))
+
+
+def _is_still(state: TableState) -> bool:
+    return state.status == "ACTIVE" and not state.pending and registers.is_global(state.global_table)
+
+
+def _is_refused(state: TableState) -> bool:
+    try:
+        _stepped(state, 0)
+    except ApiError as error:
+        logger().warning("a setting of the global table cannot be had", table=state.name, reason=error.message)
+        return True
+    return False
+
+
+def _next(state: TableState) -> dict[str, Any] | None:
+    """What is decided next: members of the row, or of an UpdateTable (`Update`)."""
+    register, have = state.global_table, definition_here(state)
+    wanted: Definition = register["definition"]
+    scaling = _scaling(wanted, have, state.scaling)
+    if wanted["TimeToLive"] != state.time_to_live or scaling != state.scaling:
+        return {"time_to_live": wanted["TimeToLive"], "scaling": scaling}
+    units = registers.override_of(register)
+    if units is not None and (have["BillingMode"] == ON_DEMAND or have["ReadUnits"][""] == units):
+        stamp = register["overrides"][register["own"]]["stamp"]
+        return {"global_table": {**register, "overridden": stamp}}
+    change = next_change(wanted, have, units)
+    return None if change is None else {"Update": {"TableName": state.name, **change}}
+
+
+def _scaling(wanted: Definition, have: Definition, known: Scaling) -> Scaling:
+    """Auto scaling of writes as everywhere, as far as the table has the indexes; that of reads stays."""
+    present = {"", *have["GlobalSecondaryIndexes"]}
+    writes = {what: each for what, each in wanted["WriteScaling"].items() if kind_and_index(what)[1] in present}
+    kept = {what: each for what, each in known.items() if what not in have["WriteScaling"]}
+    return {**kept, **{what: {**known.get(what, {}), **each} for what, each in writes.items()}}
+
+
+def _stepped(state: TableState, wall_ms: int) -> TableState:
+    """The row after its next step. Raises ApiError."""
+    step = _next(state)
+    assert step is not None
+    if "Update" not in step:
+        return replace(state, **step)
+    request_id = f"{state.id}/{state.revision}".encode()
+    after, _ = updated(Update.of(step["Update"]), state, wall_ms, request_id)
+    return after
+
+
+def follow(own_id: str, revision: int) -> Evaluate:
+    """The next step of the row with this revision."""
+
+    def evaluate(old: bytes | None, wall_ms: int) -> Decision:
+        state = read_row(old) if old is not None else None
+        if state is None or state.id != own_id or state.revision != revision:
+            return Decision(False, None, Outcome())
+        try:
+            after = _stepped(state, wall_ms)
+        except ApiError:
+            return Decision(False, None, Outcome())
+        return Decision(True, written(next_revision(after)), Outcome())
+
+    return evaluate

@@ -1,0 +1,183 @@
+"""Decisions about what another region says of a global table. Pure.
+
+| here                       | what is said    | then                                                                |
+|----------------------------|-----------------|---------------------------------------------------------------------|
+| no table                   | we are a member | it is made (CREATING), if there are nodes and all members are known |
+| no table, or no replica    | we are none     | nothing: GONE                                                       |
+| a table of its own         | we are a member | becomes a replica if empty, ACTIVE, of the same key; else REFUSED   |
+| a replica of another group | we are a member | REFUSED                                                             |
+| a replica, as new or newer |                 | nothing; the newer word is answered                                 |
+| a replica, older           | we are a member | is taken over; settings follow step by step                         |
+| a replica, older           | we are none     | the table is deleted, unless it is protected or changes             |
+
+Nothing is applied in part: a word is in the row as a whole or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import orjson
+
+from dynabus.auto_admin.global_tables.replicas import with_stream
+from dynabus.auto_admin.global_tables.stamping import definition_here
+from dynabus.auto_admin.tables.decisions import TableState, next_revision, read_row, written
+from dynabus.core.errors import ApiError
+from dynabus.core.global_tables import register as registers
+from dynabus.core.global_tables.definition import same_keys
+from dynabus.core.global_tables.register import GONE, REFUSED, Register
+from dynabus.core.replication.store import Decision, Evaluate, Outcome
+from dynabus.core.tables.replica_changes import existing
+from dynabus.core.tables.streams import end_streams
+
+
+class Said(NamedTuple):
+    """About the table of this name; `message` is as `register.message_of` makes it."""
+
+    name: str
+    message: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Said:
+        """Of a control request. Raises KeyError, TypeError or ValueError for what no region sends."""
+        message = body["Definition"]
+        ms, region = message["stamp"]
+        members, definition = [str(each) for each in message["members"]], dict(message["definition"])
+        shared = {
+            "group": str(message["group"]),
+            "members": members,
+            "origins": {str(key): str(value) for key, value in message["origins"].items()},
+            "overrides": {
+                str(key): {"units": int(each["units"]), "stamp": [*each["stamp"]]}
+                for key, each in message["overrides"].items()
+            },
+            "definition": definition,
+            "stamp": [int(ms), str(region)],
+        }
+        return cls(str(body["TableName"]), shared)
+
+
+class Here(NamedTuple):
+    """What is known here besides the row: own region, other regions, and whether the table is known to be empty."""
+
+    own: str
+    peers: Sequence[str]
+    empty: bool
+
+
+def receive(said: Said, here: Here, create: Evaluate | None) -> Evaluate:
+    """The decision. `create`: the replica's CreateTable; None: there are too few nodes for one."""
+    is_member = here.own in said.message["members"]
+    unknown = [each for each in said.message["members"] if each not in (here.own, *here.peers)]
+
+    def evaluate(old: bytes | None, wall_ms: int) -> Decision:
+        state = read_row(old) if old is not None else None
+        known = state is not None and bool(state.global_table) and _same_group(state.global_table, said)
+        if not is_member and not known:
+            return _answer(GONE)
+        if unknown and is_member:
+            return _answer(REFUSED, f"region {here.own} does not know region {', '.join(unknown)}")
+        if state is None:
+            return _created(said, here, create, wall_ms)
+        if not known:
+            return _adopt(said, here, state, wall_ms)
+        return _take(said, state, wall_ms)
+
+    return evaluate
+
+
+def _same_group(register: Register, said: Said) -> bool:
+    return bool(register["group"] == said.message["group"])
+
+
+def _created(said: Said, here: Here, create: Evaluate | None, wall_ms: int) -> Decision:
+    if create is None:
+        return _answer(REFUSED, f"region {here.own} has too few storage nodes for the table just now")
+    made = create(None, wall_ms)
+    if made.row is None:
+        return _answer(REFUSED, str(orjson.loads(made.outcome.body).get("message", "")))
+    state = read_row(made.row)
+    register = registers.taken(registers.begun(here.own, ""), said.message)
+    overridden = said.message["overrides"].get(here.own, {}).get("stamp", register["overridden"])
+    state = replace(
+        state,
+        global_table={**register, "overridden": overridden, "leaving": []},
+        time_to_live=said.message["definition"]["TimeToLive"],
+        scaling={**said.message["definition"]["WriteScaling"]},
+    )
+    return _answer("CREATING", write=state)
+
+
+def _adopt(said: Said, here: Here, state: TableState, wall_ms: int) -> Decision:
+    """A table that nobody knows as a replica of this group."""
+    if state.status != "ACTIVE":
+        return _answer(state.status)
+    if registers.is_global(state.global_table) or not here.empty or state.of_table:
+        return _answer(REFUSED, existing(said.name).message)
+    if not same_keys(said.message["definition"], definition_here(state)):
+        return _answer(REFUSED, f"the table in region {here.own} has another key schema")
+    try:
+        state = with_stream(state, wall_ms)
+    except ApiError as error:
+        return _answer(REFUSED, error.message)
+    register = {**registers.taken(registers.begun(here.own, ""), said.message), "leaving": []}
+    return _answer(state.status, write=replace(state, global_table=register))
+
+
+def _take(said: Said, state: TableState, wall_ms: int) -> Decision:
+    """A word about the replica that is here."""
+    register = state.global_table
+    if not registers.is_newer(said.message, register):
+        return _known(said, state)
+    if register["own"] not in said.message["members"]:
+        return _leave(said, state, wall_ms)
+    if state.status == "DELETING":
+        return _answer(state.status)
+    if not same_keys(said.message["definition"], register["definition"]):
+        return _answer(REFUSED, f"the table in region {register['own']} has another key schema")
+    after = registers.taken(register, said.message)
+    return _answer(state.status, write=replace(state, global_table=after))
+
+
+def _known(said: Said, state: TableState) -> Decision:
+    """Not newer; what is newer is answered, so that the teller learns it."""
+    register = state.global_table
+    if said.message["stamp"] == register["stamp"]:
+        return _answer(state.status)
+    return _answer(state.status, newer=registers.message_of(register))
+
+
+def _leave(said: Said, state: TableState, wall_ms: int) -> Decision:
+    if state.status == "DELETING":
+        return _answer(state.status)
+    if state.status != "ACTIVE":
+        return _answer(state.status)
+    register = state.global_table
+    if state.description["DeletionProtectionEnabled"]:
+        return _answer("ACTIVE", f"the table in region {register['own']} is protected against deletion")
+    after = registers.taken(register, said.message)
+    known = {"stamp": after["stamp"], "status": "ACTIVE", "why": ""}
+    # They have said it: nobody need be told.
+    after = {**after, "replicas": dict.fromkeys(after["members"], known)}
+    gone = replace(
+        state,
+        status="DELETING",
+        pending={},
+        changed_ms=wall_ms,
+        streams=end_streams(state.streams),
+        global_table=after,
+    )
+    return _answer("DELETING", write=gone)
+
+
+def _answer(
+    status: str, why: str = "", *, write: TableState | None = None, newer: Mapping[str, Any] | None = None
+) -> Decision:
+    """A table that is changed otherwise is there all the same. `newer`: what the teller does not know yet."""
+    told: dict[str, Any] = {"Status": "ACTIVE" if status == "UPDATING" else status, "Why": why}
+    if newer is not None:
+        told["Definition"] = newer
+    outcome = Outcome(body=orjson.dumps(told))
+    return Decision(False, None, outcome) if write is None else Decision(True, written(next_revision(write)), outcome)

@@ -1,0 +1,81 @@
+"""How far a link is behind, from what its consumer group has committed and what its stream has left. Pure.
+
+| of a shard                                                                           | alarm   |
+|--------------------------------------------------------------------------------------|---------|
+| the stream dropped records that were not acknowledged                                | lost    |
+| more than half of what the stream holds is not acknowledged, and what was last is    | at risk |
+| older than half of its retention                                                     |         |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import orjson
+
+LOST, AT_RISK = "lost", "at risk"
+
+
+class Shard(NamedTuple):
+    """Of a stream: offsets low <= offset < high are there. `committed`: up to where all was acknowledged.
+
+    `acked_ms`: Unix time of the newest change that was; `latency_ms`: how long changes took lately. None: not known.
+    """
+
+    low: int
+    high: int
+    committed: int | None
+    acked_ms: float | None = None
+    latency_ms: float | None = None
+
+    @property
+    def records(self) -> int:
+        """Not acknowledged yet, those of other regions among them, which are passed by."""
+        return self.high - max(self.low, self.committed if self.committed is not None else self.low)
+
+
+class Backlog(NamedTuple):
+    """Of a link. `alarm`: empty, `LOST` or `AT_RISK`."""
+
+    records: int
+    latency_ms: float | None
+    alarm: str
+
+
+def shard(extent: tuple[int, int], commit: tuple[int, str] | None) -> Shard:
+    """`commit`: (offset, metadata) of the group; metadata that nobody can read say nothing."""
+    if commit is None:
+        return Shard(*extent, None)
+    told: Mapping[str, object] = {}
+    try:
+        found = orjson.loads(commit[1] or "{}")
+        told = found if isinstance(found, dict) else {}
+    except ValueError:
+        pass
+    acked, latency = told.get("acked_ms"), told.get("latency_ms")
+    return Shard(
+        *extent,
+        commit[0],
+        float(acked) if isinstance(acked, int | float) else None,
+        float(latency) if isinstance(latency, int | float) else None,
+    )
+
+
+def backlog_of(shards: Iterable[Shard], wall_ms: float, retention_ms: float) -> Backlog:
+    """Of a link's shards together: the sum, the slowest, the worst."""
+    all_shards = list(shards)
+    latencies = [each.latency_ms for each in all_shards if each.latency_ms is not None]
+    alarms = {_alarm(each, wall_ms, retention_ms) for each in all_shards}
+    alarm = next((each for each in (LOST, AT_RISK) if each in alarms), "")
+    return Backlog(sum(each.records for each in all_shards), max(latencies, default=None), alarm)
+
+
+def _alarm(each: Shard, wall_ms: float, retention_ms: float) -> str:
+    if each.committed is None:
+        return ""
+    if each.committed < each.low:
+        return LOST
+    most = 2 * each.records > each.high - each.low
+    old = each.acked_ms is not None and wall_ms - each.acked_ms > retention_ms / 2
+    return AT_RISK if each.records and most and old else ""

@@ -1,0 +1,206 @@
+"""What regions keep alike of a global table's settings, and the way from what a table has to what it shall. Pure.
+
+| member                 | is kept alike                                                                     |
+|------------------------|-----------------------------------------------------------------------------------|
+| KeySchema              | never changes; a table with another one is no replica                             |
+| LocalSecondaryIndexes  | the same                                                                          |
+| AttributeDefinitions   | as far as a key has them                                                          |
+| GlobalSecondaryIndexes | by name: key, projection, write units                                             |
+| BillingMode            |                                                                                   |
+| WriteCapacityUnits     | null where they follow auto scaling, whose settings are kept alike instead         |
+| WriteScaling           | auto scaling of writes, by what it is for                                         |
+| TimeToLive             | the attribute; empty: none                                                        |
+| ReadUnits              | no; what a new replica begins with, of the table ("") and of each of its indexes  |
+
+Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_HowItWorks.html (settings)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dynabus.core.tables.auto_scaling import WRITE, Scaling, kind_and_index, what_of
+from dynabus.core.tables.capacity_changes import billing_mode
+
+Definition = dict[str, Any]
+"""JSON, with the members above."""
+
+ON_DEMAND = "PAY_PER_REQUEST"
+_SHAPE = ("IndexName", "KeySchema", "Projection")
+_SETTINGS = ("MinimumUnits", "MaximumUnits", "PolicyName", "Target")
+
+
+def definition_of(
+    description: Mapping[str, Any], pending: Mapping[str, Any], time_to_live: str, scaling: Scaling
+) -> Definition:
+    """Of a table whose change so far is `pending`."""
+    units = pending.get("ProvisionedThroughput") or description["ProvisionedThroughput"]
+    indexes = [e for e in description.get("GlobalSecondaryIndexes", ()) if e["IndexStatus"] != "DELETING"]
+    local = [{name: each[name] for name in _SHAPE} for each in description.get("LocalSecondaryIndexes", ())]
+    writes = {
+        what: {name: settings[name] for name in _SETTINGS}
+        for what, settings in scaling.items()
+        if kind_and_index(what)[0] == WRITE
+    }
+    reads = {each["IndexName"]: each["ProvisionedThroughput"]["ReadCapacityUnits"] for each in indexes}
+    found: Definition = {
+        "KeySchema": description["KeySchema"],
+        "LocalSecondaryIndexes": local,
+        "GlobalSecondaryIndexes": {
+            each["IndexName"]: {
+                **{name: each[name] for name in _SHAPE},
+                "WriteCapacityUnits": _units(
+                    each["ProvisionedThroughput"], what_of(WRITE, each["IndexName"]), writes
+                ),
+            }
+            for each in indexes
+        },
+        "BillingMode": billing_mode(description),
+        "WriteCapacityUnits": _units(units, WRITE, writes),
+        "WriteScaling": writes,
+        "TimeToLive": time_to_live,
+        "ReadUnits": {"": units["ReadCapacityUnits"], **reads},
+    }
+    found["AttributeDefinitions"] = _used(found, _types(description["AttributeDefinitions"]))
+    return found
+
+
+def _units(throughput: Mapping[str, Any], what: str, writes: Mapping[str, Any]) -> int | None:
+    return None if what in writes else int(throughput["WriteCapacityUnits"])
+
+
+def _types(definitions: Any) -> dict[str, str]:
+    return {each["AttributeName"]: each["AttributeType"] for each in definitions}
+
+
+def _used(definition: Definition, types: Mapping[str, str]) -> list[dict[str, str]]:
+    """Attributes that are in some key, by name."""
+    schemas = [definition["KeySchema"], *(each["KeySchema"] for each in definition["LocalSecondaryIndexes"])]
+    schemas += [each["KeySchema"] for each in definition["GlobalSecondaryIndexes"].values()]
+    names = sorted({key["AttributeName"] for schema in schemas for key in schema})
+    return [{"AttributeName": name, "AttributeType": types[name]} for name in names]
+
+
+def is_alike(one: Definition, other: Definition) -> bool:
+    """Whether two regions need to tell each other nothing."""
+    return {**one, "ReadUnits": None} == {**other, "ReadUnits": None}
+
+
+def same_keys(one: Definition, other: Definition) -> bool:
+    """Whether tables of both can be replicas of each other: key, types and local indexes."""
+    names = {key["AttributeName"] for key in one["KeySchema"]}
+    names |= {key["AttributeName"] for each in one["LocalSecondaryIndexes"] for key in each["KeySchema"]}
+    mine, theirs = _types(one["AttributeDefinitions"]), _types(other["AttributeDefinitions"])
+    same = all(mine.get(name) == theirs.get(name) for name in names)
+    return same and all(one[member] == other[member] for member in ("KeySchema", "LocalSecondaryIndexes"))
+
+
+def merged(wanted: Definition, before: Definition, after: Definition) -> Definition:
+    """`wanted`, with what a request has changed of the table. What of it the table lacks yet is not undone."""
+    indexes = dict(wanted["GlobalSecondaryIndexes"])
+    was, now = before["GlobalSecondaryIndexes"], after["GlobalSecondaryIndexes"]
+    for name in was.keys() | now.keys():
+        if name not in now:
+            indexes.pop(name, None)
+        elif now[name] != was.get(name):
+            indexes[name] = now[name]
+    changed = {name: value for name, value in after.items() if value != before[name]}
+    found = {**wanted, **changed, "GlobalSecondaryIndexes": indexes}
+    types = {**_types(wanted["AttributeDefinitions"]), **_types(after["AttributeDefinitions"])}
+    return {**found, "AttributeDefinitions": _used(found, types)}
+
+
+def creation_request(name: str, definition: Definition, read_units: int | None) -> dict[str, Any]:
+    """CreateTable of a replica. `read_units`: its own, if it was given some."""
+    provisioned = definition["BillingMode"] != ON_DEMAND
+    reads = {**definition["ReadUnits"], **({} if read_units is None else {"": read_units})}
+    indexes = [
+        {
+            **{member: each[member] for member in _SHAPE},
+            **({"ProvisionedThroughput": _throughput(definition, reads, index)} if provisioned else {}),
+        }
+        for index, each in definition["GlobalSecondaryIndexes"].items()
+    ]
+    return {
+        "TableName": name,
+        "AttributeDefinitions": definition["AttributeDefinitions"],
+        "KeySchema": definition["KeySchema"],
+        "BillingMode": definition["BillingMode"],
+        "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        **({"ProvisionedThroughput": _throughput(definition, reads)} if provisioned else {}),
+        **({"LocalSecondaryIndexes": local} if (local := definition["LocalSecondaryIndexes"]) else {}),
+        **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
+    }
+
+
+def _throughput(definition: Definition, reads: Mapping[str, int], index: str = "") -> dict[str, int]:
+    of = definition["GlobalSecondaryIndexes"][index] if index else definition
+    scaled = definition["WriteScaling"].get(what_of(WRITE, index), {})
+    writes = of["WriteCapacityUnits"] if of["WriteCapacityUnits"] is not None else scaled["MinimumUnits"]
+    return {"ReadCapacityUnits": max(1, reads.get(index, 1)), "WriteCapacityUnits": max(1, writes)}
+
+
+def next_change(wanted: Definition, have: Definition, read_units: int | None) -> dict[str, Any] | None:
+    """Members of the next UpdateTable that brings a table closer to what is wanted; None: there is none left.
+
+    `read_units`: that it shall have by an override, None for as it has. `have` tells of a table that is not changing.
+    """
+    provisioned = wanted["BillingMode"] != ON_DEMAND
+    reads = {**wanted["ReadUnits"], **have["ReadUnits"]} if have["BillingMode"] != ON_DEMAND else wanted["ReadUnits"]
+    reads = {**reads, **({} if read_units is None else {"": read_units})}
+    if wanted["BillingMode"] != have["BillingMode"]:
+        return _other_mode(wanted, have, reads, provisioned)
+    if provisioned and (_differs(wanted, have) or reads[""] != have["ReadUnits"][""]):
+        units = _throughput(wanted, reads)
+        if not _differs(wanted, have):
+            units["WriteCapacityUnits"] = have["WriteCapacityUnits"] or units["WriteCapacityUnits"]
+        return {"ProvisionedThroughput": units}
+    return _other_indexes(wanted, have, reads, provisioned)
+
+
+def _differs(wanted: Mapping[str, Any], have: Mapping[str, Any]) -> bool:
+    """In write units that are not auto scaling's."""
+    units = (wanted["WriteCapacityUnits"], have["WriteCapacityUnits"])
+    return None not in units and units[0] != units[1]
+
+
+def _other_mode(wanted: Definition, have: Definition, reads: Mapping[str, int], provisioned: bool) -> dict[str, Any]:
+    if not provisioned:
+        return {"BillingMode": ON_DEMAND}
+    known = wanted["GlobalSecondaryIndexes"]
+    indexes = [
+        {
+            "Update": {
+                "IndexName": name,
+                "ProvisionedThroughput": _throughput(wanted, reads, name)
+                if name in known
+                else {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1},
+            }
+        }
+        for name in have["GlobalSecondaryIndexes"]
+    ]
+    return {
+        "BillingMode": "PROVISIONED",
+        "ProvisionedThroughput": _throughput(wanted, reads),
+        **({"GlobalSecondaryIndexUpdates": indexes} if indexes else {}),
+    }
+
+
+def _other_indexes(
+    wanted: Definition, have: Definition, reads: Mapping[str, int], provisioned: bool
+) -> dict[str, Any] | None:
+    """One at a time, those that go first: one may come back with another key."""
+    those, these = wanted["GlobalSecondaryIndexes"], have["GlobalSecondaryIndexes"]
+    for name, each in these.items():
+        if name not in those or any(those[name][member] != each[member] for member in _SHAPE):
+            return {"GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": name}}]}
+    for name, each in those.items():
+        throughput = {"ProvisionedThroughput": _throughput(wanted, reads, name)} if provisioned else {}
+        if name not in these:
+            new = {**{member: each[member] for member in _SHAPE}, **throughput}
+            definitions = wanted["AttributeDefinitions"]
+            return {"AttributeDefinitions": definitions, "GlobalSecondaryIndexUpdates": [{"Create": new}]}
+        if provisioned and _differs(each, these[name]):
+            return {"GlobalSecondaryIndexUpdates": [{"Update": {"IndexName": name, **throughput}}]}
+    return None

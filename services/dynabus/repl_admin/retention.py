@@ -1,0 +1,92 @@
+"""Links whose region fell behind the retention of their stream: what was dropped is copied again as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, NamedTuple
+
+from confluent_kafka import KafkaException
+
+from dynabus.adapters.clock import unix_ms
+from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
+from dynabus.adapters.logs import logger
+from dynabus.adapters.worker import Worker
+from dynabus.core.global_tables.backlog import LOST, Backlog, backlog_of, shard
+from dynabus.core.global_tables.links import ACTIVE, Link, Links
+from dynabus.core.topic_settings import STREAM_RETENTION_MS
+from dynabus.core.topics import Topics
+from dynabus.repl_admin.definitions import OWN, Ask
+
+LOOK_MS = 10_000.0
+"""Between two looks: retention is hours."""
+
+
+class Seen(NamedTuple):
+    """A link and how far it is."""
+
+    link: Link
+    backlog: Backlog
+
+
+Look = Callable[[list[Link]], "Future[list[Seen]]"]
+
+
+class Retention:
+    """A duty of ReplAdmin. `lines`: how far links are, for status; another thread may read them."""
+
+    def __init__(self, ask: Ask, admin: TopicAdmin, topics: Topics, links: Links) -> None:
+        self.lines: list[dict[str, Any]] = []
+        self._ask, self._admin, self._topics, self._links = ask, admin, topics, links
+        self._worker = Worker("retention")
+        self._job: Future[list[Seen]] | None = None
+        self._due_ms = 0.0
+
+    def turn(self, now_ms: float) -> None:
+        """Look, if it is time, and tell the own auto-admin of links that are lost."""
+        if self._job is not None and self._job.done():
+            self._seen(self._job)
+            self._job = None
+        if self._job is None and now_ms >= self._due_ms and self._links.all:
+            self._due_ms = now_ms + LOOK_MS
+            links = list(self._links.all.values())
+            self._job = self._worker.submit(lambda: look(self._admin, self._topics, links, unix_ms()))
+
+    def _seen(self, job: Future[list[Seen]]) -> None:
+        try:
+            seen = job.result()
+        except (KafkaException, TopicError) as error:
+            logger().warning("how far links are is not known, looked again", reason=str(error))
+            return
+        self.lines = [line(each) for each in seen]
+        for link, backlog in seen:
+            if backlog.alarm:
+                logger().warning("a link is behind", table=link.name, region=link.destination, alarm=backlog.alarm)
+            if backlog.alarm == LOST and link.status == ACTIVE:
+                # If nobody answers, the next look asks again.
+                self._ask(OWN, "LinkLost", {"TableId": link.table, "Destination": link.destination})
+
+
+def look(admin: TopicAdmin, topics: Topics, links: list[Link], wall_ms: int) -> list[Seen]:
+    """Blocks. Raises TopicError, KafkaException."""
+    found: list[Seen] = []
+    for link in links:
+        name = topics.stream_name(link.name, link.stream)
+        extents = admin.extents(name)
+        commits = admin.group_commits(topics.rep_outs(link.destination), [(name, number) for number in extents])
+        shards = [shard(extent, commits.get((name, number))) for number, extent in extents.items()]
+        found.append(Seen(link, backlog_of(shards, wall_ms, STREAM_RETENTION_MS)))
+    return found
+
+
+def line(seen: Seen) -> dict[str, Any]:
+    """For status."""
+    link, backlog = seen
+    return {
+        "table": link.name,
+        "region": link.destination,
+        "status": link.status,
+        "backlog": backlog.records,
+        "latency_ms": backlog.latency_ms,
+        "alarm": backlog.alarm,
+    }

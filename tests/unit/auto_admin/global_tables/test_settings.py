@@ -1,0 +1,135 @@
+"""Settings that regions keep alike, and those that they do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.auto_admin.global_tables.planet import AWAY, HOME, Planet
+
+from dynabus.auto_admin.global_tables.stamping import definition_here
+from dynabus.core.global_tables.definition import is_alike
+
+INDEX: dict[str, Any] = {
+    "IndexName": "by-album",
+    "KeySchema": [{"AttributeName": "album", "KeyType": "HASH"}],
+    "Projection": {"ProjectionType": "ALL"},
+}
+ALBUM = [{"AttributeName": "album", "AttributeType": "S"}]
+UNITS = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 6}
+
+
+@pytest.fixture
+def planet() -> Planet:
+    found = Planet()
+    found.replicated()
+    return found
+
+
+def alike(planet: Planet) -> bool:
+    home, away = planet.state(HOME), planet.state(AWAY)
+    assert home is not None
+    assert away is not None
+    still = home.status == away.status == "ACTIVE" and not home.pending and not away.pending
+    return still and is_alike(definition_here(home), definition_here(away))
+
+
+def change(planet: Planet, at: str, **changes: Any) -> dict[str, Any]:
+    """The other region's description, once both are alike and settled."""
+    answer = planet.update(at, **changes)
+    assert "TableDescription" in answer, answer
+    planet.settle()
+    planet.until("alike", lambda: alike(planet))
+    return planet.described(AWAY if at == HOME else HOME)
+
+
+def test_an_index_is_added_and_taken_away_from_either_side(planet: Planet) -> None:
+    new = [{"Create": INDEX}]
+    there = change(planet, HOME, AttributeDefinitions=ALBUM, GlobalSecondaryIndexUpdates=new)
+    assert [each["IndexName"] for each in there["GlobalSecondaryIndexes"]] == ["by-album"]
+    assert {each["AttributeName"] for each in there["AttributeDefinitions"]} == {"artist", "album"}
+    here = change(planet, AWAY, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "by-album"}}])
+    assert "GlobalSecondaryIndexes" not in here
+    assert [each["AttributeName"] for each in here["AttributeDefinitions"]] == ["artist"]
+
+
+def test_time_to_live(planet: Planet) -> None:
+    asked = {"AttributeName": "end", "Enabled": True}
+    planet.regions[AWAY].ask("UpdateTimeToLive", TableName="music", TimeToLiveSpecification=asked)
+    planet.until("there", lambda: planet.state(HOME).time_to_live == "end")  # type: ignore[union-attr]
+
+
+def test_billing_mode_and_write_units(planet: Planet) -> None:
+    there = change(planet, HOME, BillingMode="PROVISIONED", ProvisionedThroughput=UNITS)
+    assert there["BillingModeSummary"]["BillingMode"] == "PROVISIONED"
+    assert there["ProvisionedThroughput"]["WriteCapacityUnits"] == 6
+    more = {"ReadCapacityUnits": 50, "WriteCapacityUnits": 60}
+    there = change(planet, HOME, ProvisionedThroughput=more)
+    units = there["ProvisionedThroughput"]
+    assert (units["WriteCapacityUnits"], units["ReadCapacityUnits"]) == (60, 5), "reads are each region's own"
+    here = change(planet, AWAY, BillingMode="PAY_PER_REQUEST")
+    assert here["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+
+
+def test_auto_scaling_of_writes_and_not_of_reads(planet: Planet) -> None:
+    change(planet, HOME, BillingMode="PROVISIONED", ProvisionedThroughput=UNITS)
+    policy = {"TargetTrackingScalingPolicyConfiguration": {"TargetValue": 70.0}}
+    settings = {"MinimumUnits": 7, "MaximumUnits": 70, "ScalingPolicyUpdate": policy}
+    planet.regions[HOME].ask(
+        "UpdateTableReplicaAutoScaling",
+        TableName="music",
+        ProvisionedWriteCapacityAutoScalingUpdate=settings,
+        ReplicaUpdates=[{"RegionName": HOME, "ReplicaProvisionedReadCapacityAutoScalingUpdate": settings}],
+    )
+    planet.settle()
+    away = planet.state(AWAY)
+    assert away is not None
+    assert {*away.scaling} == {"write"}
+    assert away.scaling["write"]["MaximumUnits"] == 70
+
+
+def test_what_stays_each_regions_own(planet: Planet) -> None:
+    planet.update(HOME, DeletionProtectionEnabled=True)
+    planet.settle()
+    assert planet.described(HOME)["DeletionProtectionEnabled"]
+    assert not planet.described(AWAY)["DeletionProtectionEnabled"]
+
+
+def test_read_units_of_one_replica(planet: Planet) -> None:
+    change(planet, HOME, BillingMode="PROVISIONED", ProvisionedThroughput=UNITS)
+    override = {"RegionName": AWAY, "ProvisionedThroughputOverride": {"ReadCapacityUnits": 33}}
+    planet.update(ReplicaUpdates=[{"Update": override}])
+    planet.settle()
+    planet.until("has", lambda: planet.described(AWAY)["ProvisionedThroughput"]["ReadCapacityUnits"] == 33)
+    assert planet.described(HOME)["ProvisionedThroughput"]["ReadCapacityUnits"] == 5
+    (shown,) = planet.described(HOME)["Replicas"]
+    assert shown["ProvisionedThroughputOverride"] == {"ReadCapacityUnits": 33}
+    planet.settle()
+    planet.update(AWAY, ProvisionedThroughput={"ReadCapacityUnits": 40, "WriteCapacityUnits": 6})
+    planet.settle()
+    for _ in range(30):
+        planet.turn()
+    assert planet.described(AWAY)["ProvisionedThroughput"]["ReadCapacityUnits"] == 40, "it was given once"
+
+
+def test_changes_on_both_sides_while_they_are_apart_end_alike(planet: Planet) -> None:
+    planet.cut = {AWAY}
+    planet.update(HOME, AttributeDefinitions=ALBUM, GlobalSecondaryIndexUpdates=[{"Create": INDEX}])
+    planet.update(AWAY, BillingMode="PROVISIONED", ProvisionedThroughput=UNITS)
+    for _ in range(30):
+        planet.turn()
+    planet.cut = set()
+    planet.settle()
+    planet.until("alike", lambda: alike(planet))
+
+
+def test_a_change_here_does_not_undo_one_that_is_under_way(planet: Planet) -> None:
+    """The table is still filling an index when another region's word comes; then time to live is changed here."""
+    planet.update(HOME, BillingMode="PROVISIONED", ProvisionedThroughput=UNITS)
+    planet.until("told", lambda: planet.state(AWAY).global_table["definition"]["BillingMode"] == "PROVISIONED")  # type: ignore[union-attr]
+    asked = {"AttributeName": "end", "Enabled": True}
+    planet.regions[AWAY].ask("UpdateTimeToLive", TableName="music", TimeToLiveSpecification=asked)
+    planet.settle()
+    planet.until("alike", lambda: alike(planet))
+    assert planet.state(HOME).time_to_live == "end"  # type: ignore[union-attr]
+    assert planet.described(AWAY)["BillingModeSummary"]["BillingMode"] == "PROVISIONED"

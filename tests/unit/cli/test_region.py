@@ -1,0 +1,173 @@
+"""`dynabus region`, and `up --region`; with real clusters: tests/integration/test_regions.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dynabus.cli.arguments import parser
+from dynabus.cli.plan import Wish, plan
+from dynabus.cli.problem import Problem
+from dynabus.cli.region import Peer, peers_of
+from dynabus.cli.region_status import render
+from dynabus.cli.region_view import Planet
+
+ADDRESS = ["--kafka", "127.0.0.1:9093", "--endpoint", "http://127.0.0.1:8001"]
+FILE = """
+[regions.us-east-1]
+kafka = "127.0.0.1:9093"
+endpoint = "http://127.0.0.1:8001/"
+
+[regions.us-west-2]
+kafka = "127.0.0.1:9094,127.0.0.1:9095"
+endpoint = "https://127.0.0.1:8002"
+namespace = "west"
+settings = { "security.protocol" = "SSL" }
+"""
+
+
+def added(*arguments: str) -> list[Peer]:
+    return peers_of(parser().parse_args(["region", "add", *arguments]))
+
+
+def test_by_flags(tmp_path: Path) -> None:
+    plain = Peer("us-east-1", "127.0.0.1:9093", "http://127.0.0.1:8001", "dynabus", {})
+    assert added("us-east-1", *ADDRESS) == [plain]
+    settings = tmp_path / "client.properties"
+    settings.write_text("security.protocol=SSL\n")
+    more = ["--namespace", "east", "--settings", str(settings)]
+    assert added("us-east-1", *ADDRESS, *more) == [
+        plain._replace(namespace="east", settings={"security.protocol": "SSL"})
+    ]
+
+
+def test_by_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "regions.toml"
+    file.write_text(FILE)
+    east, west = added("--file", str(file))
+    assert east == Peer("us-east-1", "127.0.0.1:9093", "http://127.0.0.1:8001", "dynabus", {})
+    assert west == Peer(
+        "us-west-2",
+        "127.0.0.1:9094,127.0.0.1:9095",
+        "https://127.0.0.1:8002",
+        "west",
+        {"security.protocol": "SSL"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        ([], "NAME, --kafka, --endpoint is missing"),
+        (["us-east-1"], "--kafka, --endpoint is missing"),
+        (["us-east-1", "--kafka", "local", *ADDRESS[2:]], "Kafka is named by HOST:PORT"),
+        (["us-east-1", "--kafka", "http://127.0.0.1", *ADDRESS[2:]], "Kafka is named by HOST:PORT"),
+        (["us-east-1", *ADDRESS[:2], "--endpoint", "127.0.0.1:8001"], "an endpoint is"),
+        (["us-east-1", *ADDRESS, "--settings", "nowhere"], "cannot read --settings nowhere"),
+        (["us-east-1", "--file", "x"], "--file has all"),
+        (["--file", "nowhere"], "No such file"),
+    ],
+)
+def test_what_is_no_address(arguments: list[str], part: str) -> None:
+    with pytest.raises(Problem, match=part):
+        added(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("regions = 5", "no table"),
+        ("[regions", "--file"),
+        ("[regions.a]\nkafka = 'a:1'", "kafka and endpoint are needed"),
+        ("[regions.a]\nkafka = 'a:1'\nendpoint = 'http://127.0.0.1'\nport = 5", "kafka and endpoint are needed"),
+        ("[regions.a]\nkafka = 5\nendpoint = 'http://127.0.0.1'", "values are strings"),
+        ("[regions.A]\nkafka = 'a:1'\nendpoint = 'http://127.0.0.1'", "small letters"),
+        (
+            "[regions.a]\nkafka = 'a:1'\nendpoint = 'http://127.0.0.1'\nsettings = { acks = '1' }",
+            "acks is set by Dynabus",
+        ),
+    ],
+)
+def test_what_is_no_file_of_regions(tmp_path: Path, text: str, part: str) -> None:
+    file = tmp_path / "regions.toml"
+    file.write_text(text)
+    with pytest.raises(Problem, match=part):
+        added("--file", str(file))
+
+
+@pytest.mark.parametrize("name", ["", "Europe", "eu west", "-eu", "eu_west", "e" * 33, "../x"])
+def test_what_is_no_name(name: str) -> None:
+    for arguments in (["up", f"--region={name}"], ["region", "remove", f"{name}"]):
+        with pytest.raises(SystemExit):
+            parser().parse_args(arguments)
+
+
+# -- up -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_cluster_with_a_region_has_its_services() -> None:
+    known, _ = plan(None, Wish(region="eu-west-1"))
+    assert known.region == "eu-west-1"
+    assert [each.name for each in known.of("repl-admin")] == ["repl-admin-1"]
+    known.kafka_source = "local"
+    again, _ = plan(known, Wish())
+    assert again.region == "eu-west-1"
+    plain, _ = plan(None, Wish())
+    assert (plain.region, plain.of("repl-admin")) == (None, [])
+
+
+def test_a_region_is_for_good() -> None:
+    known, _ = plan(None, Wish(region="eu-west-1"))
+    known.kafka_source = "local"
+    with pytest.raises(Problem, match="region is eu-west-1, for good"):
+        plan(known, Wish(region="us-east-1"))
+    plain, _ = plan(None, Wish())
+    plain.kafka_source = "local"
+    with pytest.raises(Problem, match="region is us-east-1, for good"):
+        plan(plain, Wish(region="eu-west-1"))
+    named, _ = plan(plain, Wish(region="us-east-1"))
+    assert named.of("repl-admin") != []
+
+
+# -- status -------------------------------------------------------------------------------------------------------
+
+
+def status(**replica: Any) -> dict[str, Any]:
+    shown = {
+        "table": "music",
+        "region": "us-east-1",
+        "status": "ACTIVE",
+        "why": "",
+        "link": "ACTIVE",
+        "backlog": 5,
+        "latency_ms": 41.7,
+        "alarm": "",
+    }
+    region = {"name": "us-east-1", "kafka": "k:1", "namespace": "dynabus", "endpoint": "e", "silent": ""}
+    return {"region": "eu-west-1", "regions": [region], "replicas": [{**shown, **replica}]}
+
+
+def test_status_for_people() -> None:
+    lines = [line.split() for line in render(status()).splitlines()]
+    assert lines[0] == ["region", "eu-west-1"]
+    assert ["us-east-1", "k:1", "dynabus", "e"] in lines
+    assert lines[-1] == ["music", "us-east-1", "ACTIVE", "ACTIVE", "5", "42", "ms"]
+
+
+def test_alarms() -> None:
+    failed = render(status(status="CREATION_FAILED", why="another key", link=None, backlog=None, latency_ms=None))
+    assert "ALARM  music in us-east-1: another key" in failed
+    assert "about to drop" in render(status(alarm="at risk"))
+    assert "copied again" in render(status(alarm="lost"))
+    silent = status()
+    silent["regions"][0]["silent"] = "no answer"
+    assert "ALARM  region us-east-1 does not answer: no answer" in render(silent)
+
+
+def test_damaged_metadata_are_passed_by() -> None:
+    planet = Planet()
+    planet.take("region/x", b"damaged")
+    planet.take("link/x/y", None)
+    assert (planet.regions.own, planet.replicas()) == ("", [])

@@ -1,0 +1,44 @@
+"""How far a link is behind, and when that is an alarm."""
+
+from __future__ import annotations
+
+import pytest
+
+from dynabus.core.global_tables.backlog import AT_RISK, LOST, Shard, backlog_of, shard
+
+HOUR = 3_600_000.0
+NOW, RETENTION = 1000 * HOUR, 24 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("shards", "records", "alarm"),
+    [
+        ([], 0, ""),
+        ([Shard(0, 10, None)], 10, ""),
+        ([Shard(0, 10, 10, NOW - 100 * HOUR)], 0, ""),
+        ([Shard(0, 10, 4, NOW - HOUR)], 6, ""),
+        ([Shard(0, 10, 4, NOW - 13 * HOUR)], 6, AT_RISK),
+        ([Shard(0, 10, 6, NOW - 13 * HOUR)], 4, ""),
+        ([Shard(5, 10, 4, NOW)], 5, LOST),
+        ([Shard(5, 10, 5, NOW - 13 * HOUR), Shard(5, 10, 4, NOW)], 10, LOST),
+        ([Shard(10, 10, 10, NOW - 100 * HOUR)], 0, ""),
+    ],
+)
+def test_alarms(shards: list[Shard], records: int, alarm: str) -> None:
+    found = backlog_of(shards, NOW, RETENTION)
+    assert (found.records, found.alarm) == (records, alarm)
+
+
+def test_the_slowest_shard_counts() -> None:
+    assert backlog_of([Shard(0, 1, 1, 0, 40.0), Shard(0, 1, 1, 0, 90.5), Shard(0, 1, 1)], 0, 1).latency_ms == 90.5
+    assert backlog_of([Shard(0, 1, 1)], 0, 1).latency_ms is None
+
+
+@pytest.mark.parametrize("metadata", ["", "{}", "x", "5", "[]", '{"acked_ms":"soon","latency_ms":null}'])
+def test_metadata_that_say_nothing(metadata: str) -> None:
+    assert shard((2, 8), (4, metadata)) == Shard(2, 8, 4)
+
+
+def test_metadata_of_a_commit() -> None:
+    assert shard((2, 8), (4, '{"acked_ms":5,"latency_ms":41.5}')) == Shard(2, 8, 4, 5.0, 41.5)
+    assert shard((2, 8), None) == Shard(2, 8, None)

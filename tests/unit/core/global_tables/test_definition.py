@@ -1,0 +1,147 @@
+"""Settings that regions keep alike: how they are merged, and the steps from one to the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dynabus.core.global_tables.definition import (
+    ON_DEMAND,
+    Definition,
+    creation_request,
+    is_alike,
+    merged,
+    next_change,
+    same_keys,
+)
+
+HASH = [{"AttributeName": "pk", "KeyType": "HASH"}]
+PK = {"AttributeName": "pk", "AttributeType": "S"}
+
+
+def index(name: str, attribute: str = "a", writes: int | None = 0) -> dict[str, Any]:
+    return {
+        "IndexName": name,
+        "KeySchema": [{"AttributeName": attribute, "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "ALL"},
+        "WriteCapacityUnits": writes,
+    }
+
+
+def definition(*indexes: dict[str, Any], writes: int | None = None, **more: Any) -> Definition:
+    """On demand; provisioned with `writes`."""
+    attributes = sorted({key["AttributeName"] for each in indexes for key in each["KeySchema"]})
+    return {
+        "KeySchema": HASH,
+        "LocalSecondaryIndexes": [],
+        "GlobalSecondaryIndexes": {each["IndexName"]: each for each in indexes},
+        "BillingMode": ON_DEMAND if writes is None else "PROVISIONED",
+        "WriteCapacityUnits": writes or 0,
+        "WriteScaling": {},
+        "TimeToLive": "",
+        "ReadUnits": {"": 5, **{each["IndexName"]: 3 for each in indexes}},
+        "AttributeDefinitions": [*({"AttributeName": each, "AttributeType": "N"} for each in attributes), PK],
+        **more,
+    }
+
+
+def test_what_a_request_changed_and_nothing_else() -> None:
+    """The table has neither the index nor the mode that are wanted of it yet, when its time to live is changed."""
+    wanted = definition(index("new"), writes=7)
+    before, after = definition(index("old", "b")), definition(index("old", "b"), TimeToLive="end")
+    assert merged(wanted, before, after) == {**wanted, "TimeToLive": "end"}
+
+
+def test_an_index_that_is_added_and_one_that_is_taken_away() -> None:
+    wanted = definition(index("new", "c"), index("old", "b"))
+    before, after = definition(index("old", "b")), definition(index("mine"))
+    found = merged(wanted, before, after)
+    assert {*found["GlobalSecondaryIndexes"]} == {"new", "mine"}
+    assert [each["AttributeName"] for each in found["AttributeDefinitions"]] == ["a", "c", "pk"]
+
+
+def test_read_units_are_nobodys_news() -> None:
+    one, other = definition(writes=7), definition(writes=7, ReadUnits={"": 50})
+    assert is_alike(one, other)
+    assert not is_alike(one, definition(writes=8))
+
+
+def test_other_keys() -> None:
+    assert same_keys(definition(index("new")), definition(writes=7))
+    assert not same_keys(definition(), definition(AttributeDefinitions=[{**PK, "AttributeType": "N"}]))
+    local = {"IndexName": "l", "KeySchema": [*HASH, {"AttributeName": "a", "KeyType": "RANGE"}], "Projection": {}}
+    assert not same_keys(definition(), definition(LocalSecondaryIndexes=[local]))
+
+
+UNITS = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 7}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "have", "change"),
+    [
+        (definition(), definition(), None),
+        (definition(writes=7), definition(writes=7, ReadUnits={"": 50}), None),
+        (definition(), definition(writes=7), {"BillingMode": ON_DEMAND}),
+        (definition(writes=7), definition(), {"BillingMode": "PROVISIONED", "ProvisionedThroughput": UNITS}),
+        (
+            definition(writes=7),
+            definition(writes=6, ReadUnits={"": 50}),
+            {"ProvisionedThroughput": {"ReadCapacityUnits": 50, "WriteCapacityUnits": 7}},
+        ),
+        (definition(writes=7, WriteCapacityUnits=None), definition(writes=6), None),
+        (
+            definition(),
+            definition(index("old")),
+            {"GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": "old"}}]},
+        ),
+        (
+            definition(index("x", "b")),
+            definition(index("x", "a")),
+            {"GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": "x"}}]},
+        ),
+        (
+            definition(index("x", writes=9), writes=7),
+            definition(index("x", writes=8), writes=7),
+            {
+                "GlobalSecondaryIndexUpdates": [
+                    {
+                        "Update": {
+                            "IndexName": "x",
+                            "ProvisionedThroughput": {"ReadCapacityUnits": 3, "WriteCapacityUnits": 9},
+                        }
+                    }
+                ]
+            },
+        ),
+    ],
+)
+def test_the_next_step(wanted: Definition, have: Definition, change: dict[str, Any] | None) -> None:
+    assert next_change(wanted, have, None) == change
+
+
+def test_an_index_is_made_with_its_attributes() -> None:
+    step = next_change(definition(index("x")), definition(), None)
+    assert step is not None
+    (create,) = step["GlobalSecondaryIndexUpdates"]
+    assert {*create["Create"]} == {"IndexName", "KeySchema", "Projection"}
+    assert [each["AttributeName"] for each in step["AttributeDefinitions"]] == ["a", "pk"]
+
+
+def test_read_units_that_were_given() -> None:
+    step = next_change(definition(writes=7), definition(writes=7), 33)
+    assert step == {"ProvisionedThroughput": {"ReadCapacityUnits": 33, "WriteCapacityUnits": 7}}
+    assert next_change(definition(), definition(), 33) is None
+
+
+def test_a_replica_begins_with_all_of_it() -> None:
+    request = creation_request("music", definition(index("x", writes=None), writes=7, WriteScaling=scaled()), 33)
+    assert request["ProvisionedThroughput"] == {"ReadCapacityUnits": 33, "WriteCapacityUnits": 7}
+    (made,) = request["GlobalSecondaryIndexes"]
+    assert made["ProvisionedThroughput"] == {"ReadCapacityUnits": 3, "WriteCapacityUnits": 2}, "scaled from its least"
+    assert request["StreamSpecification"]["StreamViewType"] == "NEW_AND_OLD_IMAGES"
+    assert "ProvisionedThroughput" not in creation_request("music", definition(), None)
+
+
+def scaled() -> dict[str, Any]:
+    return {"write/x": {"MinimumUnits": 2, "MaximumUnits": 9, "PolicyName": "p", "Target": {}}}

@@ -1,0 +1,96 @@
+"""The register that regions keep of a global table: what is left to tell, and what an answer changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dynabus.core.global_tables import register as registers
+from dynabus.core.global_tables.register import Register
+
+HOME, AWAY, THIRD = "eu", "us", "af"
+
+
+def begun(*members: str) -> Register:
+    return registers.with_members(registers.begun(HOME, "group"), [HOME, *members], 1000)
+
+
+def answered(register: Register, region: str = AWAY, status: str = "ACTIVE", **more: Any) -> Register:
+    said = {"why": "", "wall_ms": 2000, "streams": True, "stamp": register["stamp"], **more}
+    return registers.answered(register, region, status=status, **said)
+
+
+def test_stamps_rise_whatever_the_clock_says() -> None:
+    register = begun(AWAY)
+    assert register["stamp"] == [1000, HOME]
+    assert registers.changed(register, 5)["stamp"] == [1001, HOME]
+    assert registers.changed(register, 5000)["stamp"] == [5000, HOME]
+
+
+def test_of_two_at_the_same_time_the_greater_name_counts() -> None:
+    register = begun(AWAY)
+    message = {**registers.message_of(register), "stamp": [1000, AWAY]}
+    assert registers.is_newer(message, register)
+    assert not registers.is_newer(registers.message_of(register), register)
+    assert not registers.is_newer({**message, "stamp": [1000, "aa"]}, register)
+
+
+def test_an_answer_about_an_older_word_does_not_count() -> None:
+    register = begun(AWAY)
+    newer = registers.changed(register, 5000, members=[HOME, AWAY])
+    assert answered(newer, stamp=register["stamp"]) == newer
+    assert registers.to_tell(newer) == [AWAY]
+    assert registers.to_tell(answered(newer)) == []
+
+
+@pytest.mark.parametrize(("status", "streams"), [("CREATING", True), ("REFUSED", True), ("ACTIVE", False)])
+def test_no_link_before_table_and_stream_are_there(status: str, streams: bool) -> None:
+    register = answered(begun(AWAY), status=status, streams=streams)
+    assert register["links"] == {}
+    assert registers.to_tell(register) == [AWAY]
+    assert answered(register)["links"] == {AWAY: {"status": "COPYING", "created_ms": 2000}}
+
+
+def test_who_answers_twice_has_one_link() -> None:
+    register = registers.with_link(answered(begun(AWAY)), AWAY, status="ACTIVE")
+    assert answered(register, wall_ms=9000)["links"] == {AWAY: {"status": "ACTIVE", "created_ms": 2000}}
+
+
+def test_a_leaver_is_told_until_it_is_gone() -> None:
+    register = registers.with_members(answered(begun(AWAY)), [HOME], 3000)
+    assert registers.regions_of(register) == []
+    assert register["links"][AWAY]["status"] == "DELETING"
+    assert registers.to_tell(answered(register, status="DELETING")) == [AWAY]
+    gone = answered(register, status="GONE")
+    assert (registers.to_tell(gone), gone["links"], gone["replicas"]) == ([], {}, {})
+
+
+def test_a_leaver_that_comes_again_has_a_new_link() -> None:
+    register = registers.with_members(answered(begun(AWAY)), [HOME], 3000)
+    again = registers.with_members(register, [HOME, AWAY], 4000)
+    assert again["leaving"] == []
+    assert answered(again, wall_ms=5000)["links"][AWAY] == {"status": "COPYING", "created_ms": 5000}
+
+
+def test_who_leaves_itself_tells_all_and_sends_nothing() -> None:
+    register = registers.with_members(answered(begun(AWAY, THIRD)), [AWAY, THIRD], 3000)
+    assert registers.to_tell(register) == [THIRD, AWAY]
+    assert registers.regions_of(register) == []
+    assert {each["status"] for each in register["links"].values()} == {"DELETING"}
+    for region in (AWAY, THIRD):
+        register = answered(register, region)
+    assert registers.to_tell(register) == []
+    assert {each["status"] for each in register["links"].values()} == {"DELETING"}
+
+
+def test_what_is_described() -> None:
+    plain = {"TableName": "music"}
+    assert registers.described(plain, {}) == registers.described(plain, begun()) == plain
+    shown = registers.described(plain, begun(AWAY))
+    assert shown["Replicas"] == [{"RegionName": AWAY, "ReplicaStatus": "CREATING"}]
+    assert registers.described(shown, {}) == plain
+    failed = answered(begun(AWAY), status="REFUSED", why="another key")
+    assert registers.described(plain, failed)["Replicas"] == [
+        {"RegionName": AWAY, "ReplicaStatus": "CREATION_FAILED", "ReplicaStatusDescription": "another key"}
+    ]
