@@ -243,8 +243,8 @@ class Destination:
 
     def alarm(self) -> str | None:
         """What somebody should look at."""
-        if self._shards is not None and self._shards.gaps:
-            return "changes were lost to the streams' retention: its replicas must be copied anew"
+        if self._shards is not None and self._shards.lacks():
+            return "changes were lost to the streams' retention: items are copied again"
         oldest_ms = self.oldest_ms
         if oldest_ms is not None and unix_ms() - oldest_ms > 1000 * self._settings.backlog_alarm_s:
             return "it has not acknowledged changes for long: streams' retention may take them away"

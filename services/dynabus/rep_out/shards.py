@@ -7,7 +7,7 @@ made: what is older is the initial copy's. Beside an offset is committed, as JSO
     progress     how far the shard is, as for other readers of streams
     acked_ms     milliseconds since 1970 of the newest change that its destination has acknowledged
     latency_ms   of the last second, the median of how long changes took; null: there was none
-    gap          retention was faster: changes were lost, and the replica must be copied anew
+    gap          retention was faster: changes were lost, ReplAdmin has all items copied again
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ class Shards:
         self._paused: set[str] = set()
         self._ends: dict[Where, int] = {}
         """Of shards that were read to their end: behind it."""
-        self.gaps: set[Where] = set()
+        self.gaps: dict[Where, int] = {}
+        """Shards that lost changes to retention, and the `created_ms` that their link had then."""
         self._look_ms = 0.0
         self.committed: dict[Where, int] = {}
         properties = kafka.log_reader(partition_eof=False)
@@ -143,8 +144,16 @@ class Shards:
     def _metadata(self, where: Where, at: int, told: Told) -> str:
         mark = Mark.ENDED if self._ends.get(where) == at else Mark.READING
         progress = write_metadata(Progress(at, mark=mark))
-        gap = {"gap": True} if where in self.gaps else {}
+        gap = {"gap": self.gaps[where]} if where in self.gaps else {}
         return orjson.dumps({"progress": progress, **told._asdict(), **gap}).decode()
+
+    def lacks(self) -> bool:
+        """Whether changes were lost since the link began; once it begins again all items are copied."""
+        return any(since >= self._created_ms(where) for where, since in [*self.gaps.items()])
+
+    def _created_ms(self, where: Where) -> int:
+        feed = self._feeds.get(where[0])
+        return feed.link.created_ms if feed is not None else 0
 
     def backlog(self) -> int:
         """Records of shards that are read here which are not acknowledged, as far as is known."""
@@ -189,8 +198,9 @@ class Shards:
             if told is not None:
                 beside = _beside(told[1])
                 found[where[1]] = read_metadata(told[0], str(beside.get("progress", "")))
-                if beside.get("gap"):
-                    self.gaps.add(where)
+                gap = beside.get("gap")
+                if isinstance(gap, int):
+                    self.gaps[where] = gap
         return found
 
     def _first(self, topic: str, number: int, feed: Feed, extent: Extent) -> int:
@@ -203,9 +213,9 @@ class Shards:
 
     def _begin(self, where: Where, offset: int, extent: Extent) -> None:
         if offset < extent.low:
-            self.gaps.add(where)
+            self.gaps[where] = self._created_ms(where)
             logger().error(
-                "changes are lost: the stream's retention was faster than their destination; copy the replica anew",
+                "changes are lost: the stream's retention was faster than their destination; all items are copied again",
                 topic=where[0],
                 shard=where[1],
                 offsets=f"{offset} to {extent.low - 1}",
@@ -217,6 +227,9 @@ class Shards:
         if where[0] in self._paused:
             self._reader.pause([TopicPartition(*where)])
         self._begun(where, offset)
+        if where in self.gaps:
+            # ReplAdmin looks at what is committed: it must be seen though the shard rests, and not twice.
+            self.commit({where: offset}, Told(0, None))
 
     def _failed(self, where: Where, error: KafkaError) -> None:
         if error.code() in OUT_OF_RANGE and where in self._read:
@@ -248,7 +261,7 @@ class Shards:
         for where in taken:
             self._ends.pop(where, None)
             self.committed.pop(where, None)
-            self.gaps.discard(where)
+            self.gaps.pop(where, None)
         self._gone(taken)
 
 

@@ -75,7 +75,7 @@ def look(admin: TopicAdmin, topics: Topics, links: list[Link], wall_ms: int) -> 
         extents = admin.extents(name)
         commits = admin.group_commits(topics.rep_outs(link.destination), [(name, number) for number in extents])
         shards = [shard(extent, commits.get((name, number))) for number, extent in extents.items()]
-        found.append(Seen(link, backlog_of(shards, wall_ms, STREAM_RETENTION_MS)))
+        found.append(Seen(link, backlog_of(shards, wall_ms, STREAM_RETENTION_MS, link.created_ms)))
     return found
 
 

@@ -200,12 +200,17 @@ def test_changes_that_retention_took_are_an_alarm_that_stays(kafka: Kafka) -> No
     kafka.commits[TOPIC, 0] = (4, '{"progress":"1:reading:-"}')
     begin(kafka, 0)
     assert kafka.reading == {0: 20}
-    assert kafka.shards.gaps == {(TOPIC, 0)}
+    assert kafka.shards.gaps == {(TOPIC, 0): CREATED_MS}
+    assert kafka.commits[TOPIC, 0][0] == 20
+    assert kafka.shards.lacks()
     kafka.shards.commit({(TOPIC, 0): 30}, TOLD)
     kafka.revoke([(TOPIC, 0)])
     assert not kafka.shards.gaps
     begin(kafka, 0)
-    assert kafka.shards.gaps == {(TOPIC, 0)}
+    assert kafka.shards.lacks()
+    again = feed()
+    kafka.shards.follow({TOPIC: again._replace(link=again.link._replace(created_ms=CREATED_MS + 1))})
+    assert not kafka.shards.lacks()  # all items are copied again
 
 
 def test_a_shard_that_retention_overtakes_begins_anew(kafka: Kafka) -> None:
@@ -218,7 +223,7 @@ def test_a_shard_that_retention_overtakes_begins_anew(kafka: Kafka) -> None:
     assert kafka.gone == [(TOPIC, 0)]
     kafka.shards.poll(3 * LOOK_MS)
     assert kafka.reading == {0: 9}
-    assert kafka.shards.gaps == {(TOPIC, 0)}
+    assert kafka.shards.gaps == {(TOPIC, 0): CREATED_MS}
 
 
 def test_what_is_due_is_committed_before_a_shard_is_given_away_and_not_of_one_that_is_lost(kafka: Kafka) -> None:

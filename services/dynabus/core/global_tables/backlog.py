@@ -2,7 +2,7 @@
 
 | of a shard                                                                           | alarm   |
 |--------------------------------------------------------------------------------------|---------|
-| the stream dropped records that were not acknowledged                                | lost    |
+| the stream dropped records that were not acknowledged, since the link began          | lost    |
 | more than half of what the stream holds is not acknowledged, and what was last is    | at risk |
 | older than half of its retention                                                     |         |
 """
@@ -21,6 +21,7 @@ class Shard(NamedTuple):
     """Of a stream: offsets low <= offset < high are there. `committed`: up to where all was acknowledged.
 
     `acked_ms`: Unix time of the newest change that was; `latency_ms`: how long changes took lately. None: not known.
+    `gap`: RepOut found records missing, while its link was of that time.
     """
 
     low: int
@@ -28,6 +29,7 @@ class Shard(NamedTuple):
     committed: int | None
     acked_ms: float | None = None
     latency_ms: float | None = None
+    gap: int | None = None
 
     @property
     def records(self) -> int:
@@ -53,28 +55,29 @@ def shard(extent: tuple[int, int], commit: tuple[int, str] | None) -> Shard:
         told = found if isinstance(found, dict) else {}
     except ValueError:
         pass
-    acked, latency = told.get("acked_ms"), told.get("latency_ms")
+    acked, latency, gap = told.get("acked_ms"), told.get("latency_ms"), told.get("gap")
     return Shard(
         *extent,
         commit[0],
         float(acked) if isinstance(acked, int | float) else None,
         float(latency) if isinstance(latency, int | float) else None,
+        gap if isinstance(gap, int) else None,
     )
 
 
-def backlog_of(shards: Iterable[Shard], wall_ms: float, retention_ms: float) -> Backlog:
-    """Of a link's shards together: the sum, the slowest, the worst."""
+def backlog_of(shards: Iterable[Shard], wall_ms: float, retention_ms: float, since_ms: int = 0) -> Backlog:
+    """Of a link's shards together: the sum, the slowest, the worst. `since_ms`: when the link began, or began again."""
     all_shards = list(shards)
     latencies = [each.latency_ms for each in all_shards if each.latency_ms is not None]
-    alarms = {_alarm(each, wall_ms, retention_ms) for each in all_shards}
+    alarms = {_alarm(each, wall_ms, retention_ms, since_ms) for each in all_shards}
     alarm = next((each for each in (LOST, AT_RISK) if each in alarms), "")
     return Backlog(sum(each.records for each in all_shards), max(latencies, default=None), alarm)
 
 
-def _alarm(each: Shard, wall_ms: float, retention_ms: float) -> str:
+def _alarm(each: Shard, wall_ms: float, retention_ms: float, since_ms: int) -> str:
     if each.committed is None:
         return ""
-    if each.committed < each.low:
+    if each.committed < each.low or (each.gap is not None and each.gap >= since_ms):
         return LOST
     most = 2 * each.records > each.high - each.low
     old = each.acked_ms is not None and wall_ms - each.acked_ms > retention_ms / 2

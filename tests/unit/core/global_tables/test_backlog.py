@@ -8,6 +8,7 @@ from dynabus.core.global_tables.backlog import AT_RISK, LOST, Shard, backlog_of,
 
 HOUR = 3_600_000.0
 NOW, RETENTION = 1000 * HOUR, 24 * HOUR
+SINCE_MS = 7
 
 
 @pytest.mark.parametrize(
@@ -22,10 +23,12 @@ NOW, RETENTION = 1000 * HOUR, 24 * HOUR
         ([Shard(5, 10, 4, NOW)], 5, LOST),
         ([Shard(5, 10, 5, NOW - 13 * HOUR), Shard(5, 10, 4, NOW)], 10, LOST),
         ([Shard(10, 10, 10, NOW - 100 * HOUR)], 0, ""),
+        ([Shard(10, 10, 10, NOW, gap=SINCE_MS)], 0, LOST),
+        ([Shard(10, 10, 10, NOW, gap=SINCE_MS - 1)], 0, ""),  # copied since
     ],
 )
 def test_alarms(shards: list[Shard], records: int, alarm: str) -> None:
-    found = backlog_of(shards, NOW, RETENTION)
+    found = backlog_of(shards, NOW, RETENTION, SINCE_MS)
     assert (found.records, found.alarm) == (records, alarm)
 
 
@@ -41,4 +44,5 @@ def test_metadata_that_say_nothing(metadata: str) -> None:
 
 def test_metadata_of_a_commit() -> None:
     assert shard((2, 8), (4, '{"acked_ms":5,"latency_ms":41.5}')) == Shard(2, 8, 4, 5.0, 41.5)
+    assert shard((2, 8), (4, '{"acked_ms":0,"latency_ms":null,"gap":9}')) == Shard(2, 8, 4, 0.0, None, 9)
     assert shard((2, 8), None) == Shard(2, 8, None)
