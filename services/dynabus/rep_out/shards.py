@@ -215,7 +215,7 @@ class Shards:
         if offset < extent.low:
             self.gaps[where] = self._created_ms(where)
             logger().error(
-                "changes are lost: the stream's retention was faster than their destination; all items are copied again",
+                "changes are lost: retention was faster than their destination; all items are copied again",
                 topic=where[0],
                 shard=where[1],
                 offsets=f"{offset} to {extent.low - 1}",

@@ -66,7 +66,7 @@ def shard(extent: tuple[int, int], commit: tuple[int, str] | None) -> Shard:
 
 
 def backlog_of(shards: Iterable[Shard], wall_ms: float, retention_ms: float, since_ms: int = 0) -> Backlog:
-    """Of a link's shards together: the sum, the slowest, the worst. `since_ms`: when the link began, or began again."""
+    """Of a link: the sum, the slowest, the worst. `since_ms`: when it began, or began again."""
     all_shards = list(shards)
     latencies = [each.latency_ms for each in all_shards if each.latency_ms is not None]
     alarms = {_alarm(each, wall_ms, retention_ms, since_ms) for each in all_shards}
