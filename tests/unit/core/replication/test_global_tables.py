@@ -245,6 +245,18 @@ def test_a_conflict_is_won_by_the_later_stamp_and_the_record_has_who_lost() -> N
     assert (item_of(region.row), region.version) == (item("e"), of("eu", 1, us=0))
 
 
+def test_a_row_of_before_the_table_was_global_says_its_version_when_it_loses() -> None:
+    region = Region(None)
+    region.put(v="u")
+    region.say(OTHERS)
+    told = region.arrive(of("eu", 1), item("e"), lead_ms=1)
+    assert told.body == b"won"
+    assert told.mutation is not None
+    losing = told.mutation.losing
+    assert losing is not None
+    assert (item_of(losing), version_of(losing, "another")) == (item("u"), of("us", 0))
+
+
 def test_a_conflict_that_is_lost_is_kept_in_the_version_alone() -> None:
     region = Region()
     region.put(v="u")
