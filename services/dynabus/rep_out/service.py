@@ -7,6 +7,7 @@ from typing import Any
 
 from dynabus.adapters.clock import exact_ms
 from dynabus.adapters.kafka.hearing import Hearing
+from dynabus.adapters.kafka.peers import others
 from dynabus.adapters.logs import logger
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.global_tables.links import Links
@@ -68,7 +69,7 @@ class RepOutService:
 
     def learn(self) -> None:
         """Destinations that are new, gone, or reached otherwise; and what each of them is to read."""
-        wanted = {name: peer for name, peer in self.regions.others().items() if self.regions.own}
+        wanted = others(self.regions)
         for name, destination in [*self.destinations.items()]:
             if wanted.get(name) != destination.peer:
                 del self.destinations[name]

@@ -20,6 +20,7 @@ from dynabus.adapters.clock import exact_ms, new_incarnation
 from dynabus.adapters.codec import encode
 from dynabus.adapters.kafka.hearing import Hearing
 from dynabus.adapters.kafka.message_producer import MessageProducer
+from dynabus.adapters.kafka.peers import others
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.kafka.topics import TopicError, reach_kafka
@@ -226,11 +227,11 @@ class Copies:
 
     def follow(self) -> None:
         """What metadata want."""
-        peers, own = self._regions.others(), self._regions.own
+        peers, own = others(self._regions), self._regions.own
         wanted = {
             where: (link, peers[link.destination])
             for where, link in self._links.links.items()
-            if link.status == COPYING and link.destination in peers and own
+            if link.status == COPYING and link.destination in peers
         }
         for where, job in [*self.jobs.items()]:
             link, peer = wanted.get(where, (None, None))

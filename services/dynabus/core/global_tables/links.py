@@ -41,21 +41,18 @@ class Links:
     """Fed by one thread, read by the same. By table id and destination."""
 
     links: dict[tuple[str, str], Link] = field(default_factory=dict)
-    changes: int = 0
-    """Counts what was learned."""
 
     def take(self, kind: str, key: str, message: Any | None) -> None:
         """Any message of the metadata topic; without one (a tombstone) the key tells which link is gone."""
         if message is None:
             if key.startswith(PREFIX):
                 _, table, destination = key.split("/", 2)
-                self.changes += self.links.pop((table, destination), None) is not None
+                self.links.pop((table, destination), None)
         elif kind == KIND:
             link = Link(*(message[name] for name in Link._fields))
             known = self.links.get((link.table, link.destination))
             if known is None or known.version < link.version:
                 self.links[link.table, link.destination] = link
-                self.changes += 1
 
     def to(self, destination: str) -> list[Link]:
         """Those of one destination whose streams are read."""

@@ -26,8 +26,6 @@ class Regions:
 
     own: str = ""
     peers: dict[str, Peer] = field(default_factory=dict)
-    changes: int = 0
-    """Counts what was learned."""
     _versions: dict[str, int] = field(default_factory=dict)
 
     def take(self, kind: str, key: str, message: Any | None) -> None:
@@ -38,14 +36,9 @@ class Regions:
         if self._versions.get(peer.name, -1) >= peer.version:
             return
         self._versions[peer.name] = peer.version
-        self.changes += 1
         if peer.removed:
             self.peers.pop(peer.name, None)
             return
         self.peers[peer.name] = peer
         if not peer.kafka:
             self.own = peer.name
-
-    def others(self) -> dict[str, Peer]:
-        """All but the own one, by name."""
-        return {name: peer for name, peer in self.peers.items() if name != self.own}
