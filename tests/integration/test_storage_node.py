@@ -15,7 +15,9 @@ from confluent_kafka import Producer
 from dynabus.adapters.kafka.local import LocalBroker, start_local_broker
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topics import TopicAdmin
+from dynabus.core.global_tables.pages import ROWS_MOST, rows_of, rows_part
 from dynabus.core.messages import ReplyStatus, RequestPart
+from dynabus.core.rows import decode_row
 from dynabus.core.topics import Topics
 from tests.integration.stand_ins import AutoAdmin, Node, Router, get, put, wait_until
 
@@ -110,6 +112,21 @@ def test_a_new_table_is_served_within_a_second(group: Group) -> None:
     started = time.monotonic()
     assert group.put(log, "a", 1) == ReplyStatus.OK
     assert time.monotonic() - started < 1.0
+
+
+def test_the_leader_gives_its_rows_as_they_are_stored_page_by_page(group: Group) -> None:
+    log = group.table()
+    for number in range(ROWS_MOST + 5):
+        assert group.put(log, f"k{number:04}", number) == ReplyStatus.OK
+    first = rows_of(group.router.ask(rows_part(log, 0, 1, b"")))
+    assert len(first.rows) == ROWS_MOST
+    assert first.behind is not None
+    rest = rows_of(group.router.ask(rows_part(log, 0, 1, first.behind)))
+    assert rest.behind is None
+    found = {key: decode_row(row).item_json for key, row in (*first.rows, *rest.rows)}
+    assert len(found) == ROWS_MOST + 6
+    assert b'"504"' in found[b"k0504"]
+    assert group.router.ask(rows_part(log, 0, 1, b""), node="node-2")["status"] == ReplyStatus.NOT_LEADER
 
 
 def test_only_the_leader_takes_writes(group: Group) -> None:

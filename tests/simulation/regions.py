@@ -25,7 +25,7 @@ from dynabus.core.global_tables.versions import Stamp, Version
 from tests.simulation.brains import run_histories
 from tests.simulation.region_world import NAMES, STREAM, Link, Region, World
 
-STEPS, SETTLE_TURNS = 800, 600
+STEPS, SETTLE_TURNS = 800, 1200
 TURN_MS = 50
 
 

@@ -20,7 +20,7 @@ from dynabus.adapters.codec import UndecodableMessage
 from dynabus.adapters.kafka.topics import TopicError, reach_kafka
 from dynabus.adapters.logs import logger
 from dynabus.adapters.replication_codec import Arrived, decode_batch
-from dynabus.core.global_tables.regions import KIND, Regions
+from dynabus.core.global_tables.regions import KIND, Peer, Regions
 from dynabus.core.global_tables.rep_in import CHANGES_MOST
 from dynabus.core.global_tables.versions import Meeting
 from dynabus.core.topics import Topic
@@ -55,7 +55,7 @@ class RepInService:
             self.router.view, self.router.ask, self.telling.park, self._settle, exact_ms, self.tasks
         )
         self.reader = Reader(kafka, self._topics.rep_ins, self._deliver, self._reader_failed, Inlet)
-        self._known = 0
+        self._known: dict[str, Peer] = {}
         self._changed = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -96,8 +96,8 @@ class RepInService:
     def _heard(self, kind: str, message: Any) -> None:
         if kind == KIND:
             self.regions.take(kind, f"region/{message['name']}", message)
-            if self.regions.changes != self._known:
-                self._known = self.regions.changes
+            if self._known != (known := self.regions.others):
+                self._known = known
                 self._changed.set()
 
     async def _follow_regions(self) -> None:
@@ -105,8 +105,7 @@ class RepInService:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            names = self.regions.peers if self.regions.own else ()
-            topics = [self._topics.replication(name) for name in names]
+            topics = [self._topics.replication(name) for name in self._known]
             while topics and not self._changed.is_set():
                 try:
                     await asyncio.to_thread(self._make, topics)

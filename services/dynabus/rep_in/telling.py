@@ -57,7 +57,7 @@ class Telling:
 
     def acknowledge(self, told: Acknowledgement, done: Done) -> None:
         """The batch is decided."""
-        peer = self._regions.peers.get(told.topic[0])
+        peer = self._regions.others.get(told.topic[0])
         if peer is None:
             done()
             return
@@ -69,7 +69,7 @@ class Telling:
         self._outboxes[peer].send(Letter(topic, None, value, [], lambda: self._is_current(peer), done))
 
     def _is_current(self, peer: Peer) -> bool:
-        return self._regions.peers.get(peer.name) is peer
+        return self._regions.others.get(peer.name) == peer
 
     async def park(self, source: str, export: Export, reason: str) -> None:
         """Returns once Kafka has it; it is decided then. Raises TopicError, UnsafeKafka: its topic is not there."""

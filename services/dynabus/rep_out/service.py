@@ -68,7 +68,7 @@ class RepOutService:
 
     def learn(self) -> None:
         """Destinations that are new, gone, or reached otherwise; and what each of them is to read."""
-        wanted = {name: peer for name, peer in self.regions.peers.items() if self.regions.own}
+        wanted = self.regions.others
         for name, destination in [*self.destinations.items()]:
             if wanted.get(name) != destination.peer:
                 del self.destinations[name]

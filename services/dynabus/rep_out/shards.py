@@ -96,12 +96,16 @@ class Shards:
         self._group.subscribe(feeds)
 
     def poll(self, now_ms: float) -> None:
-        """Take part in the group, and begin what may begin. Raises KafkaException where Kafka does not answer."""
+        """Take part in the group, and begin what may begin."""
         self._group.poll()
         if self._waiting and now_ms >= self._look_ms:
             self._look_ms = now_ms + LOOK_MS
             for topic in sorted({topic for topic, _ in self._waiting}):
-                self._begin_of(topic)
+                try:
+                    self._begin_of(topic)
+                except KafkaException as error:
+                    # It was just made, or is gone: others need not wait for it.
+                    logger().warning("shards not begun yet", topic=topic, reason=error.args[0].str())
 
     def read(self, timeout_s: float) -> list[Message]:
         """Records of shards that are ours."""

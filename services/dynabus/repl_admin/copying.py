@@ -226,11 +226,11 @@ class Copies:
 
     def follow(self) -> None:
         """What metadata want."""
-        peers, own = self._regions.peers, self._regions.own
+        peers, own = self._regions.others, self._regions.own
         wanted = {
             where: (link, peers[link.destination])
             for where, link in self._links.all.items()
-            if link.status == COPYING and link.destination in peers and own
+            if link.status == COPYING and link.destination in peers
         }
         for where, job in [*self.jobs.items()]:
             link, peer = wanted.get(where, (None, None))

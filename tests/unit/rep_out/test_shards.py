@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
-from confluent_kafka import KafkaError, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from tests.unit.core.propagation.test_follower import message
 
 from dynabus.adapters.kafka.group_member import Where
@@ -246,6 +246,26 @@ def test_a_topic_that_is_full_is_paused_and_its_new_shards_too(kafka: Kafka) -> 
     assert kafka.paused == {0, 1}
     kafka.shards.pause([])
     assert kafka.paused == set()
+
+
+def test_a_topic_of_which_kafka_does_not_tell_holds_back_no_other(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def extent(_consumer: Any, topic: str, _number: int, _timeout_s: float) -> tuple[int, int]:
+        if topic != TOPIC:
+            raise KafkaException(KafkaError(KafkaError.NOT_LEADER_FOR_PARTITION))
+        return 0, 9
+
+    monkeypatch.setattr(module, "extent_of", extent)
+    kafka.times[0] = 3
+    other = "dynabus.stream.a"
+    kafka.shards.follow({other: feed(), TOPIC: feed()})
+    kafka.assign([(other, 0), (TOPIC, 0)])
+    kafka.shards.poll(LOOK_MS)
+    assert kafka.begun == [((TOPIC, 0), 3)]
+    monkeypatch.setattr(module, "extent_of", lambda *_: (0, 9))
+    kafka.shards.poll(3 * LOOK_MS)
+    assert kafka.begun[1:] == [((other, 0), 3)]
 
 
 def test_a_stream_that_is_not_followed_any_more_is_let_go_and_begins_anew_if_it_is_again(kafka: Kafka) -> None:

@@ -1,4 +1,4 @@
-"""The Kafka of another region."""
+"""Other regions, and how their Kafka is reached."""
 
 from __future__ import annotations
 

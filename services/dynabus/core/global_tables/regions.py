@@ -27,8 +27,7 @@ class Peer(NamedTuple):
     @property
     def properties(self) -> Mapping[str, str]:
         """The settings."""
-        found: Mapping[str, str] = orjson.loads(self.settings)
-        return found
+        return {str(name): str(value) for name, value in orjson.loads(self.settings or "{}").items()}
 
 
 class Regions:
@@ -39,9 +38,12 @@ class Regions:
         """This cluster's; empty: it has none."""
         self.peers: dict[str, Peer] = {}
         """The others that were not removed, by name."""
-        self.changes = 0
-        """Counts what was learned."""
         self._known: dict[str, Peer] = {}
+
+    @property
+    def others(self) -> dict[str, Peer]:
+        """The same, once it is known which one this is."""
+        return dict(self.peers) if self.own else {}
 
     def take(self, kind: str, key: str, message: Any | None) -> None:
         """Any record of the metadata topic; others are ignored, and so is an older one than what is known."""
@@ -52,7 +54,6 @@ class Regions:
         if known is not None and known.version > peer.version:
             return
         self._known[peer.name] = peer
-        self.changes += 1
         if not peer.kafka:
             self.own = peer.name
         elif peer.removed:

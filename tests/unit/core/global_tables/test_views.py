@@ -54,6 +54,11 @@ def test_own_and_others() -> None:
     assert found.own == "eu"
     assert found.peers["us"].properties == {"security.protocol": "SSL"}
     assert [*found.peers] == ["us"]
+    assert found.others == found.peers
+
+
+def test_nobody_is_another_one_while_it_is_not_known_which_one_this_is() -> None:
+    assert regions(region("us")).others == {}
 
 
 def test_an_older_word_changes_nothing() -> None:
@@ -87,3 +92,11 @@ def test_links_follow_versions_and_go_with_a_tombstone() -> None:
     assert [each.destination for each in links.of("t1")] == ["af"]
     assert links.of("t2") == []
     assert links.changes == 3
+
+
+def test_links_are_read_while_they_are_copied_and_active() -> None:
+    links = Links()
+    for version, status, are_read in ((1, "COPYING", True), (2, "ACTIVE", True), (3, "DELETING", False)):
+        links.take("link_metadata", key_of("t1", "us"), link("us", version, status))
+        assert [each.status for each in links.to("us")] == ([status] if are_read else [])
+        assert links.to("af") == []
