@@ -41,7 +41,7 @@ class Line:
 
     def __init__(self, load: Load) -> None:
         self._load, self.due_s = load, 0.0
-        self.exchange = Exchange(self._answered, load.lost)
+        self.exchange = Exchange(self._answered, lambda: load.lost(self))
 
     def ask(self, prepared: bytes, due_s: float) -> None:
         self.due_s = due_s
@@ -68,9 +68,13 @@ class Load:
         else:
             self.errors += 1
 
-    def lost(self) -> None:
+    def lost(self, line: Line) -> None:
+        """Its connection; servers close those that rest for long."""
         self._count -= 1
-        self.errors += 1
+        if line in self._free:
+            self._free.remove(line)
+        else:
+            self.errors += 1
 
     async def run(self, over: asyncio.Event) -> Measured:
         begun = time.perf_counter()

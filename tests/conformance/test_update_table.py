@@ -351,9 +351,9 @@ NO_ACTION = "There are no actions specified in the Replica Update Action of the 
         ([{"Create": {}}], "'replicaUpdates.1.member.create.regionName' failed to satisfy constraint"),
     ],
 )
-def test_replicas_that_cannot_be(db: Any, on_demand: str, refused: Refused, updates: list[Any], text: str) -> None:
+def test_replicas_that_cannot_be(db: Any, hash_table: str, refused: Refused, updates: list[Any], text: str) -> None:
     """DDB-TABLE-223, 265, 307. With another region: tests/integration/test_regions.py."""
-    code, message = refused(db.update_table, TableName=on_demand, ReplicaUpdates=updates)
+    code, message = refused(db.update_table, TableName=hash_table, ReplicaUpdates=updates)
     assert code == "ValidationException"
     assert text in message
 

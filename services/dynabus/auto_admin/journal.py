@@ -57,7 +57,7 @@ def _of_region(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
     elif after["removed"]:
         yield f"region {after['name']} is known no more"
     else:
-        yield f"region {after['name']} at {after['kafka']} is {'known' if not before else 'known by other members'}"
+        yield f"region {after['name']} is known, at {after['kafka']}"
 
 
 def _of_table(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
@@ -68,6 +68,7 @@ def _of_table(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
     for partition in after.get("partitions", ()):
         yield from _of_partition(f"{name}/{partition['number']}", had.get(partition["number"], {}), partition)
     yield from _of_scaling(name, before.get("scaling", {}), after.get("scaling", {}))
+    yield from _of_replicas(name, _replicas(before), _replicas(after))
     for closed in after.get("ancestors", ())[len(before.get("ancestors", ())) :]:
         children = closed.get("children", ())
         if len(children) > 1:
@@ -77,6 +78,19 @@ def _of_table(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
             yield f"{name}/{closed['number']} was recovered as {children[0]}, from the replica of {node}"
         else:
             yield f"{name}/{closed['number']} was given up before it served"
+
+
+def _replicas(row: dict[str, Any]) -> dict[str, str]:
+    """In other regions: their statuses."""
+    shown = row.get("description", {}).get("Replicas", ())
+    return {each["RegionName"]: each["ReplicaStatus"] for each in shown}
+
+
+def _of_replicas(name: str, before: dict[str, str], after: dict[str, str]) -> Iterator[str]:
+    for region in sorted({*before, *after}):
+        was, now = before.get(region, "none"), after.get(region, "none")
+        if was != now:
+            yield f"table {name}: replica in {region}: {was} -> {now}"
 
 
 def _of_scaling(name: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:

@@ -20,12 +20,13 @@ from typing import Any, NamedTuple
 from confluent_kafka import KafkaException
 
 from dynabus.adapters.kafka.settings import PROTECTED, KafkaConfigError, KafkaSettings, read_kafka_config
-from dynabus.adapters.kafka.topics import TopicError
+from dynabus.adapters.kafka.topics import TopicError, TopicIdentity
 from dynabus.cli.arguments import region_name
 from dynabus.cli.control import ASKER, ask, explained, kafka_of, reached
 from dynabus.cli.problem import Problem
 from dynabus.cli.region_view import read_planet
 from dynabus.cli.target import NAMESPACE, Target
+from dynabus.core.topics import Topics
 
 Say = Callable[[str], None]
 
@@ -103,7 +104,7 @@ def add(target: Target, peers: Sequence[Peer], say: Say) -> None:
     """All of them, or none: each is looked at first. Raises Problem."""
     cluster = target.require()
     with explained(cluster):
-        own = reached(kafka_of(cluster)).cluster().cluster_id, cluster.namespace
+        own = reached(kafka_of(cluster)).identity(Topics(cluster.namespace).metadata().name)
     for peer in peers:
         _look_at(peer, own)
     for peer in peers:
@@ -112,16 +113,19 @@ def add(target: Target, peers: Sequence[Peer], say: Say) -> None:
         say(f"region {peer.name} is known here; this cluster must be known there too, by `dynabus region add` there")
 
 
-def _look_at(peer: Peer, own: tuple[str, str]) -> None:
-    """It answers, is another cluster than this one, and calls itself so. Raises Problem."""
+def _look_at(peer: Peer, own: TopicIdentity) -> None:
+    """It answers, is another cluster than this one, and calls itself so. Raises Problem.
+
+    `own`: this cluster's metadata topic. Kafka clusters may have one id: those in containers have, by default.
+    """
     kafka = KafkaSettings(peer.kafka, peer.namespace, ASKER, peer.settings)
     try:
         there = reached(kafka)
-        if (there.cluster().cluster_id, peer.namespace) == own:
-            raise Problem(f"region {peer.name}: the cluster at {peer.kafka} is this one")
-        metadata = f"{peer.namespace}.metadata"
+        metadata = Topics(peer.namespace).metadata().name
         if metadata not in there.names(metadata):
             raise Problem(f"region {peer.name}: there is no cluster of namespace {peer.namespace} at {peer.kafka}")
+        if there.identity(metadata) == own:
+            raise Problem(f"region {peer.name}: the cluster at {peer.kafka} is this one")
         region = read_planet(kafka).regions.own
     except (KafkaException, TopicError) as error:
         raise Problem(f"region {peer.name}: Kafka at {peer.kafka} does not answer ({error})") from error

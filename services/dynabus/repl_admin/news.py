@@ -65,6 +65,8 @@ class News:
         self.links.take(kind, key, body)
 
     def _given(self, consumer: Consumer, given: list[TopicPartition]) -> None:
+        # What went while this was a standby has no record any more.
+        self.links.all.clear()
         consumer.incremental_assign([TopicPartition(each.topic, each.partition, OFFSET_BEGINNING) for each in given])
 
     def _taken_away(self, consumer: Consumer, taken: list[TopicPartition]) -> None:

@@ -15,6 +15,7 @@ import orjson
 from dynabus.auto_admin.global_tables.stamping import stamped
 from dynabus.auto_admin.tables.decisions import TableState, next_revision, read_row, refuse, updated, written
 from dynabus.core.errors import ApiError
+from dynabus.core.global_tables.register import others
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.tables import auto_scaling
 from dynabus.core.tables.auto_scaling import READ, WRITE, Scaling, kind_and_index, what_of
@@ -66,7 +67,7 @@ def configure(request: Mapping[str, Any], region: str, account: str) -> Evaluate
             return refuse(auto_scaling.no_such_global_table(name))
         state = read_row(old)
         try:
-            asked = auto_scaling.read_update(request, region)
+            asked = auto_scaling.read_update(request, region, others(state.global_table))
             refusal = refuse_change(name, state.description)
             if refusal is not None:
                 raise refusal

@@ -1,7 +1,8 @@
 """Auto scaling settings of a table: what an update makes of them, and how they are described. Pure.
 
-At DynamoDB these operations are a front of Application Auto Scaling, for global tables. Here a table is one replica,
-in the cluster's own region, and auto-admin itself does the scaling (`core.target_tracking`).
+At DynamoDB these operations are a front of Application Auto Scaling, for global tables. Here auto-admin itself does
+the scaling (`core.target_tracking`), of the replica in its own region, and of tables that have no other one. Replicas
+in other regions are described by their status; settings of their reads are changed there, those of writes everywhere.
 
 stored       {"read": {...}, "write": {...}, "read/INDEX": {...}, ...}, each one of: MinimumUnits, MaximumUnits,
              PolicyName, Target (the policy's configuration as it was given), and the Unix times of the last changes,
@@ -71,10 +72,13 @@ def no_such_global_table(name: str) -> ApiError:
     return resource_not_found(f"Global table with name: '{name}' does not exist.")
 
 
-def read_update(request: Mapping[str, Any], region: str) -> dict[str, Mapping[str, Any]]:
-    """The parts of an update by what they are for. Raises ApiError for what names other replicas, or nothing."""
+def read_update(request: Mapping[str, Any], region: str, members: Sequence[str] = ()) -> dict[str, Mapping[str, Any]]:
+    """The parts of an update by what they are for. Raises ApiError for what names other replicas, or nothing.
+
+    `members`: regions of other replicas.
+    """
     name, replicas = request["TableName"], request.get("ReplicaUpdates", ())
-    _check_regions(name, [each["RegionName"] for each in replicas], region)
+    _check_regions(name, [each["RegionName"] for each in replicas], region, members)
     found: dict[str, Mapping[str, Any]] = {}
     for each in replicas:
         if set(each) <= {"RegionName"}:
@@ -104,7 +108,7 @@ def _of_indexes(kind: str, updates: Sequence[Mapping[str, Any]]) -> dict[str, Ma
     return {what_of(kind, each["IndexName"]): each[member] for each in updates if member in each}
 
 
-def _check_regions(name: str, regions: Sequence[str], region: str) -> None:
+def _check_regions(name: str, regions: Sequence[str], region: str, members: Sequence[str]) -> None:
     twice = sorted({each for each in regions if regions.count(each) > 1})
     if twice:
         raise validation_error(
@@ -112,6 +116,11 @@ def _check_regions(name: str, regions: Sequence[str], region: str) -> None:
             f"‘[{', '.join(twice)}]’ were specified more than once."
         )
     for other in regions:
+        if other in members:
+            raise validation_error(
+                f"Failed to update settings for global table with name: ‘{name}’: those of the replica in region: "
+                f"‘{other}’ are changed in that region."  # ours
+            )
         if other != region:
             raise resource_not_found(f"Global table with name: '{name}' has no replica in region: '{other}'.")  # ours
 
@@ -217,31 +226,34 @@ def _settings(resource: str, kind: str, asked: Mapping[str, Any], before: Mappin
 def describe(
     description: Mapping[str, Any], status: str, scaling: Scaling, region: str, account: str
 ) -> dict[str, Any]:
-    """A TableAutoScalingDescription: the table as one replica."""
+    """A TableAutoScalingDescription: the table's replicas by region, other ones by their status."""
 
     def shown(kind: str, index: str = "") -> dict[str, Any]:
         return _shown(scaling.get(what_of(kind, index)), description, account)
 
+    own = {
+        "RegionName": region,
+        "GlobalSecondaryIndexes": [
+            {
+                "IndexName": each["IndexName"],
+                "IndexStatus": each["IndexStatus"],
+                "ProvisionedReadCapacityAutoScalingSettings": shown(READ, each["IndexName"]),
+                "ProvisionedWriteCapacityAutoScalingSettings": shown(WRITE, each["IndexName"]),
+            }
+            for each in description.get("GlobalSecondaryIndexes", ())
+        ],
+        "ReplicaProvisionedReadCapacityAutoScalingSettings": shown(READ),
+        "ReplicaProvisionedWriteCapacityAutoScalingSettings": shown(WRITE),
+        "ReplicaStatus": "CREATING" if status == "CREATING" else "ACTIVE",
+    }
+    others = [
+        {member: each[member] for member in ("RegionName", "ReplicaStatus")}
+        for each in description.get("Replicas", ())
+    ]
     return {
         "TableName": description["TableName"],
         "TableStatus": status,
-        "Replicas": [
-            {
-                "RegionName": region,
-                "GlobalSecondaryIndexes": [
-                    {
-                        "IndexName": each["IndexName"],
-                        "IndexStatus": each["IndexStatus"],
-                        "ProvisionedReadCapacityAutoScalingSettings": shown(READ, each["IndexName"]),
-                        "ProvisionedWriteCapacityAutoScalingSettings": shown(WRITE, each["IndexName"]),
-                    }
-                    for each in description.get("GlobalSecondaryIndexes", ())
-                ],
-                "ReplicaProvisionedReadCapacityAutoScalingSettings": shown(READ),
-                "ReplicaProvisionedWriteCapacityAutoScalingSettings": shown(WRITE),
-                "ReplicaStatus": "CREATING" if status == "CREATING" else "ACTIVE",
-            }
-        ],
+        "Replicas": sorted([own, *others], key=lambda each: str(each["RegionName"])),
     }
 
 

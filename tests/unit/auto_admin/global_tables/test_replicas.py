@@ -41,6 +41,19 @@ def test_metadata_tell_regions_and_links() -> None:
         assert link["table"] == table["id"]
 
 
+def test_it_is_told_what_was_done() -> None:
+    planet = Planet()
+    planet.replicated()
+    events = [each["event"] for each in planet.regions[HOME].ask("ListEvents", Count=50)["Events"]]
+    for event in (
+        "this cluster is region eu-west-1",
+        "region us-east-1 is known, at us-east-1:9092",
+        "table music: replica in us-east-1: none -> CREATING",
+        "table music: replica in us-east-1: CREATING -> ACTIVE",
+    ):
+        assert event in events
+
+
 def test_a_region_that_is_away_gets_its_replica_when_it_is_back() -> None:
     planet = Planet()
     planet.create()

@@ -257,3 +257,14 @@ def test_structures_are_those_of_the_service_model(name: str) -> None:
         assert members[each].type == kinds.get(inner.type_name, inner.type_name.capitalize()), each
         if inner.type_name == "long":
             assert members[each].least == inner.metadata.get("min"), each
+
+
+def test_other_regions_are_told_of_and_asked_themselves(scaled: Cluster) -> None:
+    """DDB-TABLE-265: in order of their names, the own one included."""
+    scaled.ask("UpdateTable", TableName="on-demand", ReplicaUpdates=[{"Create": {"RegionName": "us-east-1"}}])
+    shown = scaled.ask("DescribeTableReplicaAutoScaling", TableName="on-demand")["TableAutoScalingDescription"]
+    assert [each["RegionName"] for each in shown["Replicas"]] == [REGION, "us-east-1"]
+    assert shown["Replicas"][1] == {"RegionName": "us-east-1", "ReplicaStatus": "CREATING"}
+    there = [{"RegionName": "us-east-1", READS: settings()}]
+    text = message(scaled, TableName="on-demand", ReplicaUpdates=there)
+    assert text.endswith("those of the replica in region: ‘us-east-1’ are changed in that region.")
