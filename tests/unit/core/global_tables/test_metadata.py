@@ -10,7 +10,7 @@ from dynabus.core.global_tables.links import ACTIVE, COPYING, DELETING, Link, Li
 from dynabus.core.global_tables.regions import Peer, Regions
 
 OWN = Peer("us", 1, "", "dynabus", "", "{}", False)
-OTHER = Peer("eu", 3, "there:9092", "ns", "http://there", '{"security.protocol": "SSL", "retries": 3}', False)
+OTHER = Peer("eu", 3, "there:9092", "ns", "there", '{"security.protocol": "SSL", "retries": 3}', False)
 LINK = Link("id", "music", "eu", 4, COPYING, 5, True, "label")
 
 
