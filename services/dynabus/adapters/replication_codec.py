@@ -15,7 +15,7 @@ from dynabus.adapters.codec import UndecodableMessage, decode, encode
 from dynabus.adapters.stream_codec import decode_change
 from dynabus.core.errors import ApiError
 from dynabus.core.global_tables.rep_out import Batch, Export
-from dynabus.core.global_tables.versions import TICKS_PER_MS, Stamp, Version, decode_version
+from dynabus.core.global_tables.versions import Version, decode_version
 from dynabus.core.key_schema import KeySchema
 
 FORMAT = 1
@@ -94,12 +94,9 @@ def version_in(headers: Mapping[str, bytes]) -> Version | None:
         raise UndecodableMessage(f"a version that is none: {error}") from error
 
 
-def export_of(table: str, schema: KeySchema, own: str, version: Version | None, value: bytes) -> Export:
-    """The change of a stream record's value; `own` is the region whose stream it is. Raises UndecodableMessage."""
+def export_of(table: str, schema: KeySchema, version: Version, value: bytes) -> Export:
+    """The change of a stream record's value. Raises UndecodableMessage."""
     record = decode_change(value)
-    if version is None:
-        time = round(record["created"].timestamp() * 1000) * TICKS_PER_MS
-        version = Version(Stamp(time, own), {own: time})
     try:
         key = schema.encode_item(record["keys"])
     except ApiError as error:

@@ -198,9 +198,11 @@ class Destination:
             return None
         self._last[where] = entry.sequence
         version = version_in(headers_of(message))
-        if version is not None and version.stamp.region != self._own:
+        if version is None:
+            return None  # of before its leader knew that the table is global: the initial copy has what came of it
+        if version.stamp.region != self._own:
             return Export(feed.link.name, b"", None, version)  # which the brain passes by, and nobody looks into
-        return export_of(feed.link.name, feed.schema, self._own, version, entry.value)
+        return export_of(feed.link.name, feed.schema, version, entry.value)
 
     def _send(self, line: Line, now_ms: float) -> None:
         rate = self._settings.catch_up_per_s

@@ -20,6 +20,7 @@ from dynabus.core.errors import ApiError, unknown_operation
 from dynabus.core.global_indexes import arrival, backfill
 from dynabus.core.global_indexes.messages import parts_of
 from dynabus.core.global_tables import pages
+from dynabus.core.global_tables.leading import floors_in
 from dynabus.core.ids import Incarnation, NodeName, RequestId
 from dynabus.core.messages import Answer, Question, ReplyStatus, Request, RequestPart
 from dynabus.core.operations.calls import Code
@@ -215,6 +216,8 @@ class Inbox:
 
 
 def _rows(part: RequestPart, hosted: Hosted, store: Reader) -> Outcome:
+    if floors_in(hosted.store) is None:
+        return Outcome(ReplyStatus.BUSY)  # what is written until its log says that the table is global has no version
     return pages.page(part, hosted.replica.place, store)
 
 

@@ -20,7 +20,7 @@ from dynabus.adapters.replication_codec import (
 )
 from dynabus.adapters.stream_codec import encode_output
 from dynabus.core.global_tables.rep_out import Batch, Export
-from dynabus.core.global_tables.versions import TICKS_PER_MS, Stamp, Version, written
+from dynabus.core.global_tables.versions import written
 from dynabus.core.key_schema import KeySchema
 from dynabus.core.streams.changes import Change
 
@@ -71,7 +71,7 @@ def test_parked_changes_say_what_they_were_and_why() -> None:
 
 def test_a_stream_record_becomes_an_export() -> None:
     value = encode_output(output(), 0).value or b""
-    export = export_of("music", SCHEMA, "eu", VERSION, value)
+    export = export_of("music", SCHEMA, VERSION, value)
     assert (export.table, export.key, export.version) == ("music", SCHEMA.encode_item(ITEM), VERSION)
     assert export.item is not None
     assert b'"n":{"N":"2"}' in export.item
@@ -79,15 +79,7 @@ def test_a_stream_record_becomes_an_export() -> None:
 
 def test_a_deletion_has_no_item() -> None:
     change = Change("REMOVE", {"pk": {"S": "a"}}, ITEM, None, 5)
-    assert (
-        export_of("music", SCHEMA, "eu", VERSION, encode_output(output(change=change), 0).value or b"").item is None
-    )
-
-
-def test_a_record_without_a_version_counts_as_written_here_at_its_time() -> None:
-    export = export_of("music", SCHEMA, "eu", None, encode_output(output(), 0).value or b"")
-    time = 1_700_000_000_123 * TICKS_PER_MS
-    assert export.version == Version(Stamp(time, "eu"), {"eu": time})
+    assert export_of("music", SCHEMA, VERSION, encode_output(output(change=change), 0).value or b"").item is None
 
 
 def test_the_version_stands_in_a_header() -> None:
@@ -100,4 +92,4 @@ def test_the_version_stands_in_a_header() -> None:
 def test_a_stream_of_another_key_is_told() -> None:
     value = encode_output(output(), 0).value or b""
     with pytest.raises(UndecodableMessage, match="the key is none of the table's"):
-        export_of("music", KeySchema("id", "S"), "eu", VERSION, value)
+        export_of("music", KeySchema("id", "S"), VERSION, value)
