@@ -186,10 +186,13 @@ def test_what_arrived_by_replication_is_not_looked_into(stage: Stage) -> None:
     assert stage.commits == [{(TOPIC, 0): 2}], "and what is none is left out"
 
 
-def test_a_record_without_a_version_is_of_this_region(stage: Stage) -> None:
-    stage.records = [FakeMessage(0, region=None)]
+def test_a_record_without_a_version_is_left_to_the_initial_copy(stage: Stage) -> None:
+    stage.records = [FakeMessage(0, region=None), FakeMessage(1)]
     stage.turn()
-    assert stage.sent[0][2].exports[0].version.stamp == written(None, "eu", NOW_MS).stamp
+    assert [len(batch.exports) for _, _, batch in stage.sent] == [1]
+    stage.acknowledge(1)
+    stage.turn()
+    assert stage.commits == [{(TOPIC, 0): 2}]
 
 
 def test_the_end_of_a_shard_is_told_and_committed_behind_its_changes(stage: Stage) -> None:

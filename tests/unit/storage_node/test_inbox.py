@@ -18,11 +18,15 @@ from dynabus.core.admission.messages import TokenLease
 from dynabus.core.errors import validation_error
 from dynabus.core.global_indexes import Arrival as Arrived
 from dynabus.core.global_indexes import IndexWrite, arrival_part
+from dynabus.core.global_tables.floors import Floors
+from dynabus.core.global_tables.leading import note_of
+from dynabus.core.global_tables.pages import rows_part
 from dynabus.core.ids import LogId, NodeName
 from dynabus.core.messages import ReplyStatus, SplitPoint
 from dynabus.core.replication.effects import Append, Respond, Tell
 from dynabus.core.replication.records import Mutation, RowChanges, decode_record
-from dynabus.core.replication.store import Decision, Evaluate, Outcome
+from dynabus.core.replication.request_ids import apply_mutation
+from dynabus.core.replication.store import Decision, Evaluate, Outcome, no_more
 from dynabus.core.replication.tokens import token_ids, token_of
 from dynabus.core.replication.unresolved import Sender
 from dynabus.core.rows import Source, decode_row
@@ -266,6 +270,18 @@ def test_rows_of_an_index_are_gathered_and_answered_briefly() -> None:
     desk.take(encode_index_request("propagator-1", 5, 10, 1000, [arrival_part(elsewhere, row) for row in rows[:1]]))
     [(sender, outcome)] = desk.answers
     assert (sender, outcome.status) == (Sender("propagator-1", 5, 10, 0, is_brief=True), ReplyStatus.STALE_ROUTE)
+
+
+def test_an_initial_copy_waits_until_the_log_says_that_the_table_is_global() -> None:
+    desk = Desk()
+    page = encode("request", {**decode(request(PUT))[1], "parts": [rows_part(PARTITION.log, 0, 1, b"")]})
+    desk.take(page)
+    (answer,) = desk.effects()
+    assert answer.outcome.status == ReplyStatus.BUSY
+    apply_mutation(desk.replica.store, note_of(Floors("us", frozenset({"eu"}))), 1, 0, no_more)
+    desk.take(page)
+    (answer,) = desk.effects()
+    assert (answer.outcome.status, answer.outcome.body) == (ReplyStatus.OK, b"")
 
 
 def test_questions_are_answered() -> None:
