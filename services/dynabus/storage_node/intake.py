@@ -144,8 +144,8 @@ class Intake:
     def learn(self, message: Arrival, now_ms: float) -> None:
         """One message of the metadata topic: which replicas this node has, and what `status` shows."""
         key = message.key() or b""
-        if message.value() is None or key.startswith((b"stream/", b"index/")):
-            return  # what is derived from logs is the propagators' business
+        if message.value() is None or not key.startswith((b"table/", b"leader/")):
+            return  # streams, indexes, table topics, regions and links are others' business
         kind = "table_metadata" if key.startswith(b"table/") else "leader_metadata"
         _, decoded = self._decoded((kind,), message, now_ms)
         if decoded is None:
