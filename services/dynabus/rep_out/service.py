@@ -11,6 +11,7 @@ from dynabus.adapters.logs import logger
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.global_tables.links import Links
 from dynabus.core.global_tables.regions import Peer, Regions
+from dynabus.core.ids import Writer
 from dynabus.core.streams.view import StreamsView
 from dynabus.core.topics import Topics
 from dynabus.rep_out.config import RepOutSettings
@@ -24,8 +25,8 @@ JOIN_S = 3.0
 class RepOutService:
     """One process. `stopping` is set by a signal; `run` returns after the last commits."""
 
-    def __init__(self, settings: RepOutSettings, incarnation: int) -> None:
-        self._settings, self._incarnation = settings, incarnation
+    def __init__(self, settings: RepOutSettings, me: Writer) -> None:
+        self._settings, self.me = settings, me
         self.stopping, self.failed = False, threading.Event()
         self.regions, self.links, self.streams, self.cluster = Regions(), Links(), StreamsView(), ClusterView()
         self.has_news = False
@@ -34,8 +35,8 @@ class RepOutService:
         # Of heartbeats nothing is made; by them this process knows that it is not cut off.
         self._hearing = Hearing(settings.kafka_settings(), Topics(settings.namespace), self.take)
 
-    def run(self) -> None:
-        """Until `stopping`, or a destination fails."""
+    def run(self) -> int:
+        """Until `stopping`, or a destination fails; 1 then."""
         while not self.stopping and not self.failed.is_set():
             self.turn()
         for destination in self.destinations.values():
@@ -43,6 +44,7 @@ class RepOutService:
         for destination in self.destinations.values():
             destination.join(JOIN_S)
         self._hearing.close()
+        return 1 if self.failed.is_set() else 0
 
     def turn(self) -> None:
         """Learn, and give destinations what they are to read."""
@@ -83,7 +85,7 @@ class RepOutService:
     def _begin(self, peer: Peer) -> None:
         logger().info("destination", region=peer.name, kafka=peer.kafka)
         own = self.regions.own
-        destination = Destination(self._settings, own, peer, self._incarnation, self.failed.set)
+        destination = Destination(self._settings, own, peer, self.me.incarnation, self.failed.set)
         self.destinations[peer.name] = destination
         destination.start()
 

@@ -62,6 +62,10 @@ class ReplAdmin:
         self.copies.close()
         self.news.close()
 
+    def readiness(self) -> str | None:
+        """Why it does not do its work, or None: a standby is ready, too."""
+        return None
+
     def status(self) -> dict[str, Any]:
         """What `dynabus region status` and a health check show of it."""
         return {
