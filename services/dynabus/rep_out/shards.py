@@ -18,6 +18,7 @@ from typing import NamedTuple
 import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from dynabus.adapters.clock import unix_ms
 from dynabus.adapters.kafka.group_member import GroupMember, Where
 from dynabus.adapters.kafka.positions import OUT_OF_RANGE, extent_of
 from dynabus.adapters.kafka.settings import KafkaSettings
@@ -29,6 +30,9 @@ from dynabus.core.streams.view import Stream
 
 BEFORE_MS = 600_000
 """So much before its link was made a shard is begun: clocks, and leaders that had not heard of it yet."""
+
+LATE_MS = 60_000
+"""The least retention that a stream can have: until then nothing of after the link's begin is dropped."""
 
 LOOK_MS = 500.0
 """Between two looks at shards that are held."""
@@ -192,8 +196,9 @@ class Shards:
             if begin is None:
                 continue
             if begin.mark is Mark.READING:
-                offset = begin.offset if number in progress else self._first(topic, number, feed, extents[number])
-                self._begin((topic, number), offset, extents[number])
+                where, extent = (topic, number), extents[number]
+                offset = begin.offset if number in progress else self._first(where, feed.link.created_ms, extent)
+                self._begin(where, offset, extent)
             self._waiting.discard((topic, number))
 
     def _progress(self, topic: str, numbers: Iterable[int]) -> dict[int, Progress]:
@@ -207,12 +212,17 @@ class Shards:
                     self.gaps[where] = gap
         return found
 
-    def _first(self, topic: str, number: int, feed: Feed, extent: Extent) -> int:
-        """Of a shard without an offset. Of one that is older as a whole the last record is read, for its end."""
-        asked = TopicPartition(topic, number, feed.link.created_ms - BEFORE_MS)
-        (found,) = self._reader.offsets_for_times([asked], timeout=CALL_S)
+    def _first(self, where: Where, created_ms: int, extent: Extent) -> int:
+        """Of a shard without an offset. Of one that is older as a whole the last record is read, for its end.
+
+        A link whose RepOut comes late may find that records are gone: that is a gap, unless older ones are there.
+        """
+        (found,) = self._reader.offsets_for_times([TopicPartition(*where, created_ms - BEFORE_MS)], timeout=CALL_S)
         if found.error is not None:
             raise KafkaException(found.error)
+        older_are_gone = extent.low > 0 and (found.offset == extent.low or extent.low == extent.end)
+        if older_are_gone and unix_ms() - created_ms > LATE_MS:
+            return extent.low - 1
         return found.offset if found.offset >= 0 else max(extent.low, extent.end - 1)
 
     def _begin(self, where: Where, offset: int, extent: Extent) -> None:

@@ -47,6 +47,8 @@ class Retention:
         if self._job is not None and self._job.done():
             self._seen(self._job)
             self._job = None
+        if not self._links.all:
+            self.lines = []
         if self._job is None and now_ms >= self._due_ms and self._links.all:
             self._due_ms = now_ms + LOOK_MS
             links = list(self._links.all.values())
@@ -75,7 +77,8 @@ def look(admin: TopicAdmin, topics: Topics, links: list[Link], wall_ms: int) -> 
         extents = admin.extents(name)
         commits = admin.group_commits(topics.rep_outs(link.destination), [(name, number) for number in extents])
         shards = [shard(extent, commits.get((name, number))) for number, extent in extents.items()]
-        found.append(Seen(link, backlog_of(shards, wall_ms, STREAM_RETENTION_MS, link.created_ms)))
+        kept_ms = admin.retention_ms(name) if shards else STREAM_RETENTION_MS
+        found.append(Seen(link, backlog_of(shards, wall_ms, kept_ms, link.created_ms)))
     return found
 
 

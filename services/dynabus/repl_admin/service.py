@@ -18,6 +18,7 @@ from dynabus.repl_admin.config import ReplAdminSettings
 from dynabus.repl_admin.copying import Copies
 from dynabus.repl_admin.definitions import Definitions
 from dynabus.repl_admin.news import News
+from dynabus.repl_admin.pulses import Pulses
 from dynabus.repl_admin.retention import Retention
 
 POLL_S = 0.1
@@ -42,7 +43,8 @@ class ReplAdmin:
         self.definitions = Definitions(self.asking.ask, lambda: self.news.regions.peers)
         self.retention = Retention(self.asking.ask, admin, topics, self.news.links)
         self.copies = Copies(kafka, SLOT)
-        self.duties: Sequence[Duty] = (self.definitions, self.copies, self.retention)
+        self.pulses = Pulses(self.asking.ask, lambda: self.news.regions.others)
+        self.duties: Sequence[Duty] = (self.definitions, self.copies, self.retention, self.pulses)
 
     @property
     def messages(self) -> int:
@@ -71,8 +73,8 @@ class ReplAdmin:
         return {
             "active": self.news.is_active,
             "region": self.news.regions.own,
-            "silent": [{"region": region, "why": why} for region, why in sorted(self.definitions.silent.items())],
-            "links": self.retention.lines,
+            "silent": [{"region": region, "why": why} for region, why in sorted(self.pulses.silent.items())],
+            "links": self.retention.lines if self.news.is_active else [],
             "copies": self.copies.status(),
         }
 

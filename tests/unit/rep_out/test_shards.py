@@ -16,7 +16,7 @@ from dynabus.core.global_tables.links import ACTIVE, Link
 from dynabus.core.key_schema import KeySchema
 from dynabus.core.streams.view import read_stream
 from dynabus.rep_out import shards as module
-from dynabus.rep_out.shards import BEFORE_MS, LOOK_MS, Feed, Shards, Told
+from dynabus.rep_out.shards import BEFORE_MS, LATE_MS, LOOK_MS, Feed, Shards, Told
 
 TOPIC, CREATED_MS = "dynabus.stream.music", 5_000_000
 TOLD = Told(17, 4.5)
@@ -211,6 +211,32 @@ def test_changes_that_retention_took_are_an_alarm_that_stays(kafka: Kafka) -> No
     again = feed()
     kafka.shards.follow({TOPIC: again._replace(link=again.link._replace(created_ms=CREATED_MS + 1))})
     assert not kafka.shards.lacks()  # all items are copied again
+
+
+@pytest.mark.parametrize(
+    ("extent", "first", "late_ms", "is_gap"),
+    [
+        ((20, 50), 20, LATE_MS + 1, True),  # nothing is left of before the link
+        ((20, 50), 21, LATE_MS + 1, False),
+        ((20, 50), 20, LATE_MS, False),  # too young for that
+        ((20, 20), -1, LATE_MS + 1, True),
+        ((20, 20), -1, LATE_MS, False),
+        ((0, 50), 0, LATE_MS + 1, False),
+        ((20, 50), -1, LATE_MS + 1, False),  # nothing was written since
+    ],
+)
+def test_a_link_whose_rep_out_comes_late_may_have_lost_changes(
+    kafka: Kafka,
+    monkeypatch: pytest.MonkeyPatch,
+    extent: tuple[int, int],
+    first: int,
+    late_ms: int,
+    is_gap: bool,
+) -> None:
+    monkeypatch.setattr(module, "unix_ms", lambda: CREATED_MS + late_ms)
+    kafka.extents[0], kafka.times[0] = extent, first
+    begin(kafka, 0)
+    assert kafka.shards.lacks() == is_gap
 
 
 def test_a_shard_that_retention_overtakes_begins_anew(kafka: Kafka) -> None:

@@ -152,6 +152,13 @@ class TopicAdmin:
         if found:
             raise UnsafeKafka(found)
 
+    def retention_ms(self, name: str) -> float:
+        """For how long a topic keeps records; without end where it says so."""
+        resource = ConfigResource(ConfigResource.Type.TOPIC, name)
+        described = self._results(self._client.describe_configs([resource], request_timeout=CALL_TIMEOUT_S))
+        told = next(int(each["retention.ms"].value or -1) for each in described.values())
+        return float("inf") if told < 0 else float(told)
+
     def delete(self, names: Iterable[str], timeout_s: float = CALL_TIMEOUT_S) -> None:
         """Delete topics; one that is not there is no error. Nothing is deleted on the mock, which cannot."""
         names = list(names)

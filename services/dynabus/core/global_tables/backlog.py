@@ -5,6 +5,7 @@
 | the stream dropped records that were not acknowledged, since the link began          | lost    |
 | more than half of what the stream holds is not acknowledged, and what was last is    | at risk |
 | older than half of its retention                                                     |         |
+| nobody has acknowledged anything of it for minutes after the link began             | at risk |
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from typing import NamedTuple
 import orjson
 
 LOST, AT_RISK = "lost", "at risk"
+
+UNREAD_MS = 10 * 60 * 1000
+"""After so long a link of which nothing is committed has no RepOut, or one that gets nowhere."""
 
 
 class Shard(NamedTuple):
@@ -76,7 +80,7 @@ def backlog_of(shards: Iterable[Shard], wall_ms: float, retention_ms: float, sin
 
 def _alarm(each: Shard, wall_ms: float, retention_ms: float, since_ms: int) -> str:
     if each.committed is None:
-        return ""
+        return AT_RISK if each.records and wall_ms - since_ms > UNREAD_MS else ""
     if each.committed < each.low or (each.gap is not None and each.gap >= since_ms):
         return LOST
     most = 2 * each.records > each.high - each.low

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dynabus.core.global_tables.backlog import AT_RISK, LOST, Shard, backlog_of, shard
+from dynabus.core.global_tables.backlog import AT_RISK, LOST, UNREAD_MS, Shard, backlog_of, shard
 
 HOUR = 3_600_000.0
 NOW, RETENTION = 1000 * HOUR, 24 * HOUR
@@ -15,7 +15,8 @@ SINCE_MS = 7
     ("shards", "records", "alarm"),
     [
         ([], 0, ""),
-        ([Shard(0, 10, None)], 10, ""),
+        ([Shard(0, 10, None)], 10, AT_RISK),
+        ([Shard(0, 0, None)], 0, ""),
         ([Shard(0, 10, 10, NOW - 100 * HOUR)], 0, ""),
         ([Shard(0, 10, 4, NOW - HOUR)], 6, ""),
         ([Shard(0, 10, 4, NOW - 13 * HOUR)], 6, AT_RISK),
@@ -30,6 +31,11 @@ SINCE_MS = 7
 def test_alarms(shards: list[Shard], records: int, alarm: str) -> None:
     found = backlog_of(shards, NOW, RETENTION, SINCE_MS)
     assert (found.records, found.alarm) == (records, alarm)
+
+
+def test_a_link_that_has_just_begun_may_have_nothing_acknowledged() -> None:
+    assert backlog_of([Shard(0, 10, None)], NOW, RETENTION, int(NOW) - UNREAD_MS).alarm == ""
+    assert backlog_of([Shard(0, 10, None)], NOW, RETENTION, int(NOW) - UNREAD_MS - 1).alarm == AT_RISK
 
 
 def test_the_slowest_shard_counts() -> None:
