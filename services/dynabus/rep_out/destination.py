@@ -15,7 +15,7 @@ from typing import Any
 
 from confluent_kafka import KafkaException, Message
 
-from dynabus.adapters.clock import exact_ms, unix_ms
+from dynabus.adapters.clock import exact_ms, new_incarnation, unix_ms
 from dynabus.adapters.codec import UndecodableMessage
 from dynabus.adapters.kafka.group_member import Where
 from dynabus.adapters.kafka.settings import KafkaSettings
@@ -48,23 +48,24 @@ Feeds = Mapping[str, Feed]
 
 
 class Destination:
-    """`incarnation`: of this process. `start` begins its thread; `failed` is called there if it ends by a defect."""
+    """`start` begins its thread; `failed` is called there if it ends by a defect."""
 
     def __init__(
         self,
         settings: RepOutSettings,
         own: str,
         peer: Peer,
-        incarnation: int,
         failed: Callable[[], None],
     ) -> None:
         self.peer, self._own, self._settings, self._failed = peer, own, settings, failed
-        self._incarnation = incarnation
         self.feeds: Feeds = {}
         """Set by another thread, as a whole."""
         self.latencies = Latencies()
         self.brains: dict[str, RepOut] = {}
         """By stream topic."""
+        self._senders: dict[str, str] = {}
+        """Of each brain one of its own, since each numbers its batches from 1: those of an earlier one, which may be
+        acknowledged late, are not this one's."""
         self.problem: str | None = "not reached yet"
         self.turns = 0
         self.undecodable = 0
@@ -144,7 +145,7 @@ class Destination:
             self._followed = self.feeds
             shards.follow(self._followed)
             for topic in self.brains.keys() - self._followed.keys():
-                del self.brains[topic]
+                del self.brains[topic], self._senders[topic]
         shards.poll(exact_ms())
         for message in shards.read(0 if self._is_under_way() else IDLE_S):
             self._take(shards, message)
@@ -163,16 +164,13 @@ class Destination:
         return bool(self.brains) and all(brain.is_full and brain.window.is_full for brain in self.brains.values())
 
     def _hear(self, line: Line, timeout_s: float) -> None:
-        mine = {self._sender(topic): brain for topic, brain in self.brains.items()}
+        mine = {self._senders[topic]: brain for topic, brain in self.brains.items()}
         for sender, number in line.acknowledged(timeout_s):
             brain = mine.get(sender)
             batch = brain.acknowledged(number) if brain is not None else None
             wall_ms = unix_ms()
             for export in batch.exports if batch is not None else ():
                 self.latencies.note(export.table, export.version.stamp.ms, wall_ms)
-
-    def _sender(self, topic: str) -> str:
-        return f"{self._settings.name}/{self._incarnation:x}/{topic}"
 
     def _take(self, shards: Shards, message: Message) -> None:
         where = (message.topic() or "", message.partition() or 0)
@@ -213,7 +211,7 @@ class Destination:
             if feed is None:
                 continue
             for batch in brain.batches(now_ms, self._allowance):
-                line.send(self._sender(topic), feed.link.name, batch)
+                line.send(self._senders[topic], feed.link.name, batch)
                 self._allowance -= len(batch.exports)
 
     def _commit(self) -> None:
@@ -227,7 +225,11 @@ class Destination:
     # -- shards ---------------------------------------------------------------------------------------------------
 
     def _begun(self, where: Where, offset: int) -> None:
-        self.brains.setdefault(where[0], RepOut(self._own)).assigned(where, offset)
+        topic = where[0]
+        if topic not in self.brains:
+            self._senders[topic] = f"{self._settings.name}/{new_incarnation():x}/{topic}"
+            self.brains[topic] = RepOut(self._own)
+        self.brains[topic].assigned(where, offset)
 
     def _gone(self, places: list[Where]) -> None:
         for where in places:

@@ -85,7 +85,7 @@ class RepOutService:
     def _begin(self, peer: Peer) -> None:
         logger().info("destination", region=peer.name, kafka=peer.kafka)
         own = self.regions.own
-        destination = Destination(self._settings, own, peer, self.me.incarnation, self.failed.set)
+        destination = Destination(self._settings, own, peer, self.failed.set)
         self.destinations[peer.name] = destination
         destination.start()
 

@@ -81,7 +81,7 @@ class Stage:
         self.commits_well = True
         self.beside: Told | None = None
         wished = RepOutSettings(name="rep-out-1", commit_every_ms=10, **settings)
-        self.destination = Destination(wished, "eu", PEER, 7, lambda: None)
+        self.destination = Destination(wished, "eu", PEER, lambda: None)
         self.destination.feeds = {TOPIC: FEED}
         self.destination.begin(cast("Line", self), cast("Shards", self))
         self.destination._begun((TOPIC, 0), 0)
@@ -149,7 +149,7 @@ def test_nothing_is_committed_before_it_is_acknowledged(stage: Stage) -> None:
     assert stage.turn() == ["hear", "follow 1", "read", "send"]
     [(sender, table, batch)] = stage.sent
     assert (table, len(batch.exports)) == ("music", 2)
-    assert sender.startswith("rep-out-1/7/")
+    assert sender.startswith("rep-out-1/")
     assert stage.turn() == ["hear", "read"]
     stage.told = [("somebody else", batch.number)]
     assert stage.turn() == ["hear", "read"]
@@ -251,6 +251,36 @@ def test_a_stream_that_is_sent_no_more_is_forgotten(stage: Stage) -> None:
     stage.now_ms += 2 * RESEND_MS
     assert "send" not in stage.turn()
     assert stage.destination.oldest_ms is None
+
+
+def test_what_an_earlier_brain_sent_is_not_taken_for_what_this_one_sends(stage: Stage) -> None:
+    stage.records = [FakeMessage(0)]
+    stage.turn()
+    for feeds in ({}, {TOPIC: FEED}):
+        stage.destination.feeds = feeds
+        stage.turn()
+    stage.destination._begun((TOPIC, 0), 0)
+    stage.records = [FakeMessage(0, sequence=1)]
+    stage.turn()
+    (before, _, first), (after, _, second) = stage.sent
+    assert (first.number, second.number) == (1, 1)
+    assert before != after
+    stage.told = [(before, 1)]
+    stage.turn()
+    assert stage.commits == []
+    stage.acknowledge(1)
+    stage.turn()
+    assert stage.commits == [{(TOPIC, 0): 1}]
+
+
+def test_a_destination_that_replaces_another_one_is_another_sender(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Stage(monkeypatch)
+    for each in (stage, other):
+        each.records = [FakeMessage(0)]
+        each.turn()
+    assert stage.sent[0][0] != other.sent[0][0]
 
 
 def test_alarms_say_what_is_wrong(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

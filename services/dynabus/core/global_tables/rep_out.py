@@ -43,7 +43,8 @@ Shard = tuple[str, int]
 
 
 class Batch(NamedTuple):
-    """`number`: within one run of a RepOut. `floor`: all older changes of the source are acknowledged (`floors`)."""
+    """`number`: of one RepOut, whose name as a sender no other one ever has. `floor`: all older changes of the source
+    are acknowledged (`floors`)."""
 
     number: int
     exports: list[Export]
