@@ -257,6 +257,7 @@ class Shards:
         read = [TopicPartition(*where) for where in places if where in self._read]
         self._read.difference_update(places)
         if read:
+            self._reader.resume(read)  # a pause outlives that we have them: what comes back would rest for ever
             self._reader.incremental_unassign(read)
 
     # -- the group ------------------------------------------------------------------------------------------------

@@ -107,13 +107,16 @@ class Kafka:
         self.reading |= {each.partition: each.offset for each in places}
 
     def incremental_unassign(self, places: list[TopicPartition]) -> None:
+        """What is paused stays so, as in librdkafka."""
         for each in places:
             del self.reading[each.partition]
 
     def pause(self, places: list[TopicPartition]) -> None:
+        assert {each.partition for each in places} <= self.reading.keys()
         self.paused |= {each.partition for each in places}
 
     def resume(self, places: list[TopicPartition]) -> None:
+        assert {each.partition for each in places} <= self.reading.keys()
         self.paused -= {each.partition for each in places}
 
     def offsets_for_times(self, asked: list[TopicPartition], timeout: float) -> list[TopicPartition]:
@@ -272,6 +275,22 @@ def test_a_topic_that_is_full_is_paused_and_its_new_shards_too(kafka: Kafka) -> 
     assert kafka.paused == {0, 1}
     kafka.shards.pause([])
     assert kafka.paused == set()
+
+
+@pytest.mark.parametrize("how", ["revoked", "lost", "not followed"])
+def test_a_shard_that_went_while_it_was_paused_is_read_when_it_comes_back(kafka: Kafka, how: str) -> None:
+    kafka.extents[0], kafka.times[0] = (0, 9), 0
+    begin(kafka, 0)
+    kafka.shards.pause([TOPIC])
+    if how == "not followed":
+        kafka.shards.follow({})
+    else:
+        (kafka.revoke if how == "revoked" else kafka.lose)([(TOPIC, 0)])
+    kafka.shards.pause([])
+    kafka.shards.follow({TOPIC: feed()})
+    kafka.assign([(TOPIC, 0)])
+    kafka.shards.poll(3 * LOOK_MS)
+    assert (kafka.reading, kafka.paused) == ({0: 0}, set())
 
 
 def test_a_topic_of_which_kafka_does_not_tell_holds_back_no_other(

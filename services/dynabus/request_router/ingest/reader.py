@@ -226,14 +226,16 @@ class Reader:
             self._shares[each.topic, each.partition] = self._share(each.topic, each.partition)
         consumer.incremental_assign(given)
 
-    def _on_revoke(self, _consumer: Consumer, taken: list[TopicPartition]) -> None:
-        self._commit(self._part_with(taken), wait=True)
+    def _on_revoke(self, consumer: Consumer, taken: list[TopicPartition]) -> None:
+        self._commit(self._part_with(consumer, taken), wait=True)
 
-    def _on_lost(self, _consumer: Consumer, taken: list[TopicPartition]) -> None:
-        self._part_with(taken)
+    def _on_lost(self, consumer: Consumer, taken: list[TopicPartition]) -> None:
+        self._part_with(consumer, taken)
 
-    def _part_with(self, taken: list[TopicPartition]) -> list[Share]:
+    def _part_with(self, consumer: Consumer, taken: list[TopicPartition]) -> list[Share]:
         shares = [share for each in taken if (share := self._shares.pop((each.topic, each.partition), None))]
+        if paused := [TopicPartition(*share.where) for share in shares if share.paused]:
+            consumer.resume(paused)  # a pause outlives that we have them: what comes back would rest for ever
         for share in shares:
             share.gone = True
             self._ids.pop(share.topic, None)

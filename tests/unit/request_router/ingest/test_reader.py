@@ -172,6 +172,19 @@ def test_full_shares_are_paused_until_they_are_not(monkeypatch: pytest.MonkeyPat
     assert desk.consumer.calls[1:] == [("pause", 0), ("resume", 0)]
 
 
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_a_share_that_goes_while_it_is_paused_is_not_so_when_it_comes_back(
+    monkeypatch: pytest.MonkeyPatch, is_lost: bool
+) -> None:
+    desk = Desk(monkeypatch)
+    desk.assign(0, 1)
+    desk.reader.shares[0].full = True
+    desk.turn()
+    part_with = desk.reader._on_lost if is_lost else desk.reader._on_revoke
+    part_with(desk.consumer, [TopicPartition(TOPIC, 0), TopicPartition(TOPIC, 1)])
+    assert desk.consumer.calls[1:] == [("pause", 0), ("resume", 0)]
+
+
 @pytest.mark.parametrize(
     ("committed", "low", "first", "lost"),
     [
