@@ -107,10 +107,17 @@ def item_collection_too_large() -> ApiError:
     return ApiError(DYNAMODB + "ItemCollectionSizeLimitExceededException", "Collection size exceeded.")
 
 
-def clock_ahead(region: str, ahead_ms: int, most_ms: int) -> ApiError:
-    """A write of another region of a global table is stamped too far in the future. Ours: no client sees it."""
+CLOCK_AHEAD = "ClockAhead"
+"""Time decides it: the write is to be asked for again."""
+
+
+def clock_ahead(region: str, ahead_ms: int, most_ms: int, *, is_far: bool) -> ApiError:
+    """A write of another region of a global table is stamped in the future. Ours: no client sees it.
+
+    `is_far`: too far to be waited for.
+    """
     return ApiError(
-        DYNAMODB + "ClockAhead",
+        DYNAMODB + ("ClockFarAhead" if is_far else CLOCK_AHEAD),
         f"The write is stamped {ahead_ms} ms ahead of this region's clock, {most_ms} ms are allowed: the clock of "
         f"{region} is ahead, or this one is behind",
     )

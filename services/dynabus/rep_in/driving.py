@@ -3,7 +3,8 @@
 | a leader says                 | then                                                                            |
 |-------------------------------|---------------------------------------------------------------------------------|
 | repeat, news, won, lost       | decided                                                                         |
-| an error of the API           | parked: it says so for ever                                                     |
+| its clock is ahead            | this change again after a pause; it is an alarm meanwhile                       |
+| another error of the API      | parked: it says so for ever                                                     |
 | throttled, or nothing         | again after a pause, doubled each time, in which no change of the table is sent |
 
 A change of a table that is not here, or does not know its source as one of its regions, waits for a minute, since
@@ -21,7 +22,7 @@ import orjson
 
 from dynabus.adapters.logs import logger
 from dynabus.core.cluster_view import ClusterView
-from dynabus.core.errors import ApiError
+from dynabus.core.errors import CLOCK_AHEAD, ApiError
 from dynabus.core.global_tables.rep_in import Import
 from dynabus.core.global_tables.rep_out import Export
 from dynabus.core.global_tables.versions import Meeting
@@ -44,6 +45,9 @@ AGAIN_MS, AGAIN_MOST_MS = 50.0, 2000.0
 
 UNKNOWN_MS, LOOK_MS = 60_000.0, 200.0
 """How long a table may be unknown, and between two looks for it."""
+
+AHEAD_MS = 5_000.0
+"""Until a change whose time has not come is asked for again, which costs units of its table as any write."""
 
 PASSING = ("InternalServerError", "ResourceNotFoundException")
 """Errors that are no decision: the table is being made or deleted, or its leader could not do it."""
@@ -96,6 +100,8 @@ class Driving:
         self._pauses: dict[str, _Pause] = {}
         self._unknown: dict[tuple[str, str], float] = {}
         """(source, table) that do not fit, since when."""
+        self._ahead: dict[tuple[str, str], tuple[str, float]] = {}
+        """(source, table): why changes wait for the clock, and until when that is known to be so."""
         self._later: list[tuple[float, Inlet, Import]] = []
         self.meetings: Counter[tuple[str, str, Meeting]] = Counter()
         """By source and table."""
@@ -123,6 +129,12 @@ class Driving:
     def unknown(self) -> list[tuple[str, str]]:
         """(source, table) whose changes wait for a table."""
         return [*self._unknown]
+
+    @property
+    def ahead(self) -> list[tuple[str, str, str]]:
+        """(source, table, why) of changes that wait for the clock."""
+        now_ms = self._now_ms()
+        return [(*where, why) for where, (why, until_ms) in [*self._ahead.items()] if now_ms < until_ms]
 
     # -- placing --------------------------------------------------------------------------------------------------
 
@@ -188,6 +200,9 @@ class Driving:
             return False
         if reply is not None and reply["status"] == ReplyStatus.ERROR:
             error = orjson.loads(reply["body"])
+            if error["__type"].endswith(f"#{CLOCK_AHEAD}"):
+                self._wait_for_clock(each, error["message"])
+                return False
             if not error["__type"].endswith(PASSING):
                 reason = f"{error['__type'].rpartition('#')[2]}: {error.get('message', '')}"
                 self._tasks.begin(self._park_one(each.inlet, each.wanted, reason))
@@ -195,6 +210,13 @@ class Driving:
         self.again += 1
         each.inlet.brain.refused(each.wanted.number)
         return True
+
+    def _wait_for_clock(self, each: Wanted, why: str) -> None:
+        now_ms, where = self._now_ms(), (each.inlet.region, each.wanted.export.table)
+        if where not in {known[:2] for known in self.ahead}:
+            logger().error("a change of another region waits", source=where[0], table=where[1], reason=why)
+        self._ahead[where] = (why, now_ms + 2 * AHEAD_MS)
+        self._later.append((now_ms + AHEAD_MS, each.inlet, each.wanted))
 
     def _count(self, each: Wanted, body: bytes) -> None:
         # What the write cost indexes may stand before it.

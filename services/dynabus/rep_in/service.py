@@ -223,4 +223,8 @@ class RepInService:
             {"source": source, "table": table, "alarm": "its changes wait: there is no such global table here"}
             for source, table in self.driving.unknown
         ]
-        return parked + waiting
+        ahead = [
+            {"source": source, "table": table, "alarm": f"its changes wait: {reason}"}
+            for source, table, reason in self.driving.ahead
+        ]
+        return parked + waiting + ahead

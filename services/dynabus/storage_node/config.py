@@ -102,8 +102,8 @@ class StorageNodeSettings(ServiceSettings):
         default=60_000,
         ge=0,
         description="Milliseconds by which a write of another region of a global table may be stamped ahead of "
-        "this node's clock; beyond it the write is parked, and nothing changes. Clocks that differ by less decide "
-        "only who wins a conflict.",
+        "this node's clock; beyond it the write waits, with an alarm, and is parked if it is more than an hour. "
+        "Clocks that differ by less decide only who wins a conflict.",
     )
 
     expire_per_s: int = Field(

@@ -14,7 +14,7 @@ from dynabus.adapters.codec import decode
 from dynabus.adapters.kafka.outbox import Letter, Outbox
 from dynabus.adapters.kafka.topics import TopicError
 from dynabus.adapters.replication_codec import decode_acknowledgement, encode_batch
-from dynabus.core.errors import validation_error
+from dynabus.core.errors import clock_ahead, validation_error
 from dynabus.core.global_tables.regions import Peer
 from dynabus.core.global_tables.rep_out import Batch, Export
 from dynabus.core.global_tables.versions import written
@@ -225,6 +225,35 @@ def test_what_can_never_be_decided_is_parked_and_then_acknowledged(monkeypatch: 
         await desk.until(lambda: desk.service.telling._outboxes and len(desk.there.letters) == 2)
         assert desk.service.status()["imports"][0]["parked"] == 2
         assert desk.service.alarms()[0]["table"] == "t"
+
+    run(scene, monkeypatch)
+
+
+@pytest.mark.parametrize("is_far", [False, True])
+def test_a_change_whose_time_has_not_come_waits_alone_and_is_parked_only_if_it_is_far(
+    is_far: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(desk: Desk) -> None:
+        early = Outcome(ReplyStatus.ERROR, orjson.dumps(clock_ahead("eu", 70_000, 60_000, is_far=is_far).body()))
+        desk.answer = lambda call: early if call.key == b"k1" else NEWS
+        inlet = Inlet(TOPIC, 0)
+        desk.take(inlet, batch(1, export(1)), batch(2, export(2)))
+        await desk.until(lambda: desk.service.telling._outboxes)
+        assert desk.acknowledged() == [("sender", 2)]
+        if is_far:
+            await settled(desk, lambda: desk.own.letters)
+            return
+        assert desk.now_ms < driving.AHEAD_MS, "the table does not pause"
+        assert desk.service.alarms()[0]["alarm"].startswith("its changes wait: The write is stamped 70000 ms ahead")
+        await desk.until(lambda: desk.now_ms > 4 * driving.AHEAD_MS)
+        assert 4 <= sum(call.key == b"k1" for calls in desk.asked for call in calls) <= 5
+        assert desk.service.alarms()
+        desk.answer = lambda _: NEWS
+        desk.there.deliver()
+        await desk.until(lambda: desk.there.letters)
+        assert desk.acknowledged() == [("sender", 1)]
+        assert not desk.own.letters, "it was not parked"
+        await desk.until(lambda: not desk.service.alarms())
 
     run(scene, monkeypatch)
 

@@ -6,7 +6,7 @@
 
 A change of a batch is sent through the request path of this region, and sent again until it is decided: applied, lost
 against what was here, known already, or parked since it can never be (a table with another key, a clock that is off
-by more than is allowed). A batch is acknowledged when all of it is decided, and its offset is committed with or after
+by hours). A batch is acknowledged when all of it is decided, and its offset is committed with or after
 the acknowledgement and never before: a batch that is read again is decided again, which changes nothing.
 """
 

@@ -15,10 +15,11 @@ storage-node half.
 | the item's key is not that of the request     | ERROR, ValidationException: another key schema        |
 | the log does not say that the table is global | BUSY: it is about to                                  |
 | at or below its region's floor                | OK, `repeat` (`floors`)                               |
-| stamped too far in the future                 | ERROR, ClockAhead                                     |
+| stamped ahead of the clock, beyond the bound  | ERROR, ClockAhead: to be asked for again, later       |
+| stamped more than an hour ahead of it         | ERROR, ClockFarAhead                                  |
 | what meeting the row that is there says       | OK, `repeat`, `news`, `won`, `lost` (`versions.meet`) |
 
-An ERROR says that it never can be decided: it is to be parked. What the table's indexes have against the item
+Any other ERROR says that it never can be decided: it is to be parked. What the table's indexes have against the item
 (`local_indexes.leading`) is one too. All but `repeat` are records of the log; `lost` changes the version of the item
 and not the item. A conflict's record has the image that lost.
 """
@@ -39,6 +40,9 @@ from dynabus.core.operations.items import refused
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.rows import encode_global_row, item_json, row_size, version_bytes, version_of
 from dynabus.core.values import Item
+
+FAR_MS = 3_600_000
+"""A stamp so far ahead is a clock that is wrong, and what waits for it holds back what its region writes later."""
 
 
 class Here(NamedTuple):
@@ -65,7 +69,8 @@ def node(part: RequestPart, here: Here) -> Evaluate:
         if floors.is_repeat(stamp):
             return Decision(False, None, _answer(Meeting.REPEAT, largest))
         if is_ahead(stamp, wall_ms, here.clock_lead_ms):
-            return refused(clock_ahead(stamp.region, stamp.ms - wall_ms, here.clock_lead_ms))
+            is_far = is_ahead(stamp, wall_ms, FAR_MS)
+            return refused(clock_ahead(stamp.region, stamp.ms - wall_ms, here.clock_lead_ms, is_far=is_far))
         met, version = meet(None if old is None else version_of(old, floors.region), arriving)
         if met is Meeting.REPEAT:
             return Decision(False, None, _answer(met, largest))

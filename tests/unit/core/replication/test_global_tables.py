@@ -295,6 +295,12 @@ def test_a_stamp_too_far_ahead_is_an_error_and_nothing_changes() -> None:
     assert told.status == ReplyStatus.ERROR
     assert orjson.loads(told.body)["__type"].endswith("#ClockAhead")
     assert region.row is None
+    far = import_item.FAR_MS
+    for ms, kind in ((far, "#ClockAhead"), (far + 1, "#ClockFarAhead")):
+        told = region.arrive(of("eu", ms), item("e"), lead_ms=1_000)
+        assert orjson.loads(told.body)["__type"].endswith(kind)
+    assert region.arrive(of("eu", far + 1), item("e"), lead_ms=far + 1).body == b"news", "as it was told"
+    region = Region()
     assert region.arrive(of("eu", 1_000), item("e"), lead_ms=1_000).body == b"news"
     region.put(v="u")
     assert region.version.stamp > of("eu", 1_000).stamp, "a write goes on from what its item has seen"
