@@ -175,7 +175,7 @@ class Destination:
     def _take(self, shards: Shards, message: Message) -> None:
         where = (message.topic() or "", message.partition() or 0)
         brain, feed = self.brains.get(where[0]), self._followed.get(where[0])
-        if brain is None or feed is None:
+        if brain is None or feed is None or not shards.is_read(where):
             return
         offset = message.offset() or 0
         try:

@@ -92,8 +92,10 @@ class Shards:
 
     def follow(self, feeds: Mapping[str, Feed]) -> None:
         """By topic. New ones are subscribed to; what is new of a stream's lineage counts from now on."""
-        over = [where for where in self._read if where[0] not in feeds]
+        over = [where for where in self._read | self._ends.keys() if where[0] not in feeds]
         self._stop(over)
+        for where in over:
+            self._ends.pop(where, None)
         self._waiting.update(over)  # until the group takes them; or they are wanted again before it does
         self._gone(over)
         self._feeds = feeds
@@ -138,6 +140,10 @@ class Shards:
         """The shard's last record was read, at this offset."""
         self._ends[where] = offset + 1
         self._stop([where])
+
+    def is_read(self, where: Where) -> bool:
+        """Whether more of it counts: it is ours, and was not read to its end. Behind that there may be repeats."""
+        return where in self._read
 
     def commit(self, due: Mapping[Where, int], told: Told) -> bool:
         """What was acknowledged; whether the group has it."""
@@ -236,6 +242,7 @@ class Shards:
             )
         offset = max(offset, extent.low)
         self._read.add(where)
+        self._ends.pop(where, None)
         self.committed[where] = offset
         self._reader.incremental_assign([TopicPartition(*where, offset)])
         if where[0] in self._paused:

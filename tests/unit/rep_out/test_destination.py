@@ -78,6 +78,7 @@ class Stage:
         self.sent: list[tuple[str, str, Batch]] = []
         self.commits: list[dict[Where, int]] = []
         self.paused: set[str] = set()
+        self.has_ended = False
         self.commits_well = True
         self.beside: Told | None = None
         wished = RepOutSettings(name="rep-out-1", commit_every_ms=10, **settings)
@@ -118,6 +119,10 @@ class Stage:
 
     def ended(self, where: Where, offset: int) -> None:
         self.done.append(f"ended {offset}")
+        self.has_ended = True
+
+    def is_read(self, where: Where) -> bool:
+        return not self.has_ended
 
     def commit(self, due: dict[Where, int], told: Told) -> bool:
         self.done.append("commit")
@@ -197,6 +202,14 @@ def test_a_record_without_a_version_is_left_to_the_initial_copy(stage: Stage) ->
 
 def test_the_end_of_a_shard_is_told_and_committed_behind_its_changes(stage: Stage) -> None:
     stage.records = [FakeMessage(0), FakeMessage(1, CLOSED)]
+    assert stage.turn() == ["hear", "follow 1", "read", "ended 1", "send"]
+    stage.acknowledge(1)
+    stage.turn()
+    assert stage.commits == [{(TOPIC, 0): 2}]
+
+
+def test_repeats_behind_the_end_of_a_shard_do_not_count(stage: Stage) -> None:
+    stage.records = [FakeMessage(0), FakeMessage(1, CLOSED), FakeMessage(2, sequence=0), FakeMessage(3, CLOSED)]
     assert stage.turn() == ["hear", "follow 1", "read", "ended 1", "send"]
     stage.acknowledge(1)
     stage.turn()

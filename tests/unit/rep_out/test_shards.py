@@ -170,6 +170,22 @@ def test_a_child_waits_until_its_parent_is_committed_to_its_end(kafka: Kafka) ->
     assert kafka.reading == {1: 0}
 
 
+def test_a_shard_that_ended_unacknowledged_is_read_again_if_its_stream_was_not_followed_meanwhile(
+    kafka: Kafka,
+) -> None:
+    kafka.extents[0], kafka.times[0] = (0, 10), 0
+    begin(kafka, 0)
+    assert kafka.shards.is_read((TOPIC, 0))
+    kafka.shards.ended((TOPIC, 0), 9)
+    assert not kafka.shards.is_read((TOPIC, 0))
+    kafka.shards.follow({})
+    kafka.shards.follow({TOPIC: feed()})
+    kafka.shards.poll(3 * LOOK_MS)
+    assert kafka.reading == {0: 0}
+    kafka.shards.commit({(TOPIC, 0): 10}, TOLD)
+    assert "reading" in kafka.commits[TOPIC, 0][1], "its end was not read this time"
+
+
 def test_beside_an_offset_stands_how_far_the_destination_is(kafka: Kafka) -> None:
     kafka.extents[0], kafka.times[0] = (0, 50), 0
     begin(kafka, 0)

@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 import orjson
 
+from dynabus.core.streams.consuming import Mark, read_metadata
+
 LOST, AT_RISK = "lost", "at risk"
 
 UNREAD_MS = 10 * 60 * 1000
@@ -50,7 +52,10 @@ class Backlog(NamedTuple):
 
 
 def shard(extent: tuple[int, int], commit: tuple[int, str] | None) -> Shard:
-    """`commit`: (offset, metadata) of the group; metadata that nobody can read say nothing."""
+    """`commit`: (offset, metadata) of the group; metadata that nobody can read say nothing.
+
+    What stands behind the end of a shard that was acknowledged to its end are repeats: nobody reads them.
+    """
     if commit is None:
         return Shard(*extent, None)
     told: Mapping[str, object] = {}
@@ -60,9 +65,12 @@ def shard(extent: tuple[int, int], commit: tuple[int, str] | None) -> Shard:
     except ValueError:
         pass
     acked, latency, gap = told.get("acked_ms"), told.get("latency_ms"), told.get("gap")
+    low, high = extent
+    ended = read_metadata(commit[0], str(told.get("progress", ""))).mark is Mark.ENDED
     return Shard(
-        *extent,
-        commit[0],
+        high if ended else low,
+        high,
+        high if ended else commit[0],
         float(acked) if isinstance(acked, int | float) else None,
         float(latency) if isinstance(latency, int | float) else None,
         gap if isinstance(gap, int) else None,

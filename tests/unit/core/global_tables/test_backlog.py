@@ -48,6 +48,15 @@ def test_metadata_that_say_nothing(metadata: str) -> None:
     assert shard((2, 8), (4, metadata)) == Shard(2, 8, 4)
 
 
+def test_a_shard_that_was_acknowledged_to_its_end_has_no_backlog_and_loses_nothing() -> None:
+    ended = shard((9, 12), (7, '{"acked_ms":5,"progress":"1:ended:-"}'))
+    assert backlog_of([ended], NOW, RETENTION, SINCE_MS) == (0, None, "")
+    reading = shard((9, 12), (7, '{"acked_ms":5,"progress":"1:reading:-"}'))
+    assert backlog_of([reading], NOW, RETENTION, SINCE_MS).alarm == LOST
+    gap = shard((9, 12), (7, '{"progress":"1:ended:-","gap":7}'))
+    assert backlog_of([gap], NOW, RETENTION, SINCE_MS).alarm == LOST, "what was missing before its end still is"
+
+
 def test_metadata_of_a_commit() -> None:
     assert shard((2, 8), (4, '{"acked_ms":5,"latency_ms":41.5}')) == Shard(2, 8, 4, 5.0, 41.5)
     assert shard((2, 8), (4, '{"acked_ms":0,"latency_ms":null,"gap":9}')) == Shard(2, 8, 4, 0.0, None, 9)
