@@ -41,17 +41,14 @@ class GlobalTables:
 
     def _declare(self, hosted: Hosted, now_ms: float) -> bool:
         table, leader = self.view.table(hosted.partition.log), hosted.replica.leader
-        if table is None or leader is None or not (table.regions or leader.floors):
-            return False
+        if table is None or leader is None or not table.regions[1:]:
+            return False  # what was global once has versions for good; metadata without regions may be old, too
         known = leader.floors
-        own, others = (table.regions[0], frozenset(table.regions[1:])) if table.regions else ("", frozenset[str]())
+        own, others = table.regions[0], frozenset(table.regions[1:])
         if (known is not None and (known.region, known.others) == (own, others)) or not serves(hosted):
             return False
-        if known is None and not others:
-            return False
-        region = own or (known.region if known is not None else "")
         raised = {} if known is None else {name: time for name, time in known.raised.items() if name in others}
-        leader.append_unasked(note_of(Floors(region, others, raised)), now_ms)
+        leader.append_unasked(note_of(Floors(own, others, raised)), now_ms)
         return True
 
     def importing(self, hosted: Hosted, part: RequestPart) -> Evaluate:

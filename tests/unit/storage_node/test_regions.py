@@ -7,7 +7,7 @@ from typing import Any, cast
 import orjson
 import pytest
 from tests.unit.storage_node.stand_ins import PARTITION, hosted, leading, read_back
-from tests.unit.storage_node.test_inbox import Desk
+from tests.unit.storage_node.test_inbox import Desk, Operations
 
 from dynabus.adapters.codec import encode
 from dynabus.core.cluster_view import ClusterView
@@ -15,6 +15,7 @@ from dynabus.core.global_tables.floors import Floors
 from dynabus.core.global_tables.versions import TICKS_PER_MS, Stamp, Version
 from dynabus.core.key_schema import KeySchema
 from dynabus.core.messages import ReplyStatus
+from dynabus.core.operations import delete_item
 from dynabus.core.operations.calls import Code
 from dynabus.core.replication.effects import Append, Respond
 from dynabus.core.rows import item_of
@@ -104,12 +105,15 @@ def test_floors_of_regions_that_stay_are_kept_and_a_new_one_has_none() -> None:
     assert regions.floors == Floors("us", frozenset({"eu", "ap"}), {"eu": 7})
 
 
-def test_without_regions_it_ends() -> None:
+@pytest.mark.parametrize("left", [(), ("us",)])
+def test_when_the_last_other_region_goes_versions_go_on(left: tuple[str, ...]) -> None:
     regions = Regions(leading())
     regions.say(1, "us", "eu")
-    assert regions.say(2)
-    assert regions.floors is None
-    assert not regions.step()
+    assert not regions.say(2, *left)
+    assert regions.floors == Floors("us", frozenset({"eu"}))
+    assert not regions.say(3, "us", "eu"), "nothing has changed for the log"
+    assert regions.say(4, "us", "ap")
+    assert regions.floors == Floors("us", frozenset({"ap"}))
 
 
 @pytest.mark.parametrize("what", ["follower", "resigned", "failed"])
@@ -148,6 +152,25 @@ class Importing(Desk):
             "detail": version.encode(),
             "at_least": -1,
         }
+        return self._send(part, counter)
+
+    def delete(self, counter: int) -> None:
+        """By a client."""
+        part = {
+            "operation": int(Code.DELETE),
+            "log": PARTITION.log,
+            "partition": 0,
+            "generation": 1,
+            "consistent": True,
+            "key": KEY,
+            "value": b"",
+            "size": 0,
+            "detail": b"",
+            "at_least": -1,
+        }
+        self._send(part, counter)
+
+    def _send(self, part: dict[str, Any], counter: int) -> Respond:
         message = {
             "asker": "rep-in-1",
             "incarnation": 5,
@@ -184,3 +207,24 @@ def test_a_write_of_another_region_goes_the_ordinary_way_to_the_leader() -> None
     assert desk.replica.contents.totals == [[1, 3]]
     desk.ask(600, None, 6)
     assert desk.replica.contents.totals == [[0, 0]], "a tombstone is no item"
+
+
+def test_a_write_of_before_a_region_went_finds_the_tombstone_of_what_was_deleted_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(Operations.writes, int(Code.DELETE), delete_item.node)
+    desk = Importing()
+    desk.know()
+    desk.admission.step([desk.replica], 1_000.0)
+    read_back(desk.replica, 3.0)
+    assert desk.ask(500, {"pk": {"S": "k"}}, 1).outcome.body == b"news"
+    desk.admission.view.take("table_metadata", metadata(2), 0.0)
+    desk.admission.step([desk.replica], 2_000.0)
+    read_back(desk.replica, 4.0)
+    desk.delete(2)
+    assert item_of(desk.replica.store.get(KEY)) is None
+    desk.admission.view.take("table_metadata", metadata(3, "us", "eu"), 0.0)
+    desk.admission.step([desk.replica], 3_000.0)
+    read_back(desk.replica, 5.0)
+    assert desk.ask(500, {"pk": {"S": "k"}}, 3).outcome.body == b"repeat"
+    assert item_of(desk.replica.store.get(KEY)) is None

@@ -3,7 +3,8 @@
 That a table is global stands in the logs of its partitions, as the outcome of a request id that never expires (as
 floors of indexes do, `global_indexes.floors`): which region this is, which others there are, and their floors. So
 whoever leads has applied it, whatever it knows of metadata, and it moves with clones, splits and recoveries. From
-that record on each write has a version, until another one says that there are no other regions:
+that record on each write has a version, for good: a region that went may come back, and writes of before it went with
+it, which must find the tombstone of what was deleted meanwhile.
 
 | a decision becomes      | over                    | the row that is written                |
 |-------------------------|-------------------------|----------------------------------------|
@@ -56,24 +57,19 @@ class Outcomes(Protocol):
 
 
 def note_of(floors: Floors) -> Mutation:
-    """A record that says so from here on; without other regions, that the table is not global any more."""
+    """A record that says so from here on."""
     return Mutation(NO_KEY, None, None, 0, REGIONS_ID, NEVER_MS, 0, floors.encode(), 0, bytes(8))
 
 
-def floors_of(note: Mutation) -> Floors | None:
+def floors_of(note: Mutation) -> Floors:
     """What a record says."""
-    return _read(note.answer)
+    return decode_floors(note.answer)
 
 
 def floors_in(store: Outcomes) -> Floors | None:
-    """What this replica has applied; None: the table is not global."""
+    """What this replica has applied; None: the table was never global."""
     value = store.remembered(REGIONS_ID)
-    return None if value is None else _read(read_remembered(value).outcome.body)
-
-
-def _read(body: bytes) -> Floors | None:
-    floors = decode_floors(body)
-    return floors if floors.others else None
+    return None if value is None else decode_floors(read_remembered(value).outcome.body)
 
 
 def versioned(floors: Floors, previous: bytes | None, decision: Decision, wall_ms: int) -> Decision:

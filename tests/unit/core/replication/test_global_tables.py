@@ -175,15 +175,13 @@ def test_a_row_of_before_the_table_was_global_was_written_here() -> None:
     assert region.version.stamp == Stamp(WALL_MS * TICKS_PER_MS + 1, "us")
 
 
-def test_without_other_regions_the_table_is_as_any_other_again() -> None:
-    region = Region()
+def test_without_other_regions_versions_go_on() -> None:
+    region = Region(Floors("us", frozenset()))
     region.put(v="1")
-    region.say(Floors("us", frozenset()))
-    region.put(v="2")
-    assert region.row is not None
-    assert region.row[0] == 1
+    assert region.version == of("us", 0)
     region.delete()
-    assert region.row is None
+    assert region.row is not None
+    assert is_tombstone(region.row)
 
 
 def test_what_is_written_behind_the_record_has_a_version_before_that_is_read_back() -> None:
