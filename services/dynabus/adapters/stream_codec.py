@@ -152,11 +152,11 @@ def decode_change(value: bytes) -> dict[str, Any]:
         raise UndecodableMessage("not the wire format of a stream record")
     try:
         record: Any = schemaless_reader(io.BytesIO(value[_PREFIX.size :]), _SCHEMA, None)
+        for name in ("keys", "new_image", "old_image"):
+            if record[name] is not None:
+                record[name] = {attribute: value_to_json(each) for attribute, each in record[name].items()}
     except (EOFError, ValueError, IndexError, TypeError, StopIteration) as error:
         raise UndecodableMessage(f"body does not fit schema stream_record: {error!r}") from error
-    for name in ("keys", "new_image", "old_image"):
-        if record[name] is not None:
-            record[name] = {attribute: value_to_json(each) for attribute, each in record[name].items()}
     return dict(record)
 
 

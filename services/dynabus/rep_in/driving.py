@@ -145,6 +145,10 @@ class Driving:
             self._wait_for_table(where, inlet, wanted)
             return
         self._unknown.pop(where, None)
+        if not table.partitions:
+            # It is being made, or recovered as a whole.
+            self._later.append((self._now_ms() + LOOK_MS, inlet, wanted))
+            return
         try:
             call = import_call(table, export)
         except (ApiError, orjson.JSONDecodeError) as error:

@@ -157,6 +157,17 @@ def test_foreign_values_are_refused(value: bytes) -> None:
         decode_change(value)
 
 
+def test_a_value_with_no_member_is_refused() -> None:
+    written = encode_output(output(change=Change("MODIFY", {"pk": {"S": "a"}}, None, {}, 5)), 0).value or b""
+    nothing = dict.fromkeys(MEMBERS)
+    body = io.BytesIO(written[5:])
+    record: Any = fastavro.schemaless_reader(body, json.loads(SCHEMA.read_text()), None)
+    foreign = io.BytesIO()
+    fastavro.schemaless_writer(foreign, json.loads(SCHEMA.read_text()), {**record, "new_image": {"x": nothing}})
+    with pytest.raises(UndecodableMessage, match="does not fit"):
+        decode_change(written[:5] + foreign.getvalue())
+
+
 def test_a_change_in_a_global_table_says_which_write_it_was() -> None:
     change = Change("REMOVE", {"pk": {"S": "a"}}, ITEM, None, 5, version=b"\x02us12345678")
     headers = dict(encode_output(output(change=change), 0).headers)

@@ -288,6 +288,19 @@ def test_a_table_that_is_not_shared_with_the_source_is_waited_for_and_then_its_c
     run(scene, monkeypatch)
 
 
+def test_a_table_without_partitions_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(desk: Desk) -> None:
+        announced = {**view_message(), "name": "t", "version": 7, "regions": ["us", "eu"]}
+        desk.service.router.view.take("table_metadata", {**announced, "partitions": []}, 0.0)
+        desk.take(Inlet(TOPIC, 0), batch(1, export(1)))
+        await desk.until(lambda: desk.now_ms > 2 * driving.UNKNOWN_MS)
+        assert (desk.asked, desk.own.letters, desk.failed) == ([], [], False)
+        desk.service.router.view.take("table_metadata", {**announced, "version": 8}, 0.0)
+        await desk.until(lambda: desk.asked)
+
+    run(scene, monkeypatch)
+
+
 def test_a_batch_that_cannot_be_read_is_parked_once_passed_by_and_not_acknowledged(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

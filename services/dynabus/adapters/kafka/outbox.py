@@ -68,9 +68,10 @@ class Outbox:
             self._postpone(letter, error.str())
 
         headers: Any = letter.headers
-        if self._producer is None:
-            self._producer = Producer(self._properties, logger=kafka_logger())
         try:
+            if self._producer is None:
+                # Another region's settings may be none that work here.
+                self._producer = Producer(self._properties, logger=kafka_logger())
             self._producer.produce(
                 letter.topic, letter.value, letter.key, letter.partition, headers=headers, on_delivery=report
             )

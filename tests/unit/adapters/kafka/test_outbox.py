@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 
 from dynabus.adapters.kafka import outbox as module
 from dynabus.adapters.kafka.outbox import AGAIN_MS, Letter, Outbox
@@ -21,8 +21,11 @@ class Kafka:
     def __init__(self) -> None:
         self.made: list[FakeProducer] = []
         self.full = False
+        self.refuses = False
 
     def make(self, *_: Any, **__: Any) -> FakeProducer:
+        if self.refuses:
+            raise KafkaException(KafkaError(KafkaError._INVALID_ARG))
         self.made.append(FakeProducer(self))
         return self.made[-1]
 
@@ -49,6 +52,9 @@ class FakeProducer:
 
     def poll(self, _timeout_s: float) -> None:
         """Reports come when the test says so."""
+
+    def flush(self, _timeout_s: float) -> None:
+        """Nothing is under way."""
 
     def purge(self, blocking: bool) -> None:
         self.report(KafkaError._PURGE_QUEUE)
@@ -79,6 +85,19 @@ def test_a_letter_is_done_when_kafka_has_it(monkeypatch: pytest.MonkeyPatch) -> 
     assert desk.done == []
     desk.kafka.made[0].report()
     assert desk.done == ["a"]
+
+
+def test_settings_with_which_there_is_no_producer_are_a_failed_delivery(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(monkeypatch)
+    desk.kafka.refuses = True
+    desk.send()
+    assert (desk.outbox.failed, desk.done) == (1, [])
+    assert desk.outbox.reason
+    desk.kafka.refuses = False
+    desk.later()
+    desk.kafka.made[0].report()
+    assert (desk.outbox.reason, desk.done) == ("", ["a"])
+    desk.outbox.close(0)
 
 
 def test_what_fails_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
