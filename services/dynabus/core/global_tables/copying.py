@@ -14,8 +14,15 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from dynabus.core.global_tables.rep_out import BATCH_BYTES, BATCH_CHANGES, Batch, Export
-from dynabus.core.global_tables.window import BATCHES_MOST, Window
+from dynabus.core.global_tables.rep_out import (
+    BATCH_BYTES,
+    BATCH_CHANGES,
+    WAITING_BYTES,
+    WAITING_CHANGES,
+    Batch,
+    Export,
+)
+from dynabus.core.global_tables.window import Window
 from dynabus.core.rows import decode_row, version_of
 
 
@@ -32,19 +39,24 @@ class Copy:
     sent: int = 0
     """Items that are acknowledged."""
     _waiting: deque[Export] = field(default_factory=deque)
+    _bytes: int = 0
+    """Of what waits."""
     _numbers: int = 0
 
     @property
     def wants(self) -> bytes | None:
         """Where the next page begins, if one is wanted now."""
-        return self.position if len(self._waiting) < BATCH_CHANGES * BATCHES_MOST else None
+        is_full = len(self._waiting) >= WAITING_CHANGES or self._bytes >= WAITING_BYTES
+        return None if is_full else self.position
 
     def took(self, rows: Iterable[tuple[bytes, bytes]], behind: bytes | None) -> None:
         """A page, and where the next one begins (None: there is none). Raises CorruptRow."""
         for key, row in rows:
             version = version_of(row, self.own)
             if self.whole or version.stamp.region == self.own:
-                self._waiting.append(Export(self.table, key, decode_row(row).item_json or None, version))
+                export = Export(self.table, key, decode_row(row).item_json or None, version)
+                self._waiting.append(export)
+                self._bytes += export.size
         self.position = behind
 
     def batches(self, now_ms: float, most: float = float("inf")) -> list[Batch]:
@@ -56,6 +68,7 @@ class Copy:
             while self._waiting and len(exports) + 1 <= min(BATCH_CHANGES, most) and size < BATCH_BYTES:
                 exports.append(self._waiting.popleft())
                 size += exports[-1].size
+            self._bytes -= size
             self._numbers += 1
             batch = Batch(self._numbers, exports)
             self.window.add(batch.number, batch, now_ms)

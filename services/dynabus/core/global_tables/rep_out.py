@@ -24,6 +24,9 @@ from dynabus.core.global_tables.window import BATCHES_MOST, Window
 
 BATCH_CHANGES, BATCH_BYTES = 200, 512 * 1024
 
+WAITING_CHANGES, WAITING_BYTES = BATCH_CHANGES * BATCHES_MOST, BATCH_BYTES * BATCHES_MOST
+"""As much as may be under way; beyond either, no more is read."""
+
 
 class Export(NamedTuple):
     """A change as it crosses the link; without `item` a deletion. `item` is the encoded item, `key` its key."""
@@ -65,6 +68,8 @@ class RepOut:
 
     region: str
     _waiting: deque[tuple[Shard, int, Export]] = field(default_factory=deque)
+    _bytes: int = 0
+    """Of what waits."""
     _read: dict[Shard, int] = field(default_factory=dict)
     """Offsets up to which shards were read."""
     window: Window[Under] = field(default_factory=Window)
@@ -88,6 +93,7 @@ class RepOut:
             for shard in gone:
                 of.pop(shard, None)
         self._waiting = deque(each for each in self._waiting if each[0] not in gone)
+        self._bytes = sum(export.size for _, _, export in self._waiting)
         for sent in self.window.sent:
             for shard in gone:
                 sent.batch.behind.pop(shard, None)
@@ -103,7 +109,7 @@ class RepOut:
     @property
     def is_full(self) -> bool:
         """Nothing is read meanwhile."""
-        return len(self._waiting) >= BATCH_CHANGES * BATCHES_MOST
+        return len(self._waiting) >= WAITING_CHANGES or self._bytes >= WAITING_BYTES
 
     def positions(self) -> dict[Shard, int]:
         """Where shards are to be read on."""
@@ -118,6 +124,7 @@ class RepOut:
             return
         if change.version.stamp.region == self.region:
             self._waiting.append((shard, offset, change))
+            self._bytes += change.size
         else:
             self.passed += 1
 
@@ -138,6 +145,7 @@ class RepOut:
             exports.append(export)
             behind[shard] = offset + 1
             size += export.size
+        self._bytes -= size
         self._numbers += 1
         batch = Batch(self._numbers, exports, self.floor)
         self._told = self.floor

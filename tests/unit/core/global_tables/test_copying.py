@@ -10,7 +10,7 @@ from dynabus.adapters.memory_store import MemoryStore
 from dynabus.core.global_tables import copying
 from dynabus.core.global_tables.copying import Copy
 from dynabus.core.global_tables.pages import BYTES_MOST, ROWS_MOST, page, rows_of, rows_part
-from dynabus.core.global_tables.rep_out import BATCH_CHANGES
+from dynabus.core.global_tables.rep_out import BATCH_CHANGES, WAITING_BYTES
 from dynabus.core.global_tables.versions import TICKS_PER_MS, Stamp, Version
 from dynabus.core.global_tables.window import BATCHES_MOST, RESEND_MS
 from dynabus.core.messages import ReplyStatus
@@ -74,6 +74,16 @@ def test_no_page_is_wanted_while_enough_waits_and_no_batch_goes_beyond_what_is_a
     assert [len(each.exports) for each in copy.batches(0, 250)] == [BATCH_CHANGES, 50]
     assert copy.wants == b"k9"
     assert len(copy.batches(1)) == BATCHES_MOST - 2
+
+
+def test_large_rows_that_wait_are_bounded_by_their_bytes() -> None:
+    copy = Copy("music", "eu", whole=True)
+    large = b"x" * (WAITING_BYTES // 8)
+    copy.took([(b"k%d" % each, encode_row(large, len(large), 0)) for each in range(8)], b"k8")
+    assert copy.wants is None
+    for batch in copy.batches(0):
+        copy.acknowledged(batch.number)
+    assert copy.wants == b"k8"
 
 
 def test_damage_is_told() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dynabus.core.global_tables.rep_in import Acknowledgement, RepIn
-from dynabus.core.global_tables.rep_out import BATCH_CHANGES, Batch, Export, RepOut
+from dynabus.core.global_tables.rep_out import BATCH_CHANGES, WAITING_BYTES, Batch, Export, RepOut
 from dynabus.core.global_tables.versions import written
 from dynabus.core.global_tables.window import BATCHES_MOST, RESEND_MOST_MS, RESEND_MS
 
@@ -84,6 +84,23 @@ def test_so_many_batches_are_under_way_and_then_nothing_is_read() -> None:
     assert brain.batches(1) == []
     assert brain.is_full
     assert brain.positions() == {}
+
+
+def test_large_changes_that_wait_are_bounded_by_their_bytes() -> None:
+    large = WAITING_BYTES // 8
+    brain = reading(*(export(number, size=large) for number in range(8)))
+    assert brain.is_full
+    for batch in brain.batches(0):
+        brain.acknowledged(batch.number)
+    assert not brain.is_full
+    brain = reading(*(export(number, size=large) for number in range(7)))
+    assert not brain.is_full
+    other = ("music/1", 1)
+    brain.assigned(other, 0)
+    brain.read(other, 0, export(9, size=large))
+    assert brain.is_full
+    brain.revoked([other])
+    assert not brain.is_full, "what waits of others' shards does not count"
 
 
 def test_large_changes_make_batches_of_their_own() -> None:
