@@ -206,12 +206,15 @@ class Destination:
         rate = self._settings.catch_up_per_s
         self._allowance = min(rate, self._allowance + (now_ms - self._allowed_ms) * rate / 1000)
         self._allowed_ms = now_ms
-        for topic, brain in self.brains.items():
-            feed = self._followed.get(topic)
-            if feed is None:
-                continue
-            for batch in brain.batches(now_ms, self._allowance):
-                line.send(self._senders[topic], feed.link.name, batch)
+        brains = [each for each in self.brains.items() if each[0] in self._followed]
+        first = self.turns % len(brains) if brains else 0
+        ready = sum(brain.is_ready for _, brain in brains)
+        # Each has its share, and another one is the first each time: a busy table does not starve the others.
+        for topic, brain in (*brains[first:], *brains[:first]):
+            share = max(min(1.0, self._allowance), self._allowance / max(1, ready))
+            ready -= brain.is_ready
+            for batch in brain.batches(now_ms, share):
+                line.send(self._senders[topic], self._followed[topic].link.name, batch)
                 self._allowance -= len(batch.exports)
 
     def _commit(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -35,8 +36,14 @@ class FakeMessage:
     """A record of a shard."""
 
     def __init__(
-        self, offset: int, kind: str = CHANGE, region: str | None = "eu", sequence: int | None = None
+        self,
+        offset: int,
+        kind: str = CHANGE,
+        region: str | None = "eu",
+        sequence: int | None = None,
+        topic: str = TOPIC,
     ) -> None:
+        self._topic = topic
         change = Change("MODIFY", {"pk": {"S": "a"}}, ITEM, ITEM, NOW_MS) if kind == CHANGE else None
         place = Sequence(1, NOW_MS, offset if sequence is None else sequence)
         self._offset, self._made = offset, encode_output(Output(STREAM, 0, kind, place, change), NOW_MS)
@@ -44,7 +51,7 @@ class FakeMessage:
         self._headers = [*self._made.headers, *([("dynabus-version", version)] if region else [])]
 
     def topic(self) -> str:
-        return TOPIC
+        return self._topic
 
     def partition(self) -> int:
         return 0
@@ -245,6 +252,25 @@ def test_catching_up_is_bounded_by_the_second(monkeypatch: pytest.MonkeyPatch) -
         stage.acknowledge(*(batch.number for _, _, batch in stage.sent))
     changes = sum(len(batch.exports) for _, _, batch in stage.sent)
     assert 250 <= changes <= 100 + 100 * 2
+
+
+def test_a_busy_table_does_not_starve_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, catch_up_per_s=100)
+    other = Feed(FEED.link._replace(name="art"), STREAM, FEED.schema)
+    topics = {TOPIC: FEED, **{f"dynabus.stream.{number}": other for number in range(3)}}
+    stage.destination.feeds = topics
+    stage.records = [FakeMessage(offset, topic=topic) for topic in topics for offset in range(400)]
+    for topic in topics:
+        stage.destination._begun((topic, 0), 0)
+    for _ in range(100):
+        stage.turn()
+        stage.told = [(sender, batch.number) for sender, _, batch in stage.sent]
+    changes = Counter[str]()
+    for sender, _, batch in stage.sent:
+        changes[sender] += len(batch.exports)
+    assert len(changes) == len(topics)
+    assert max(changes.values()) < 1.2 * min(changes.values())
+    assert 250 <= sum(changes.values()) <= 100 + 100 * 2
 
 
 def test_of_shards_that_others_have_nothing_is_committed(stage: Stage) -> None:

@@ -111,6 +111,11 @@ class RepOut:
         """Nothing is read meanwhile."""
         return len(self._waiting) >= WAITING_CHANGES or self._bytes >= WAITING_BYTES
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is another batch that may be sent."""
+        return bool(self._waiting or self.floor > self._told) and not self.window.is_full
+
     def positions(self) -> dict[Shard, int]:
         """Where shards are to be read on."""
         return {} if self.is_full else dict(self._read)
@@ -131,7 +136,7 @@ class RepOut:
     def batches(self, now_ms: float, most: float = float("inf")) -> list[Batch]:
         """To be produced now, those that are overdue first, and then no more than `most` changes."""
         wanted = [late.batch for late in self.window.overdue(now_ms)]
-        while most >= 1 and (self._waiting or self.floor > self._told) and not self.window.is_full:
+        while most >= 1 and self.is_ready:
             wanted.append(self._next(now_ms, min(BATCH_CHANGES, most)))
             most -= len(wanted[-1].exports)
         return wanted
