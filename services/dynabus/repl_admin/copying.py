@@ -46,6 +46,9 @@ TELL_MS = 1_000.0
 POLL_S, IDLE_S = 0.005, 0.1
 REACH_S = 5.0
 
+FAILED_S = 60.0
+"""Until one that ended by a defect, a damaged row say, is begun anew: from the first row on."""
+
 
 class _Asked(NamedTuple):
     """A page that is under way."""
@@ -95,8 +98,10 @@ class Job:
                     self.problem = str(error)
                     logger().warning("initial copy waits", table=self.link.name, to=self.peer.name, why=str(error))
                     self._stop.wait(REACH_S)
-        except Exception:
+        except Exception as defect:
             logger().exception("initial copy failed", table=self.link.name, to=self.peer.name)
+            self.problem = f"it failed, and is begun anew: {defect}"
+            self._stop.wait(FAILED_S)
 
     def _work(self) -> None:
         reach_kafka(self._kafka).ensure([self._topics.replies(self._slot)])

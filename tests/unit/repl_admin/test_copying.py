@@ -20,9 +20,10 @@ from dynabus.core.global_tables.rep_out import Batch
 from dynabus.core.global_tables.window import RESEND_MS
 from dynabus.core.messages import SEALED, ReplyStatus
 from dynabus.core.replication.store import Outcome
+from dynabus.core.rows import CorruptRow
 from dynabus.rep_out.line import Line
 from dynabus.repl_admin import copying as module
-from dynabus.repl_admin.copying import AGAIN_MS, ASK_MS, TELL_MS, Copies, Job
+from dynabus.repl_admin.copying import AGAIN_MS, ASK_MS, FAILED_S, TELL_MS, Copies, Job
 
 LINK = Link(LOG, "t", "us", 1, COPYING, 0, True, "label")
 PEER = Peer("us", 1, "there:9092", "there", "", "{}", False)
@@ -161,6 +162,21 @@ def test_acknowledgements_of_others_are_no_acknowledgements(stage: Stage) -> Non
     stage.told = [("rep-out-1/7/x", 1)]
     stage.turn()
     assert stage.job.copy.sent == 0
+
+
+def test_one_that_ends_by_a_defect_rests_before_it_has_failed_and_says_why(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rested_s: list[float | None] = []
+
+    def damaged(_job: Job) -> None:
+        raise CorruptRow("a damaged row")
+
+    monkeypatch.setattr(Job, "_work", damaged)
+    monkeypatch.setattr(stage.job._stop, "wait", rested_s.append)
+    stage.job._run()
+    assert rested_s == [FAILED_S]
+    assert "a damaged row" in (stage.job.problem or "")
 
 
 class FakeJob:
