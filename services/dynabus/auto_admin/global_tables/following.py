@@ -81,7 +81,8 @@ def _next(state: TableState) -> dict[str, Any] | None:
     if units is not None and (have["BillingMode"] == ON_DEMAND or have["ReadUnits"][""] == units):
         stamp = register["overrides"][register["own"]]["stamp"]
         return {"global_table": {**register, "overridden": stamp}}
-    change = next_change(wanted, have, units)
+    writes = int(state.description["ProvisionedThroughput"]["WriteCapacityUnits"])
+    change = next_change(wanted, have, units, writes)
     return None if change is None else {"Update": {"TableName": state.name, **change}}
 
 

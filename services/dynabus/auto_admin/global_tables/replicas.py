@@ -104,7 +104,8 @@ def _with_members(state: TableState, own: str, actions: Sequence[Action], wall_m
     if not registers.is_global(register):
         # Another group than any before, so that whoever was a member of that one does not take it for the same.
         fresh = {**registers.begun(own, f"{state.id}.{state.revision}"), "definition": definition_here(state)}
-        register = {**fresh, "stamp": register["stamp"]} if register else fresh
+        kept = ("members_stamp", "definition_stamp")
+        register = {**fresh, **{each: register[each] for each in kept if register}}
     members = dict.fromkeys(register["members"])
     for what, each in actions:
         if what == "Create":
@@ -119,5 +120,5 @@ def _with_overrides(register: Register, actions: Sequence[Action]) -> Register:
     for _, each in actions:
         units = each.get("ProvisionedThroughputOverride", {}).get("ReadCapacityUnits")
         if units is not None:
-            overrides[each["RegionName"]] = {"units": int(units), "stamp": register["stamp"]}
+            overrides[each["RegionName"]] = {"units": int(units), "stamp": register["members_stamp"]}
     return {**register, "overrides": overrides}

@@ -1,19 +1,24 @@
 """What a region keeps of a global table beside the table itself: a last-writer-wins register. Pure.
 
-One part of it is the same in all regions in the end, whoever writes it, since the higher stamp wins:
+One part of it is the same in all regions in the end, whoever writes it. Of each piece of it the higher stamp wins, so
+that a change of settings by a region that has not heard of a member takes none away:
 
-    group        id of the table with which it began: another group is another global table
-    members      its regions, in order
-    origins      by region: who added it, and so sends it every item
-    overrides    by region: read units that it was given, and by which stamp
-    definition   settings that are kept alike (`definition`)
-    stamp        [Unix ms, region] of the last change of all that
+    group              id of the table with which it began: another group is another global table
+    members            its regions, in order
+    overrides          by region: read units that it was given, and by which stamp
+    members_stamp      [Unix ms, region] of the last change of these
+
+    definition         settings that are kept alike (`definition`)
+    definition_stamp   the same of the settings
+
+    origins            by region that was added: who sends it every item, empty once it has them (`from`), and the
+                       stamp of that; each of them is a piece of its own
 
 The other part is this region's own:
 
     own          its name
     leaving      regions that are members no more and have not said that they know
-    replicas     by region: the stamp that it has acknowledged, and what it said: status, why
+    replicas     by region: the stamps that it has acknowledged, and what it said: status, why
     links        by region: what is sent there (`links`): status, created_ms
     overridden   stamp of the override that this table has
 
@@ -26,6 +31,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dynabus.core.global_tables.definition import Definition
 from dynabus.core.global_tables.links import ACTIVE, COPYING, DELETING
 
 Register = dict[str, Any]
@@ -33,7 +39,12 @@ Register = dict[str, Any]
 GONE, REFUSED = "GONE", "REFUSED"
 """What a region says besides a table's status: it has no such replica; it will not have one."""
 
-_SHARED = ("group", "members", "origins", "overrides", "definition", "stamp")
+_MEMBERS = ("group", "members", "overrides", "members_stamp")
+_SETTINGS = ("definition", "definition_stamp")
+_SHARED = (*_MEMBERS, *_SETTINGS, "origins")
+FORMAT = 1
+"""Of what other regions are told."""
+
 VERSION = "2019.11.21"
 
 
@@ -44,8 +55,9 @@ def begun(own: str, group: str) -> Register:
         "members": [own],
         "origins": {},
         "overrides": {},
+        "members_stamp": [0, own],
         "definition": {},
-        "stamp": [0, own],
+        "definition_stamp": [0, own],
         "own": own,
         "leaving": [],
         "replicas": {},
@@ -75,80 +87,157 @@ def regions_of(register: Register) -> list[str]:
     return [register["own"], *others(register)] if is_global(register) else []
 
 
-def changed(register: Register, wall_ms: int, **shared: Any) -> Register:
-    """With another value of what is shared, by this region."""
-    stamp = [max(wall_ms, register["stamp"][0] + 1), register["own"]]
-    return {**register, **shared, "stamp": stamp}
+def stamps_of(register: Mapping[str, Any]) -> list[Any]:
+    """Of all pieces, of a register or a message: what is acknowledged."""
+    origins = {region: each["stamp"] for region, each in register["origins"].items()}
+    return [register["members_stamp"], register["definition_stamp"], origins]
+
+
+def with_definition(register: Register, definition: Definition, wall_ms: int) -> Register:
+    """With other settings, by this region."""
+    return {**register, "definition": definition, "definition_stamp": _later(register, "definition_stamp", wall_ms)}
+
+
+def _later(register: Register, piece: str, wall_ms: int) -> list[Any]:
+    return [max(wall_ms, register[piece][0] + 1), register["own"]]
 
 
 def with_members(register: Register, members: Sequence[str], wall_ms: int) -> Register:
-    """The same with other members. Those that were some are told until they know."""
-    own, origins = register["own"], register["origins"]
-    added = [each for each in members if each not in register["members"]]
-    after = changed(
-        register,
-        wall_ms,
-        members=sorted(members),
-        origins={**{each: origins[each] for each in members if each in origins}, **dict.fromkeys(added, own)},
-        overrides={region: each for region, each in register["overrides"].items() if region in members},
-    )
-    return _left(after, register["members"])
-
-
-def _left(register: Register, before: Sequence[str]) -> Register:
-    """Who was a member `before` and is none leaves; its link ends. Who came again stays."""
-    members, own = register["members"], register["own"]
-    leaving = {*register["leaving"], *before} - {*members, own} if own in members else set[str]()
-    links = {
-        region: link if region in members and own in members else {**link, "status": DELETING}
-        for region, link in register["links"].items()
+    """The same with other members, by this region. Those that were some are told until they know."""
+    added = {*members} - {*register["members"]}
+    after = {
+        **register,
+        "members": sorted(members),
+        "origins": {
+            **register["origins"],
+            **{each: _origin(register, each, register["own"], wall_ms) for each in added},
+        },
+        "overrides": {region: each for region, each in register["overrides"].items() if region in members},
+        "members_stamp": _later(register, "members_stamp", wall_ms),
     }
-    return {**register, "leaving": sorted(leaving), "links": links}
+    return _moved(after, register, wall_ms)
+
+
+def _origin(register: Register, region: str, origin: str, wall_ms: int) -> dict[str, Any]:
+    before = register["origins"].get(region, {"stamp": [0, ""]})
+    return {"from": origin, "stamp": _later(before | {"own": register["own"]}, "stamp", wall_ms)}
+
+
+def origin_of(register: Register, region: str) -> str:
+    """Who sends it every item; empty: it has them. Instead of one that is no member any more it is another one, if
+    there is one that has all items."""
+    origin = str(register["origins"].get(region, {"from": ""})["from"])
+    if not origin or origin in register["members"]:
+        return origin
+    rest = [each for each in register["members"] if each != region]
+    return min(rest, key=lambda each: bool(register["origins"].get(each, {"from": ""})["from"]), default="")
+
+
+def copied_to(register: Register, region: str, wall_ms: int) -> Register:
+    """With an initial copy that was acknowledged: if it had every row, all are told that the region has all."""
+    after = with_link(register, region, status=ACTIVE)
+    if not is_whole(register, region):
+        return after
+    return {**after, "origins": {**register["origins"], region: _origin(register, region, "", wall_ms)}}
+
+
+def copied_again(register: Register, region: str, wall_ms: int) -> Register:
+    """With a link whose initial copy is to be made once more."""
+    return {**register, "links": {**register["links"], region: _again(register["links"][region], wall_ms)}}
+
+
+def _moved(after: Register, before: Register, wall_ms: int) -> Register:
+    """Who was a member `before` and is none leaves; its link ends. Who came again stays. Who has another origin than
+    before does not have all: what is sent there is sent again."""
+    members, own = after["members"], after["own"]
+    links = {
+        region: {**link, "status": DELETING}
+        if region not in members or own not in members
+        else _again(link, wall_ms)
+        if link["status"] != DELETING and origin_of(after, region) not in ("", origin_of(before, region))
+        else link
+        for region, link in after["links"].items()
+    }
+    leaving = {*after["leaving"], *before["members"]} - {*members, own}
+    return {**after, "leaving": sorted(leaving), "links": links}
+
+
+def _again(link: Mapping[str, Any], wall_ms: int) -> dict[str, Any]:
+    again = link["status"] == ACTIVE or link.get("again", False)
+    return {**link, "status": COPYING, "created_ms": max(wall_ms, link["created_ms"] + 1), "again": again}
 
 
 def message_of(register: Register) -> dict[str, Any]:
     """What other regions are told."""
-    return {member: register[member] for member in _SHARED}
+    return {"format": FORMAT, **{member: register[member] for member in _SHARED}}
+
+
+def joined(own: str, message: Mapping[str, Any]) -> Register:
+    """Of a table that becomes a replica by what another region has."""
+    return {**begun(own, ""), **{member: message[member] for member in _SHARED}}
 
 
 def is_newer(message: Mapping[str, Any], register: Register) -> bool:
-    return bool(message["stamp"] > register["stamp"])
+    """In one piece at least."""
+    pieces = any(message[stamp] > register[stamp] for stamp in ("members_stamp", "definition_stamp"))
+    return pieces or bool(_newer_origins(message, register))
 
 
-def taken(register: Register, message: Mapping[str, Any]) -> Register:
-    """With what another region has, which is newer. Links to who was a member before, and is none, end."""
-    after = {**register, **{member: message[member] for member in _SHARED}}
-    return _left(after, register["members"])
+def _newer_origins(message: Mapping[str, Any], register: Register) -> dict[str, Any]:
+    known = register["origins"]
+    return {
+        region: each
+        for region, each in message["origins"].items()
+        if region not in known or each["stamp"] > known[region]["stamp"]
+    }
+
+
+def taken(register: Register, message: Mapping[str, Any], wall_ms: int) -> Register:
+    """With what another region has, as far as it is newer. Links to who was a member before, and is none, end."""
+    after = {**register, "origins": {**register["origins"], **_newer_origins(message, register)}}
+    for piece in (_MEMBERS, _SETTINGS):
+        if message[piece[-1]] > register[piece[-1]]:
+            after |= {member: message[member] for member in piece}
+    return _moved(after, register, wall_ms)
 
 
 def to_tell(register: Register) -> list[str]:
-    """Regions that have not acknowledged what is here, or have not done what it asks for."""
+    """Regions that have not acknowledged what is here, or have not done what it asks for. Of who is no member
+    itself no more is asked for."""
     if not register:
         return []
     here = is_member(register)
     wanted = [each for each in register["members"] if each != register["own"]]
-    return [each for each in wanted if not _knows(register, each, here)] + list(register["leaving"])
+    leaving = [each for each in register["leaving"] if here or not _knows(register, each, here)]
+    return [each for each in wanted if not _knows(register, each, here)] + leaving
 
 
 def _knows(register: Register, region: str, here: bool) -> bool:
     said = register["replicas"].get(region, {})
-    if said.get("stamp") != register["stamp"]:
+    if said.get("stamps") != stamps_of(register):
         return False
     return not here or (said["status"] == ACTIVE and region in register["links"])
 
 
+def told_by(register: Register, message: Mapping[str, Any]) -> Register:
+    """Of a region that leaves: whoever said all that is here tells the others."""
+    if stamps_of(register) != stamps_of(message):
+        return register
+    known = {"stamps": stamps_of(register), "status": ACTIVE, "why": ""}
+    return {**register, "replicas": dict.fromkeys((*register["members"], *register["leaving"]), known)}
+
+
 def answered(
-    register: Register, region: str, stamp: Sequence[Any], status: str, why: str, wall_ms: int, *, streams: bool
+    register: Register, region: str, stamps: Sequence[Any], status: str, why: str, wall_ms: int, *, streams: bool
 ) -> Register:
-    """With what a region said of this stamp. `streams`: the table's stream has all writes from now on."""
-    if [*stamp] != register["stamp"]:
+    """With what a region said of these stamps. `streams`: the table's stream has all writes from now on."""
+    if [*stamps] != stamps_of(register):
         return register
     if region in register["leaving"]:
-        return _told_leaver(register, region, stamp, status, why)
+        return _told_leaver(register, region, status, why)
     if region not in register["members"]:
         return register
-    said = {"stamp": [*stamp], "status": status, "why": why}
-    after = {**register, "replicas": {**register["replicas"], region: said}}
+    after = _said(register, region, status, why)
     known = register["links"].get(region)
     if status != ACTIVE or not streams or not is_member(register) or (known and known["status"] != DELETING):
         return after
@@ -156,11 +245,13 @@ def answered(
     return {**after, "links": {**register["links"], region: link}}
 
 
-def _told_leaver(register: Register, region: str, stamp: Sequence[Any], status: str, why: str) -> Register:
-    if status == GONE:
-        return forgotten(register, region)
-    said = {"stamp": [*stamp], "status": status, "why": why}
+def _said(register: Register, region: str, status: str, why: str) -> Register:
+    said = {"stamps": stamps_of(register), "status": status, "why": why}
     return {**register, "replicas": {**register["replicas"], region: said}}
+
+
+def _told_leaver(register: Register, region: str, status: str, why: str) -> Register:
+    return forgotten(register, region) if status == GONE else _said(register, region, status, why)
 
 
 def forgotten(register: Register, region: str) -> Register:
@@ -183,8 +274,13 @@ def with_link(register: Register, region: str, **members: Any) -> Register:
 
 
 def is_whole(register: Register, region: str) -> bool:
-    """Whether the initial copy to this region has every row: it was added here."""
-    return bool(register["origins"].get(region) == register["own"])
+    """Whether the initial copy to this region has every row: it was added here, or whoever did is gone."""
+    return bool(origin_of(register, region) == register["own"])
+
+
+def incomplete(register: Register) -> list[str]:
+    """Replicas that have their items from this region, and do not have all yet."""
+    return [each for each in others(register) if is_whole(register, each)] if register else []
 
 
 # -- what is described --------------------------------------------------------------------------------------------
@@ -220,11 +316,12 @@ def status_of(register: Register, region: str) -> str:
     """CREATING until it has all items; UPDATING while it gets them again."""
     if region in register["leaving"]:
         return "DELETING"
-    if register["replicas"].get(region, {}).get("status") == REFUSED:
-        return "CREATION_FAILED"
     link = register["links"].get(region, {})
     if link.get("status") == ACTIVE:
+        # Whatever it refuses since: it has what is written here.
         return "ACTIVE"
+    if register["replicas"].get(region, {}).get("status") == REFUSED:
+        return "CREATION_FAILED"
     return "UPDATING" if link.get("again") else "CREATING"
 
 
