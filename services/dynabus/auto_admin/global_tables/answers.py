@@ -64,10 +64,13 @@ def _of_link(
 
 
 def given_up(region: str) -> Evaluate:
-    """A region was removed by force: it is a replica no more, and is told nothing."""
+    """A region was removed by force: it is a replica no more, and is told nothing. A table that is being deleted has
+    no say in that: it ends without having told."""
 
     def change(state: TableState, wall_ms: int) -> Register:
         register = state.global_table
+        if not registers.is_member(register):
+            return registers.said_by(register, region, ACTIVE, "")
         if region in register["members"]:
             members = [each for each in register["members"] if each != region]
             register = registers.with_members(register, members, wall_ms)

@@ -120,7 +120,7 @@ class GlobalControl:
 
     def _creation(self, said: Said, request_id: bytes, place: Place, now_ms: float) -> Evaluate | None:
         override = said.message["overrides"].get(self.own)
-        units = None if override is None else int(override["units"])
+        units = None if override is None else override["units"]
         request = creation_request(said.name, said.message["definition"], units)
         placements = place(request, request_id, now_ms)
         if not placements:

@@ -48,7 +48,8 @@ class Following:
             if not state.global_table:
                 continue
             register = state.global_table
-            for region in (*register["members"], *register["leaving"]):
+            concerned = (*register["members"], *register["leaving"])
+            for region in concerned if registers.is_member(register) else registers.to_tell(register):
                 if regions.get(region, {}).get("removed"):
                     decide(table_key(state.name), given_up(region))
             if _is_still(state) and now_ms >= self._not_before_ms.get(state.id, 0.0) and _next(state) is not None:

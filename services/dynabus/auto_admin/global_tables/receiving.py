@@ -29,7 +29,7 @@ from dynabus.auto_admin.global_tables.stamping import definition_here
 from dynabus.auto_admin.tables.decisions import TableState, next_revision, read_row, written
 from dynabus.core.errors import ApiError
 from dynabus.core.global_tables import register as registers
-from dynabus.core.global_tables.definition import read_definition, same_keys
+from dynabus.core.global_tables.definition import read_definition, same_keys, whole
 from dynabus.core.global_tables.register import GONE, REFUSED, Register
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.tables.replica_changes import existing
@@ -44,12 +44,12 @@ def stamp_of(said: Sequence[Any]) -> list[Any]:
 
 def stamps_of(said: Sequence[Any]) -> list[Any]:
     """As `register.stamps_of` makes them. Raises AttributeError, TypeError or ValueError for what is none."""
-    members, definition, origins = said
-    return [stamp_of(members), stamp_of(definition), {str(key): stamp_of(each) for key, each in origins.items()}]
+    definition, *by_region = said
+    return [stamp_of(definition), *({str(key): stamp_of(each) for key, each in of.items()} for of in by_region)]
 
 
 class Said(NamedTuple):
-    """About the table of this name; `message` is as `register.message_of` makes it."""
+    """About the table of this name; `message` is as `register.message_of` makes it, with `members`."""
 
     name: str
     message: Mapping[str, Any]
@@ -59,19 +59,23 @@ class Said(NamedTuple):
         """Of a control request. Raises KeyError, TypeError, ValueError or AttributeError for what no region sends: it
         would stop each auto-admin that goes by the row."""
         message = body["Definition"]
-        members = [str(each) for each in message["members"]]
+        membership = {
+            str(key): {"member": bool(each["member"]), "stamp": stamp_of(each["stamp"])}
+            for key, each in message["membership"].items()
+        }
         shared = {
+            "by": str(message["by"]),
             "group": str(message["group"]),
-            "members": members,
+            "membership": membership,
+            "members": registers.members_of(membership),
             "origins": {
                 str(key): {"from": str(each["from"]), "stamp": stamp_of(each["stamp"])}
                 for key, each in message["origins"].items()
             },
             "overrides": {
-                str(key): {"units": int(each["units"]), "stamp": stamp_of(each["stamp"])}
+                str(key): {"units": whole(each["units"]), "stamp": stamp_of(each["stamp"])}
                 for key, each in message["overrides"].items()
             },
-            "members_stamp": stamp_of(message["members_stamp"]),
             "definition": read_definition(message["definition"]),
             "definition_stamp": stamp_of(message["definition_stamp"]),
         }
@@ -159,9 +163,9 @@ def _adopt(said: Said, here: Here, state: TableState, wall_ms: int) -> Decision:
 def _take(said: Said, state: TableState, wall_ms: int) -> Decision:
     """A word about the replica that is here."""
     register = state.global_table
-    if not registers.is_newer(said.message, register):
-        return _reply(said, register, state.status)
     after = registers.taken(register, said.message, wall_ms)
+    if not registers.is_newer(said.message, register) and registers.is_member(register):
+        return _reply(said, register, state.status)
     if not registers.is_member(after):
         return _leave(said, state, after, wall_ms)
     if state.status == "DELETING":
@@ -174,7 +178,8 @@ def _take(said: Said, state: TableState, wall_ms: int) -> Decision:
 def _leave(said: Said, state: TableState, after: Register, wall_ms: int) -> Decision:
     after = registers.told_by(after, said.message)
     if state.status == "DELETING":
-        return _reply(said, after, state.status, write=replace(state, global_table=after))
+        changed = replace(state, global_table=after) if after != state.global_table else None
+        return _reply(said, after, state.status, write=changed)
     if state.status != "ACTIVE":
         return _answer(state.status)
     if state.description["DeletionProtectionEnabled"]:

@@ -89,11 +89,11 @@ def read_definition(said: Mapping[str, Any]) -> Definition:
         "KeySchema": _key(said["KeySchema"]),
         "LocalSecondaryIndexes": [_index(each) for each in said["LocalSecondaryIndexes"]],
         "GlobalSecondaryIndexes": {
-            str(name): {**_index(each), "WriteCapacityUnits": _whole(each["WriteCapacityUnits"])}
+            str(name): {**_index(each), "WriteCapacityUnits": whole(each["WriteCapacityUnits"])}
             for name, each in said["GlobalSecondaryIndexes"].items()
         },
         "BillingMode": str(said["BillingMode"]),
-        "WriteCapacityUnits": _whole(said["WriteCapacityUnits"]),
+        "WriteCapacityUnits": whole(said["WriteCapacityUnits"]),
         "WriteScaling": {str(what): _scaled(each) for what, each in said["WriteScaling"].items()},
         "TimeToLive": str(said["TimeToLive"]),
         "ReadUnits": {"": 1} | {str(name): int(units) for name, units in said["ReadUnits"].items()},
@@ -119,7 +119,8 @@ def _index(said: Any) -> dict[str, Any]:
     }
 
 
-def _whole(said: Any) -> int | None:
+def whole(said: Any) -> int | None:
+    """Units, or none. Raises TypeError or ValueError."""
     return None if said is None else int(said)
 
 

@@ -4,19 +4,18 @@ One part of it is the same in all regions in the end, whoever writes it. Of each
 that a change of settings by a region that has not heard of a member takes none away:
 
     group              id of the table with which it began: another group is another global table
-    members            its regions, in order
-    overrides          by region: read units that it was given, and by which stamp
-    members_stamp      [Unix ms, region] of the last change of these
-
+    membership         by region: whether it is a `member`
+    origins            by region that was added: who sends it every item (`from`), empty once it has them
+    overrides          by region: read `units` that it was given; null for none any more
     definition         settings that are kept alike (`definition`)
-    definition_stamp   the same of the settings
+    definition_stamp   [Unix ms, region] of their last change
 
-    origins            by region that was added: who sends it every item, empty once it has them (`from`), and the
-                       stamp of that; each of them is a piece of its own
+Each region's entry in the first three is a piece with a `stamp` of its own, which stays for as long as the register.
 
 The other part is this region's own:
 
     own          its name
+    members      those that membership names, in order
     leaving      regions that are members no more and have not said that they know
     replicas     by region: the stamps that it has acknowledged, and what it said: status, why
     links        by region: what is sent there (`links`): status, created_ms
@@ -39,9 +38,9 @@ Register = dict[str, Any]
 GONE, REFUSED = "GONE", "REFUSED"
 """What a region says besides a table's status: it has no such replica; it will not have one."""
 
-_MEMBERS = ("group", "members", "overrides", "members_stamp")
+_BY_REGION = ("membership", "origins", "overrides")
 _SETTINGS = ("definition", "definition_stamp")
-_SHARED = (*_MEMBERS, *_SETTINGS, "origins")
+_SHARED = ("group", *_BY_REGION, *_SETTINGS)
 FORMAT = 1
 """Of what other regions are told."""
 
@@ -52,10 +51,10 @@ def begun(own: str, group: str) -> Register:
     """Of a table that has no replica yet."""
     return {
         "group": group,
+        "membership": {own: {"member": True, "stamp": [0, own]}},
         "members": [own],
         "origins": {},
         "overrides": {},
-        "members_stamp": [0, own],
         "definition": {},
         "definition_stamp": [0, own],
         "own": own,
@@ -89,38 +88,45 @@ def regions_of(register: Register) -> list[str]:
 
 def stamps_of(register: Mapping[str, Any]) -> list[Any]:
     """Of all pieces, of a register or a message: what is acknowledged."""
-    origins = {region: each["stamp"] for region, each in register["origins"].items()}
-    return [register["members_stamp"], register["definition_stamp"], origins]
+    by_region = [{region: each["stamp"] for region, each in register[name].items()} for name in _BY_REGION]
+    return [register["definition_stamp"], *by_region]
 
 
 def with_definition(register: Register, definition: Definition, wall_ms: int) -> Register:
     """With other settings, by this region."""
-    return {**register, "definition": definition, "definition_stamp": _later(register, "definition_stamp", wall_ms)}
+    stamp = [max(wall_ms, register["definition_stamp"][0] + 1), register["own"]]
+    return {**register, "definition": definition, "definition_stamp": stamp}
 
 
-def _later(register: Register, piece: str, wall_ms: int) -> list[Any]:
-    return [max(wall_ms, register[piece][0] + 1), register["own"]]
+def _with(register: Register, name: str, wall_ms: int, values: Mapping[str, Mapping[str, Any]]) -> Register:
+    """With other entries of some regions."""
+    known = register[name]
+    entries = {
+        region: {
+            **value,
+            "stamp": [max(wall_ms, known[region]["stamp"][0] + 1 if region in known else 0), register["own"]],
+        }
+        for region, value in values.items()
+    }
+    return {**register, name: {**known, **entries}}
+
+
+def members_of(membership: Mapping[str, Any]) -> list[str]:
+    return sorted(region for region, each in membership.items() if each["member"])
 
 
 def with_members(register: Register, members: Sequence[str], wall_ms: int) -> Register:
     """The same with other members, by this region. Those that were some are told until they know."""
-    added = {*members} - {*register["members"]}
-    after = {
-        **register,
-        "members": sorted(members),
-        "origins": {
-            **register["origins"],
-            **{each: _origin(register, each, register["own"], wall_ms) for each in added},
-        },
-        "overrides": {region: each for region, each in register["overrides"].items() if region in members},
-        "members_stamp": _later(register, "members_stamp", wall_ms),
-    }
+    added, gone = {*members} - {*register["members"]}, {*register["members"]} - {*members}
+    after = _with(register, "membership", wall_ms, {each: {"member": each in added} for each in added | gone})
+    after = _with(after, "origins", wall_ms, {key: {"from": register["own"]} for key in added})
+    after = _with(after, "overrides", wall_ms, {key: {"units": None} for key in gone & register["overrides"].keys()})
     return _moved(after, register, wall_ms)
 
 
-def _origin(register: Register, region: str, origin: str, wall_ms: int) -> dict[str, Any]:
-    before = register["origins"].get(region, {"stamp": [0, ""]})
-    return {"from": origin, "stamp": _later(before | {"own": register["own"]}, "stamp", wall_ms)}
+def with_override(register: Register, region: str, units: int, wall_ms: int) -> Register:
+    """With read units for a region."""
+    return _with(register, "overrides", wall_ms, {region: {"units": units}})
 
 
 def origin_of(register: Register, region: str) -> str:
@@ -138,7 +144,7 @@ def copied_to(register: Register, region: str, wall_ms: int) -> Register:
     after = with_link(register, region, status=ACTIVE)
     if not is_whole(register, region):
         return after
-    return {**after, "origins": {**register["origins"], region: _origin(register, region, "", wall_ms)}}
+    return _with(after, "origins", wall_ms, {region: {"from": ""}})
 
 
 def copied_again(register: Register, region: str, wall_ms: int) -> Register:
@@ -149,7 +155,8 @@ def copied_again(register: Register, region: str, wall_ms: int) -> Register:
 def _moved(after: Register, before: Register, wall_ms: int) -> Register:
     """Who was a member `before` and is none leaves; its link ends. Who came again stays. Who has another origin than
     before does not have all: what is sent there is sent again."""
-    members, own = after["members"], after["own"]
+    members, own = members_of(after["membership"]), after["own"]
+    after = {**after, "members": members}
     links = {
         region: {**link, "status": DELETING}
         if region not in members or own not in members
@@ -169,35 +176,33 @@ def _again(link: Mapping[str, Any], wall_ms: int) -> dict[str, Any]:
 
 def message_of(register: Register) -> dict[str, Any]:
     """What other regions are told."""
-    return {"format": FORMAT, **{member: register[member] for member in _SHARED}}
+    return {"format": FORMAT, "by": register["own"], **{member: register[member] for member in _SHARED}}
 
 
 def joined(own: str, message: Mapping[str, Any]) -> Register:
     """Of a table that becomes a replica by what another region has."""
-    return {**begun(own, ""), **{member: message[member] for member in _SHARED}}
+    shared = {member: message[member] for member in _SHARED}
+    return {**begun(own, ""), **shared, "members": members_of(shared["membership"])}
 
 
 def is_newer(message: Mapping[str, Any], register: Register) -> bool:
     """In one piece at least."""
-    pieces = any(message[stamp] > register[stamp] for stamp in ("members_stamp", "definition_stamp"))
-    return pieces or bool(_newer_origins(message, register))
+    settings = bool(message["definition_stamp"] > register["definition_stamp"])
+    return settings or any(_newer(message[name], register[name]) for name in _BY_REGION)
 
 
-def _newer_origins(message: Mapping[str, Any], register: Register) -> dict[str, Any]:
-    known = register["origins"]
+def _newer(said: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        region: each
-        for region, each in message["origins"].items()
-        if region not in known or each["stamp"] > known[region]["stamp"]
+        region: each for region, each in said.items() if region not in known or each["stamp"] > known[region]["stamp"]
     }
 
 
 def taken(register: Register, message: Mapping[str, Any], wall_ms: int) -> Register:
     """With what another region has, as far as it is newer. Links to who was a member before, and is none, end."""
-    after = {**register, "origins": {**register["origins"], **_newer_origins(message, register)}}
-    for piece in (_MEMBERS, _SETTINGS):
-        if message[piece[-1]] > register[piece[-1]]:
-            after |= {member: message[member] for member in piece}
+    merged = {name: {**register[name], **_newer(message[name], register[name])} for name in _BY_REGION}
+    after = {**register, **merged}
+    if message["definition_stamp"] > register["definition_stamp"]:
+        after |= {member: message[member] for member in _SETTINGS}
     return _moved(after, register, wall_ms)
 
 
@@ -220,8 +225,8 @@ def _knows(register: Register, region: str, here: bool) -> bool:
 
 
 def told_by(register: Register, message: Mapping[str, Any]) -> Register:
-    """Of a region that leaves: whoever said all that is here tells the others."""
-    if stamps_of(register) != stamps_of(message):
+    """Of a region that leaves: a member that said all that is here tells the others."""
+    if stamps_of(register) != stamps_of(message) or message["by"] not in register["members"]:
         return register
     known = {"stamps": stamps_of(register), "status": ACTIVE, "why": ""}
     return {**register, "replicas": dict.fromkeys((*register["members"], *register["leaving"]), known)}
@@ -237,7 +242,7 @@ def answered(
         return _told_leaver(register, region, status, why)
     if region not in register["members"]:
         return register
-    after = _said(register, region, status, why)
+    after = said_by(register, region, status, why)
     known = register["links"].get(region)
     if status != ACTIVE or not streams or not is_member(register) or (known and known["status"] != DELETING):
         return after
@@ -245,13 +250,14 @@ def answered(
     return {**after, "links": {**register["links"], region: link}}
 
 
-def _said(register: Register, region: str, status: str, why: str) -> Register:
+def said_by(register: Register, region: str, status: str, why: str) -> Register:
+    """With what a region knows and says."""
     said = {"stamps": stamps_of(register), "status": status, "why": why}
     return {**register, "replicas": {**register["replicas"], region: said}}
 
 
 def _told_leaver(register: Register, region: str, status: str, why: str) -> Register:
-    return forgotten(register, region) if status == GONE else _said(register, region, status, why)
+    return forgotten(register, region) if status == GONE else said_by(register, region, status, why)
 
 
 def forgotten(register: Register, region: str) -> Register:
@@ -302,13 +308,13 @@ def described(description: Mapping[str, Any], register: Register) -> dict[str, A
 
 def replica(register: Register, region: str) -> dict[str, Any]:
     """A ReplicaDescription."""
-    said, override = register["replicas"].get(region, {}), register["overrides"].get(region)
+    said, override = register["replicas"].get(region, {}), register["overrides"].get(region, {"units": None})
     why = said.get("why", "")
     return {
         "RegionName": region,
         "ReplicaStatus": status_of(register, region),
         **({"ReplicaStatusDescription": why} if why else {}),
-        **({"ProvisionedThroughputOverride": {"ReadCapacityUnits": override["units"]}} if override else {}),
+        **({"ProvisionedThroughputOverride": {"ReadCapacityUnits": override["units"]}} if override["units"] else {}),
     }
 
 
@@ -336,4 +342,6 @@ def is_busy(register: Register) -> bool:
 def override_of(register: Register) -> int | None:
     """Read units that this table was given and does not have yet."""
     override = register["overrides"].get(register["own"])
-    return None if override is None or override["stamp"] <= register["overridden"] else int(override["units"])
+    if override is None or override["units"] is None or override["stamp"] <= register["overridden"]:
+        return None
+    return int(override["units"])

@@ -8,6 +8,7 @@ import pytest
 from tests.unit.auto_admin.global_tables.planet import AWAY, HOME, THIRD, Planet
 
 from dynabus.auto_admin.global_tables import control
+from dynabus.core.global_tables.register import message_of
 
 FOURTH = "us-west-1"
 
@@ -24,7 +25,7 @@ def delete(planet: Planet, region: str) -> dict[str, Any]:
 def shared(planet: Planet, region: str) -> dict[str, Any]:
     state = planet.state(region)
     assert state is not None
-    return {member: state.global_table[member] for member in ("members", "members_stamp", "definition_stamp")}
+    return {**message_of(state.global_table), "by": ""}
 
 
 # -- settings and members ------------------------------------------------------------------------------------------
@@ -41,7 +42,7 @@ def test_settings_of_a_region_that_has_not_heard_of_a_member_take_none_away() ->
     planet.settle()
     for region in (HOME, AWAY, THIRD):
         assert shared(planet, region) == shared(planet, HOME)
-        assert shared(planet, region)["members"] == [HOME, AWAY, THIRD]
+        assert shared(planet, region)["membership"].keys() == {HOME, AWAY, THIRD}
         assert planet.state(region).time_to_live == "end"  # type: ignore[union-attr]
 
 
@@ -64,18 +65,42 @@ def test_a_region_that_does_not_know_a_new_member_changes_settings_and_is_active
     planet.until("mended", lambda: planet.replicas(AWAY) == {HOME: "ACTIVE", THIRD: "ACTIVE"})
 
 
-def test_of_members_that_change_in_two_regions_the_later_ones_count() -> None:
-    """What is made for the other ones goes again."""
+def test_of_members_that_are_added_in_two_regions_each_is_there() -> None:
     planet = Planet(HOME, AWAY, THIRD, FOURTH)
     planet.replicated(AWAY)
     planet.cut = {AWAY}
     planet.replicate(THIRD)
     planet.until("made", lambda: planet.replicas(HOME)[THIRD] == "ACTIVE")
-    planet.regions[AWAY].kafka.now_ms += 3_600_000
     planet.replicate(FOURTH, at=AWAY)
     planet.cut = set()
+    for region in planet.regions:
+        others = {each: "ACTIVE" for each in planet.regions if each != region}
+        planet.until("there", lambda region=region, others=others: planet.replicas(region) == others)
+    assert all(shared(planet, region) == shared(planet, HOME) for region in planet.regions)
+
+
+def test_a_replica_that_is_deleted_here_and_kept_there_goes() -> None:
+    """Whatever else changes there: of a region that is a member the last word about that counts."""
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated(AWAY, THIRD)
+    planet.cut = {AWAY}
+    planet.update(HOME, ReplicaUpdates=[{"Delete": {"RegionName": THIRD}}])
+    time_to_live(planet, AWAY)
+    planet.cut = set()
     planet.until("gone", lambda: planet.status(THIRD) is None)
-    planet.until("there", lambda: planet.replicas(HOME) == {AWAY: "ACTIVE", FOURTH: "ACTIVE"})
+    planet.until("known", lambda: planet.replicas(HOME) == planet.replicas(THIRD) | {AWAY: "ACTIVE"})
+
+
+def test_a_region_that_does_not_know_a_new_member_deletes_its_table_and_nothing_else() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.regions[AWAY].ask("RemoveRegion", Name=THIRD, Force=False)
+    planet.replicated(AWAY)
+    planet.replicate(THIRD)
+    planet.until("made", lambda: planet.replicas(HOME).get(THIRD) == "ACTIVE")
+    delete(planet, AWAY)
+    planet.until("known", lambda: planet.replicas(HOME) == {THIRD: "ACTIVE"})
+    planet.until("known", lambda: planet.replicas(THIRD) == {HOME: "ACTIVE"})
+    planet.until("gone", lambda: planet.status(AWAY) is None)
 
 
 # -- deletions -----------------------------------------------------------------------------------------------------

@@ -187,14 +187,14 @@ def test_a_replica_that_is_protected_stays_until_it_is_not() -> None:
     [
         {"TableName": "music"},
         {"TableName": "music", "Definition": {}},
-        {"TableName": "music", "Definition": {"format": 1, "members_stamp": [1, "a"], "members": 5}},
+        {"TableName": "music", "Definition": {"format": 1, "definition_stamp": [1, "a"], "membership": 5}},
         {
             "TableName": "other",
             "Definition": {
                 "format": 1,
-                "members_stamp": [1, AWAY],
                 "definition_stamp": [1, AWAY],
-                "members": [HOME, AWAY],
+                "membership": {each: {"member": True, "stamp": [1, AWAY]} for each in (HOME, AWAY)},
+                "by": AWAY,
                 "group": "g",
                 "origins": {},
                 "overrides": {},

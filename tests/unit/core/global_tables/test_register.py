@@ -23,17 +23,20 @@ def answered(register: Register, region: str = AWAY, status: str = "ACTIVE", **m
 
 def test_stamps_rise_whatever_the_clock_says() -> None:
     register = begun(AWAY)
-    assert registers.stamps_of(register)[:2] == [[1000, HOME], [0, HOME]]
-    assert registers.stamps_of(registers.with_members(register, [HOME, AWAY], 5))[:2] == [[1001, HOME], [0, HOME]]
-    assert registers.stamps_of(registers.with_definition(register, {}, 5000))[:2] == [[1000, HOME], [5000, HOME]]
+    members = {HOME: [0, HOME], AWAY: [1000, HOME]}
+    assert registers.stamps_of(register) == [[0, HOME], members, {AWAY: [1000, HOME]}, {}]
+    assert registers.stamps_of(registers.with_members(register, [HOME], 5))[1] == {**members, AWAY: [1001, HOME]}
+    changed = registers.with_definition(register, {}, 5000)
+    assert registers.stamps_of(changed)[0] == [5000, HOME]
+    assert registers.stamps_of(registers.with_definition(changed, {}, 5))[0] == [5001, HOME]
 
 
 def test_of_two_at_the_same_time_the_greater_name_counts() -> None:
-    register = begun(AWAY)
-    message = {**registers.message_of(register), "members_stamp": [1000, AWAY]}
+    register = registers.with_definition(begun(AWAY), {}, 1000)
+    message = {**registers.message_of(register), "definition_stamp": [1000, AWAY]}
     assert registers.is_newer(message, register)
     assert not registers.is_newer(registers.message_of(register), register)
-    assert not registers.is_newer({**message, "members_stamp": [1000, "aa"]}, register)
+    assert not registers.is_newer({**message, "definition_stamp": [1000, "aa"]}, register)
 
 
 def test_an_answer_about_an_older_word_does_not_count() -> None:
