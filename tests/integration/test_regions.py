@@ -45,7 +45,8 @@ def copied(*regions: Region) -> bool:
     for region in regions:
         for link in region.planet().links.all.values():
             if link.status == "COPYING":
-                region.ask("ReplicaCopied", TableId=link.table, Destination=link.destination, Stream=link.stream)
+                asked = {"TableId": link.table, "Destination": link.destination, "CreatedMs": link.created_ms}
+                region.ask("ReplicaCopied", **asked)
     return True
 
 

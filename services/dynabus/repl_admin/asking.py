@@ -63,6 +63,8 @@ class _Region:
             # Another client: one that began while no broker answered may never find any.
             self._drop()
             raise NotAnswered(f"{kafka.bootstrap}: {_words(error)}") from error
+        except (KeyError, TypeError, ValueError) as fault:
+            raise NotAnswered(f"{kafka.bootstrap} answers what is none: {fault!r}") from fault
 
     def _drop(self) -> None:
         client, self._client = self._client, None

@@ -186,11 +186,15 @@ class Job:
             logger().info("initial copy done", table=self.link.name, to=self.peer.name, items=self.copy.sent)
         self._told_ms = now_ms
         self._counter += 1
-        link = {"TableId": self.link.table, "Destination": self.link.destination, "Stream": self.link.stream}
+        link = {"TableId": self.link.table, "Destination": self.link.destination, "CreatedMs": self.link.created_ms}
         asker = {"asker": self._slot, "incarnation": self._incarnation, "counter": self._counter}
         request = {**asker, "budget_ms": int(TELL_MS), "repeat": False}
         request |= {"operation": "ReplicaCopied", "body": orjson.dumps(link)}
         producer.send_one(self._topics.control().name, encode("control_request", request))
+
+
+def _life(link: Link) -> tuple[int, bool, str]:
+    return link.created_ms, link.whole, link.stream
 
 
 _NOWHERE: PartitionMetadata = {
@@ -239,7 +243,7 @@ class Copies:
         }
         for where, job in [*self.jobs.items()]:
             link, peer = wanted.get(where, (None, None))
-            if link is None or peer != job.peer or link.stream != job.link.stream or job.has_failed:
+            if link is None or peer != job.peer or _life(link) != _life(job.link) or job.has_failed:
                 self.jobs.pop(where).stop()
         for where in wanted.keys() - self.jobs.keys():
             link, peer = wanted[where]
@@ -263,6 +267,8 @@ class Copies:
         for job in self.jobs.values():
             job.stop()
         self.jobs.clear()
+        # What goes meanwhile has no record any more when metadata are read again.
+        self._links.all.clear()
         if self._hearing is not None:
             self._hearing.close()
             self._hearing = None

@@ -5,7 +5,7 @@
 | ACTIVE, GONE                     | the own auto-admin is told, and asks for this no more      |
 | CREATING, DELETING               | the same, and it is told again after a second              |
 | REFUSED                          | the same after ten: somebody may have mended what it lacks |
-| with a newer word about it       | the own auto-admin is told that instead                    |
+| with a newer word about it       | the own auto-admin is told that instead; again in a second |
 | none                             | told again after two seconds                               |
 
 Each step may be done twice, and a successor begins with the question what there is to tell. Pure but for `ask`.
@@ -18,6 +18,7 @@ from concurrent.futures import Future
 from typing import Any, NamedTuple
 
 from dynabus.adapters.logs import logger
+from dynabus.core.global_tables.register import stamps_of
 
 OWN = ""
 """Instead of a region: the own one."""
@@ -85,22 +86,26 @@ class Definitions:
         name, region = key
         try:
             answer = word.answer.result()
-        except NotAnswered as silence:
+            status, why = str(answer["Status"]), str(answer["Why"])
+        except (NotAnswered, KeyError, TypeError) as fault:
+            silence = fault if isinstance(fault, NotAnswered) else NotAnswered(f"it answers what is none: {fault!r}")
             if region not in self.silent:
                 logger().warning("a region does not answer", region=region, reason=str(silence))
             self.silent[region] = str(silence)
             self._not_before_ms[key] = now_ms + SILENT_MS
             return
         self.silent.pop(region, None)
-        status, why = str(answer["Status"]), str(answer["Why"])
         pause_ms = {"ACTIVE": 0.0, "GONE": 0.0, "REFUSED": REFUSED_MS}.get(status, PASSING_MS)
+        if "Definition" in answer:
+            # The own auto-admin may refuse it.
+            pause_ms = max(pause_ms, PASSING_MS)
         self._not_before_ms[key] = now_ms + (pause_ms if not why else REFUSED_MS)
         if "Definition" in answer:
             # Not that it was answered, too: if this gets lost, the region is to be told again.
             newer = {"TableName": name, "Definition": answer["Definition"]}
             self._told_back.append(self._ask(OWN, "GlobalDefinition", newer))
         else:
-            said = {"TableName": name, "Region": region, "Stamp": word.body["Definition"]["stamp"]}
+            said = {"TableName": name, "Region": region, "Stamps": stamps_of(word.body["Definition"])}
             self._told_back.append(self._ask(OWN, "DefinitionAnswered", {**said, "Status": status, "Why": why}))
         # At once, so that what follows from the answer is told without a pause.
         self._look_ms = now_ms

@@ -66,7 +66,8 @@ class Retention:
                 logger().warning("a link is behind", table=link.name, region=link.destination, alarm=backlog.alarm)
             if backlog.alarm == LOST and link.status == ACTIVE:
                 # If nobody answers, the next look asks again.
-                self._ask(OWN, "LinkLost", {"TableId": link.table, "Destination": link.destination})
+                lost = {"TableId": link.table, "Destination": link.destination, "CreatedMs": link.created_ms}
+                self._ask(OWN, "LinkLost", lost)
 
 
 def look(admin: TopicAdmin, topics: Topics, links: list[Link], wall_ms: int) -> list[Seen]:

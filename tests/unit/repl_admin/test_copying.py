@@ -25,7 +25,7 @@ from dynabus.rep_out.line import Line
 from dynabus.repl_admin import copying as module
 from dynabus.repl_admin.copying import AGAIN_MS, ASK_MS, FAILED_S, TELL_MS, Copies, Job
 
-LINK = Link(LOG, "t", "us", 1, COPYING, 0, True, "label")
+LINK = Link(LOG, "t", "us", 1, COPYING, 5, True, "label")
 PEER = Peer("us", 1, "there:9092", "there", "", "{}", False)
 ROWS = rows(1200)
 
@@ -91,7 +91,7 @@ def test_all_rows_go_page_by_page_and_then_auto_admin_is_told(stage: Stage) -> N
     topic, request = stage.asked[-1]
     assert (topic, request["operation"]) == ("dynabus.control", "ReplicaCopied")
     assert request["asker"] == "repl-admin-1-copy"
-    assert orjson.loads(request["body"]) == {"TableId": LOG, "Destination": "us", "Stream": "label"}
+    assert orjson.loads(request["body"]) == {"TableId": LOG, "Destination": "us", "CreatedMs": 5}
     stage.turn(TELL_MS / 2)
     assert len(stage.asked) == 4
     stage.turn(TELL_MS)
@@ -214,7 +214,26 @@ def test_there_is_a_job_for_each_link_that_is_copied(monkeypatch: pytest.MonkeyP
     copies.learn("region/us", "region_metadata", {**PEER._asdict(), "version": 2, "kafka": "elsewhere:9092"})
     copies.follow()
     assert len(FakeJob.made) == 3
-    copies.learn(f"link/{LOG}/us", "link_metadata", {**LINK._asdict(), "version": 2, "status": ACTIVE})
+    again = {**LINK._asdict(), "version": 2, "created_ms": 6}
+    copies.learn(f"link/{LOG}/us", "link_metadata", again)
+    copies.follow()
+    assert len(FakeJob.made) == 4, "it is another life of the link"
+    copies.learn(f"link/{LOG}/us", "link_metadata", {**again, "version": 3, "status": ACTIVE})
     copies.follow()
     assert copies.jobs == {}
     assert all(job.is_stopped for job in FakeJob.made)
+
+
+def test_a_link_that_went_while_another_process_was_active_is_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "Job", FakeJob)
+    monkeypatch.setattr(FakeJob, "made", [])
+    copies = Copies(KafkaSettings("x"), "repl-admin-1")
+    regions = [PEER._replace(name="eu", kafka=""), PEER]
+    for learned in range(2):
+        for region in regions:
+            copies.learn(f"region/{region.name}", "region_metadata", region._asdict())
+        if not learned:
+            copies.learn(f"link/{LOG}/us", "link_metadata", LINK._asdict())
+        copies.follow()
+        copies.close()
+    assert len(FakeJob.made) == 1

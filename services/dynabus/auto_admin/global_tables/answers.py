@@ -22,46 +22,59 @@ def stream_of(state: TableState) -> str:
     return labels[-1] if labels else ""
 
 
-def answered(region: str, stamp: Sequence[object], status: str, why: str) -> Evaluate:
+def answered(region: str, stamps: Sequence[object], status: str, why: str) -> Evaluate:
     """A region has answered what it was told."""
 
     def change(state: TableState, wall_ms: int) -> Register:
         streams = bool(stream_of(state))
-        return registers.answered(state.global_table, region, stamp, status, why, wall_ms, streams=streams)
+        return registers.answered(state.global_table, region, stamps, status, why, wall_ms, streams=streams)
 
     return _changing(change)
 
 
-def copied(table_id: str, region: str) -> Evaluate:
-    """The initial copy of a link was acknowledged."""
-    return _of_link(table_id, region, COPYING, lambda _: {"status": ACTIVE})
+def copied(table_id: str, region: str, created_ms: int) -> Evaluate:
+    """The initial copy of the link of this time was acknowledged."""
+
+    def change(register: Register, wall_ms: int) -> Register:
+        return registers.copied_to(register, region, wall_ms)
+
+    return _of_link(table_id, region, created_ms, COPYING, change)
 
 
-def lost(table_id: str, region: str) -> Evaluate:
-    """The stream dropped what the region had not acknowledged: it is copied to again."""
-    return _of_link(table_id, region, ACTIVE, lambda ms: {"status": COPYING, "created_ms": ms, "again": True})
+def lost(table_id: str, region: str, created_ms: int) -> Evaluate:
+    """The stream of the link of this time dropped what the region had not acknowledged: it is copied to again."""
+
+    def change(register: Register, wall_ms: int) -> Register:
+        return registers.copied_again(register, region, wall_ms)
+
+    return _of_link(table_id, region, created_ms, ACTIVE, change)
 
 
-def _of_link(table_id: str, region: str, status: str, members: Callable[[int], dict[str, object]]) -> Evaluate:
-    def change(state: TableState, wall_ms: int) -> Register:
+def _of_link(
+    table_id: str, region: str, created_ms: int, status: str, change: Callable[[Register, int], Register]
+) -> Evaluate:
+    def changed(state: TableState, wall_ms: int) -> Register:
         register = state.global_table
         link = register["links"].get(region)
-        if state.id != table_id or link is None or link["status"] != status:
+        if state.id != table_id or link is None or (link["status"], link["created_ms"]) != (status, created_ms):
             return register
-        return registers.with_link(register, region, **members(wall_ms))
+        return change(register, wall_ms)
 
-    return _changing(change)
+    return _changing(changed)
 
 
 def given_up(region: str) -> Evaluate:
-    """A region was removed by force: it is a replica no more, and is told nothing."""
+    """A region was removed by force: it is a replica no more, and is told nothing. A table that is being deleted has
+    no say in that: it ends without having told."""
 
     def change(state: TableState, wall_ms: int) -> Register:
         register = state.global_table
-        members = [each for each in register["members"] if each != region]
-        if region in registers.others(register):
+        if not registers.is_member(register):
+            return registers.said_by(register, region, ACTIVE, "")
+        if region in register["members"]:
+            members = [each for each in register["members"] if each != region]
             register = registers.with_members(register, members, wall_ms)
-        return {**registers.forgotten(register, region), "members": members}
+        return registers.forgotten(register, region)
 
     return _changing(change)
 

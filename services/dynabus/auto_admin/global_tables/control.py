@@ -7,7 +7,7 @@ from typing import Any
 
 from dynabus.auto_admin.config import AutoAdminSettings
 from dynabus.auto_admin.global_tables import answers, receiving, regions, replicas
-from dynabus.auto_admin.global_tables.receiving import Here, Said
+from dynabus.auto_admin.global_tables.receiving import Here, Said, stamps_of
 from dynabus.auto_admin.global_tables.regions import own_of, peers_of, read_regions, region_key
 from dynabus.auto_admin.placement.planner import Placement
 from dynabus.auto_admin.tables import decisions
@@ -25,7 +25,7 @@ OF_TABLES = frozenset(
     {"CreateGlobalTable", "UpdateGlobalTable", "GlobalDefinition", "DefinitionAnswered", "ReplicaCopied", "LinkLost"}
 )
 TOLD_MOST = 100
-"""Words for other regions in one answer; the next ones come when these are acknowledged."""
+"""Words for each other region in one answer; the next ones come when these are acknowledged."""
 
 Place = Callable[[dict[str, Any], bytes, float], list[Placement]]
 
@@ -50,7 +50,7 @@ class GlobalControl:
         held = [
             each.name
             for each in states
-            if name in (*registers.others(each.global_table), *each.global_table.get("leaving", ()))
+            if name in (*each.global_table.get("members", ()), *each.global_table.get("leaving", ()))
         ]
         return region_key(name), regions.remove(name, own_of(rows), held, force=bool(body["Force"]))
 
@@ -73,33 +73,37 @@ class GlobalControl:
             actions = replica_changes.actions_of(body["ReplicaUpdates"])
             return table_key(name), replicas.update_global(name, actions, self.own, self._peers())
         if operation == "DefinitionAnswered":
-            stamp = [int(body["Stamp"][0]), str(body["Stamp"][1])]
+            stamps = stamps_of(body["Stamps"])
             return table_key(name), answers.answered(
-                str(body["Region"]), stamp, str(body["Status"]), str(body["Why"])
+                str(body["Region"]), stamps, str(body["Status"]), str(body["Why"])
             )
+        known = int(body["Definition"]["format"])
+        if known != registers.FORMAT:
+            return table_key(name), receiving.other_format(known, self.own)
         return table_key(name), self._receive(Said.of(body), request_id, place, now_ms)
 
     def pending(self) -> dict[str, Any]:
         """What other regions are to be told: the newest word about each table that they have not acknowledged."""
-        known = self._peers()
-        words = [
-            {"TableName": each.name, "Region": region, "Definition": registers.message_of(each.global_table)}
-            for each in self._tables.all().values()
-            for region in registers.to_tell(each.global_table)
-            if region in known
-        ]
-        return {"Words": words[:TOLD_MOST]}
+        words: list[dict[str, Any]] = []
+        rooms = dict.fromkeys(self._peers(), TOLD_MOST)
+        for each in self._tables.all().values():
+            for region in registers.to_tell(each.global_table):
+                if rooms.get(region, 0):
+                    rooms[region] -= 1
+                    word = {"TableName": each.name, "Region": region}
+                    words.append({**word, "Definition": registers.message_of(each.global_table)})
+        return {"Words": words}
 
     def _peers(self) -> list[str]:
         return peers_of(read_regions(self._store))
 
     def _of_link(self, operation: str, body: Any) -> tuple[bytes, Evaluate]:
-        table_id, region = str(body["TableId"]), str(body["Destination"])
-        state = self._tables.all().get(table_id)
+        link = str(body["TableId"]), str(body["Destination"]), int(body["CreatedMs"])
+        state = self._tables.all().get(link[0])
         if state is None:
             return table_key(""), lambda _old, _wall_ms: Decision(False, None, Outcome(body=b"{}"))
         decided = answers.copied if operation == "ReplicaCopied" else answers.lost
-        return table_key(state.name), decided(table_id, region)
+        return table_key(state.name), decided(*link)
 
     def _receive(self, said: Said, request_id: bytes, place: Place, now_ms: float) -> Evaluate | None:
         state = self._tables.named(said.name)
@@ -116,7 +120,7 @@ class GlobalControl:
 
     def _creation(self, said: Said, request_id: bytes, place: Place, now_ms: float) -> Evaluate | None:
         override = said.message["overrides"].get(self.own)
-        units = None if override is None else int(override["units"])
+        units = None if override is None else override["units"]
         request = creation_request(said.name, said.message["definition"], units)
         placements = place(request, request_id, now_ms)
         if not placements:

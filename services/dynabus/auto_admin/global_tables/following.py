@@ -48,7 +48,8 @@ class Following:
             if not state.global_table:
                 continue
             register = state.global_table
-            for region in (*register["members"], *register["leaving"]):
+            concerned = (*register["members"], *register["leaving"])
+            for region in concerned if registers.is_member(register) else registers.to_tell(register):
                 if regions.get(region, {}).get("removed"):
                     decide(table_key(state.name), given_up(region))
             if _is_still(state) and now_ms >= self._not_before_ms.get(state.id, 0.0) and _next(state) is not None:
@@ -81,7 +82,8 @@ def _next(state: TableState) -> dict[str, Any] | None:
     if units is not None and (have["BillingMode"] == ON_DEMAND or have["ReadUnits"][""] == units):
         stamp = register["overrides"][register["own"]]["stamp"]
         return {"global_table": {**register, "overridden": stamp}}
-    change = next_change(wanted, have, units)
+    writes = int(state.description["ProvisionedThroughput"]["WriteCapacityUnits"])
+    change = next_change(wanted, have, units, writes)
     return None if change is None else {"Update": {"TableName": state.name, **change}}
 
 

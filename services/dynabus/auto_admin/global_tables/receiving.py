@@ -4,13 +4,16 @@
 |----------------------------|-----------------|---------------------------------------------------------------------|
 | no table                   | we are a member | it is made (CREATING), if there are nodes and all members are known |
 | no table, or no replica    | we are none     | nothing: GONE                                                       |
+| no table                   | we are the only | the same                                                            |
 | a table of its own         | we are a member | becomes a replica if empty, ACTIVE, of the same key; else REFUSED   |
 | a replica of another group | we are a member | REFUSED                                                             |
 | a replica, as new or newer |                 | nothing; the newer word is answered                                 |
 | a replica, older           | we are a member | is taken over; settings follow step by step                         |
 | a replica, older           | we are none     | the table is deleted, unless it is protected or changes             |
+| one that is being deleted  | we are a member | is taken over, and the deletion is on top of it                     |
 
-Nothing is applied in part: a word is in the row as a whole or not at all.
+Of a word each piece counts that is newer than here (`register`); where another piece is older, the newer one is
+answered. Otherwise nothing is applied in part: a word is in the row or it is not.
 """
 
 from __future__ import annotations
@@ -26,35 +29,55 @@ from dynabus.auto_admin.global_tables.stamping import definition_here
 from dynabus.auto_admin.tables.decisions import TableState, next_revision, read_row, written
 from dynabus.core.errors import ApiError
 from dynabus.core.global_tables import register as registers
-from dynabus.core.global_tables.definition import same_keys
+from dynabus.core.global_tables.definition import read_definition, same_keys, whole
 from dynabus.core.global_tables.register import GONE, REFUSED, Register
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.tables.replica_changes import existing
 from dynabus.core.tables.streams import end_streams
 
 
+def stamp_of(said: Sequence[Any]) -> list[Any]:
+    """Raises TypeError or ValueError for what is none."""
+    ms, region = said
+    return [int(ms), str(region)]
+
+
+def stamps_of(said: Sequence[Any]) -> list[Any]:
+    """As `register.stamps_of` makes them. Raises AttributeError, TypeError or ValueError for what is none."""
+    definition, *by_region = said
+    return [stamp_of(definition), *({str(key): stamp_of(each) for key, each in of.items()} for of in by_region)]
+
+
 class Said(NamedTuple):
-    """About the table of this name; `message` is as `register.message_of` makes it."""
+    """About the table of this name; `message` is as `register.message_of` makes it, with `members`."""
 
     name: str
     message: Mapping[str, Any]
 
     @classmethod
     def of(cls, body: Mapping[str, Any]) -> Said:
-        """Of a control request. Raises KeyError, TypeError or ValueError for what no region sends."""
+        """Of a control request. Raises KeyError, TypeError, ValueError or AttributeError for what no region sends: it
+        would stop each auto-admin that goes by the row."""
         message = body["Definition"]
-        ms, region = message["stamp"]
-        members, definition = [str(each) for each in message["members"]], dict(message["definition"])
+        membership = {
+            str(key): {"member": bool(each["member"]), "stamp": stamp_of(each["stamp"])}
+            for key, each in message["membership"].items()
+        }
         shared = {
+            "by": str(message["by"]),
             "group": str(message["group"]),
-            "members": members,
-            "origins": {str(key): str(value) for key, value in message["origins"].items()},
+            "membership": membership,
+            "members": registers.members_of(membership),
+            "origins": {
+                str(key): {"from": str(each["from"]), "stamp": stamp_of(each["stamp"])}
+                for key, each in message["origins"].items()
+            },
             "overrides": {
-                str(key): {"units": int(each["units"]), "stamp": [*each["stamp"]]}
+                str(key): {"units": whole(each["units"]), "stamp": stamp_of(each["stamp"])}
                 for key, each in message["overrides"].items()
             },
-            "definition": definition,
-            "stamp": [int(ms), str(region)],
+            "definition": read_definition(message["definition"]),
+            "definition_stamp": stamp_of(message["definition_stamp"]),
         }
         return cls(str(body["TableName"]), shared)
 
@@ -77,7 +100,7 @@ def receive(said: Said, here: Here, create: Evaluate | None) -> Evaluate:
         known = state is not None and bool(state.global_table) and _same_group(state.global_table, said)
         if not is_member and not known:
             return _answer(GONE)
-        if unknown and is_member:
+        if unknown and is_member and (state is None or state.status != "DELETING"):
             return _answer(REFUSED, f"region {here.own} does not know region {', '.join(unknown)}")
         if state is None:
             return _created(said, here, create, wall_ms)
@@ -88,22 +111,34 @@ def receive(said: Said, here: Here, create: Evaluate | None) -> Evaluate:
     return evaluate
 
 
+def other_format(known: int, own: str) -> Evaluate:
+    """The decision about a word of a newer Dynabus."""
+
+    def evaluate(_old: bytes | None, _wall_ms: int) -> Decision:
+        return _answer(REFUSED, f"region {own} does not know format {known} of what it is told: upgrade it")
+
+    return evaluate
+
+
 def _same_group(register: Register, said: Said) -> bool:
     return bool(register["group"] == said.message["group"])
 
 
 def _created(said: Said, here: Here, create: Evaluate | None, wall_ms: int) -> Decision:
+    if said.message["members"] == [here.own]:
+        # Nobody has items for it: it is told of a table that it has deleted itself.
+        return _answer(GONE)
     if create is None:
         return _answer(REFUSED, f"region {here.own} has too few storage nodes for the table just now")
     made = create(None, wall_ms)
     if made.row is None:
         return _answer(REFUSED, str(orjson.loads(made.outcome.body).get("message", "")))
     state = read_row(made.row)
-    register = registers.taken(registers.begun(here.own, ""), said.message)
+    register = registers.joined(here.own, said.message)
     overridden = said.message["overrides"].get(here.own, {}).get("stamp", register["overridden"])
     state = replace(
         state,
-        global_table={**register, "overridden": overridden, "leaving": []},
+        global_table={**register, "overridden": overridden},
         time_to_live=said.message["definition"]["TimeToLive"],
         scaling={**said.message["definition"]["WriteScaling"]},
     )
@@ -122,45 +157,33 @@ def _adopt(said: Said, here: Here, state: TableState, wall_ms: int) -> Decision:
         state = with_stream(state, wall_ms)
     except ApiError as error:
         return _answer(REFUSED, error.message)
-    register = {**registers.taken(registers.begun(here.own, ""), said.message), "leaving": []}
-    return _answer(state.status, write=replace(state, global_table=register))
+    return _answer(state.status, write=replace(state, global_table=registers.joined(here.own, said.message)))
 
 
 def _take(said: Said, state: TableState, wall_ms: int) -> Decision:
     """A word about the replica that is here."""
     register = state.global_table
-    if not registers.is_newer(said.message, register):
-        return _known(said, state)
-    if register["own"] not in said.message["members"]:
-        return _leave(said, state, wall_ms)
+    after = registers.taken(register, said.message, wall_ms)
+    if not registers.is_newer(said.message, register) and registers.is_member(register):
+        return _reply(said, register, state.status)
+    if not registers.is_member(after):
+        return _leave(said, state, after, wall_ms)
     if state.status == "DELETING":
-        return _answer(state.status)
-    if not same_keys(said.message["definition"], register["definition"]):
+        after = registers.with_members(after, registers.others(after), wall_ms)
+    elif not same_keys(said.message["definition"], register["definition"]):
         return _answer(REFUSED, f"the table in region {register['own']} has another key schema")
-    after = registers.taken(register, said.message)
-    return _answer(state.status, write=replace(state, global_table=after))
+    return _reply(said, after, state.status, write=replace(state, global_table=after))
 
 
-def _known(said: Said, state: TableState) -> Decision:
-    """Not newer; what is newer is answered, so that the teller learns it."""
-    register = state.global_table
-    if said.message["stamp"] == register["stamp"]:
-        return _answer(state.status)
-    return _answer(state.status, newer=registers.message_of(register))
-
-
-def _leave(said: Said, state: TableState, wall_ms: int) -> Decision:
+def _leave(said: Said, state: TableState, after: Register, wall_ms: int) -> Decision:
+    after = registers.told_by(after, said.message)
     if state.status == "DELETING":
-        return _answer(state.status)
+        changed = replace(state, global_table=after) if after != state.global_table else None
+        return _reply(said, after, state.status, write=changed)
     if state.status != "ACTIVE":
         return _answer(state.status)
-    register = state.global_table
     if state.description["DeletionProtectionEnabled"]:
-        return _answer("ACTIVE", f"the table in region {register['own']} is protected against deletion")
-    after = registers.taken(register, said.message)
-    known = {"stamp": after["stamp"], "status": "ACTIVE", "why": ""}
-    # They have said it: nobody need be told.
-    after = {**after, "replicas": dict.fromkeys(after["members"], known)}
+        return _answer("ACTIVE", f"the table in region {after['own']} is protected against deletion")
     gone = replace(
         state,
         status="DELETING",
@@ -169,7 +192,13 @@ def _leave(said: Said, state: TableState, wall_ms: int) -> Decision:
         streams=end_streams(state.streams),
         global_table=after,
     )
-    return _answer("DELETING", write=gone)
+    return _reply(said, after, "DELETING", write=gone)
+
+
+def _reply(said: Said, register: Register, status: str, *, write: TableState | None = None) -> Decision:
+    """With what the teller does not know yet."""
+    is_known = registers.stamps_of(said.message) == registers.stamps_of(register)
+    return _answer(status, write=write, newer=None if is_known else registers.message_of(register))
 
 
 def _answer(

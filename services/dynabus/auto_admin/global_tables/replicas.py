@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import orjson
 
@@ -84,7 +83,7 @@ def _changed(
     if any(what == "Create" for what, _ in actions):
         rules.refuse_capacity(state.description, state.scaling)
         state = with_stream(state, wall_ms)
-    after = _with_overrides(_with_members(state, own, actions, wall_ms), actions)
+    after = _with_overrides(_with_members(state, own, actions, wall_ms), actions, wall_ms)
     return next_revision(replace(state, global_table=after))
 
 
@@ -103,8 +102,7 @@ def _with_members(state: TableState, own: str, actions: Sequence[Action], wall_m
     register = state.global_table
     if not registers.is_global(register):
         # Another group than any before, so that whoever was a member of that one does not take it for the same.
-        fresh = {**registers.begun(own, f"{state.id}.{state.revision}"), "definition": definition_here(state)}
-        register = {**fresh, "stamp": register["stamp"]} if register else fresh
+        register = {**registers.begun(own, f"{state.id}.{state.revision}"), "definition": definition_here(state)}
     members = dict.fromkeys(register["members"])
     for what, each in actions:
         if what == "Create":
@@ -114,10 +112,9 @@ def _with_members(state: TableState, own: str, actions: Sequence[Action], wall_m
     return registers.with_members(register, [*members], wall_ms)
 
 
-def _with_overrides(register: Register, actions: Sequence[Action]) -> Register:
-    overrides: dict[str, Any] = dict(register["overrides"])
+def _with_overrides(register: Register, actions: Sequence[Action], wall_ms: int) -> Register:
     for _, each in actions:
         units = each.get("ProvisionedThroughputOverride", {}).get("ReadCapacityUnits")
         if units is not None:
-            overrides[each["RegionName"]] = {"units": int(units), "stamp": register["stamp"]}
-    return {**register, "overrides": overrides}
+            register = registers.with_override(register, each["RegionName"], int(units), wall_ms)
+    return register

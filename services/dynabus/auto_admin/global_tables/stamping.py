@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dynabus.core.errors import invalid_parameter
 from dynabus.core.global_tables.definition import Definition, definition_of, is_alike, merged
-from dynabus.core.global_tables.register import Register, changed, is_global, with_members
+from dynabus.core.global_tables.register import Register, is_global, with_definition, with_members
 
 if TYPE_CHECKING:
     from dynabus.auto_admin.tables.decisions import TableState
@@ -27,7 +27,7 @@ def stamped(before: TableState, after: TableState, wall_ms: int) -> TableState:
     if is_alike(was, now):
         return after
     definition = merged(after.global_table["definition"], was, now)
-    return replace(after, global_table=changed(after.global_table, wall_ms, definition=definition))
+    return replace(after, global_table=with_definition(after.global_table, definition, wall_ms))
 
 
 def left(register: Register, wall_ms: int) -> Register:

@@ -40,6 +40,7 @@ from dynabus.core.tables.descriptions import (
 )
 from dynabus.core.tables.index_changes import change_indexes, changes_mode, finish_indexes, follow_mode
 from dynabus.core.tables.indexes import Index, new_indexes
+from dynabus.core.tables.replica_changes import refuse_origin
 from dynabus.core.tables.streams import (
     Stream,
     change_streams,
@@ -269,6 +270,10 @@ def delete(name: str, limit: ApiError | None = None) -> Evaluate:
         if refusal is not None or state is None:
             assert refusal is not None
             return refuse(refusal)
+        try:
+            refuse_origin(name, state.global_table)
+        except ApiError as error:
+            return refuse(error)
         after = replace(
             state,
             status="DELETING",

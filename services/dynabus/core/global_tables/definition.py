@@ -82,6 +82,54 @@ def _used(definition: Definition, types: Mapping[str, str]) -> list[dict[str, st
     return [{"AttributeName": name, "AttributeType": types[name]} for name in names]
 
 
+def read_definition(said: Mapping[str, Any]) -> Definition:
+    """Of another region: with all members, of the right types, and such that a replica can be made of it. Raises
+    KeyError, TypeError, ValueError or AttributeError."""
+    found: Definition = {
+        "KeySchema": _key(said["KeySchema"]),
+        "LocalSecondaryIndexes": [_index(each) for each in said["LocalSecondaryIndexes"]],
+        "GlobalSecondaryIndexes": {
+            str(name): {**_index(each), "WriteCapacityUnits": whole(each["WriteCapacityUnits"])}
+            for name, each in said["GlobalSecondaryIndexes"].items()
+        },
+        "BillingMode": str(said["BillingMode"]),
+        "WriteCapacityUnits": whole(said["WriteCapacityUnits"]),
+        "WriteScaling": {str(what): _scaled(each) for what, each in said["WriteScaling"].items()},
+        "TimeToLive": str(said["TimeToLive"]),
+        "ReadUnits": {"": 1} | {str(name): int(units) for name, units in said["ReadUnits"].items()},
+    }
+    found["AttributeDefinitions"] = _used(found, _types(said["AttributeDefinitions"]))
+    if any(name != each["IndexName"] for name, each in found["GlobalSecondaryIndexes"].items()):
+        raise ValueError("an index of another name")
+    if any(kind_and_index(what)[0] != WRITE for what in found["WriteScaling"]):
+        raise ValueError("auto scaling of reads")
+    creation_request("", found, None)
+    return found
+
+
+def _key(said: Any) -> list[dict[str, str]]:
+    return [{name: str(each[name]) for name in ("AttributeName", "KeyType")} for each in said]
+
+
+def _index(said: Any) -> dict[str, Any]:
+    return {
+        "IndexName": str(said["IndexName"]),
+        "KeySchema": _key(said["KeySchema"]),
+        "Projection": {**said["Projection"], "ProjectionType": str(said["Projection"]["ProjectionType"])},
+    }
+
+
+def whole(said: Any) -> int | None:
+    """Units, or none. Raises TypeError or ValueError."""
+    return None if said is None else int(said)
+
+
+def _scaled(said: Any) -> dict[str, Any]:
+    units = {name: int(said[name]) for name in ("MinimumUnits", "MaximumUnits")}
+    target = {**said["Target"], "TargetValue": float(said["Target"]["TargetValue"])}
+    return {**units, "PolicyName": str(said["PolicyName"]), "Target": target}
+
+
 def is_alike(one: Definition, other: Definition) -> bool:
     """Whether two regions need to tell each other nothing."""
     return {**one, "ReadUnits": None} == {**other, "ReadUnits": None}
@@ -141,10 +189,13 @@ def _throughput(definition: Definition, reads: Mapping[str, int], index: str = "
     return {"ReadCapacityUnits": max(1, reads.get(index, 1)), "WriteCapacityUnits": max(1, writes)}
 
 
-def next_change(wanted: Definition, have: Definition, read_units: int | None) -> dict[str, Any] | None:
+def next_change(
+    wanted: Definition, have: Definition, read_units: int | None, write_units: int
+) -> dict[str, Any] | None:
     """Members of the next UpdateTable that brings a table closer to what is wanted; None: there is none left.
 
-    `read_units`: that it shall have by an override, None for as it has. `have` tells of a table that is not changing.
+    `read_units`: that it shall have by an override, None for as it has. `write_units`: that it has, scaled or not;
+    they stay where no others are wanted. `have` tells of a table that is not changing.
     """
     provisioned = wanted["BillingMode"] != ON_DEMAND
     reads = {**wanted["ReadUnits"], **have["ReadUnits"]} if have["BillingMode"] != ON_DEMAND else wanted["ReadUnits"]
@@ -154,7 +205,7 @@ def next_change(wanted: Definition, have: Definition, read_units: int | None) ->
     if provisioned and (_differs(wanted, have) or reads[""] != have["ReadUnits"][""]):
         units = _throughput(wanted, reads)
         if not _differs(wanted, have):
-            units["WriteCapacityUnits"] = have["WriteCapacityUnits"] or units["WriteCapacityUnits"]
+            units["WriteCapacityUnits"] = write_units
         return {"ProvisionedThroughput": units}
     return _other_indexes(wanted, have, reads, provisioned)
 

@@ -1,19 +1,23 @@
 """What a region keeps of a global table beside the table itself: a last-writer-wins register. Pure.
 
-One part of it is the same in all regions in the end, whoever writes it, since the higher stamp wins:
+One part of it is the same in all regions in the end, whoever writes it. Of each piece of it the higher stamp wins, so
+that a change of settings by a region that has not heard of a member takes none away:
 
-    group        id of the table with which it began: another group is another global table
-    members      its regions, in order
-    origins      by region: who added it, and so sends it every item
-    overrides    by region: read units that it was given, and by which stamp
-    definition   settings that are kept alike (`definition`)
-    stamp        [Unix ms, region] of the last change of all that
+    group              id of the table with which it began: another group is another global table
+    membership         by region: whether it is a `member`
+    origins            by region that was added: who sends it every item (`from`), empty once it has them
+    overrides          by region: read `units` that it was given; null for none any more
+    definition         settings that are kept alike (`definition`)
+    definition_stamp   [Unix ms, region] of their last change
+
+Each region's entry in the first three is a piece with a `stamp` of its own, which stays for as long as the register.
 
 The other part is this region's own:
 
     own          its name
+    members      those that membership names, in order
     leaving      regions that are members no more and have not said that they know
-    replicas     by region: the stamp that it has acknowledged, and what it said: status, why
+    replicas     by region: the stamps that it has acknowledged, and what it said: status, why
     links        by region: what is sent there (`links`): status, created_ms
     overridden   stamp of the override that this table has
 
@@ -26,6 +30,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dynabus.core.global_tables.definition import Definition
 from dynabus.core.global_tables.links import ACTIVE, COPYING, DELETING
 
 Register = dict[str, Any]
@@ -33,7 +38,12 @@ Register = dict[str, Any]
 GONE, REFUSED = "GONE", "REFUSED"
 """What a region says besides a table's status: it has no such replica; it will not have one."""
 
-_SHARED = ("group", "members", "origins", "overrides", "definition", "stamp")
+_BY_REGION = ("membership", "origins", "overrides")
+_SETTINGS = ("definition", "definition_stamp")
+_SHARED = ("group", *_BY_REGION, *_SETTINGS)
+FORMAT = 1
+"""Of what other regions are told."""
+
 VERSION = "2019.11.21"
 
 
@@ -41,11 +51,12 @@ def begun(own: str, group: str) -> Register:
     """Of a table that has no replica yet."""
     return {
         "group": group,
+        "membership": {own: {"member": True, "stamp": [0, own]}},
         "members": [own],
         "origins": {},
         "overrides": {},
         "definition": {},
-        "stamp": [0, own],
+        "definition_stamp": [0, own],
         "own": own,
         "leaving": [],
         "replicas": {},
@@ -75,80 +86,163 @@ def regions_of(register: Register) -> list[str]:
     return [register["own"], *others(register)] if is_global(register) else []
 
 
-def changed(register: Register, wall_ms: int, **shared: Any) -> Register:
-    """With another value of what is shared, by this region."""
-    stamp = [max(wall_ms, register["stamp"][0] + 1), register["own"]]
-    return {**register, **shared, "stamp": stamp}
+def stamps_of(register: Mapping[str, Any]) -> list[Any]:
+    """Of all pieces, of a register or a message: what is acknowledged."""
+    by_region = [{region: each["stamp"] for region, each in register[name].items()} for name in _BY_REGION]
+    return [register["definition_stamp"], *by_region]
+
+
+def with_definition(register: Register, definition: Definition, wall_ms: int) -> Register:
+    """With other settings, by this region."""
+    stamp = [max(wall_ms, register["definition_stamp"][0] + 1), register["own"]]
+    return {**register, "definition": definition, "definition_stamp": stamp}
+
+
+def _with(register: Register, name: str, wall_ms: int, values: Mapping[str, Mapping[str, Any]]) -> Register:
+    """With other entries of some regions."""
+    known = register[name]
+    entries = {
+        region: {
+            **value,
+            "stamp": [max(wall_ms, known[region]["stamp"][0] + 1 if region in known else 0), register["own"]],
+        }
+        for region, value in values.items()
+    }
+    return {**register, name: {**known, **entries}}
+
+
+def members_of(membership: Mapping[str, Any]) -> list[str]:
+    return sorted(region for region, each in membership.items() if each["member"])
 
 
 def with_members(register: Register, members: Sequence[str], wall_ms: int) -> Register:
-    """The same with other members. Those that were some are told until they know."""
-    own, origins = register["own"], register["origins"]
-    added = [each for each in members if each not in register["members"]]
-    after = changed(
-        register,
-        wall_ms,
-        members=sorted(members),
-        origins={**{each: origins[each] for each in members if each in origins}, **dict.fromkeys(added, own)},
-        overrides={region: each for region, each in register["overrides"].items() if region in members},
-    )
-    return _left(after, register["members"])
+    """The same with other members, by this region. Those that were some are told until they know."""
+    added, gone = {*members} - {*register["members"]}, {*register["members"]} - {*members}
+    after = _with(register, "membership", wall_ms, {each: {"member": each in added} for each in added | gone})
+    after = _with(after, "origins", wall_ms, {key: {"from": register["own"]} for key in added})
+    after = _with(after, "overrides", wall_ms, {key: {"units": None} for key in gone & register["overrides"].keys()})
+    return _moved(after, register, wall_ms)
 
 
-def _left(register: Register, before: Sequence[str]) -> Register:
-    """Who was a member `before` and is none leaves; its link ends. Who came again stays."""
-    members, own = register["members"], register["own"]
-    leaving = {*register["leaving"], *before} - {*members, own} if own in members else set[str]()
+def with_override(register: Register, region: str, units: int, wall_ms: int) -> Register:
+    """With read units for a region."""
+    return _with(register, "overrides", wall_ms, {region: {"units": units}})
+
+
+def origin_of(register: Register, region: str) -> str:
+    """Who sends it every item; empty: it has them. Instead of one that is no member any more it is another one, if
+    there is one that has all items."""
+    origin = str(register["origins"].get(region, {"from": ""})["from"])
+    if not origin or origin in register["members"]:
+        return origin
+    rest = [each for each in register["members"] if each != region]
+    return min(rest, key=lambda each: bool(register["origins"].get(each, {"from": ""})["from"]), default="")
+
+
+def copied_to(register: Register, region: str, wall_ms: int) -> Register:
+    """With an initial copy that was acknowledged: if it had every row, all are told that the region has all."""
+    after = with_link(register, region, status=ACTIVE)
+    if not is_whole(register, region):
+        return after
+    return _with(after, "origins", wall_ms, {region: {"from": ""}})
+
+
+def copied_again(register: Register, region: str, wall_ms: int) -> Register:
+    """With a link whose initial copy is to be made once more."""
+    return {**register, "links": {**register["links"], region: _again(register["links"][region], wall_ms)}}
+
+
+def _moved(after: Register, before: Register, wall_ms: int) -> Register:
+    """Who was a member `before` and is none leaves; its link ends. Who came again stays. Who has another origin than
+    before does not have all: what is sent there is sent again."""
+    members, own = members_of(after["membership"]), after["own"]
+    after = {**after, "members": members}
     links = {
-        region: link if region in members and own in members else {**link, "status": DELETING}
-        for region, link in register["links"].items()
+        region: {**link, "status": DELETING}
+        if region not in members or own not in members
+        else _again(link, wall_ms)
+        if link["status"] != DELETING and origin_of(after, region) not in ("", origin_of(before, region))
+        else link
+        for region, link in after["links"].items()
     }
-    return {**register, "leaving": sorted(leaving), "links": links}
+    leaving = {*after["leaving"], *before["members"]} - {*members, own}
+    return {**after, "leaving": sorted(leaving), "links": links}
+
+
+def _again(link: Mapping[str, Any], wall_ms: int) -> dict[str, Any]:
+    again = link["status"] == ACTIVE or link.get("again", False)
+    return {**link, "status": COPYING, "created_ms": max(wall_ms, link["created_ms"] + 1), "again": again}
 
 
 def message_of(register: Register) -> dict[str, Any]:
     """What other regions are told."""
-    return {member: register[member] for member in _SHARED}
+    return {"format": FORMAT, "by": register["own"], **{member: register[member] for member in _SHARED}}
+
+
+def joined(own: str, message: Mapping[str, Any]) -> Register:
+    """Of a table that becomes a replica by what another region has."""
+    shared = {member: message[member] for member in _SHARED}
+    return {**begun(own, ""), **shared, "members": members_of(shared["membership"])}
 
 
 def is_newer(message: Mapping[str, Any], register: Register) -> bool:
-    return bool(message["stamp"] > register["stamp"])
+    """In one piece at least."""
+    settings = bool(message["definition_stamp"] > register["definition_stamp"])
+    return settings or any(_newer(message[name], register[name]) for name in _BY_REGION)
 
 
-def taken(register: Register, message: Mapping[str, Any]) -> Register:
-    """With what another region has, which is newer. Links to who was a member before, and is none, end."""
-    after = {**register, **{member: message[member] for member in _SHARED}}
-    return _left(after, register["members"])
+def _newer(said: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        region: each for region, each in said.items() if region not in known or each["stamp"] > known[region]["stamp"]
+    }
+
+
+def taken(register: Register, message: Mapping[str, Any], wall_ms: int) -> Register:
+    """With what another region has, as far as it is newer. Links to who was a member before, and is none, end."""
+    merged = {name: {**register[name], **_newer(message[name], register[name])} for name in _BY_REGION}
+    after = {**register, **merged}
+    if message["definition_stamp"] > register["definition_stamp"]:
+        after |= {member: message[member] for member in _SETTINGS}
+    return _moved(after, register, wall_ms)
 
 
 def to_tell(register: Register) -> list[str]:
-    """Regions that have not acknowledged what is here, or have not done what it asks for."""
+    """Regions that have not acknowledged what is here, or have not done what it asks for. Of who is no member
+    itself no more is asked for."""
     if not register:
         return []
     here = is_member(register)
     wanted = [each for each in register["members"] if each != register["own"]]
-    return [each for each in wanted if not _knows(register, each, here)] + list(register["leaving"])
+    leaving = [each for each in register["leaving"] if here or not _knows(register, each, here)]
+    return [each for each in wanted if not _knows(register, each, here)] + leaving
 
 
 def _knows(register: Register, region: str, here: bool) -> bool:
     said = register["replicas"].get(region, {})
-    if said.get("stamp") != register["stamp"]:
+    if said.get("stamps") != stamps_of(register):
         return False
     return not here or (said["status"] == ACTIVE and region in register["links"])
 
 
+def told_by(register: Register, message: Mapping[str, Any]) -> Register:
+    """Of a region that leaves: a member that said all that is here tells the others."""
+    if stamps_of(register) != stamps_of(message) or message["by"] not in register["members"]:
+        return register
+    known = {"stamps": stamps_of(register), "status": ACTIVE, "why": ""}
+    return {**register, "replicas": dict.fromkeys((*register["members"], *register["leaving"]), known)}
+
+
 def answered(
-    register: Register, region: str, stamp: Sequence[Any], status: str, why: str, wall_ms: int, *, streams: bool
+    register: Register, region: str, stamps: Sequence[Any], status: str, why: str, wall_ms: int, *, streams: bool
 ) -> Register:
-    """With what a region said of this stamp. `streams`: the table's stream has all writes from now on."""
-    if [*stamp] != register["stamp"]:
+    """With what a region said of these stamps. `streams`: the table's stream has all writes from now on."""
+    if [*stamps] != stamps_of(register):
         return register
     if region in register["leaving"]:
-        return _told_leaver(register, region, stamp, status, why)
+        return _told_leaver(register, region, status, why)
     if region not in register["members"]:
         return register
-    said = {"stamp": [*stamp], "status": status, "why": why}
-    after = {**register, "replicas": {**register["replicas"], region: said}}
+    after = said_by(register, region, status, why)
     known = register["links"].get(region)
     if status != ACTIVE or not streams or not is_member(register) or (known and known["status"] != DELETING):
         return after
@@ -156,11 +250,14 @@ def answered(
     return {**after, "links": {**register["links"], region: link}}
 
 
-def _told_leaver(register: Register, region: str, stamp: Sequence[Any], status: str, why: str) -> Register:
-    if status == GONE:
-        return forgotten(register, region)
-    said = {"stamp": [*stamp], "status": status, "why": why}
+def said_by(register: Register, region: str, status: str, why: str) -> Register:
+    """With what a region knows and says."""
+    said = {"stamps": stamps_of(register), "status": status, "why": why}
     return {**register, "replicas": {**register["replicas"], region: said}}
+
+
+def _told_leaver(register: Register, region: str, status: str, why: str) -> Register:
+    return forgotten(register, region) if status == GONE else said_by(register, region, status, why)
 
 
 def forgotten(register: Register, region: str) -> Register:
@@ -183,8 +280,13 @@ def with_link(register: Register, region: str, **members: Any) -> Register:
 
 
 def is_whole(register: Register, region: str) -> bool:
-    """Whether the initial copy to this region has every row: it was added here."""
-    return bool(register["origins"].get(region) == register["own"])
+    """Whether the initial copy to this region has every row: it was added here, or whoever did is gone."""
+    return bool(origin_of(register, region) == register["own"])
+
+
+def incomplete(register: Register) -> list[str]:
+    """Replicas that have their items from this region, and do not have all yet."""
+    return [each for each in others(register) if is_whole(register, each)] if register else []
 
 
 # -- what is described --------------------------------------------------------------------------------------------
@@ -206,13 +308,13 @@ def described(description: Mapping[str, Any], register: Register) -> dict[str, A
 
 def replica(register: Register, region: str) -> dict[str, Any]:
     """A ReplicaDescription."""
-    said, override = register["replicas"].get(region, {}), register["overrides"].get(region)
+    said, override = register["replicas"].get(region, {}), register["overrides"].get(region, {"units": None})
     why = said.get("why", "")
     return {
         "RegionName": region,
         "ReplicaStatus": status_of(register, region),
         **({"ReplicaStatusDescription": why} if why else {}),
-        **({"ProvisionedThroughputOverride": {"ReadCapacityUnits": override["units"]}} if override else {}),
+        **({"ProvisionedThroughputOverride": {"ReadCapacityUnits": override["units"]}} if override["units"] else {}),
     }
 
 
@@ -220,11 +322,12 @@ def status_of(register: Register, region: str) -> str:
     """CREATING until it has all items; UPDATING while it gets them again."""
     if region in register["leaving"]:
         return "DELETING"
-    if register["replicas"].get(region, {}).get("status") == REFUSED:
-        return "CREATION_FAILED"
     link = register["links"].get(region, {})
     if link.get("status") == ACTIVE:
+        # Whatever it refuses since: it has what is written here.
         return "ACTIVE"
+    if register["replicas"].get(region, {}).get("status") == REFUSED:
+        return "CREATION_FAILED"
     return "UPDATING" if link.get("again") else "CREATING"
 
 
@@ -239,4 +342,6 @@ def is_busy(register: Register) -> bool:
 def override_of(register: Register) -> int | None:
     """Read units that this table was given and does not have yet."""
     override = register["overrides"].get(register["own"])
-    return None if override is None or override["stamp"] <= register["overridden"] else int(override["units"])
+    if override is None or override["units"] is None or override["stamp"] <= register["overridden"]:
+        return None
+    return int(override["units"])

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dynabus.core.errors import ApiError, resource_in_use, validation_error
-from dynabus.core.global_tables.register import Register, is_busy, others
+from dynabus.core.global_tables.register import Register, incomplete, is_busy, others
 from dynabus.core.tables.auto_scaling import WRITE, Scaling, what_of
 from dynabus.core.tables.capacity_changes import billing_mode
 from dynabus.core.tables.descriptions import Description, refuse_change
@@ -89,6 +89,17 @@ def refuse_members(name: str, register: Register, actions: Sequence[Action]) -> 
         raise validation_error(
             "Update global table operation failed because one or more replicas were not part of the global table. "
             f"Please retry the request without these replicas: [{', '.join(strangers)}]."
+        )
+
+
+def refuse_origin(name: str, register: Register) -> None:
+    """Raise for the deletion of a table that others have yet to get their items from (ours: DynamoDB refuses it for
+    24 hours)."""
+    regions = incomplete(register)
+    if regions:
+        raise validation_error(
+            f"Replica cannot be deleted because it is the source region of new replicas of table {name} that do not "
+            f"have all items yet: [{', '.join(regions)}]. Wait until they are ACTIVE, or delete those first."
         )
 
 

@@ -18,12 +18,14 @@ STEP_MS = 500.0
 
 
 class Planet:
-    """`cut`: regions that nobody reaches. `copies`: initial copies are acknowledged at once, as LINKS would."""
+    """`cut`: regions that nobody reaches. `copies`: initial copies are acknowledged at once, as Copies would,
+    but for those that are `held` (from, to)."""
 
     def __init__(self, *names: str) -> None:
         self.regions = {name: Life(region=name) for name in names or (HOME, AWAY)}
         self.cut: set[str] = set()
         self.copies = True
+        self.held: set[tuple[str, str]] = set()
         self.now_ms = 0.0
         self.words = 0
         self.duties = {
@@ -127,8 +129,13 @@ class Planet:
 
     def _copy(self, region: str) -> None:
         for link in self.metadata(region, "link/").values():
-            if link["status"] == "COPYING" and not {region, link["destination"]} & self.cut:
-                asked = {"TableId": link["table"], "Destination": link["destination"], "Stream": link["stream"]}
+            where = (region, link["destination"])
+            if link["status"] == "COPYING" and not {*where} & self.cut and where not in self.held:
+                asked = {
+                    "TableId": link["table"],
+                    "Destination": link["destination"],
+                    "CreatedMs": link["created_ms"],
+                }
                 self.regions[region].ask("ReplicaCopied", **asked)
 
     def _others(self, name: str) -> list[str]:

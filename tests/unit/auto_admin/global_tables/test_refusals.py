@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from tests.unit.auto_admin.global_tables.planet import AWAY, HOME, THIRD, Planet
 
+from dynabus.core.global_tables.register import message_of
+
 TABLE: dict[str, Any] = {
     "TableName": "music",
     "AttributeDefinitions": [{"AttributeName": "artist", "AttributeType": "S"}],
@@ -185,12 +187,14 @@ def test_a_replica_that_is_protected_stays_until_it_is_not() -> None:
     [
         {"TableName": "music"},
         {"TableName": "music", "Definition": {}},
-        {"TableName": "music", "Definition": {"stamp": [1, "a"], "members": 5}},
+        {"TableName": "music", "Definition": {"format": 1, "definition_stamp": [1, "a"], "membership": 5}},
         {
             "TableName": "other",
             "Definition": {
-                "stamp": [1, AWAY],
-                "members": [HOME, AWAY],
+                "format": 1,
+                "definition_stamp": [1, AWAY],
+                "membership": {each: {"member": True, "stamp": [1, AWAY]} for each in (HOME, AWAY)},
+                "by": AWAY,
                 "group": "g",
                 "origins": {},
                 "overrides": {},
@@ -205,3 +209,54 @@ def test_what_no_region_says_is_skipped(planet: Planet, body: dict[str, Any]) ->
         life.ask("GlobalDefinition", **body)
     assert planet.status(HOME) == "ACTIVE"
     assert life.runs == 1
+
+
+def word(planet: Planet, **definition: Any) -> dict[str, Any]:
+    """As the other region would say it, a little later, with other settings."""
+    state = planet.state(AWAY)
+    assert state is not None
+    message = message_of(state.global_table)
+    stamp = [message["definition_stamp"][0] + 10**6, AWAY]
+    return {**message, "definition": {**message["definition"], **definition}, "definition_stamp": stamp}
+
+
+INDEX: dict[str, Any] = {"IndexName": "x", "KeySchema": [], "Projection": {"ProjectionType": "ALL"}}
+KEY = [{"AttributeName": "nobody-knows", "KeyType": "HASH"}]
+SCALED = {"MinimumUnits": 1, "MaximumUnits": 5, "PolicyName": "p", "Target": {}}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"TimeToLive": None, "BillingMode": 5, "KeySchema": 7},
+        {"BillingMode": "PROVISIONED", "WriteCapacityUnits": None},
+        {"WriteCapacityUnits": "many"},
+        {"GlobalSecondaryIndexes": {"x": {**INDEX}}},
+        {"GlobalSecondaryIndexes": {"x": {**INDEX, "KeySchema": KEY, "WriteCapacityUnits": 1}}},
+        {"GlobalSecondaryIndexes": {"y": {**INDEX, "WriteCapacityUnits": 1}}},
+        {"WriteScaling": {"write": SCALED}},
+        {"WriteScaling": {"read": {**SCALED, "Target": {"TargetValue": 70}}}},
+        {"ReadUnits": []},
+    ],
+)
+def test_a_word_with_settings_that_are_none_is_skipped_as_a_whole(planet: Planet, wrong: dict[str, Any]) -> None:
+    planet.replicate()
+    planet.settle()
+    life, before = planet.regions[HOME], planet.state(HOME)
+    with pytest.raises(AssertionError, match="no answer"):
+        life.ask("GlobalDefinition", TableName="music", Definition=word(planet, **wrong))
+    for _ in range(5):
+        planet.turn()
+    assert planet.state(HOME) == before
+    assert life.runs == 1
+
+
+def test_a_word_in_another_format_is_refused_and_says_why(planet: Planet) -> None:
+    planet.replicate()
+    planet.settle()
+    before = planet.state(HOME)
+    newer = {"format": 2, "what": "nobody knows"}
+    said = planet.regions[HOME].ask("GlobalDefinition", TableName="music", Definition=newer)
+    assert said["Status"] == "REFUSED"
+    assert said["Why"] == "region eu-west-1 does not know format 2 of what it is told: upgrade it"
+    assert planet.state(HOME) == before

@@ -117,11 +117,11 @@ UNITS = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 7}
     ],
 )
 def test_the_next_step(wanted: Definition, have: Definition, change: dict[str, Any] | None) -> None:
-    assert next_change(wanted, have, None) == change
+    assert next_change(wanted, have, None, 6) == change
 
 
 def test_an_index_is_made_with_its_attributes() -> None:
-    step = next_change(definition(index("x")), definition(), None)
+    step = next_change(definition(index("x")), definition(), None, 0)
     assert step is not None
     (create,) = step["GlobalSecondaryIndexUpdates"]
     assert {*create["Create"]} == {"IndexName", "KeySchema", "Projection"}
@@ -129,9 +129,15 @@ def test_an_index_is_made_with_its_attributes() -> None:
 
 
 def test_read_units_that_were_given() -> None:
-    step = next_change(definition(writes=7), definition(writes=7), 33)
+    step = next_change(definition(writes=7), definition(writes=7), 33, 7)
     assert step == {"ProvisionedThroughput": {"ReadCapacityUnits": 33, "WriteCapacityUnits": 7}}
-    assert next_change(definition(), definition(), 33) is None
+    assert next_change(definition(), definition(), 33, 0) is None
+
+
+def test_write_units_that_were_scaled_stay_when_read_units_are_given() -> None:
+    wanted = definition(writes=7, WriteCapacityUnits=None, WriteScaling={"write": scaled()["write/x"]})
+    step = next_change(wanted, wanted, 33, 60)
+    assert step == {"ProvisionedThroughput": {"ReadCapacityUnits": 33, "WriteCapacityUnits": 60}}
 
 
 def test_a_replica_begins_with_all_of_it() -> None:

@@ -17,29 +17,32 @@ def begun(*members: str) -> Register:
 
 
 def answered(register: Register, region: str = AWAY, status: str = "ACTIVE", **more: Any) -> Register:
-    said = {"why": "", "wall_ms": 2000, "streams": True, "stamp": register["stamp"], **more}
+    said = {"why": "", "wall_ms": 2000, "streams": True, "stamps": registers.stamps_of(register), **more}
     return registers.answered(register, region, status=status, **said)
 
 
 def test_stamps_rise_whatever_the_clock_says() -> None:
     register = begun(AWAY)
-    assert register["stamp"] == [1000, HOME]
-    assert registers.changed(register, 5)["stamp"] == [1001, HOME]
-    assert registers.changed(register, 5000)["stamp"] == [5000, HOME]
+    members = {HOME: [0, HOME], AWAY: [1000, HOME]}
+    assert registers.stamps_of(register) == [[0, HOME], members, {AWAY: [1000, HOME]}, {}]
+    assert registers.stamps_of(registers.with_members(register, [HOME], 5))[1] == {**members, AWAY: [1001, HOME]}
+    changed = registers.with_definition(register, {}, 5000)
+    assert registers.stamps_of(changed)[0] == [5000, HOME]
+    assert registers.stamps_of(registers.with_definition(changed, {}, 5))[0] == [5001, HOME]
 
 
 def test_of_two_at_the_same_time_the_greater_name_counts() -> None:
-    register = begun(AWAY)
-    message = {**registers.message_of(register), "stamp": [1000, AWAY]}
+    register = registers.with_definition(begun(AWAY), {}, 1000)
+    message = {**registers.message_of(register), "definition_stamp": [1000, AWAY]}
     assert registers.is_newer(message, register)
     assert not registers.is_newer(registers.message_of(register), register)
-    assert not registers.is_newer({**message, "stamp": [1000, "aa"]}, register)
+    assert not registers.is_newer({**message, "definition_stamp": [1000, "aa"]}, register)
 
 
 def test_an_answer_about_an_older_word_does_not_count() -> None:
     register = begun(AWAY)
-    newer = registers.changed(register, 5000, members=[HOME, AWAY])
-    assert answered(newer, stamp=register["stamp"]) == newer
+    newer = registers.with_definition(register, {}, 5000)
+    assert answered(newer, stamps=registers.stamps_of(register)) == newer
     assert registers.to_tell(newer) == [AWAY]
     assert registers.to_tell(answered(newer)) == []
 

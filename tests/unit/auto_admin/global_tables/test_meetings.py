@@ -1,0 +1,225 @@
+"""Regions that change a global table without having heard of each other: what counts then, in all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.unit.auto_admin.global_tables.planet import AWAY, HOME, THIRD, Planet
+
+from dynabus.auto_admin.global_tables import control
+from dynabus.core.global_tables.register import message_of
+
+FOURTH = "us-west-1"
+
+
+def time_to_live(planet: Planet, region: str, attribute: str = "end") -> None:
+    asked = {"AttributeName": attribute, "Enabled": True}
+    planet.regions[region].ask("UpdateTimeToLive", TableName="music", TimeToLiveSpecification=asked)
+
+
+def delete(planet: Planet, region: str) -> dict[str, Any]:
+    return planet.regions[region].ask("DeleteTable", TableName="music")
+
+
+def shared(planet: Planet, region: str) -> dict[str, Any]:
+    state = planet.state(region)
+    assert state is not None
+    return {**message_of(state.global_table), "by": ""}
+
+
+# -- settings and members ------------------------------------------------------------------------------------------
+
+
+def test_settings_of_a_region_that_has_not_heard_of_a_member_take_none_away() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated(AWAY)
+    planet.cut = {AWAY}
+    planet.replicate(THIRD)
+    planet.until("made", lambda: planet.replicas(HOME)[THIRD] == "ACTIVE")
+    time_to_live(planet, AWAY)
+    planet.cut = set()
+    planet.settle()
+    for region in (HOME, AWAY, THIRD):
+        assert shared(planet, region) == shared(planet, HOME)
+        assert shared(planet, region)["membership"].keys() == {HOME, AWAY, THIRD}
+        assert planet.state(region).time_to_live == "end"  # type: ignore[union-attr]
+
+
+def test_a_region_that_does_not_know_a_new_member_changes_settings_and_is_active() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.regions[AWAY].ask("RemoveRegion", Name=THIRD, Force=False)
+    planet.replicated(AWAY)
+    planet.replicate(THIRD)
+    planet.until("made", lambda: planet.replicas(HOME).get(THIRD) == "ACTIVE")
+    time_to_live(planet, AWAY)
+    for region in (HOME, THIRD):
+        planet.until("there", lambda region=region: getattr(planet.state(region), "time_to_live", "") == "end")
+    words = planet.words
+    for _ in range(20):
+        planet.turn()
+    assert planet.words - words <= 40, "it is not asked in each turn"
+    assert planet.status(THIRD) == "ACTIVE"
+    assert planet.replicas(HOME) == {AWAY: "ACTIVE", THIRD: "ACTIVE"}
+    planet.know(AWAY, THIRD)
+    planet.until("mended", lambda: planet.replicas(AWAY) == {HOME: "ACTIVE", THIRD: "ACTIVE"})
+
+
+def test_of_members_that_are_added_in_two_regions_each_is_there() -> None:
+    planet = Planet(HOME, AWAY, THIRD, FOURTH)
+    planet.replicated(AWAY)
+    planet.cut = {AWAY}
+    planet.replicate(THIRD)
+    planet.until("made", lambda: planet.replicas(HOME)[THIRD] == "ACTIVE")
+    planet.replicate(FOURTH, at=AWAY)
+    planet.cut = set()
+    for region in planet.regions:
+        others = {each: "ACTIVE" for each in planet.regions if each != region}
+        planet.until("there", lambda region=region, others=others: planet.replicas(region) == others)
+    assert all(shared(planet, region) == shared(planet, HOME) for region in planet.regions)
+
+
+def test_a_replica_that_is_deleted_here_and_kept_there_goes() -> None:
+    """Whatever else changes there: of a region that is a member the last word about that counts."""
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated(AWAY, THIRD)
+    planet.cut = {AWAY}
+    planet.update(HOME, ReplicaUpdates=[{"Delete": {"RegionName": THIRD}}])
+    time_to_live(planet, AWAY)
+    planet.cut = set()
+    planet.until("gone", lambda: planet.status(THIRD) is None)
+    planet.until("known", lambda: planet.replicas(HOME) == planet.replicas(THIRD) | {AWAY: "ACTIVE"})
+
+
+def test_a_region_that_does_not_know_a_new_member_deletes_its_table_and_nothing_else() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.regions[AWAY].ask("RemoveRegion", Name=THIRD, Force=False)
+    planet.replicated(AWAY)
+    planet.replicate(THIRD)
+    planet.until("made", lambda: planet.replicas(HOME).get(THIRD) == "ACTIVE")
+    delete(planet, AWAY)
+    planet.until("known", lambda: planet.replicas(HOME) == {THIRD: "ACTIVE"})
+    planet.until("known", lambda: planet.replicas(THIRD) == {HOME: "ACTIVE"})
+    planet.until("gone", lambda: planet.status(AWAY) is None)
+
+
+# -- deletions -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("names", [(HOME, AWAY), (HOME, AWAY, THIRD)])
+@pytest.mark.parametrize("cut", [True, False])
+def test_all_regions_delete_the_table_at_once(names: tuple[str, ...], cut: bool) -> None:
+    planet = Planet(*names)
+    planet.replicated(*names[1:])
+    if cut:
+        planet.cut = {*names}
+    for region in names:
+        delete(planet, region)
+        planet.turn()
+    planet.cut = set()
+    planet.until("gone", lambda: not any(planet.status(region) for region in names))
+    for _ in range(20):
+        planet.turn()
+    for region in names:
+        assert planet.status(region) is None, "it came back"
+        assert planet.metadata(region, "table/") == planet.metadata(region, "link/") == {}
+
+
+def test_a_deletion_here_and_another_time_to_live_there() -> None:
+    planet = Planet()
+    planet.replicated()
+    planet.cut = {HOME}
+    delete(planet, HOME)
+    time_to_live(planet, AWAY)
+    planet.cut = set()
+    planet.until("gone", lambda: planet.status(HOME) is None)
+    planet.until("known", lambda: planet.replicas(AWAY) == {})
+    assert planet.state(AWAY).time_to_live == "end"  # type: ignore[union-attr]
+
+
+def test_a_deletion_here_and_another_member_there() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated(AWAY)
+    planet.cut = {HOME}
+    delete(planet, HOME)
+    planet.replicate(THIRD, at=AWAY)
+    planet.until("made", lambda: planet.status(THIRD) == "ACTIVE")
+    planet.cut = set()
+    planet.until("gone", lambda: planet.status(HOME) is None)
+    planet.until("known", lambda: planet.replicas(AWAY) == {THIRD: "ACTIVE"})
+    planet.until("known", lambda: planet.replicas(THIRD) == {AWAY: "ACTIVE"})
+
+
+def test_a_region_that_has_yet_to_hear_of_a_deletion_is_not_forgotten() -> None:
+    planet = Planet()
+    planet.replicated()
+    planet.cut = {AWAY}
+    delete(planet, HOME)
+    refused = planet.regions[HOME].ask("RemoveRegion", Name=AWAY, Force=False)
+    assert "tables have replicas in us-east-1: music" in refused["message"]
+    assert planet.regions[HOME].ask("RemoveRegion", Name=AWAY, Force=True) == {"Region": AWAY}
+    planet.until("gone", lambda: planet.status(HOME) is None)
+
+
+# -- initial copies ------------------------------------------------------------------------------------------------
+
+
+def test_who_a_replica_has_its_items_from_is_not_deleted_before() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated(AWAY)
+    planet.held = {(HOME, THIRD)}
+    planet.replicate(THIRD)
+    planet.until("under way", lambda: planet.links(HOME).get(THIRD) == "COPYING")
+    assert "do not have all items yet: [us-west-2]" in delete(planet, HOME)["message"]
+    assert planet.status(HOME) == "ACTIVE"
+    planet.held.clear()
+    planet.settle()
+    planet.until("all", lambda: planet.replicas(HOME)[THIRD] == "ACTIVE")
+    assert "TableDescription" in delete(planet, HOME)
+
+
+def test_the_items_come_from_another_region_if_their_origin_is_given_up() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated(AWAY)
+    planet.held = {(HOME, THIRD)}
+    planet.replicate(THIRD)
+    planet.until("partly", lambda: planet.replicas(AWAY).get(THIRD) == "ACTIVE")
+    planet.cut, planet.held = {HOME}, {(AWAY, THIRD)}
+    planet.regions[AWAY].ask("RemoveRegion", Name=HOME, Force=True)
+    planet.until("again", lambda: planet.links(AWAY).get(THIRD) == "COPYING")
+    (link,) = planet.metadata(AWAY, "link/").values()
+    assert link["whole"]
+    assert planet.replicas(AWAY) == {THIRD: "UPDATING"}
+    planet.held.clear()
+    planet.until("all", lambda: planet.replicas(AWAY) == {THIRD: "ACTIVE"})
+    planet.until("told", lambda: planet.state(THIRD).global_table["origins"][THIRD]["from"] == "")  # type: ignore[union-attr]
+
+
+def test_an_acknowledgement_of_a_link_of_before_does_not_count() -> None:
+    planet = Planet()
+    planet.replicated()
+    (link,) = planet.metadata(HOME, "link/").values()
+    about = {"TableId": link["table"], "Destination": AWAY, "CreatedMs": link["created_ms"]}
+    planet.copies = False
+    planet.regions[HOME].ask("LinkLost", **{**about, "CreatedMs": 5})
+    assert planet.links(HOME) == {AWAY: "ACTIVE"}
+    planet.regions[HOME].ask("LinkLost", **about)
+    planet.until("again", lambda: planet.links(HOME) == {AWAY: "COPYING"})
+    planet.regions[HOME].ask("ReplicaCopied", **about)
+    assert planet.links(HOME) == {AWAY: "COPYING"}
+
+
+# -- words ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_region_that_is_away_keeps_no_words_from_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "TOLD_MOST", 1)
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.cut = {AWAY}
+    for name, region in (("a", AWAY), ("b", AWAY), ("c", THIRD)):
+        planet.create(HOME, name)
+        updates = [{"Create": {"RegionName": region}}]
+        planet.regions[HOME].ask("UpdateTable", TableName=name, ReplicaUpdates=updates)
+    planet.until("made", lambda: planet.status(THIRD, "c") == "ACTIVE")
+    words = planet.regions[HOME].ask("PendingDefinitions")["Words"]
+    assert [each["Region"] for each in words].count(AWAY) == 1
