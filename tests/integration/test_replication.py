@@ -103,12 +103,12 @@ def test_both_regions_come_to_the_same_and_nothing_is_echoed(stage: Stage) -> No
     for region, other in (("us", "eu"), ("eu", "us")):
         assert {source for _, _, source in getattr(stage, region).meetings} == {other}
         wait_until("all is acknowledged", partial(is_done, stage, region), WAIT_S)
-        [told] = stage.services[f"{region}.rep-out"].status()["destinations"]
+        service = stage.services[f"{region}.rep-out"]
+        [told] = wait_until("status", service.status)["destinations"]
         assert told["region"] == other
         assert "alarm" not in told
-        assert f'dynabus_replication_latency_seconds_count{{destination="{other}",table="music"}}' in stage.services[
-            f"{region}.rep-out"
-        ].get("/metrics")
+        metrics = wait_until("metrics", partial(service.get, "/metrics"))
+        assert f'dynabus_replication_latency_seconds_count{{destination="{other}",table="music"}}' in metrics
     repeats = [meeting for _, meeting, _ in stage.eu.meetings if meeting is Meeting.REPEAT]
     assert len(stage.eu.meetings) - len(repeats) <= 400
 
