@@ -151,6 +151,35 @@ def test_a_deletion_here_and_another_member_there() -> None:
     planet.until("known", lambda: planet.replicas(THIRD) == {AWAY: "ACTIVE"})
 
 
+def test_two_regions_that_delete_do_not_leave_it_to_each_other_to_tell_a_third_one() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated(AWAY, THIRD)
+    planet.cut = {THIRD}
+    for region in (HOME, AWAY):
+        delete(planet, region)
+    for _ in range(40):
+        planet.turn()
+    assert "DELETING" in (planet.status(HOME), planet.status(AWAY))
+    planet.cut = set()
+    planet.until("gone", lambda: not planet.status(HOME) and not planet.status(AWAY))
+    planet.until("known", lambda: planet.replicas(THIRD) == {})
+
+
+def test_a_region_that_deletes_is_not_added_by_who_has_not_heard_of_it() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated(AWAY, THIRD)
+    planet.cut = {HOME}
+    delete(planet, HOME)
+    planet.regions[AWAY].ask("RemoveRegion", Name=HOME, Force=True)
+    planet.until("given up", lambda: planet.replicas(AWAY) == {THIRD: "ACTIVE"})
+    planet.know(AWAY, HOME)
+    planet.regions[AWAY].kafka.now_ms += 3_600_000
+    planet.replicate(HOME, at=AWAY)
+    planet.cut = set()
+    planet.until("gone", lambda: planet.status(HOME) is None)
+    planet.until("known", lambda: planet.replicas(AWAY) == {THIRD: "ACTIVE"})
+
+
 def test_a_region_that_has_yet_to_hear_of_a_deletion_is_not_forgotten() -> None:
     planet = Planet()
     planet.replicated()

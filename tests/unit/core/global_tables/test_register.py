@@ -90,6 +90,13 @@ def test_who_leaves_itself_tells_all_and_sends_nothing() -> None:
     assert {each["status"] for each in register["links"].values()} == {"DELETING"}
 
 
+def test_who_leaves_itself_tells_other_leavers_until_they_know() -> None:
+    register = registers.with_members(begun(AWAY, THIRD), [HOME, THIRD], 3000)
+    register = registers.with_members(register, [THIRD], 4000)
+    assert registers.to_tell(register) == [THIRD, AWAY]
+    assert registers.to_tell(answered(register, AWAY, "DELETING")) == [THIRD]
+
+
 def test_what_is_described() -> None:
     plain = {"TableName": "music"}
     assert described(plain, {}) == described(plain, begun()) == plain
