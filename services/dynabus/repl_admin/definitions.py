@@ -86,7 +86,7 @@ class Definitions:
         name, region = key
         try:
             answer = word.answer.result()
-            status, why = str(answer["Status"]), str(answer["Why"])
+            status, why, table = (str(answer[member]) for member in ("Status", "Why", "Table"))
         except (NotAnswered, KeyError, TypeError) as fault:
             silence = fault if isinstance(fault, NotAnswered) else NotAnswered(f"it answers what is none: {fault!r}")
             if region not in self.silent:
@@ -106,7 +106,8 @@ class Definitions:
             self._told_back.append(self._ask(OWN, "GlobalDefinition", newer))
         else:
             said = {"TableName": name, "Region": region, "Stamps": stamps_of(word.body["Definition"])}
-            self._told_back.append(self._ask(OWN, "DefinitionAnswered", {**said, "Status": status, "Why": why}))
+            said |= {"Status": status, "Why": why, "Table": table}
+            self._told_back.append(self._ask(OWN, "DefinitionAnswered", said))
         # At once, so that what follows from the answer is told without a pause.
         self._look_ms = now_ms
 

@@ -38,12 +38,12 @@ class Stage:
         return self.asked
 
 
-@pytest.mark.parametrize("answer", [{}, {"Status": "ACTIVE"}, {"message": "what"}, [], None])
+@pytest.mark.parametrize("answer", [{}, {"Status": "ACTIVE", "Why": ""}, {"message": "what"}, [], None])
 def test_an_answer_that_is_none_is_as_good_as_none(answer: Any) -> None:
     stage = Stage(answer)
     assert ("us", "GlobalDefinition") in stage.turns(0.0)
     assert "it answers what is none" in stage.duty.silent["us"]
     assert ("us", "GlobalDefinition") not in stage.turns(SILENT_MS - 1)
-    stage.answer = {"Status": "ACTIVE", "Why": ""}
+    stage.answer = {"Status": "ACTIVE", "Why": "", "Table": "t"}
     assert (OWN, "DefinitionAnswered") in stage.turns(2 * SILENT_MS)
     assert stage.duty.silent == {}

@@ -8,7 +8,7 @@ from dataclasses import replace
 from dynabus.auto_admin.tables.decisions import TableState, next_revision, read_row, written
 from dynabus.core.global_tables import register as registers
 from dynabus.core.global_tables.links import ACTIVE, COPYING
-from dynabus.core.global_tables.register import Register
+from dynabus.core.global_tables.register import Register, Said
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.streams.view import ENABLED
 from dynabus.core.tables.streams import NEW_AND_OLD
@@ -22,12 +22,12 @@ def stream_of(state: TableState) -> str:
     return labels[-1] if labels else ""
 
 
-def answered(region: str, stamps: Sequence[object], status: str, why: str) -> Evaluate:
+def answered(region: str, stamps: Sequence[object], said: Said) -> Evaluate:
     """A region has answered what it was told."""
 
     def change(state: TableState, wall_ms: int) -> Register:
         streams = bool(stream_of(state))
-        return registers.answered(state.global_table, region, stamps, status, why, wall_ms, streams=streams)
+        return registers.answered(state.global_table, region, stamps, said, wall_ms, streams=streams)
 
     return _changing(change)
 

@@ -74,9 +74,8 @@ class GlobalControl:
             return table_key(name), replicas.update_global(name, actions, self.own, self._peers())
         if operation == "DefinitionAnswered":
             stamps = stamps_of(body["Stamps"])
-            return table_key(name), answers.answered(
-                str(body["Region"]), stamps, str(body["Status"]), str(body["Why"])
-            )
+            answer = registers.Said(str(body["Status"]), str(body["Why"]), str(body["Table"]))
+            return table_key(name), answers.answered(str(body["Region"]), stamps, answer)
         known = int(body["Definition"]["format"])
         if known != registers.FORMAT:
             return table_key(name), receiving.other_format(known, self.own)

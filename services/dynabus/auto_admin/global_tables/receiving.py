@@ -142,7 +142,7 @@ def _created(said: Said, here: Here, create: Evaluate | None, wall_ms: int) -> D
         time_to_live=said.message["definition"]["TimeToLive"],
         scaling={**said.message["definition"]["WriteScaling"]},
     )
-    return _answer("CREATING", write=state)
+    return _answer("CREATING", table=state.id, write=state)
 
 
 def _adopt(said: Said, here: Here, state: TableState, wall_ms: int) -> Decision:
@@ -157,7 +157,8 @@ def _adopt(said: Said, here: Here, state: TableState, wall_ms: int) -> Decision:
         state = with_stream(state, wall_ms)
     except ApiError as error:
         return _answer(REFUSED, error.message)
-    return _answer(state.status, write=replace(state, global_table=registers.joined(here.own, said.message)))
+    state = replace(state, global_table=registers.joined(here.own, said.message))
+    return _answer(state.status, table=state.id, write=state)
 
 
 def _take(said: Said, state: TableState, wall_ms: int) -> Decision:
@@ -165,21 +166,21 @@ def _take(said: Said, state: TableState, wall_ms: int) -> Decision:
     register = state.global_table
     after = registers.taken(register, said.message, wall_ms)
     if not registers.is_newer(said.message, register) and registers.is_member(register):
-        return _reply(said, register, state.status)
+        return _reply(said, register, state)
     if not registers.is_member(after):
         return _leave(said, state, after, wall_ms)
     if state.status == "DELETING":
         after = registers.with_members(after, registers.others(after), wall_ms)
     elif not same_keys(said.message["definition"], register["definition"]):
         return _answer(REFUSED, f"the table in region {register['own']} has another key schema")
-    return _reply(said, after, state.status, write=replace(state, global_table=after))
+    return _reply(said, after, state, write=replace(state, global_table=after))
 
 
 def _leave(said: Said, state: TableState, after: Register, wall_ms: int) -> Decision:
     after = registers.told_by(after, said.message)
     if state.status == "DELETING":
         changed = replace(state, global_table=after) if after != state.global_table else None
-        return _reply(said, after, state.status, write=changed)
+        return _reply(said, after, state, write=changed)
     if state.status != "ACTIVE":
         return _answer(state.status)
     if state.description["DeletionProtectionEnabled"]:
@@ -192,20 +193,26 @@ def _leave(said: Said, state: TableState, after: Register, wall_ms: int) -> Deci
         streams=end_streams(state.streams),
         global_table=after,
     )
-    return _reply(said, after, "DELETING", write=gone)
+    return _reply(said, after, gone, write=gone)
 
 
-def _reply(said: Said, register: Register, status: str, *, write: TableState | None = None) -> Decision:
+def _reply(said: Said, register: Register, state: TableState, *, write: TableState | None = None) -> Decision:
     """With what the teller does not know yet."""
     is_known = registers.stamps_of(said.message) == registers.stamps_of(register)
-    return _answer(status, write=write, newer=None if is_known else registers.message_of(register))
+    newer = None if is_known else registers.message_of(register)
+    return _answer(state.status, table=state.id, write=write, newer=newer)
 
 
 def _answer(
-    status: str, why: str = "", *, write: TableState | None = None, newer: Mapping[str, Any] | None = None
+    status: str,
+    why: str = "",
+    *,
+    table: str = "",
+    write: TableState | None = None,
+    newer: Mapping[str, Any] | None = None,
 ) -> Decision:
     """A table that is changed otherwise is there all the same. `newer`: what the teller does not know yet."""
-    told: dict[str, Any] = {"Status": "ACTIVE" if status == "UPDATING" else status, "Why": why}
+    told: dict[str, Any] = {"Status": "ACTIVE" if status == "UPDATING" else status, "Why": why, "Table": table}
     if newer is not None:
         told["Definition"] = newer
     outcome = Outcome(body=orjson.dumps(told))

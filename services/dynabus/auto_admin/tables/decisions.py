@@ -24,8 +24,8 @@ from dynabus.auto_admin.global_tables.stamping import left, refuse_stream_change
 from dynabus.auto_admin.placement.planner import Placement
 from dynabus.auto_admin.tables.new_partitions import first_partitions
 from dynabus.core.errors import ApiError, no_such_table
+from dynabus.core.global_tables.description import described as described_globally
 from dynabus.core.global_tables.register import Register
-from dynabus.core.global_tables.register import described as described_globally
 from dynabus.core.messages import PartitionMetadata, ReplyStatus
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.tables.auto_scaling import of_present

@@ -18,7 +18,7 @@ The other part is this region's own:
     members      those that membership names, in order
     leaving      regions that are members no more and have not said that they know
     replicas     by region: the stamps that it has acknowledged, and what it said: status, why
-    links        by region: what is sent there (`links`): status, created_ms
+    links        by region: what is sent there (`links`): status, created_ms, the table's id there
     overridden   stamp of the override that this table has
 
 A region tells every other member what it has until it is acknowledged, and whoever has more answers with that. What
@@ -28,7 +28,7 @@ it has not yet got of the settings a table takes step by step (`definition.next_
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from dynabus.core.global_tables.definition import Definition
 from dynabus.core.global_tables.links import ACTIVE, COPYING, DELETING
@@ -44,7 +44,13 @@ _SHARED = ("group", *_BY_REGION, *_SETTINGS)
 FORMAT = 1
 """Of what other regions are told."""
 
-VERSION = "2019.11.21"
+
+class Said(NamedTuple):
+    """A region's answer to a word: the status of its replica, what is wrong with it, and the table's id."""
+
+    status: str
+    why: str = ""
+    table: str = ""
 
 
 def begun(own: str, group: str) -> Register:
@@ -233,9 +239,10 @@ def told_by(register: Register, message: Mapping[str, Any]) -> Register:
 
 
 def answered(
-    register: Register, region: str, stamps: Sequence[Any], status: str, why: str, wall_ms: int, *, streams: bool
+    register: Register, region: str, stamps: Sequence[Any], said: Said, wall_ms: int, *, streams: bool
 ) -> Register:
     """With what a region said of these stamps. `streams`: the table's stream has all writes from now on."""
+    status, why, table = said
     if [*stamps] != stamps_of(register):
         return register
     if region in register["leaving"]:
@@ -244,10 +251,23 @@ def answered(
         return register
     after = said_by(register, region, status, why)
     known = register["links"].get(region)
-    if status != ACTIVE or not streams or not is_member(register) or (known and known["status"] != DELETING):
+    if status != ACTIVE or not streams or not is_member(register):
         return after
-    link = {"status": COPYING, "created_ms": wall_ms}
+    if known and known["status"] != DELETING:
+        return after if known["table"] == table else _made_anew(after, region, table, wall_ms)
+    link = {"status": COPYING, "created_ms": wall_ms, "table": table}
     return {**after, "links": {**register["links"], region: link}}
+
+
+def _made_anew(register: Register, region: str, table: str, wall_ms: int) -> Register:
+    """The region had lost its table, and has none of the items that were sent to the one before."""
+    after = with_link(copied_again(register, region, wall_ms), region, table=table)
+    if origin_of(register, region):
+        return after
+    complete = [
+        each for each in (register["own"], *others(register)) if each != region and not origin_of(register, each)
+    ]
+    return _with(after, "origins", wall_ms, {region: {"from": (complete or [register["own"]])[0]}})
 
 
 def said_by(register: Register, region: str, status: str, why: str) -> Register:
@@ -287,56 +307,6 @@ def is_whole(register: Register, region: str) -> bool:
 def incomplete(register: Register) -> list[str]:
     """Replicas that have their items from this region, and do not have all yet."""
     return [each for each in others(register) if is_whole(register, each)] if register else []
-
-
-# -- what is described --------------------------------------------------------------------------------------------
-
-MEMBERS = ("GlobalTableVersion", "Replicas", "GlobalTableSettingsReplicationMode")
-"""Of DescribeTable; all of them are there, or none (ack-api-quirks, DDB-TABLE-231)."""
-
-
-def described(description: Mapping[str, Any], register: Register) -> dict[str, Any]:
-    """With the members about replicas: the other ones, never itself (DDB-TABLE-229)."""
-    plain = {name: value for name, value in description.items() if name not in MEMBERS}
-    shown = [*others(register), *register["leaving"]] if register else []
-    if not shown:
-        return plain
-    replicas = [replica(register, region) for region in shown]
-    values = (VERSION, replicas, "ENABLED_WITH_OVERRIDES")
-    return {**plain, **dict(zip(MEMBERS, values, strict=True))}
-
-
-def replica(register: Register, region: str) -> dict[str, Any]:
-    """A ReplicaDescription."""
-    said, override = register["replicas"].get(region, {}), register["overrides"].get(region, {"units": None})
-    why = said.get("why", "")
-    return {
-        "RegionName": region,
-        "ReplicaStatus": status_of(register, region),
-        **({"ReplicaStatusDescription": why} if why else {}),
-        **({"ProvisionedThroughputOverride": {"ReadCapacityUnits": override["units"]}} if override["units"] else {}),
-    }
-
-
-def status_of(register: Register, region: str) -> str:
-    """CREATING until it has all items; UPDATING while it gets them again."""
-    if region in register["leaving"]:
-        return "DELETING"
-    link = register["links"].get(region, {})
-    if link.get("status") == ACTIVE:
-        # Whatever it refuses since: it has what is written here.
-        return "ACTIVE"
-    if register["replicas"].get(region, {}).get("status") == REFUSED:
-        return "CREATION_FAILED"
-    return "UPDATING" if link.get("again") else "CREATING"
-
-
-def is_busy(register: Register) -> bool:
-    """A replica is coming or going."""
-    if not register:
-        return False
-    shown = [*others(register), *register["leaving"]]
-    return any(status_of(register, each) in ("CREATING", "DELETING") for each in shown)
 
 
 def override_of(register: Register) -> int | None:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from dynabus.core.errors import ApiError, resource_in_use, validation_error
-from dynabus.core.global_tables.register import Register, incomplete, is_busy, others
+from dynabus.core.global_tables.description import is_busy
+from dynabus.core.global_tables.register import Register, incomplete, others
 from dynabus.core.tables.auto_scaling import WRITE, Scaling, what_of
 from dynabus.core.tables.capacity_changes import billing_mode
 from dynabus.core.tables.descriptions import Description, refuse_change

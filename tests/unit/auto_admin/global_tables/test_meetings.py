@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.unit.auto_admin.global_tables.planet import AWAY, HOME, THIRD, Planet
+from tests.unit.auto_admin.test_service import Life
 
 from dynabus.auto_admin.global_tables import control
 from dynabus.core.global_tables.register import message_of
@@ -150,6 +151,35 @@ def test_a_deletion_here_and_another_member_there() -> None:
     planet.until("known", lambda: planet.replicas(THIRD) == {AWAY: "ACTIVE"})
 
 
+def test_two_regions_that_delete_do_not_leave_it_to_each_other_to_tell_a_third_one() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated(AWAY, THIRD)
+    planet.cut = {THIRD}
+    for region in (HOME, AWAY):
+        delete(planet, region)
+    for _ in range(40):
+        planet.turn()
+    assert "DELETING" in (planet.status(HOME), planet.status(AWAY))
+    planet.cut = set()
+    planet.until("gone", lambda: not planet.status(HOME) and not planet.status(AWAY))
+    planet.until("known", lambda: planet.replicas(THIRD) == {})
+
+
+def test_a_region_that_deletes_is_not_added_by_who_has_not_heard_of_it() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated(AWAY, THIRD)
+    planet.cut = {HOME}
+    delete(planet, HOME)
+    planet.regions[AWAY].ask("RemoveRegion", Name=HOME, Force=True)
+    planet.until("given up", lambda: planet.replicas(AWAY) == {THIRD: "ACTIVE"})
+    planet.know(AWAY, HOME)
+    planet.regions[AWAY].kafka.now_ms += 3_600_000
+    planet.replicate(HOME, at=AWAY)
+    planet.cut = set()
+    planet.until("gone", lambda: planet.status(HOME) is None)
+    planet.until("known", lambda: planet.replicas(AWAY) == {THIRD: "ACTIVE"})
+
+
 def test_a_region_that_has_yet_to_hear_of_a_deletion_is_not_forgotten() -> None:
     planet = Planet()
     planet.replicated()
@@ -193,6 +223,27 @@ def test_the_items_come_from_another_region_if_their_origin_is_given_up() -> Non
     planet.held.clear()
     planet.until("all", lambda: planet.replicas(AWAY) == {THIRD: "ACTIVE"})
     planet.until("told", lambda: planet.state(THIRD).global_table["origins"][THIRD]["from"] == "")  # type: ignore[union-attr]
+
+
+def test_a_replica_that_was_lost_and_is_made_anew_gets_all_items() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated(AWAY, THIRD)
+    planet.copies = False
+    planet.regions[AWAY] = life = Life(region=AWAY)
+    life.until("nodes heard", lambda: life.active() and len(life.active()[0].view.nodes) == 3)
+    for other in (HOME, THIRD):
+        planet.know(AWAY, other)
+    time_to_live(planet, THIRD)
+    planet.until("made", lambda: planet.status(AWAY) == "ACTIVE")
+    for region, other in ((HOME, THIRD), (THIRD, HOME)):
+        links = {AWAY: "COPYING", other: "ACTIVE"}
+        planet.until("again", lambda region=region, links=links: planet.links(region) == links)
+    planet.settle()
+    records = [each for region in (HOME, THIRD) for each in planet.metadata(region, "link/").values()]
+    assert [each["destination"] for each in records if each["whole"]] == [AWAY]
+    assert planet.replicas(THIRD)[AWAY] == "UPDATING"
+    planet.copies = True
+    planet.until("all", lambda: planet.replicas(THIRD) == {HOME: "ACTIVE", AWAY: "ACTIVE"})
 
 
 def test_an_acknowledgement_of_a_link_of_before_does_not_count() -> None:

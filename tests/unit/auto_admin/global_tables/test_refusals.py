@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.unit.auto_admin.global_tables.planet import AWAY, HOME, THIRD, Planet
 
-from dynabus.core.global_tables.register import message_of
+from dynabus.core.global_tables.register import message_of, with_members
 
 TABLE: dict[str, Any] = {
     "TableName": "music",
@@ -260,3 +260,14 @@ def test_a_word_in_another_format_is_refused_and_says_why(planet: Planet) -> Non
     assert said["Status"] == "REFUSED"
     assert said["Why"] == "region eu-west-1 does not know format 2 of what it is told: upgrade it"
     assert planet.state(HOME) == before
+
+
+def test_a_table_that_nobody_else_has_is_not_made(planet: Planet) -> None:
+    """A late word of a region that was deleted since."""
+    planet.replicate()
+    planet.settle()
+    state = planet.state(HOME)
+    assert state is not None
+    message = message_of(with_members(state.global_table, [AWAY], 0))
+    assert planet.regions[AWAY].ask("GlobalDefinition", TableName="other", Definition=message)["Status"] == "GONE"
+    assert planet.status(AWAY, "other") is None

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from dynabus.core.global_tables import register as registers
-from dynabus.core.global_tables.register import Register
+from dynabus.core.global_tables.description import described
+from dynabus.core.global_tables.register import Register, Said
 
 HOME, AWAY, THIRD = "eu", "us", "af"
 
@@ -16,9 +17,11 @@ def begun(*members: str) -> Register:
     return registers.with_members(registers.begun(HOME, "group"), [HOME, *members], 1000)
 
 
-def answered(register: Register, region: str = AWAY, status: str = "ACTIVE", **more: Any) -> Register:
-    said = {"why": "", "wall_ms": 2000, "streams": True, "stamps": registers.stamps_of(register), **more}
-    return registers.answered(register, region, status=status, **said)
+def answered(
+    register: Register, region: str = AWAY, status: str = "ACTIVE", why: str = "", table: str = "t", **more: Any
+) -> Register:
+    about = {"wall_ms": 2000, "streams": True, "stamps": registers.stamps_of(register), **more}
+    return registers.answered(register, region, said=Said(status, why, table), **about)
 
 
 def test_stamps_rise_whatever_the_clock_says() -> None:
@@ -52,12 +55,12 @@ def test_no_link_before_table_and_stream_are_there(status: str, streams: bool) -
     register = answered(begun(AWAY), status=status, streams=streams)
     assert register["links"] == {}
     assert registers.to_tell(register) == [AWAY]
-    assert answered(register)["links"] == {AWAY: {"status": "COPYING", "created_ms": 2000}}
+    assert answered(register)["links"] == {AWAY: {"status": "COPYING", "created_ms": 2000, "table": "t"}}
 
 
 def test_who_answers_twice_has_one_link() -> None:
     register = registers.with_link(answered(begun(AWAY)), AWAY, status="ACTIVE")
-    assert answered(register, wall_ms=9000)["links"] == {AWAY: {"status": "ACTIVE", "created_ms": 2000}}
+    assert answered(register, wall_ms=9000)["links"] == {AWAY: {"status": "ACTIVE", "created_ms": 2000, "table": "t"}}
 
 
 def test_a_leaver_is_told_until_it_is_gone() -> None:
@@ -73,7 +76,7 @@ def test_a_leaver_that_comes_again_has_a_new_link() -> None:
     register = registers.with_members(answered(begun(AWAY)), [HOME], 3000)
     again = registers.with_members(register, [HOME, AWAY], 4000)
     assert again["leaving"] == []
-    assert answered(again, wall_ms=5000)["links"][AWAY] == {"status": "COPYING", "created_ms": 5000}
+    assert answered(again, wall_ms=5000)["links"][AWAY] == {"status": "COPYING", "created_ms": 5000, "table": "t"}
 
 
 def test_who_leaves_itself_tells_all_and_sends_nothing() -> None:
@@ -87,13 +90,20 @@ def test_who_leaves_itself_tells_all_and_sends_nothing() -> None:
     assert {each["status"] for each in register["links"].values()} == {"DELETING"}
 
 
+def test_who_leaves_itself_tells_other_leavers_until_they_know() -> None:
+    register = registers.with_members(begun(AWAY, THIRD), [HOME, THIRD], 3000)
+    register = registers.with_members(register, [THIRD], 4000)
+    assert registers.to_tell(register) == [THIRD, AWAY]
+    assert registers.to_tell(answered(register, AWAY, "DELETING")) == [THIRD]
+
+
 def test_what_is_described() -> None:
     plain = {"TableName": "music"}
-    assert registers.described(plain, {}) == registers.described(plain, begun()) == plain
-    shown = registers.described(plain, begun(AWAY))
+    assert described(plain, {}) == described(plain, begun()) == plain
+    shown = described(plain, begun(AWAY))
     assert shown["Replicas"] == [{"RegionName": AWAY, "ReplicaStatus": "CREATING"}]
-    assert registers.described(shown, {}) == plain
+    assert described(shown, {}) == plain
     failed = answered(begun(AWAY), status="REFUSED", why="another key")
-    assert registers.described(plain, failed)["Replicas"] == [
+    assert described(plain, failed)["Replicas"] == [
         {"RegionName": AWAY, "ReplicaStatus": "CREATION_FAILED", "ReplicaStatusDescription": "another key"}
     ]

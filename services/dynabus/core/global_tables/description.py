@@ -1,0 +1,57 @@
+"""What DescribeTable shows of a global table's replicas, of its register. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dynabus.core.global_tables.links import ACTIVE
+from dynabus.core.global_tables.register import REFUSED, Register, others
+
+VERSION = "2019.11.21"
+MEMBERS = ("GlobalTableVersion", "Replicas", "GlobalTableSettingsReplicationMode")
+"""Of DescribeTable; all of them are there, or none (ack-api-quirks, DDB-TABLE-231)."""
+
+
+def described(description: Mapping[str, Any], register: Register) -> dict[str, Any]:
+    """With the members about replicas: the other ones, never itself (DDB-TABLE-229)."""
+    plain = {name: value for name, value in description.items() if name not in MEMBERS}
+    shown = [*others(register), *register["leaving"]] if register else []
+    if not shown:
+        return plain
+    replicas = [replica(register, region) for region in shown]
+    values = (VERSION, replicas, "ENABLED_WITH_OVERRIDES")
+    return {**plain, **dict(zip(MEMBERS, values, strict=True))}
+
+
+def replica(register: Register, region: str) -> dict[str, Any]:
+    """A ReplicaDescription."""
+    said, override = register["replicas"].get(region, {}), register["overrides"].get(region, {"units": None})
+    why = said.get("why", "")
+    return {
+        "RegionName": region,
+        "ReplicaStatus": status_of(register, region),
+        **({"ReplicaStatusDescription": why} if why else {}),
+        **({"ProvisionedThroughputOverride": {"ReadCapacityUnits": override["units"]}} if override["units"] else {}),
+    }
+
+
+def status_of(register: Register, region: str) -> str:
+    """CREATING until it has all items; UPDATING while it gets them again."""
+    if region in register["leaving"]:
+        return "DELETING"
+    link = register["links"].get(region, {})
+    if link.get("status") == ACTIVE:
+        # Whatever it refuses since: it has what is written here.
+        return "ACTIVE"
+    if register["replicas"].get(region, {}).get("status") == REFUSED:
+        return "CREATION_FAILED"
+    return "UPDATING" if link.get("again") else "CREATING"
+
+
+def is_busy(register: Register) -> bool:
+    """A replica is coming or going."""
+    if not register:
+        return False
+    shown = [*others(register), *register["leaving"]]
+    return any(status_of(register, each) in ("CREATING", "DELETING") for each in shown)
