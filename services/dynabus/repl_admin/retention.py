@@ -1,4 +1,4 @@
-"""Links whose region fell behind the retention of their stream: what was written last in this region is copied again."""
+"""Links whose region fell behind the retention of their stream: what this region wrote last is copied again."""
 
 from __future__ import annotations
 
