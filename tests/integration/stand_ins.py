@@ -144,7 +144,9 @@ class AutoAdmin:
         self.publish(log, "ACTIVE", members, partitions)
         return log
 
-    def publish(self, log: str, status: str, members: Sequence[str], partitions: int = 1) -> None:
+    def publish(
+        self, log: str, status: str, members: Sequence[str], partitions: int = 1, regions: Sequence[str] = ()
+    ) -> None:
         """A metadata record of the table, newer than the last."""
         self._version += 1
         table = {
@@ -167,6 +169,7 @@ class AutoAdmin:
                 }
                 for partition in range(partitions)
             ],
+            "regions": list(regions),
         }
         self.producer.produce(self.topics.metadata().name, encode("table_metadata", table), f"table/{log}")
         assert self.producer.flush(10) == 0

@@ -118,6 +118,7 @@ def test_the_leader_gives_its_rows_as_they_are_stored_page_by_page(group: Group)
     log = group.table()
     for number in range(ROWS_MOST + 5):
         assert group.put(log, f"k{number:04}", number) == ReplyStatus.OK
+    group.admin.publish(log, "ACTIVE", NAMES, regions=("eu", "us"))
     first = rows_of(group.router.ask(rows_part(log, 0, 1, b"")))
     assert len(first.rows) == ROWS_MOST
     assert first.behind is not None
