@@ -6,9 +6,8 @@ Both regions run on this machine, with a Kafka each, and each has `--rate` puts 
 from the answer to a put in one region until a strongly consistent read in the other one shows it, one put at a
 time. Outage: no RepOut runs in either region for so many minutes; then how long until what their groups have
 committed is behind the streams by no more than before, with the local puts' p99 meanwhile. A line for each
-`LOOK_S`: records that wait, and how old the newest change that the other region acknowledged is. CPU: seconds of
-the source's own processes (without its Kafka) for a put, of a table without replicas and of one with a replica,
-whose RepIn is a process that does nothing but acknowledge, in turns.
+`LOOK_S`: records that wait. CPU: seconds of the source's own processes (without its Kafka) for a put, of a table
+without replicas and of one with a replica, whose RepIn is a process that does nothing but acknowledge, in turns.
 """
 
 from __future__ import annotations
