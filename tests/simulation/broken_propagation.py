@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from dynabus.core.ids import PartitionId
-from dynabus.core.propagation import follower as follower_module
 from dynabus.core.propagation.checkpoint import Checkpoint
 from dynabus.core.propagation.fills import Fills
 from dynabus.core.propagation.follower import Follower
@@ -173,7 +172,7 @@ def later_records_land_without_earlier_ones() -> Patches:
 
 @broken("the contents with which a recovered log begins are taken for changes")
 def contents_are_changes() -> Patches:
-    return [(follower_module, "is_restoring", lambda _place: False)]
+    return [(Place, "is_restoring", property(lambda _place: False))]
 
 
 @broken("a reader that had read more than a log has now waits for more, though a recovery went on elsewhere")
