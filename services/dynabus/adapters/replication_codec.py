@@ -12,16 +12,13 @@ from typing import Any, NamedTuple
 import orjson
 
 from dynabus.adapters.codec import UndecodableMessage, decode, encode
-from dynabus.adapters.stream_codec import decode_change
+from dynabus.adapters.stream_codec import VERSION_HEADER, decode_change
 from dynabus.core.errors import ApiError
 from dynabus.core.global_tables.rep_out import Batch, Export
 from dynabus.core.global_tables.versions import Version, decode_version
 from dynabus.core.key_schema import KeySchema
 
 FORMAT = 1
-
-VERSION_HEADER = "dynabus-version"
-"""Of a stream record: the version of the write."""
 
 
 class Arrived(NamedTuple):

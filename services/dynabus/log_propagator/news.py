@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, Message, TopicPartition
+from typing import Any
 
 from dynabus.adapters.clock import exact_ms
-from dynabus.adapters.codec import UndecodableMessage, decode, encode
+from dynabus.adapters.codec import encode
+from dynabus.adapters.kafka.hearing import Hearing
 from dynabus.adapters.kafka.message_producer import MessageProducer
-from dynabus.adapters.kafka.positions import read_on
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.log_codec import decode_place
-from dynabus.adapters.logs import kafka_logger, logger
 from dynabus.adapters.row_codec import encode_index_request
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.global_indexes.messages import are_for_index, reply_of
@@ -25,9 +23,6 @@ from dynabus.core.propagation.view import DerivedView
 from dynabus.core.replication.place import Place
 from dynabus.core.tables.indexes import OF
 from dynabus.core.topics import Topics
-
-DRAIN_MOST = 1000
-ONLY_PARTITION = 0
 
 
 class News:
@@ -42,32 +37,24 @@ class News:
         replied: Callable[[Reply, float], None],
     ) -> None:
         self.cluster, self.derived = ClusterView(), DerivedView()
-        self.is_loaded = False
-        self.messages = 0
         self._me, self._topics = me, topics
         self._told_place, self._replied = told_place, replied
-        self._metadata = topics.metadata().name
         self._telling = Telling(me.node, self.cluster)
         self._producer = MessageProducer(kafka.request_producer())
-        self._consumer = Consumer(kafka.loop_consumer(partition_eof=True), logger=kafka_logger())
-        self._consumer.assign(
-            [
-                TopicPartition(self._metadata, ONLY_PARTITION, OFFSET_BEGINNING),
-                TopicPartition(topics.heartbeats().name, ONLY_PARTITION, OFFSET_END),
-                TopicPartition(topics.replies(me.node).name, ONLY_PARTITION, OFFSET_END),
-            ]
-        )
+        self._hearing = Hearing(kafka, topics, self._learn, me.node)
+
+    @property
+    def is_loaded(self) -> bool:
+        return self._hearing.is_loaded
+
+    @property
+    def messages(self) -> int:
+        """Heard so far."""
+        return self._hearing.messages
 
     def take(self, timeout_s: float) -> None:
         """All that is there; waits for something so long at most."""
-        first = self._consumer.poll(timeout_s)
-        messages = [] if first is None else [first, *self._consumer.consume(DRAIN_MOST, timeout=0)]
-        now_ms = exact_ms()
-        for message in messages:
-            if (error := message.error()) is not None:
-                self._failed(error, message)
-            else:
-                self._take(message, now_ms)
+        self._hearing.take(timeout_s)
         self._producer.serve()
 
     def ask_place(self, partition: PartitionId) -> bool:
@@ -122,38 +109,21 @@ class News:
 
     def close(self) -> None:
         self._producer.flush(1)
-        self._consumer.close()
+        self._hearing.close()
 
-    def _take(self, message: Message, now_ms: float) -> None:
-        self.messages += 1
-        value = message.value()
-        if value is None:
-            return
-        try:
-            kind, body = decode(value)
-            if kind == "stream_metadata":
-                self.derived.take(body)
-            elif kind == "index_metadata":
-                self.derived.take_index(body)
-            elif kind == "table_topic_metadata":
-                self.derived.take_table_topic(body)
-            elif kind == "reply":
-                if body["incarnation"] == self._me.incarnation:
-                    self._replied(body, now_ms)
-            elif kind == "index_reply":
-                if body["incarnation"] == self._me.incarnation:
-                    self._replied(reply_of(body), now_ms)
-            elif kind == "place_reply":
-                if body["incarnation"] == self._me.incarnation:
-                    place = decode_place(body["place"])
-                    self._told_place(PartitionId(LogId(body["log"]), body["partition"]), place)
-            else:
-                self.cluster.take(kind, body, now_ms)
-        except UndecodableMessage as fault:
-            logger().warning("message skipped", topic=message.topic(), offset=message.offset(), reason=str(fault))
-
-    def _failed(self, error: KafkaError, message: Message) -> None:
-        if error.code() == KafkaError._PARTITION_EOF:
-            self.is_loaded = self.is_loaded or message.topic() == self._metadata
-        elif error.code() == KafkaError._AUTO_OFFSET_RESET:
-            read_on(self._consumer, message, OFFSET_BEGINNING if message.topic() == self._metadata else OFFSET_END)
+    def _learn(self, _key: str, kind: str, body: Any) -> None:
+        if kind == "stream_metadata":
+            self.derived.take(body)
+        elif kind == "index_metadata":
+            self.derived.take_index(body)
+        elif kind == "table_topic_metadata":
+            self.derived.take_table_topic(body)
+        elif kind in ("reply", "index_reply"):
+            if body["incarnation"] == self._me.incarnation:
+                self._replied(body if kind == "reply" else reply_of(body), exact_ms())
+        elif kind == "place_reply":
+            if body["incarnation"] == self._me.incarnation:
+                place = decode_place(body["place"])
+                self._told_place(PartitionId(LogId(body["log"]), body["partition"]), place)
+        elif body is not None:
+            self.cluster.take(kind, body, exact_ms())

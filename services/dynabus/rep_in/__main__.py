@@ -15,19 +15,17 @@ import uvloop
 from prometheus_client import REGISTRY
 
 from dynabus.adapters.garbage import settle
-from dynabus.adapters.kafka.patience import persist
 from dynabus.adapters.kafka.settings import KafkaConfigError
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
-from dynabus.adapters.kafka.topics import reach_kafka
 from dynabus.adapters.logs import configure_logs, logger
 from dynabus.adapters.memory_limit import MemoryLimitError, check_memory
 from dynabus.adapters.ops_server import Checks, OpsServer
 from dynabus.adapters.scheduling import schedule_as_batch
 from dynabus.adapters.settings import load_settings
-from dynabus.core.topics import Topics
 from dynabus.rep_in.config import RepInSettings
 from dynabus.rep_in.metrics import RepInMetrics
 from dynabus.rep_in.service import RepInService
+from dynabus.request_router.awaiting import await_topics
 
 PROGRAM = "dynabus rep-in"
 CALL_S = 2.0
@@ -63,21 +61,12 @@ def main(argv: Sequence[str]) -> int:
         check_memory()
         life = Life()
         ops = OpsServer(settings.ops_host, settings.ops_port, Checks(readiness=life.readiness, status=life.status))
-        _await_topics(settings)
+        await_topics(settings)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_serve(settings, life, ops))
     except (MemoryLimitError, KafkaConfigError, UnsafeKafka, OSError) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 1
-
-
-def _await_topics(settings: RepInSettings) -> None:
-    """Return once Kafka has what it needs to ask leaders. Raises KafkaConfigError, UnsafeKafka."""
-    topics = Topics(settings.namespace)
-    wanted = [topics.metadata(), topics.heartbeats(), topics.control(), topics.replies(settings.name)]
-    kafka = settings.kafka_settings()
-    for warning in persist(kafka, "waiting for Kafka", lambda: reach_kafka(kafka).ensure(wanted)):
-        logger().warning("kafka", warning=warning)
 
 
 async def _serve(settings: RepInSettings, life: Life, ops: OpsServer) -> int:

@@ -23,10 +23,10 @@ from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.kafka.topics import TopicError
 from dynabus.adapters.logs import logger
 from dynabus.adapters.replication_codec import export_of, version_in
-from dynabus.adapters.stream_codec import entry_of, headers_of
+from dynabus.adapters.stream_codec import headers_of, read_entry
 from dynabus.core.global_tables.regions import Peer
 from dynabus.core.global_tables.rep_out import Export, RepOut
-from dynabus.core.streams.reading import CHANGE, CLOSED
+from dynabus.core.streams.reading import CHANGE, CLOSED, Entry
 from dynabus.core.streams.sequence import Sequence
 from dynabus.core.topics import Topics
 from dynabus.rep_out.config import RepOutSettings
@@ -177,25 +177,24 @@ class Destination:
         brain, feed = self.brains.get(where[0]), self._followed.get(where[0])
         if brain is None or feed is None or not shards.is_read(where):
             return
-        offset = message.offset() or 0
+        offset, headers = message.offset() or 0, headers_of(message)
         try:
-            export = self._export(feed, where, message)
+            export = self._export(feed, where, read_entry(offset, headers, message.value()), headers)
         except UndecodableMessage as fault:
             # None that a propagator wrote; to stop would hold back the table for ever.
             self.undecodable += 1
             logger().error("a record is left out", topic=where[0], offset=offset, reason=str(fault))
             export = None
         brain.read(where, offset, export)
-        if headers_of(message).get("type") == CLOSED.encode():
+        if headers.get("type") == CLOSED.encode():
             shards.ended(where, offset)
 
-    def _export(self, feed: Feed, where: Where, message: Message) -> Export | None:
-        entry = entry_of(message)
+    def _export(self, feed: Feed, where: Where, entry: Entry, headers: Mapping[str, bytes]) -> Export | None:
         last = self._last.get(where)
         if entry.type != CHANGE or (last is not None and not entry.sequence.is_behind(last)):
             return None
         self._last[where] = entry.sequence
-        version = version_in(headers_of(message))
+        version = version_in(headers)
         if version is None:
             return None  # of before its leader knew that the table is global: the initial copy has what came of it
         if version.stamp.region != self._own:

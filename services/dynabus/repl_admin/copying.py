@@ -12,9 +12,7 @@ import threading
 from typing import Any, NamedTuple
 
 import orjson
-from confluent_kafka import (
-    KafkaException,
-)
+from confluent_kafka import KafkaException
 
 from dynabus.adapters.clock import exact_ms, new_incarnation
 from dynabus.adapters.codec import encode

@@ -17,10 +17,8 @@ from prometheus_client import REGISTRY
 
 from dynabus.adapters.access_keys import AccessKeysError
 from dynabus.adapters.garbage import settle
-from dynabus.adapters.kafka.patience import persist
 from dynabus.adapters.kafka.settings import KafkaConfigError
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
-from dynabus.adapters.kafka.topics import reach_kafka
 from dynabus.adapters.logs import configure_logs, logger
 from dynabus.adapters.memory_limit import MemoryLimitError, check_memory
 from dynabus.adapters.ops_server import Checks, OpsServer
@@ -29,8 +27,8 @@ from dynabus.adapters.settings import load_settings
 from dynabus.adapters.tls import TlsError
 from dynabus.core.admission.throttled import Throttled
 from dynabus.core.cluster_status import tables_status
-from dynabus.core.topics import Topics
 from dynabus.request_router.access import watch
+from dynabus.request_router.awaiting import await_topics
 from dynabus.request_router.config import RouterSettings
 from dynabus.request_router.http import Application
 from dynabus.request_router.server import Door, build_server
@@ -79,21 +77,12 @@ def main(argv: Sequence[str]) -> int:
         door = Door(settings)
         life = Life()
         ops = OpsServer(settings.ops_host, settings.ops_port, life.checks())
-        _await_topics(settings)
+        await_topics(settings)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_serve(settings, door, life, ops))
     except (MemoryLimitError, AccessKeysError, TlsError, KafkaConfigError, UnsafeKafka, OSError) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 1
-
-
-def _await_topics(settings: RouterSettings) -> None:
-    """Return once Kafka has what a router needs, however long it takes. Raises KafkaConfigError, UnsafeKafka."""
-    topics = Topics(settings.namespace)
-    wanted = [topics.metadata(), topics.heartbeats(), topics.control(), topics.replies(settings.name)]
-    kafka = settings.kafka_settings()
-    for warning in persist(kafka, "waiting for Kafka", lambda: reach_kafka(kafka).ensure(wanted)):
-        logger().warning("kafka", warning=warning)
 
 
 def _raise_file_limit() -> None:

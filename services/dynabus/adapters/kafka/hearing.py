@@ -48,7 +48,7 @@ class Hearing:
             try:
                 self._take(message)
             except UndecodableMessage as fault:
-                logger().warning("message skipped", topic=message.topic(), reason=str(fault))
+                logger().warning("message skipped", topic=message.topic(), offset=message.offset(), reason=str(fault))
 
     def _take(self, message: Message) -> None:
         key, value = message.key(), message.value()

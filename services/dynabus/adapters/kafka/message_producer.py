@@ -14,7 +14,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from dynabus.adapters.kafka.release import let_go
+from dynabus.adapters.kafka.release import hear_out
 from dynabus.adapters.kafka.settings import Properties
 from dynabus.adapters.logs import kafka_logger, logger
 
@@ -78,7 +78,7 @@ class MessageProducer:
         """Hear about deliveries, and replace a producer that cannot send; call it now and then."""
         self._producer.poll(0)
         if self._replaced:
-            self._hear_replaced()
+            hear_out(self._replaced)
         if self._stuck is not None:
             self._replace(self._stuck)
 
@@ -136,12 +136,3 @@ class MessageProducer:
         # Not waited for: its threads may hang, say in a look-up of the broker's name.
         stuck.purge(blocking=False)
         self._replaced.append(stuck)
-
-    def _hear_replaced(self) -> None:
-        for _ in range(len(self._replaced)):
-            held = [self._replaced.pop(0)]
-            held[0].poll(0)
-            if len(held[0]):
-                self._replaced += held
-            else:
-                let_go(held)

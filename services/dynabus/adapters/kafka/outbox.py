@@ -14,7 +14,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from dynabus.adapters.kafka.release import let_go
+from dynabus.adapters.kafka.release import hear_out
 from dynabus.adapters.kafka.settings import KafkaSettings, Properties
 from dynabus.adapters.logs import kafka_logger, logger
 
@@ -85,7 +85,7 @@ class Outbox:
             if self._is_stuck:
                 self._replace(self._producer)
         if self._replaced:
-            self._hear_replaced()
+            hear_out(self._replaced)
         now_ms = self._now_ms()
         for _ in range(min(len(self._again), HANDED_MOST)):
             if self._again[0][0] > now_ms:
@@ -113,12 +113,3 @@ class Outbox:
         self._producer, self._is_stuck = None, False
         stuck.purge(blocking=False)
         self._replaced.append(stuck)
-
-    def _hear_replaced(self) -> None:
-        for _ in range(len(self._replaced)):
-            held = [self._replaced.pop(0)]
-            held[0].poll(0)
-            if len(held[0]):
-                self._replaced += held
-            else:
-                let_go(held)

@@ -15,12 +15,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from dynabus.core.global_tables.rep_out import (
-    BATCH_BYTES,
     BATCH_CHANGES,
     WAITING_BYTES,
     WAITING_CHANGES,
     Batch,
     Export,
+    taken_from,
 )
 from dynabus.core.global_tables.window import Window
 from dynabus.core.rows import decode_row, version_of
@@ -63,12 +63,8 @@ class Copy:
         """To be produced now, those that are overdue first, and then no more than `most` rows."""
         wanted = self.window.overdue(now_ms)
         while most >= 1 and self._waiting and not self.window.is_full:
-            exports: list[Export] = []
-            size = 0
-            while self._waiting and len(exports) + 1 <= min(BATCH_CHANGES, most) and size < BATCH_BYTES:
-                exports.append(self._waiting.popleft())
-                size += exports[-1].size
-            self._bytes -= size
+            exports = taken_from(self._waiting, lambda export: export.size, min(BATCH_CHANGES, most))
+            self._bytes -= sum(export.size for export in exports)
             self._numbers += 1
             batch = Batch(self._numbers, exports)
             self.window.add(batch.number, batch, now_ms)

@@ -15,9 +15,9 @@ since each destination has a consumer group of its own.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from dynabus.core.global_tables.versions import Version
 from dynabus.core.global_tables.window import BATCHES_MOST, Window
@@ -26,6 +26,9 @@ BATCH_CHANGES, BATCH_BYTES = 200, 512 * 1024
 
 WAITING_CHANGES, WAITING_BYTES = BATCH_CHANGES * BATCHES_MOST, BATCH_BYTES * BATCHES_MOST
 """As much as may be under way; beyond either, no more is read."""
+
+
+T = TypeVar("T")
 
 
 class Export(NamedTuple):
@@ -52,6 +55,16 @@ class Batch(NamedTuple):
     number: int
     exports: list[Export]
     floor: int = -1
+
+
+def taken_from(waiting: deque[T], size_of: Callable[[T], int], most: float) -> list[T]:
+    """What goes into the next batch: the first ones, no more than `most`, until it is large enough."""
+    taken: list[T] = []
+    size = 0
+    while waiting and len(taken) + 1 <= most and size < BATCH_BYTES:
+        taken.append(waiting.popleft())
+        size += size_of(taken[-1])
+    return taken
 
 
 class Under(NamedTuple):
@@ -142,17 +155,11 @@ class RepOut:
         return wanted
 
     def _next(self, now_ms: float, most: float) -> Batch:
-        exports: list[Export] = []
-        behind: dict[Shard, int] = {}
-        size = 0
-        while self._waiting and len(exports) + 1 <= most and (not exports or size < BATCH_BYTES):
-            shard, offset, export = self._waiting.popleft()
-            exports.append(export)
-            behind[shard] = offset + 1
-            size += export.size
-        self._bytes -= size
+        taken = taken_from(self._waiting, lambda each: each[2].size, most)
+        self._bytes -= sum(export.size for _, _, export in taken)
         self._numbers += 1
-        batch = Batch(self._numbers, exports, self.floor)
+        batch = Batch(self._numbers, [export for _, _, export in taken], self.floor)
+        behind = {shard: offset + 1 for shard, offset, _ in taken}
         self._told = self.floor
         self.window.add(batch.number, Under(batch, behind), now_ms)
         return batch

@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import KafkaError
 from tests.unit.adapters.kafka.fake_producer import FakeProducer
 
-from dynabus.adapters.kafka import message_producer
+from dynabus.adapters.kafka import message_producer, release
 from dynabus.adapters.kafka.message_producer import MessageProducer
 
 TIMED_OUT = KafkaError(KafkaError._MSG_TIMED_OUT)
@@ -85,7 +85,7 @@ def test_a_producer_with_a_fatal_error_is_replaced_and_who_waits_is_told() -> No
 
 def test_a_replaced_producer_is_kept_until_it_has_reported_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     let_go: list[object] = []
-    monkeypatch.setattr(message_producer, "let_go", lambda held: let_go.extend(held))
+    monkeypatch.setattr(release, "let_go", lambda held: let_go.extend(held))
     producer = MessageProducer({}, reports=True)
     told: list[bool] = []
     for _ in range(2):
