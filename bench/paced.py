@@ -3,7 +3,8 @@ as that takes. A duration counts from when the timetable has its request, so a s
 
     python -m bench.paced PORT FILE RATE
 
-Prints a line once it has run for a second, ends when its input is closed, and prints `figures.Measured` as JSON.
+Prints a line once it has run for a second, ends when its input is closed, and prints `figures.Measured` as JSON, and
+in a second line when each success was due (seconds since 1970) and how long it took.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import time
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import uvloop
@@ -59,11 +60,12 @@ class Load:
         self._dice = random.Random(1)
         self._free: list[Line] = []
         self._count = 0
-        self.durations, self.errors, self.sent = array("d"), 0, 0
+        self.due, self.durations, self.errors, self.sent = array("d"), array("d"), 0, 0
 
     def answered(self, line: Line, status: int) -> None:
         self._free.append(line)
         if status == 200:
+            self.due.append(line.due_s)
             self.durations.append(time.perf_counter() - line.due_s)
         else:
             self.errors += 1
@@ -107,9 +109,10 @@ class Load:
 
 @dataclass(slots=True)
 class Paced:
-    """`measured`: once it is over."""
+    """Both once it is over. `answers`: of each success when it was due, and how long it took, in seconds."""
 
     measured: Measured | None = None
+    answers: list[tuple[float, float]] = field(default_factory=list)
 
 
 @contextmanager
@@ -127,6 +130,7 @@ def paced(port: int, requests: Path, rate: float) -> Iterator[Paced]:
         finally:
             process.stdin.close()
             load.measured = ran = Measured(**json.loads(process.stdout.readline()))
+            load.answers = json.loads(process.stdout.readline())
     if ran.errors or ran.ops_per_s < 0.95 * rate:
         raise RuntimeError(f"{ran.ops_per_s:,.0f} of {rate:,.0f} puts a second, {ran.errors} errors")
 
@@ -139,8 +143,12 @@ async def _run(load: Load) -> Measured:
 
 def main() -> None:
     port, path, rate = sys.argv[1:]
-    result = uvloop.run(_run(Load(int(port), read_prepared(Path(path)), float(rate))))
-    print(json.dumps(asdict(result)), flush=True)
+    load = Load(int(port), read_prepared(Path(path)), float(rate))
+    print(json.dumps(asdict(uvloop.run(_run(load)))), flush=True)
+    since_1970 = time.time() - time.perf_counter()
+    print(
+        json.dumps([(since_1970 + due, took) for due, took in zip(load.due, load.durations, strict=True)]), flush=True
+    )
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
-"""What global tables give and cost: latency between two regions, an outage, CPU of the source.
+"""What global tables give and cost: latency between two regions, and CPU of the source.
 
-    python -m bench.replication [--changes 300] [--minutes 10] [--rate 100] [--cpu-rate 200]
+    python -m bench.replication [--changes 300] [--rate 100] [--cpu-rate 200]
 
 Both regions run on this machine, with a Kafka each, and each has `--rate` puts a second by a timetable. Latency:
 from the answer to a put in one region until a strongly consistent read in the other one shows it, one put at a
-time. Outage: no RepOut runs in either region for so many minutes; then how long until what their groups have
-committed is behind the streams by no more than before, with the local puts' p99 meanwhile. A line for each
-`LOOK_S`: records that wait. CPU: seconds of the source's own processes (without its Kafka) for a put, of a table
-without replicas and of one with a replica, whose RepIn is a process that does nothing but acknowledge, in turns.
+time. CPU: seconds of the source's own processes (without its Kafka) for a put, of a table without replicas and of
+one with a replica, whose RepIn is a process that does nothing but acknowledge, in turns. `bench.outage` is a region
+that is cut off.
 """
 
 from __future__ import annotations
@@ -28,7 +27,6 @@ from tests.integration.cluster import RunningCluster, kill
 from tests.integration.global_load import EAST, TOPICS, WEST, bootstrap, replicate, two_regions
 
 from bench.figures import Measured, percentile_ms
-from bench.groups import Group
 from bench.indexes import create, item, puts
 from bench.paced import paced
 from bench.processes import cpu_s, of_cluster
@@ -38,8 +36,8 @@ from dynabus.adapters.replication_codec import decode_batch, encode_acknowledgem
 
 TABLE, PLAIN = "everywhere", "here"
 PAUSE_S, AGAIN_S = (0.005, 0.035), 0.002
-WARM, SEEN_S, CAUGHT_UP_S = 20, 60.0, 900.0
-LOOK_S, CPU_S, ROUNDS = 2.0, 15.0, 3
+WARM, SEEN_S = 20, 60.0
+CPU_S, ROUNDS = 15.0, 3
 
 
 def latencies_s(there: int, here: int, changes: int) -> list[float]:
@@ -77,46 +75,6 @@ def tell_latency(regions: dict[str, RunningCluster], paths: dict[str, Path], rat
                 f"p{100 * share:.0f} {percentile_ms(found, share):6.1f} ms" for share in (0.5, 0.9, 0.99)
             )
             print(f"{here} to {there} at {rate:.0f} puts/s each: {told}", flush=True)
-
-
-def backlogs(groups: list[Group]) -> int:
-    return sum(each.backlog().missing for each in groups)
-
-
-def outage(regions: dict[str, RunningCluster], paths: dict[str, Path], rate: float, minutes: float) -> None:
-    """RepOuts are away, then they come back."""
-    groups = [
-        Group(bootstrap(cluster), TOPICS.rep_outs(other))
-        for cluster, other in ((regions[EAST], WEST), (regions[WEST], EAST))
-    ]
-    with paced(regions[WEST].port, paths[WEST], rate):
-        with paced(regions[EAST].port, paths[EAST], rate) as before:
-            time.sleep(CPU_S)
-            usual = max(backlogs(groups), int(rate))
-        for cluster in regions.values():
-            for pid in cluster.pids("rep-out").values():
-                kill(pid)
-        begun = time.monotonic()
-        with paced(regions[EAST].port, paths[EAST], rate):
-            while time.monotonic() - begun < 60 * minutes:
-                time.sleep(LOOK_S)
-                print(f"{time.monotonic() - begun:7.1f} s   {backlogs(groups):9,} wait", flush=True)
-        with paced(regions[EAST].port, paths[EAST], rate) as meanwhile:
-            begun = time.monotonic()
-            for cluster in regions.values():
-                cluster.up()
-            while (waiting := backlogs(groups)) > usual:
-                print(f"{time.monotonic() - begun:7.1f} s   {waiting:9,} wait, RepOut is back", flush=True)
-                if time.monotonic() - begun > CAUGHT_UP_S:
-                    raise TimeoutError("it did not catch up")
-                time.sleep(LOOK_S)
-            took_s = time.monotonic() - begun
-    for each in groups:
-        each.close()
-    assert before.measured is not None
-    assert meanwhile.measured is not None
-    told = f"local puts p99 {before.measured.p99_ms:.1f} ms before, {meanwhile.measured.p99_ms:.1f} ms meanwhile"
-    print(f"caught up {took_s:.1f} s after {minutes:.0f} minutes   {told}", flush=True)
 
 
 @contextmanager
@@ -178,7 +136,6 @@ def tell_cpu(regions: dict[str, RunningCluster], paths: dict[str, Path], rate: f
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.replication", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--changes", type=int, default=300, metavar="N", help="that are timed (default: 300)")
-    parser.add_argument("--minutes", type=float, default=10.0, metavar="N", help="of the outage (default: 10)")
     parser.add_argument("--rate", type=float, default=100.0, metavar="N", help="puts/s in each region (default: 100)")
     parser.add_argument("--cpu-rate", type=float, default=200.0, metavar="N", help="puts/s of CPU's (default: 200)")
     parser.add_argument("--acknowledge", nargs=2, help=argparse.SUPPRESS)
@@ -197,7 +154,6 @@ def main() -> None:
         }
         tell_latency(regions, paths, asked.rate, asked.changes)
         tell_cpu(regions, paths, asked.cpu_rate)
-        outage(regions, paths, asked.rate, asked.minutes)
 
 
 if __name__ == "__main__":

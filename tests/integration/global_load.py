@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -37,12 +37,17 @@ Image = dict[str, Any] | None
 """An item in DynamoDB's JSON; None: it was deleted."""
 
 
-@contextmanager
-def two_regions(folder: Path, *arguments: str) -> Iterator[dict[str, RunningCluster]]:
+def two_regions(folder: Path, *arguments: str) -> AbstractContextManager[dict[str, RunningCluster]]:
     """Clusters by region that know each other."""
+    return whole_regions(folder, (EAST, WEST), *arguments)
+
+
+@contextmanager
+def whole_regions(folder: Path, names: Iterable[str], *arguments: str) -> Iterator[dict[str, RunningCluster]]:
+    """As many."""
     with ExitStack() as stack:
         found = {}
-        for region in (EAST, WEST):
+        for region in names:
             (folder / region).mkdir()
             found[region] = stack.enter_context(running(folder / region, "--region", region, *arguments))
         for region, cluster in found.items():

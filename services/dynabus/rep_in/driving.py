@@ -9,6 +9,9 @@
 
 A change of a table that is not here, or does not know its source as one of its regions, waits for a minute, since
 metadata may be behind; then it is parked. Order does not matter: versions decide (`core.global_tables.versions`).
+
+Changes of now go as they come. A partition whose first change was made more than `PAST_MS` ago is catching up: then
+no more are under way than leaves its leader to the clients here (`core.global_tables.ledbat`).
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ import orjson
 from dynabus.adapters.logs import logger
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import CLOCK_AHEAD, ApiError
+from dynabus.core.global_tables.ledbat import Delays, Ledbat
 from dynabus.core.global_tables.rep_in import Import
 from dynabus.core.global_tables.rep_out import Export
 from dynabus.core.global_tables.versions import Meeting
@@ -39,6 +43,12 @@ PARTS_MOST = 200
 
 MESSAGES_MOST = 4
 """Under way to one partition: while one is answered the next one is there."""
+
+PAST_MS = 5_000.0
+"""Of what is older nobody waits for the next one."""
+
+WINDOWS_MOST = 10_000
+"""Partitions whose windows are remembered."""
 
 AGAIN_MS, AGAIN_MOST_MS = 50.0, 2000.0
 """The pause of a table, doubled each time."""
@@ -72,8 +82,20 @@ class _Pool:
     """Of one partition of a table."""
 
     table: str
+    window: Ledbat
     waiting: deque[Wanted] = field(default_factory=deque)
-    under_way: int = 0
+    messages: int = 0
+    changes: int = 0
+    """Under way."""
+
+    def room(self, now_ms: float) -> int:
+        """How many changes the next message may have; 0: it has to wait."""
+        if self.messages >= MESSAGES_MOST:
+            return 0
+        if now_ms - self.waiting[0].wanted.export.version.stamp.ms < PAST_MS:
+            return PARTS_MOST
+        half = int(self.window.size / 2)
+        return min(PARTS_MOST, half) if self.changes <= half else 0
 
 
 @dataclass(slots=True)
@@ -93,10 +115,13 @@ class Driving:
         decided: Callable[[Inlet], None],
         now_ms: Callable[[], float],
         tasks: Tasks,
+        target_ms: float,
     ) -> None:
         self._view, self._ask, self._park = view, ask, park
-        self._decided, self._now_ms, self._tasks = decided, now_ms, tasks
+        self._decided, self._now_ms, self._tasks, self._target_ms = decided, now_ms, tasks, target_ms
         self._pools: dict[tuple[str, int], _Pool] = {}
+        self._windows: dict[tuple[str, int], Ledbat] = {}
+        self._delays = Delays()
         self._pauses: dict[str, _Pause] = {}
         self._unknown: dict[tuple[str, str], float] = {}
         """(source, table) that do not fit, since when."""
@@ -155,8 +180,14 @@ class Driving:
             self._tasks.begin(self._park_one(inlet, wanted, f"its item is none: {error}"))
             return
         number = table.partition_of(export.key)["number"]
-        pool = self._pools.setdefault((table.id, number), _Pool(export.table))
-        pool.waiting.append(Wanted(inlet, wanted, call))
+        self._pool((table.id, number), export.table).waiting.append(Wanted(inlet, wanted, call))
+
+    def _pool(self, where: tuple[str, int], table: str) -> _Pool:
+        if where not in self._pools:
+            if len(self._windows) >= WINDOWS_MOST:
+                self._windows.clear()
+            self._pools[where] = _Pool(table, self._windows.setdefault(where, Ledbat(self._target_ms)))
+        return self._pools[where]
 
     def _wait_for_table(self, where: tuple[str, str], inlet: Inlet, wanted: Import) -> None:
         now_ms = self._now_ms()
@@ -171,30 +202,41 @@ class Driving:
 
     def _send(self, where: tuple[str, int], pool: _Pool, now_ms: float) -> None:
         pause = self._pauses.get(pool.table)
-        while pool.waiting and pool.under_way < MESSAGES_MOST and (pause is None or now_ms >= pause.until_ms):
-            taken = [pool.waiting.popleft() for _ in range(min(PARTS_MOST, len(pool.waiting)))]
-            pool.under_way += 1
-            self._tasks.begin(self._try(pool, [each for each in taken if not each.inlet.gone]))
-        if not pool.waiting and not pool.under_way:
+        while pool.waiting and (pause is None or now_ms >= pause.until_ms) and (room := pool.room(now_ms)):
+            taken = [pool.waiting.popleft() for _ in range(min(room, len(pool.waiting)))]
+            pool.messages += 1
+            pool.changes += len(taken)
+            self._tasks.begin(self._try(pool, taken))
+        if not pool.waiting and not pool.messages:
             del self._pools[where]
 
-    async def _try(self, pool: _Pool, batch: list[Wanted]) -> None:
+    async def _try(self, pool: _Pool, taken: list[Wanted]) -> None:
+        batch = [each for each in taken if not each.inlet.gone]
+        begun_ms = self._now_ms()
         try:
             replies = await self._ask([each.call for each in batch]) if batch else []
         except ApiError:
             replies = [None] * len(batch)
-        pool.under_way -= 1
+        pool.messages -= 1
+        pool.changes -= len(taken)
         refused = False
         for each, reply in zip(batch, replies, strict=True):
             if not each.inlet.gone:
                 refused |= self._judge(each, reply)
         if refused:
             self._pause(pool.table)
+            pool.window.refused()
         elif batch:
             self._pauses.pop(pool.table, None)
+            self._note(pool.window, len(batch), begun_ms)
         for inlet in dict.fromkeys(each.inlet for each in batch if not each.inlet.gone):
             self._decided(inlet)
         self.go_on()
+
+    def _note(self, window: Ledbat, changes: int, begun_ms: float) -> None:
+        now_ms = self._now_ms()
+        self._delays.note(now_ms - begun_ms, now_ms)
+        window.answered(changes, now_ms - begun_ms, self._delays.base_ms)
 
     def _judge(self, each: Wanted, reply: ReplyPart | None) -> bool:
         """Whether it was not decided."""

@@ -52,7 +52,13 @@ class RepInService:
         self.telling = Telling(kafka, self._topics, self.regions, settings.name, exact_ms)
         self.tasks = Tasks(self._fail)
         self.driving = Driving(
-            self.router.view, self.router.ask, self.telling.park, self._settle, exact_ms, self.tasks
+            self.router.view,
+            self.router.ask,
+            self.telling.park,
+            self._settle,
+            exact_ms,
+            self.tasks,
+            settings.catch_up_delay_ms,
         )
         self.reader = Reader(kafka, self._topics.rep_ins, self._deliver, self._reader_failed, Inlet)
         self._known: dict[str, Peer] = {}

@@ -15,6 +15,7 @@ from dynabus.adapters.kafka.outbox import Letter, Outbox
 from dynabus.adapters.kafka.topics import TopicError
 from dynabus.adapters.replication_codec import decode_acknowledgement, encode_batch
 from dynabus.core.errors import clock_ahead, validation_error
+from dynabus.core.global_tables.ledbat import LEAST
 from dynabus.core.global_tables.regions import Peer
 from dynabus.core.global_tables.rep_out import Batch, Export
 from dynabus.core.global_tables.versions import written
@@ -189,6 +190,44 @@ def test_throttled_changes_are_asked_again_after_a_pause_and_other_tables_go_on(
         assert desk.acknowledged() == [("sender", 1)]
         desk.there.deliver()
         assert inlet.committable == 2
+
+    run(scene, monkeypatch)
+
+
+def test_what_is_old_goes_a_window_at_a_time_and_what_is_new_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(desk: Desk) -> None:
+        old = [export(number) for number in range(600)]
+        desk.now_ms = 2 * driving.PAST_MS
+        desk.take(Inlet(TOPIC, 0), batch(1, *old))
+        await asyncio.sleep(0)
+        assert [len(calls) for calls in desk.asked] == [LEAST // 2, LEAST // 2], "while nothing is answered"
+        await desk.until(lambda: desk.service.telling._outboxes)
+        assert sum(map(len, desk.asked)) == 600
+        assert max(map(len, desk.asked)) > LEAST, "it grows while answers are fast"
+        desk.asked.clear()
+        fresh = [export(int(desk.now_ms) - number) for number in range(600)]
+        desk.take(Inlet(TOPIC, 1), batch(2, *fresh))
+        await asyncio.sleep(0)
+        assert [len(calls) for calls in desk.asked] == [driving.PARTS_MOST] * 3
+
+    run(scene, monkeypatch)
+
+
+def test_slow_answers_hold_the_past_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(desk: Desk) -> None:
+        desk.now_ms = 2 * driving.PAST_MS
+        desk.take(Inlet(TOPIC, 0), batch(1, export(0)))
+        await desk.until(lambda: desk.service.telling._outboxes)
+
+        async def slowly(calls: list[Call]) -> list[ReplyPart | None]:
+            desk.now_ms += 100.0
+            return await desk.ask(calls)
+
+        desk.service.driving._ask = slowly
+        desk.asked.clear()
+        desk.take(Inlet(TOPIC, 1), batch(2, *(export(number) for number in range(200))))
+        await desk.until(lambda: len(desk.there.letters) == 2)
+        assert {len(calls) for calls in desk.asked[10:-1]} == {LEAST // 2}, "once it is known that they are slow"
 
     run(scene, monkeypatch)
 
