@@ -31,6 +31,7 @@ from dynabus.core.places import Places
 from dynabus.core.published_table import FROZEN, Table
 from dynabus.core.replication.store import Outcome
 from dynabus.request_router.recent import RecentWrites
+from dynabus.request_router.round_trips import RoundTrips
 
 REDIRECTS_MOST = 3
 """Followed at once between two re-sends; beyond it two nodes that name each other would be asked in circles."""
@@ -41,6 +42,9 @@ BYTES_MOST = 256 * 1024 * 1024
 BYTES_PER_MS = 10_000
 """Large messages are given time before they are sent again (10 MB/s, what Kafka does at its worst): sending them
 again while the first copies are on their way is how an overload feeds itself."""
+
+CONTROL = ""
+"""Who answers requests of the control topic, among nodes."""
 
 SILENT_TRIES = 2
 """After so many re-sends without an answer others than the believed leader are asked too."""
@@ -77,8 +81,10 @@ class Asking:
     deadline_ms: float
     future: Future[list[ReplyPart | None]]
     places: Places | None = None
+    begun_ms: float = 0.0
     next_send_ms: float = 0.0
     tries: int = 0
+    silences: int = 0
     redirects: int = 0
     target: str | None = None
     partition: int = -1
@@ -101,7 +107,8 @@ class Asker:
         bytes_most: int = BYTES_MOST,
     ) -> None:
         self._view, self._send, self._choose = view, send, choose
-        self._resend_ms, self._most, self._bytes_most = resend_ms, most, bytes_most
+        self._most, self._bytes_most = most, bytes_most
+        self._round_trips = RoundTrips(resend_ms)
         self._recent = RecentWrites()
         self._under_way: dict[int, Asking] = {}
         self._bytes = 0
@@ -121,6 +128,7 @@ class Asker:
             raise ApiError(
                 CORAL_AVAILABILITY + "ThrottlingException", "Rate of requests exceeds the allowed throughput."
             )
+        asking.begun_ms = now_ms
         self._under_way[asking.counter] = asking
         self._bytes += asking.size
         self._dispatch(asking, now_ms)
@@ -162,6 +170,8 @@ class Asker:
             elif part["body"] == SEALED:
                 sealed = True
         if asking.left == 0:
+            if asking.tries == asking.silences + 1:  # nobody else was asked
+                self._round_trips.took(asking.target or CONTROL, now_ms - asking.begun_ms)
             self._remember(asking, now_ms)
             self._end(asking)
         elif sealed and self._view.sealed(asking.calls[0].table.id, asking.partition):
@@ -169,6 +179,8 @@ class Asker:
             self.leaders_changed(now_ms)
         elif hint and hint != asking.target and asking.redirects < REDIRECTS_MOST:
             self._redirect(asking, now_ms, hint)
+        else:  # no silence: it is to be asked again soon
+            asking.next_send_ms = min(asking.next_send_ms, now_ms + self._round_trips.least_ms)
 
     def _remember(self, asking: Asking, now_ms: float) -> None:
         for call in asking.calls:
@@ -200,12 +212,18 @@ class Asker:
                 self._end(asking)
             else:
                 asking.redirects = 0
+                asking.silences += 1
                 self.resent += 1
                 self._dispatch(asking, now_ms)
 
     def _dispatch(self, asking: Asking, now_ms: float, target: str | None = None) -> None:
         asking.tries += 1
-        asking.next_send_ms = min(now_ms + self._resend_ms + asking.size / BYTES_PER_MS, asking.deadline_ms)
+        asking.target = target
+        self._send_to(asking, now_ms, target)
+        patience_ms = self._round_trips.timeout_ms(asking.target or CONTROL, asking.silences)
+        asking.next_send_ms = min(now_ms + patience_ms + asking.size / BYTES_PER_MS, asking.deadline_ms)
+
+    def _send_to(self, asking: Asking, now_ms: float, target: str | None) -> None:
         budget_ms = max(1, int(asking.deadline_ms - now_ms))
         if asking.control is not None:
             self._send(Send(None, asking.counter, budget_ms, asking.tries > 1, [], asking.control))

@@ -25,7 +25,11 @@ class AskingSettings(ServiceSettings):
         description="How long a request waits for a leader before it is answered with HTTP 500 (milliseconds).",
     )
     resend_ms: int = Field(
-        default=250, ge=20, le=5000, description="How long after a silence a request is sent again (milliseconds)."
+        default=250,
+        ge=20,
+        le=5000,
+        description="How long after a silence a request is sent again at the soonest (milliseconds): a node that is "
+        "slow is given the time that its answers take, and twice as long after each silence, up to a second.",
     )
     in_flight_most: int = Field(
         default=4096, ge=1, description="Requests under way at once; beyond it clients are throttled."

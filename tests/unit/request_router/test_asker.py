@@ -138,6 +138,31 @@ def test_silence_is_met_with_the_same_message(desk: Desk) -> None:
     assert second.budget_ms < first.budget_ms
 
 
+def test_it_waits_twice_as_long_after_each_silence_and_not_after_an_answer(desk: Desk) -> None:
+    desk.ask(desk.call())
+    sent_at = []
+    for now in range(0, 4000, 10):
+        before = len(desk.sent)
+        desk.asker.tick(float(now))
+        sent_at += [now] * (len(desk.sent) - before)
+    assert sent_at == [250, 750, 1750, 2750, 3750]
+    desk.reply((0, ReplyStatus.BUSY, b""), now_ms=4000.0)
+    desk.asker.tick(4000.0 + RESEND_MS)
+    assert len(desk.sent) == 1 + len(sent_at) + 1
+
+
+def test_a_node_that_is_slow_is_given_its_time(desk: Desk) -> None:
+    for counter in range(1, 31):
+        desk.ask(desk.call())
+        desk.reply((0, ReplyStatus.OK, b"x"), counter=counter, now_ms=800.0)
+    desk.sent.clear()
+    desk.ask(desk.call())
+    desk.asker.tick(RESEND_MS)
+    assert len(desk.sent) == 1
+    desk.asker.tick(1000.0)
+    assert len(desk.sent) == 2
+
+
 def test_after_some_silence_others_are_asked_too(desk: Desk) -> None:
     desk.ask(desk.call())
     for turn in range(1, 6):
