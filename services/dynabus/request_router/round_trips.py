@@ -1,8 +1,8 @@
 """How long an answer may take before it is asked for again: the timer of TCP (RFC 6298), one for each node.
 
-A constant one feeds an overload: once answers take longer than it, each request is sent many times, which is more work
-for who is slow already. Other than in TCP a request that was sent again counts too, from its first copy on: what it
-took is never too short, and while all of them are sent again there would be nothing to learn from.
+A constant one feeds an overload: once answers take longer than it, each request is sent many times, which is more
+work for who is slow already. Other than in TCP a request that was sent again counts too, from its first copy on: what
+it took is never too short, and while all of them are sent again there would be nothing to learn from.
 """
 
 from __future__ import annotations
@@ -44,4 +44,4 @@ class RoundTrips:
         usual = self.least_ms
         if known is not None:
             usual = max(usual, known.smoothed_ms + VARIATIONS * known.variation_ms)
-        return min(usual * 2**silences, max(usual, BACK_OFF_MOST_MS))
+        return min(usual * 2.0**silences, max(usual, BACK_OFF_MOST_MS))
