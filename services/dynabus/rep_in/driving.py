@@ -94,8 +94,9 @@ class _Pool:
             return 0
         if now_ms - self.waiting[0].wanted.export.version.stamp.ms < PAST_MS:
             return PARTS_MOST
-        half = int(self.window.size / 2)
-        return min(PARTS_MOST, half) if self.changes <= half else 0
+        room = int(self.window.size) - self.changes
+        # Few large messages instead of many small ones, which cost more.
+        return min(PARTS_MOST, room) if room >= PARTS_MOST or not self.changes else 0
 
 
 @dataclass(slots=True)

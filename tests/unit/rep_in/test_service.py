@@ -200,7 +200,7 @@ def test_what_is_old_goes_a_window_at_a_time_and_what_is_new_at_once(monkeypatch
         desk.now_ms = 2 * driving.PAST_MS
         desk.take(Inlet(TOPIC, 0), batch(1, *old))
         await asyncio.sleep(0)
-        assert [len(calls) for calls in desk.asked] == [LEAST // 2, LEAST // 2], "while nothing is answered"
+        assert [len(calls) for calls in desk.asked] == [LEAST], "while nothing is answered"
         await desk.until(lambda: desk.service.telling._outboxes)
         assert sum(map(len, desk.asked)) == 600
         assert max(map(len, desk.asked)) > LEAST, "it grows while answers are fast"
@@ -225,9 +225,9 @@ def test_slow_answers_hold_the_past_back(monkeypatch: pytest.MonkeyPatch) -> Non
 
         desk.service.driving._ask = slowly
         desk.asked.clear()
-        desk.take(Inlet(TOPIC, 1), batch(2, *(export(number) for number in range(200))))
+        desk.take(Inlet(TOPIC, 1), batch(2, *(export(number) for number in range(1000))))
         await desk.until(lambda: len(desk.there.letters) == 2)
-        assert {len(calls) for calls in desk.asked[10:-1]} == {LEAST // 2}, "once it is known that they are slow"
+        assert {len(calls) for calls in desk.asked[10:-1]} == {LEAST}, "once it is known that they are slow"
 
     run(scene, monkeypatch)
 

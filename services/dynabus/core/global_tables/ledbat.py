@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-LEAST, MOST = 16.0, 800.0
+LEAST, MOST = 32.0, 800.0
 """Changes under way to one partition."""
 
-GAIN = 1.0
-"""By how much the window grows in the time of one answer, in its own size, while nobody waits (RFC 6817's GAIN and
-slow start in one: beginning anew must not take minutes, since the target bounds what that does to others)."""
+GAIN = 0.25
+"""By how much of its own size the window grows with an answer while nobody waits. RFC 6817 grows by no more than TCP
+does; beginning anew must not take minutes here. Twice as much begins to swing, since `RECENT` answers tell late."""
 
 HISTORY_MS, HISTORY = 60_000.0, 10
 """RFC 6817's base history: the least of each of so many minutes."""
