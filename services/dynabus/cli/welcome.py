@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from dynabus.cli.cluster import NODE, Cluster
+from dynabus.cli.cluster import DEFAULT_REGION, NODE, Cluster
 from dynabus.cli.door import who_may
 from dynabus.cli.target import DATA
 
@@ -24,7 +24,7 @@ Dynabus serves at {cluster.endpoint}
   {who_may(cluster)}
 
   import boto3
-  db = boto3.client("dynamodb", endpoint_url="{cluster.endpoint}", region_name="us-east-1"{credentials})
+  db = boto3.client("dynamodb", endpoint_url="{cluster.endpoint}", region_name="{cluster.region or DEFAULT_REGION}"{credentials})
 
 `{own_name()} status{option}` shows it, `{own_name()} down{option}` stops it."""
 
