@@ -61,7 +61,7 @@ class Job:
 
     def __init__(self, kafka: KafkaSettings, name: str, link: Link, peer: Peer, own: str, items_per_s: int) -> None:
         self.link, self.peer = link, peer
-        self.copy = Copy(link.name, own, link.whole)
+        self.copy = Copy(link.name, own, None if link.whole else frozenset(link.rows))
         self.problem: str | None = None
         self._kafka, self._own, self._rate = kafka, own, items_per_s
         self._topics = Topics(kafka.namespace)
@@ -106,7 +106,8 @@ class Job:
         line = Line(self._kafka, self.peer, self._own, exact_ms)
         producer = MessageProducer(self._kafka.request_producer())
         hearing = Hearing(self._kafka, self._topics, self._learn, self._slot)
-        logger().info("initial copy", table=self.link.name, to=self.peer.name, whole=self.link.whole)
+        rows = "all" if self.link.whole else self.link.rows
+        logger().info("initial copy", table=self.link.name, to=self.peer.name, rows=rows)
         try:
             while not self._stop.is_set():
                 hearing.take(IDLE_S if self.copy.is_done else POLL_S)

@@ -8,6 +8,7 @@ from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.core.global_tables import register as registers
 from dynabus.core.global_tables.links import key_of
 from dynabus.core.global_tables.messages import LinkMetadata
+from dynabus.core.global_tables.sending import former_of, rows_of
 
 
 class LinkRecords:
@@ -39,6 +40,8 @@ class LinkRecords:
                 "whole": registers.is_whole(register, destination),
                 # Of a table that is being deleted the stream ends while it is still read.
                 "stream": stream_of(state) or (before["stream"] if before is not None else ""),
+                "rows": rows_of(register, link),
+                "forwards": former_of(register),
             }
             known[destination] = message
             self._bus.metadata(key_of(state.id, destination), "link_metadata", message, _whatever)

@@ -23,8 +23,9 @@ Where = tuple[str, str]
 
 
 class Link(NamedTuple):
-    """A table, by its id, and a destination. `whole`: its initial copy sends every row; otherwise only this region's
-    own. `stream`: the label of the stream that is sent."""
+    """A table, by its id, and a destination. `whole`: its initial copy sends every row; otherwise those that the
+    regions in `rows` wrote. `stream`: the label of the stream that is sent. `forwards`: regions that send nothing any
+    more, and until which time (Unix ms) what they wrote is sent with it."""
 
     table: str
     name: str
@@ -34,6 +35,8 @@ class Link(NamedTuple):
     created_ms: int
     whole: bool
     stream: str
+    rows: list[str]
+    forwards: dict[str, int]
 
     @property
     def is_read(self) -> bool:

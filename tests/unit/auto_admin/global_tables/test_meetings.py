@@ -10,6 +10,7 @@ from tests.unit.auto_admin.test_service import Life
 
 from dynabus.auto_admin.global_tables import control
 from dynabus.core.global_tables.register import message_of
+from dynabus.core.global_tables.sending import FOR_GOOD
 
 FOURTH = "us-west-1"
 
@@ -223,6 +224,61 @@ def test_the_items_come_from_another_region_if_their_origin_is_given_up() -> Non
     planet.held.clear()
     planet.until("all", lambda: planet.replicas(AWAY) == {THIRD: "ACTIVE"})
     planet.until("told", lambda: planet.state(THIRD).global_table["origins"][THIRD]["from"] == "")  # type: ignore[union-attr]
+
+
+def link(planet: Planet, region: str, to: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(e for e in planet.metadata(region, "link/").values() if e["destination"] == to)
+    return found
+
+
+def given_up(planet: Planet, region: str, *by: str) -> None:
+    planet.cut = {region}
+    for each in by:
+        planet.regions[each].ask("RemoveRegion", Name=region, Force=True)
+        planet.until("given up", lambda each=each: region not in planet.replicas(each))
+
+
+def test_of_a_member_that_is_given_up_survivors_send_each_other_what_one_has_and_the_other_lacks() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated(AWAY, THIRD)
+    planet.copies = False
+    given_up(planet, THIRD, HOME)
+    for one, other in ((HOME, AWAY), (AWAY, HOME)):
+        planet.until("repaired", lambda one=one, other=other: link(planet, one, other)["forwards"])
+        record = link(planet, one, other)
+        assert (record["status"], record["whole"], record["rows"]) == ("COPYING", False, [THIRD])
+        assert record["forwards"] == {THIRD: FOR_GOOD}
+        assert planet.replicas(one)[other] == "UPDATING"
+    (table,) = planet.metadata(HOME, "table/").values()
+    assert (table["regions"], table["former"]) == ([HOME, AWAY], [THIRD])
+    (table,) = planet.metadata(AWAY, "table/").values()
+    assert table["regions"] == [AWAY, HOME, THIRD], "it may still bring what it wrote"
+    assert "TableDescription" in delete(planet, HOME), "nobody has all its items from here"
+    planet.copies = True
+    planet.regions[AWAY].ask("RemoveRegion", Name=THIRD, Force=True)
+    planet.until("known", lambda: planet.replicas(AWAY) == {})
+
+
+def test_once_that_is_sent_replicas_are_active_and_what_comes_later_is_sent_on_still() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated(AWAY, THIRD)
+    given_up(planet, THIRD, HOME, AWAY)
+    for one, other in ((HOME, AWAY), (AWAY, HOME)):
+        planet.until("active", lambda one=one, other=other: planet.replicas(one) == {other: "ACTIVE"})
+        assert link(planet, one, other)["forwards"] == {THIRD: FOR_GOOD}
+
+
+def test_a_member_that_comes_back_sends_itself_what_it_writes_then() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated(AWAY, THIRD)
+    planet.update(ReplicaUpdates=[{"Delete": {"RegionName": THIRD}}])
+    planet.until("gone", lambda: THIRD not in planet.replicas(HOME) and THIRD not in planet.replicas(AWAY))
+    planet.replicate(THIRD)
+    planet.settle()
+    planet.until("back", lambda: planet.replicas(AWAY) == {HOME: "ACTIVE", THIRD: "ACTIVE"})
+    since = planet.state(HOME).global_table["membership"][THIRD]["stamp"][0]  # type: ignore[union-attr]
+    assert link(planet, HOME, AWAY)["forwards"] == link(planet, AWAY, HOME)["forwards"] == {THIRD: since}
+    assert link(planet, THIRD, AWAY)["forwards"] == {}
 
 
 def test_a_replica_that_was_lost_and_is_made_anew_gets_all_items() -> None:
