@@ -21,9 +21,8 @@ from dynabus.core.replication.store import Decision, Evaluate, Outcome, Reader
 from dynabus.core.tables import replica_changes
 
 OF_REGIONS = frozenset({"AddRegion", "RemoveRegion"})
-OF_TABLES = frozenset(
-    {"CreateGlobalTable", "UpdateGlobalTable", "GlobalDefinition", "DefinitionAnswered", "ReplicaCopied", "LinkLost"}
-)
+OF_LINKS = {"ReplicaCopied": answers.copied, "LinkLost": answers.lost, "LinkDrained": answers.drained}
+OF_TABLES = frozenset({"CreateGlobalTable", "UpdateGlobalTable", "GlobalDefinition", "DefinitionAnswered", *OF_LINKS})
 TOLD_MOST = 100
 """Words for each other region in one answer; the next ones come when these are acknowledged."""
 
@@ -63,7 +62,7 @@ class GlobalControl:
         self, operation: str, body: Any, request_id: bytes, place: Place, now_ms: float
     ) -> tuple[bytes, Evaluate | None]:
         """The same of a table; None for not yet."""
-        if operation in ("ReplicaCopied", "LinkLost"):
+        if operation in OF_LINKS:
             return self._of_link(operation, body)
         name = str(body["TableName"])
         if operation == "CreateGlobalTable":
@@ -101,8 +100,7 @@ class GlobalControl:
         state = self._tables.all().get(link[0])
         if state is None:
             return table_key(""), lambda _old, _wall_ms: Decision(False, None, Outcome(body=b"{}"))
-        decided = answers.copied if operation == "ReplicaCopied" else answers.lost
-        return table_key(state.name), decided(*link)
+        return table_key(state.name), OF_LINKS[operation](*link)
 
     def _receive(self, said: Said, request_id: bytes, place: Place, now_ms: float) -> Evaluate | None:
         state = self._tables.named(said.name)

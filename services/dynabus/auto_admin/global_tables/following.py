@@ -25,6 +25,7 @@ from dynabus.auto_admin.tables.decisions import TableState, next_revision, read_
 from dynabus.core.errors import ApiError
 from dynabus.core.global_tables import register as registers
 from dynabus.core.global_tables.definition import ON_DEMAND, Definition, next_change
+from dynabus.core.global_tables.sending import draining
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.tables.auto_scaling import Scaling, kind_and_index
 from dynabus.core.tables.changes import Update
@@ -49,7 +50,8 @@ class Following:
                 continue
             register = state.global_table
             concerned = (*register["members"], *register["leaving"])
-            for region in concerned if registers.is_member(register) else registers.to_tell(register):
+            waited_for = {*registers.to_tell(register), *draining(register)}
+            for region in concerned if registers.is_member(register) else sorted(waited_for):
                 if regions.get(region, {}).get("removed"):
                     decide(table_key(state.name), given_up(region))
             if _is_still(state) and now_ms >= self._not_before_ms.get(state.id, 0.0) and _next(state) is not None:

@@ -4,6 +4,8 @@
 |----------|-----------------------------------------|------------------------------------------------|
 | COPYING  | is there; the initial copy is under way | sends its stream                               |
 | ACTIVE   | has all                                 | sends its stream                               |
+| DRAINING | is there; the one here is deleted, and  | sends what is left of its stream               |
+|          | its stream has all that it gets         |                                                |
 | DELETING | is no replica any more, or is going     | ends                                           |
 
 The record goes with the link (a tombstone under `link/<table id>/<destination>`).
@@ -16,7 +18,7 @@ from typing import Any, NamedTuple
 
 PREFIX = "link/"
 KIND = "link_metadata"
-COPYING, ACTIVE, DELETING = "COPYING", "ACTIVE", "DELETING"
+COPYING, ACTIVE, DRAINING, DELETING = "COPYING", "ACTIVE", "DRAINING", "DELETING"
 
 Where = tuple[str, str]
 """(table id, destination)."""
@@ -40,7 +42,7 @@ class Link(NamedTuple):
 
     @property
     def is_read(self) -> bool:
-        return self.status in (COPYING, ACTIVE)
+        return self.status in (COPYING, ACTIVE, DRAINING)
 
 
 def key_of(table: str, destination: str) -> str:

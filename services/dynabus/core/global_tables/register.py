@@ -260,6 +260,20 @@ def _made_anew(register: Register, region: str, table: str, wall_ms: int) -> Reg
     return _with(after, "origins", wall_ms, {region: {"from": (complete or [register["own"]])[0]}})
 
 
+def lost_writes(register: Register, wall_ms: int) -> Register:
+    """Of a replica whose log lost what it had acknowledged: another one sends it every item, all others what they
+    wrote, and it sends all of its own once more."""
+    rest = others(register)
+    if not rest:
+        return register
+    origin = next((each for each in rest if not origin_of(register, each)), rest[0])
+    links = {
+        region: link if link["status"] == DELETING else sending.again(register, link, wall_ms)
+        for region, link in register["links"].items()
+    }
+    return _with({**register, "links": links}, "origins", wall_ms, {register["own"]: {"from": origin}})
+
+
 def said_by(register: Register, region: str, status: str, why: str) -> Register:
     """With what a region knows and says."""
     said = {"stamps": stamps_of(register), "status": status, "why": why}

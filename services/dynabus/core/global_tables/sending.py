@@ -2,7 +2,7 @@
 
 | a member                             | then                                                                        |
 |--------------------------------------|-----------------------------------------------------------------------------|
-| leaves                               | the link to it ends                                                         |
+| leaves                               | the link to it ends; its own links send what is left of the stream first    |
 | leaves, and another one has not got  | all links to others are copied again: rows that it wrote. What comes of it  |
 | all of its writes                    | later is sent on by the stream (`former`), so whoever has one gives it      |
 | leaves, and was somebody's origin    | another member sends that one every row                                     |
@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from dynabus.core.global_tables.links import ACTIVE, COPYING, DELETING
+from dynabus.core.global_tables.links import ACTIVE, COPYING, DELETING, DRAINING
 
 Register = dict[str, Any]
 
@@ -62,16 +62,23 @@ def _former(register: Register, gone: Iterable[str]) -> dict[str, int]:
 
 def _link(after: Register, before: Register, region: str, gone: Collection[str], wall_ms: int) -> Mapping[str, Any]:
     link: Mapping[str, Any] = after["links"][region]
-    if not {region, after["own"]} <= {*after["members"]}:
+    if region not in after["members"]:
         return {**link, "status": DELETING}
     if link["status"] == DELETING:
         return link
+    if after["own"] not in after["members"]:
+        return {**link, "status": DRAINING}
     if origin_of(after, region) not in ("", origin_of(before, region)):
         return again(after, link, wall_ms)
     if not gone:
         return link
     unfinished = rows_of(after, link) if link["status"] == COPYING else []
     return _copying(link, {*unfinished, *former_of(after)}, wall_ms)
+
+
+def draining(register: Register) -> list[str]:
+    """Regions that have yet to get what this one wrote before it left."""
+    return [region for region, link in register.get("links", {}).items() if link["status"] == DRAINING]
 
 
 def again(register: Register, link: Mapping[str, Any], wall_ms: int) -> dict[str, Any]:

@@ -181,6 +181,71 @@ def test_a_region_that_deletes_is_not_added_by_who_has_not_heard_of_it() -> None
     planet.until("known", lambda: planet.replicas(AWAY) == {THIRD: "ACTIVE"})
 
 
+def test_a_table_is_deleted_when_others_have_what_was_written_here() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated(AWAY, THIRD)
+    planet.drains = False
+    delete(planet, HOME)
+    planet.until("told", lambda: planet.links(HOME) == {AWAY: "DRAINING", THIRD: "DRAINING"})
+    for _ in range(40):
+        planet.turn()
+    assert planet.status(HOME) == "DELETING"
+    (table,) = planet.metadata(AWAY, "table/").values()
+    assert table["regions"] == [AWAY, THIRD, HOME], "its changes are taken"
+    planet.drains, planet.held = True, {(HOME, THIRD)}
+    planet.until("one has it", lambda: planet.links(HOME) == {AWAY: "DELETING", THIRD: "DRAINING"})
+    planet.held.clear()
+    planet.until("gone", lambda: planet.status(HOME) is None)
+    planet.until("known", lambda: planet.replicas(AWAY) == {THIRD: "ACTIVE"})
+    (table,) = planet.metadata(AWAY, "table/").values()
+    assert table["regions"] == [AWAY, THIRD]
+
+
+def test_a_replica_that_another_region_deletes_sends_what_is_left_too() -> None:
+    planet = Planet()
+    planet.replicated()
+    planet.drains = False
+    planet.update(ReplicaUpdates=[{"Delete": {"RegionName": AWAY}}])
+    planet.until("told", lambda: planet.links(AWAY) == {HOME: "DRAINING"})
+    (table,) = planet.metadata(HOME, "table/").values()
+    assert table["regions"] == [HOME, AWAY]
+    planet.drains = True
+    planet.until("gone", lambda: planet.status(AWAY) is None and planet.replicas(HOME) == {})
+
+
+def test_nobody_asks_whether_all_was_sent_before_the_stream_has_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    planet = Planet()
+    planet.replicated()
+    with monkeypatch.context() as patched:
+        patched.setattr(planet, "_propagate", lambda _life: None)
+        delete(planet, HOME)
+        for _ in range(20):
+            planet.turn()
+        assert (planet.status(HOME), planet.links(HOME)) == ("DELETING", {AWAY: "ACTIVE"})
+    planet.until("gone", lambda: planet.status(HOME) is None)
+
+
+def test_a_region_that_is_given_up_is_not_waited_for_to_have_all() -> None:
+    planet = Planet()
+    planet.replicated()
+    planet.drains = False
+    delete(planet, HOME)
+    planet.until("told", lambda: planet.links(HOME) == {AWAY: "DRAINING"} and planet.replicas(AWAY) != {})
+    planet.until("all know", lambda: not planet.regions[HOME].ask("PendingDefinitions")["Words"])
+    planet.regions[HOME].ask("RemoveRegion", Name=AWAY, Force=True)
+    planet.until("gone", lambda: planet.status(HOME) is None)
+
+
+@pytest.mark.parametrize("names", [(HOME, AWAY), (HOME, AWAY, THIRD)])
+def test_who_deletes_too_is_sent_nothing(names: tuple[str, ...]) -> None:
+    planet = Planet(*names)
+    planet.replicated(*names[1:])
+    planet.drains = False
+    for region in names:
+        delete(planet, region)
+    planet.until("gone", lambda: not any(planet.status(region) for region in names))
+
+
 def test_a_region_that_has_yet_to_hear_of_a_deletion_is_not_forgotten() -> None:
     planet = Planet()
     planet.replicated()
@@ -300,6 +365,51 @@ def test_a_replica_that_was_lost_and_is_made_anew_gets_all_items() -> None:
     assert planet.replicas(THIRD)[AWAY] == "UPDATING"
     planet.copies = True
     planet.until("all", lambda: planet.replicas(THIRD) == {HOME: "ACTIVE", AWAY: "ACTIVE"})
+
+
+def test_a_replica_whose_log_lost_writes_gets_from_others_what_they_have() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated(AWAY, THIRD)
+    planet.copies = False
+    recovered(planet, AWAY)
+    for region in (HOME, THIRD):
+        planet.until("again", lambda region=region: planet.links(region)[AWAY] == "COPYING")
+        assert planet.replicas(region)[AWAY] == "UPDATING"
+    records = [
+        (own, e["destination"])
+        for own in planet.regions
+        for e in planet.metadata(own, "link/").values()
+        if e["whole"]
+    ]
+    assert records == [(HOME, AWAY)]
+    assert planet.links(AWAY) == {HOME: "COPYING", THIRD: "COPYING"}
+    assert planet.described(AWAY)["TableStatus"] == "ACTIVE"
+    assert planet.links(HOME)[THIRD] == planet.links(THIRD)[HOME] == "ACTIVE"
+    planet.copies = True
+    for region in planet.regions:
+        others = {each: "ACTIVE" for each in planet.regions if each != region}
+        planet.until("all", lambda region=region, others=others: planet.replicas(region) == others)
+    planet.settle()
+    assert planet.state(AWAY).global_table["origins"][AWAY]["from"] == ""  # type: ignore[union-attr]
+
+
+def recovered(planet: Planet, region: str) -> None:
+    """A partition of its table freezes, and an operator chooses a replica."""
+    life, state = planet.regions[region], planet.state(region)
+    assert state is not None
+    number = state.partitions[0]["number"]
+    life.nodes.frozen = {number: "place 30 lies beyond the log's end 20"}
+    planet.until("frozen", lambda: "frozen" in planet.state(region).partitions[0])  # type: ignore[union-attr]
+    place = {
+        "term": 4,
+        "next_sequence": 7,
+        "next_offset": 30,
+        "log_time_ms": 1,
+        "chain": "ab" * 16,
+        "checksum": "f" * 16,
+    }
+    life.ask("RecoverPartition", TableName=state.name, Partition=number, Node="node-2", Place=place)
+    planet.until("recovered", lambda: bool(planet.state(region).ancestors))  # type: ignore[union-attr]
 
 
 def test_an_acknowledgement_of_a_link_of_before_does_not_count() -> None:

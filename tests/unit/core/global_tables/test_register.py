@@ -9,7 +9,7 @@ import pytest
 from dynabus.core.global_tables import register as registers
 from dynabus.core.global_tables.description import described, status_of
 from dynabus.core.global_tables.register import Register, Said
-from dynabus.core.global_tables.sending import FOR_GOOD, former_of
+from dynabus.core.global_tables.sending import FOR_GOOD, draining, former_of
 
 HOME, AWAY, THIRD = "eu", "us", "af"
 
@@ -81,15 +81,23 @@ def test_a_leaver_that_comes_again_has_a_new_link() -> None:
     assert answered(again, wall_ms=5000)["links"][AWAY] == {"status": "COPYING", "created_ms": 5000, "table": "t"}
 
 
-def test_who_leaves_itself_tells_all_and_sends_nothing() -> None:
-    register = registers.with_members(answered(begun(AWAY, THIRD)), [AWAY, THIRD], 3000)
+def test_who_leaves_itself_tells_all_and_sends_what_is_left() -> None:
+    register = registers.with_members(linked("ACTIVE", "COPYING"), [AWAY, THIRD], 3000)
     assert registers.to_tell(register) == [THIRD, AWAY]
     assert registers.regions_of(register) == []
-    assert {each["status"] for each in register["links"].values()} == {"DELETING"}
+    assert draining(register) == [AWAY, THIRD]
     for region in (AWAY, THIRD):
         register = answered(register, region)
     assert registers.to_tell(register) == []
-    assert {each["status"] for each in register["links"].values()} == {"DELETING"}
+    assert draining(register) == [AWAY, THIRD]
+    after = registers.taken(register, {**registers.message_of(register), "membership": without(register, AWAY)}, 5000)
+    assert draining(after) == [THIRD], "who is no member does not want it"
+    assert after["links"][AWAY]["status"] == "DELETING"
+
+
+def without(register: Register, region: str) -> dict[str, Any]:
+    """What another region says of members, that this one has left."""
+    return {**register["membership"], region: {"member": False, "stamp": [4000, region]}}
 
 
 def test_who_leaves_itself_tells_other_leavers_until_they_know() -> None:
@@ -152,6 +160,19 @@ def test_of_a_member_that_comes_back_what_it_wrote_before_is_sent_on() -> None:
     later = registers.with_members(again, [HOME, AWAY, THIRD, FOURTH], 8000)
     assert former_of(later) == {THIRD: 7000}
     assert former_of(left(again, wall_ms=9000)) == {THIRD: FOR_GOOD}
+
+
+def test_a_replica_whose_log_lost_writes_gets_every_item_and_sends_its_own_once_more() -> None:
+    before = linked("ACTIVE", "ACTIVE")
+    after = registers.lost_writes(before, 6000)
+    assert {each["status"] for each in after["links"].values()} == {"COPYING"}
+    assert [each["rows"] for each in after["links"].values()] == [[HOME], [HOME]]
+    assert after["origins"][HOME] == {"from": THIRD, "stamp": [6000, HOME]}
+    assert registers.to_tell(after) == [THIRD, AWAY]
+    assert registers.is_newer(registers.message_of(after), before)
+    behind = registers.lost_writes({**before, "origins": {THIRD: {"from": HOME, "stamp": [1, HOME]}}}, 6000)
+    assert behind["origins"][HOME]["from"] == AWAY, "of two the one that has all"
+    assert registers.lost_writes(begun(), 6000) == begun()
 
 
 def test_who_joins_later_sends_on_too() -> None:
