@@ -151,12 +151,12 @@ class Region:
     def table_id(self, table: str) -> str:
         return f"{table}{self.name}".ljust(32, "0")
 
-    def fill(self, table: str, count: int, prefix: str = "old") -> None:
-        """Items of before its table had a stream."""
+    def fill(self, table: str, count: int, by: str = "") -> None:
+        """Items that the stream does not have any more, written here or by that region."""
         for number in range(count):
-            key = f"{prefix}{number}"
+            key = f"old{number}"
             item = {"pk": {"S": key}, "v": {"S": "x" * 100}}
-            version = written(None, self.name, 1_700_000_000_000 + number)
+            version = written(None, by or self.name, 1_700_000_000_000 + number)
             self.items[table, SCHEMA.encode_item({"pk": {"S": key}})] = (item, version)
 
     # -- writes and streams ---------------------------------------------------------------------------------------

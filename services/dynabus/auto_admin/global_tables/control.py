@@ -7,6 +7,7 @@ from typing import Any
 
 from dynabus.auto_admin.config import AutoAdminSettings
 from dynabus.auto_admin.global_tables import answers, receiving, regions, replicas
+from dynabus.auto_admin.global_tables.following import refusal_of
 from dynabus.auto_admin.global_tables.receiving import Here, Said, stamps_of
 from dynabus.auto_admin.global_tables.regions import own_of, peers_of, read_regions, region_key
 from dynabus.auto_admin.placement.planner import Placement
@@ -81,16 +82,20 @@ class GlobalControl:
         return table_key(name), self._receive(Said.of(body), request_id, place, now_ms)
 
     def pending(self) -> dict[str, Any]:
-        """What other regions are to be told: the newest word about each table that they have not acknowledged."""
+        """What other regions are to be told: the newest word about each table that they have not acknowledged. And
+        which tables here refuse a setting."""
         words: list[dict[str, Any]] = []
         rooms = dict.fromkeys(self._peers(), TOLD_MOST)
+        refused = []
         for each in self._tables.all().values():
+            if (why := refusal_of(each)) is not None:
+                refused.append({"TableName": each.name, "Why": why})
             for region in registers.to_tell(each.global_table):
                 if rooms.get(region, 0):
                     rooms[region] -= 1
                     word = {"TableName": each.name, "Region": region}
                     words.append({**word, "Definition": registers.message_of(each.global_table)})
-        return {"Words": words}
+        return {"Words": words, "Refused": refused}
 
     def _peers(self) -> list[str]:
         return peers_of(read_regions(self._store))
