@@ -27,6 +27,7 @@ from dynabus.adapters.ports import choose_ports
 from dynabus.adapters.stream_codec import encode_output
 from dynabus.core.errors import validation_error
 from dynabus.core.global_tables.pages import page
+from dynabus.core.global_tables.sending import FOR_GOOD
 from dynabus.core.global_tables.versions import Meeting, Version, decode_version, meet, written
 from dynabus.core.ids import LogId, NodeName, PartitionId
 from dynabus.core.key_schema import KeySchema
@@ -36,7 +37,7 @@ from dynabus.core.propagation.outputs import Output
 from dynabus.core.replication.place import Group, Origin, start_of_log
 from dynabus.core.replication.records import Form
 from dynabus.core.replication.store import Outcome
-from dynabus.core.rows import encode_row
+from dynabus.core.rows import encode_global_row
 from dynabus.core.streams.changes import Change
 from dynabus.core.streams.reading import CHANGE, CLOSED, OPENED
 from dynabus.core.streams.sequence import Sequence
@@ -139,21 +140,23 @@ class Region:
             "shards": shards,
         }
 
-    def publish_link(self, table: str, destination: str, status: str, *, whole: bool = True) -> None:
+    def publish_link(self, table: str, destination: str, status: str, *, former: tuple[str, ...] = ()) -> None:
+        """`former`: what these regions wrote is copied and sent on; otherwise every row is copied."""
         created_ms = int(time.time() * 1000)
         message: Item = {"table": self.table_id(table), "name": table, "destination": destination, "status": status}
-        message |= {"created_ms": created_ms, "whole": whole, "stream": LABEL}
+        message |= {"created_ms": created_ms, "whole": not former, "stream": LABEL}
+        message |= {"rows": [*former], "forwards": dict.fromkeys(former, FOR_GOOD)}
         self.publish("link_metadata", f"link/{self.table_id(table)}/{destination}", message)
 
     def table_id(self, table: str) -> str:
         return f"{table}{self.name}".ljust(32, "0")
 
-    def fill(self, table: str, count: int, prefix: str = "old") -> None:
-        """Items of before its table had a stream."""
+    def fill(self, table: str, count: int, by: str = "") -> None:
+        """Items that the stream does not have any more, written here or by that region."""
         for number in range(count):
-            key = f"{prefix}{number}"
+            key = f"old{number}"
             item = {"pk": {"S": key}, "v": {"S": "x" * 100}}
-            version = written(None, self.name, 1_700_000_000_000 + number)
+            version = written(None, by or self.name, 1_700_000_000_000 + number)
             self.items[table, SCHEMA.encode_item({"pk": {"S": key}})] = (item, version)
 
     # -- writes and streams ---------------------------------------------------------------------------------------
@@ -259,8 +262,9 @@ class Region:
         if self._stored is None:
             self._stored = MemoryStore()
             for (name, key), (item, version) in self.items.items():
-                if name == table and item is not None:
-                    self._stored.put(key, encode_row(orjson.dumps(item), 1, version.stamp.ms))
+                if name == table:
+                    body = b"" if item is None else orjson.dumps(item)
+                    self._stored.put(key, encode_global_row(body, len(body), version.stamp.ms, version))
         return self._stored
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from dynabus.core.global_tables.links import Link
 from tests.integration.cluster import DYNABUS, kill, wait_until
 from tests.integration.regions import Region, planet
 
@@ -87,6 +88,32 @@ def test_the_life_of_a_replica(pair: list[Region]) -> None:
     wait_until("gone there", lambda: gone(away, "music"), 60)
     wait_until("no global table", lambda: "Replicas" not in home.described("music"), 30)
     assert home.status()["replicas"] == []
+
+
+def test_a_region_that_leaves_sends_first_what_was_written_in_it(pair: list[Region]) -> None:
+    """Nobody reads its stream when it does, and all know of it before anybody does."""
+    home, away = pair
+    make(home, "moved")
+    change(home, "moved", Create=AWAY)
+    wait_until("both ACTIVE", lambda: both_are(pair, "moved", "ACTIVE"), 60)
+    kill(away.cluster.pids("rep-out")["rep-out-1"])
+    for number in range(ITEMS):
+        away.db.put_item(TableName="moved", Item={"pk": {"S": str(number)}})
+    away.db.delete_table(TableName="moved")
+    wait_until("it is known", lambda: home.replicas("moved") == {AWAY: "DELETING"}, 30)
+    wait_until("its stream has all", lambda: [each.status for each in links(away, "moved")] == ["DRAINING"], 60)
+    assert home.db.scan(TableName="moved", Select="COUNT")["Count"] == 0
+    away.cluster.up()
+    wait_until("gone there", lambda: gone(away, "moved"), 90)
+    wait_until("no global table", lambda: home.replicas("moved") == {}, 30)
+    assert home.db.scan(TableName="moved", Select="COUNT", ConsistentRead=True)["Count"] == ITEMS
+
+
+ITEMS = 50
+
+
+def links(region: Region, table: str) -> list[Link]:
+    return [each for each in region.planet().links.all.values() if each.name == table]
 
 
 def test_a_region_that_is_down_for_a_while(pair: list[Region]) -> None:

@@ -229,7 +229,7 @@ def test_a_copy_goes_on_whoever_is_killed_and_auto_admin_is_told(stage: Stage) -
     control = Consumer(stage.us.kafka.loop_consumer())
     control.assign([TopicPartition(stage.us.topics.control().name, 0, 0)])
     stage.run("eu.rep-in", "us.rep-out")
-    first, second = (Copies(stage.us.kafka, "repl-admin-1", 3000) for _ in range(2))
+    first, second = (Copies(stage.us.kafka, "repl-admin-1", 3000, 4) for _ in range(2))
     wait_until("much is there", partial(is_copied, stage, first, COPIED // 4), WAIT_S)
     first.close()
     stage.kill("eu.rep-in")

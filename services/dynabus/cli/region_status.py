@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dynabus.adapters.clock import unix_ms
-from dynabus.cli.cluster import REPLICATION, Cluster
+from dynabus.cli.cluster import REPLICATION
 from dynabus.cli.control import explained, kafka_of, reached
 from dynabus.cli.problem import Problem
 from dynabus.cli.region_view import Planet, read_planet
@@ -29,17 +29,47 @@ def report(target: Target) -> dict[str, Any]:
         if not planet.regions.own:
             raise Problem("this cluster has no region: start one with `dynabus up --region NAME`")
         seen = look(admin, Topics(cluster.namespace), list(planet.links.all.values()), unix_ms())
+    told = [each for service in REPLICATION for _, each in answers_of(cluster, service)]
+    active = next((each for each in told if each.get("active")), None)
     return {
         "region": planet.regions.own,
-        "regions": _regions(planet, _silent(cluster)),
+        "regions": _regions(planet, _silent(active)),
         "replicas": _replicas(planet, [line(each) for each in seen]),
+        "copies": active["copies"] if active is not None else None,
+        "copy_limits": active["copy_limits"] if active is not None else None,
+        "problems": problems(told),
     }
 
 
-def _silent(cluster: Cluster) -> dict[str, str] | None:
+def _silent(active: dict[str, Any] | None) -> dict[str, str] | None:
     """Regions that ReplAdmin cannot ask; None: it runs elsewhere, or not."""
-    told = [each for service in REPLICATION for _, each in answers_of(cluster, service) if each.get("active")]
-    return {each["region"]: each["why"] for each in told[0]["silent"]} if told else None
+    return {each["region"]: each["why"] for each in active["silent"]} if active is not None else None
+
+
+def problems(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What RepOut, RepIn and ReplAdmin say: the other region and the table that it is about, as far as it is about
+    one, and why. `parked`: so many changes since the process began."""
+    found: list[dict[str, Any]] = []
+    for each in told:
+        found += [
+            _problem("to", to["region"], None, to["alarm"]) for to in each.get("destinations", ()) if "alarm" in to
+        ]
+        found += [
+            _problem("copy to", copy["region"], copy["table"], copy["alarm"])
+            for copy in each.get("copies", ())
+            if "alarm" in copy
+        ]
+        found += [_problem("settings", None, one["table"], one["why"]) for one in each.get("refused", ())]
+        parked = {(one["source"], one["table"]): one["parked"] for one in each.get("imports", ())}
+        found += [
+            _problem("from", one["source"], one["table"], one["alarm"], parked.get((one["source"], one["table"]), 0))
+            for one in each.get("alarms", ())
+        ]
+    return found
+
+
+def _problem(what: str, region: str | None, table: str | None, why: str, parked: int = 0) -> dict[str, Any]:
+    return {"what": what, "region": region, "table": table, "why": why, "parked": parked}
 
 
 def _regions(planet: Planet, silent: dict[str, str] | None) -> list[dict[str, Any]]:
@@ -85,6 +115,15 @@ def render(status: dict[str, Any]) -> str:
     rows = [("TABLE", "REPLICA IN", "STATUS", "LINK", "BACKLOG", "LATENCY")]
     rows += [_cells(each) for each in status["replicas"]]
     lines += ["", *aligned(rows)] if len(rows) > 1 else []
+    if status["copies"]:
+        limits = status["copy_limits"]
+        rows = [("COPY OF", "TO", "STATE", "ITEMS")]
+        rows += [(each["table"], each["region"], each["state"], str(each["items"])) for each in status["copies"]]
+        lines += [
+            "",
+            f"copies    {limits['at_once']} at once, {limits['items_per_s']} items/s together",
+            *aligned(rows),
+        ]
     return "\n".join([*lines, *_alarms(status)])
 
 
@@ -115,6 +154,10 @@ def _alarms(status: dict[str, Any]) -> list[str]:
         where = f"ALARM  {each['table']} in {each['region']}"
         lines += [f"{where}: {each['why']}"] if each["why"] else []
         lines += [f"{where}: {words[each['alarm']]}"] if each["alarm"] else []
+    for each in status["problems"]:
+        what = " ".join(str(word) for word in (each["what"], each["region"], each["table"]) if word)
+        parked = f"{each['parked']} changes are parked: " if each["parked"] else ""
+        lines.append(f"ALARM  {what}: {parked}{each['why']}")
     return ["", *lines] if lines else []
 
 

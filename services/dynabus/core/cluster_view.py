@@ -104,6 +104,7 @@ class ClusterView:
             time_to_live=message.get("time_to_live", ""),
             ingest=message.get("ingest", False),
             regions=tuple(message.get("regions", ())),
+            former=tuple(message.get("former", ())),
         )
         self._succeed(table, {partition["number"] for partition in known.sealed} if known is not None else set())
         self._by_id[table.id] = table

@@ -26,7 +26,7 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "heartbeats_wanted": 81,
     "question": 5,
     "answer": 6,
-    "table_metadata": 160,
+    "table_metadata": 191,
     "order": 18,
     "split_point": 16,
     "leader_metadata": 8,
@@ -65,7 +65,7 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "index_reply": 152,
     "index_progress": 153,
     "region_metadata": 161,
-    "link_metadata": 162,
+    "link_metadata": 190,
     "replication_batch": 170,
     "replication_acknowledgement": 171,
     "parked_change": 172,
@@ -286,7 +286,7 @@ class TableMetadata(TypedDict):
     """A table as auto-admin decided it; `description` is the JSON of DescribeTable's `Table`.
 
     `time_to_live`: the attribute by which items expire; empty: none does. `ingest`: it takes commands from Kafka.
-    `regions`: of a global table, this cluster's own first.
+    `regions`: of a global table, this cluster's own first. `former`: those that were among them.
     """
 
     id: str
@@ -298,6 +298,7 @@ class TableMetadata(TypedDict):
     time_to_live: NotRequired[str]
     ingest: NotRequired[bool]
     regions: NotRequired[list[str]]
+    former: NotRequired[list[str]]
 
 
 class LeaderMetadata(TypedDict):

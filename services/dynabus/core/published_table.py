@@ -44,6 +44,8 @@ class Table:
     """It takes commands from Kafka."""
     regions: tuple[str, ...] = ()
     """Of a global table, this cluster's own first."""
+    former: tuple[str, ...] = ()
+    """Those that were among them: what they wrote may still arrive, by another one."""
     _lowers: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -147,6 +147,8 @@ class Destination:
             for topic in self.brains.keys() - self._followed.keys():
                 del self.brains[topic], self._senders[topic]
         shards.poll(exact_ms())
+        for topic, brain in self.brains.items():
+            brain.forwards = self._followed[topic].link.forwards
         for message in shards.read(0 if self._is_under_way() else IDLE_S):
             self._take(shards, message)
         self._send(line, exact_ms())
@@ -179,7 +181,7 @@ class Destination:
             return
         offset, headers = message.offset() or 0, headers_of(message)
         try:
-            export = self._export(feed, where, read_entry(offset, headers, message.value()), headers)
+            export = self._export(feed, brain, where, read_entry(offset, headers, message.value()), headers)
         except UndecodableMessage as fault:
             # None that a propagator wrote; to stop would hold back the table for ever.
             self.undecodable += 1
@@ -189,7 +191,9 @@ class Destination:
         if headers.get("type") == CLOSED.encode():
             shards.ended(where, offset)
 
-    def _export(self, feed: Feed, where: Where, entry: Entry, headers: Mapping[str, bytes]) -> Export | None:
+    def _export(
+        self, feed: Feed, brain: RepOut, where: Where, entry: Entry, headers: Mapping[str, bytes]
+    ) -> Export | None:
         last = self._last.get(where)
         if entry.type != CHANGE or (last is not None and not entry.sequence.is_behind(last)):
             return None
@@ -197,7 +201,7 @@ class Destination:
         version = version_in(headers)
         if version is None:
             return None  # of before its leader knew that the table is global: the initial copy has what came of it
-        if version.stamp.region != self._own:
+        if not brain.sends(where, entry.offset, version.stamp):
             return Export(feed.link.name, b"", None, version)  # which the brain passes by, and nobody looks into
         return export_of(feed.link.name, feed.schema, version, entry.value)
 
@@ -226,12 +230,12 @@ class Destination:
 
     # -- shards ---------------------------------------------------------------------------------------------------
 
-    def _begun(self, where: Where, offset: int) -> None:
+    def _begun(self, where: Where, offset: int, own_behind: int) -> None:
         topic = where[0]
         if topic not in self.brains:
             self._senders[topic] = f"{self._settings.name}/{new_incarnation():x}/{topic}"
             self.brains[topic] = RepOut(self._own)
-        self.brains[topic].assigned(where, offset)
+        self.brains[topic].assigned(where, offset, own_behind)
 
     def _gone(self, places: list[Where]) -> None:
         for where in places:

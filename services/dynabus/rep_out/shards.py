@@ -2,12 +2,16 @@
 
 A shard is a topic partition of a stream. A child's is begun once its parent's was acknowledged to its end, by
 whichever member (`core.streams.consuming`). One that the group has no offset of begins a while before its link was
-made: what is older is the initial copy's. Beside an offset is committed, as JSON:
+made: what is older is the initial copy's. So does one of a link that has begun again to send on what other regions
+wrote, which was passed by until then: it is read once more, whether or not anybody reads it at that moment. Beside an
+offset is committed, as JSON:
 
     progress     how far the shard is, as for other readers of streams
     acked_ms     milliseconds since 1970 of the newest change that its destination has acknowledged
     latency_ms   of the last second, the median of how long changes took; null: there was none
     gap          retention was faster: changes were lost, ReplAdmin has all items copied again
+    since        `created_ms` of the link for which it was read up to there
+    own          what this region wrote was acknowledged up to that offset, which lies behind
 """
 
 from __future__ import annotations
@@ -55,23 +59,38 @@ class Feed(NamedTuple):
 class Told(NamedTuple):
     """What is committed beside progress."""
 
-    acked_ms: int
+    acked_ms: int | None
     latency_ms: float | None
 
 
+class Found(NamedTuple):
+    """What the group has committed of a shard."""
+
+    progress: Progress
+    beside: Mapping[str, object]
+
+    def number(self, name: str) -> int | None:
+        """One of those beside."""
+        value = self.beside.get(name)
+        return value if isinstance(value, int) else None
+
+
 class Shards:
-    """Used from one thread. `begun` and `gone` are told of shards that are ours from that offset on, or no more."""
+    """Used from one thread. `begun` and `gone` are told of shards that are ours from an offset on, up to which other
+    one this region's own changes were acknowledged already (0: none), or no more."""
 
     def __init__(
         self,
         kafka: KafkaSettings,
         group: str,
         session_timeout_ms: int,
-        begun: Callable[[Where, int], None],
+        begun: Callable[[Where, int, int], None],
         gone: Callable[[list[Where]], None],
     ) -> None:
         self._begun, self._gone = begun, gone
         self._feeds: Mapping[str, Feed] = {}
+        self._given: set[Where] = set()
+        """Ours, as the group has it."""
         self._waiting: set[Where] = set()
         """Of ours: those of which it is not known yet where they begin."""
         self._read: set[Where] = set()
@@ -80,6 +99,7 @@ class Shards:
         """Of shards that were read to their end: behind it."""
         self.gaps: dict[Where, int] = {}
         """Shards that lost changes to retention, and the `created_ms` that their link had then."""
+        self._own_behind: dict[Where, int] = {}
         self._look_ms = 0.0
         self.committed: dict[Where, int] = {}
         properties = kafka.log_reader(partition_eof=False)
@@ -92,7 +112,7 @@ class Shards:
 
     def follow(self, feeds: Mapping[str, Feed]) -> None:
         """By topic. New ones are subscribed to; what is new of a stream's lineage counts from now on."""
-        over = [where for where in self._read | self._ends.keys() if where[0] not in feeds]
+        over = [where for where in self._given if self._begins_anew(where[0], feeds)]
         self._stop(over)
         for where in over:
             self._ends.pop(where, None)
@@ -100,6 +120,13 @@ class Shards:
         self._gone(over)
         self._feeds = feeds
         self._group.subscribe(feeds)
+
+    def _begins_anew(self, topic: str, feeds: Mapping[str, Feed]) -> bool:
+        """It is not to be read any more, or once more."""
+        if topic not in feeds:
+            return True
+        link, known = feeds[topic].link, self._feeds.get(topic)
+        return bool(link.forwards) and known is not None and link.created_ms != known.link.created_ms
 
     def poll(self, now_ms: float) -> None:
         """Take part in the group, and begin what may begin."""
@@ -159,7 +186,9 @@ class Shards:
         mark = Mark.ENDED if self._ends.get(where) == at else Mark.READING
         progress = write_metadata(Progress(at, mark=mark))
         gap = {"gap": self.gaps[where]} if where in self.gaps else {}
-        return orjson.dumps({"progress": progress, **told._asdict(), **gap}).decode()
+        own = {"own": behind} if (behind := self._own_behind.get(where, 0)) > at else {}
+        since = {"since": self._created_ms(where)}
+        return orjson.dumps({"progress": progress, **told._asdict(), **gap, **since, **own}).decode()
 
     def lacks(self) -> bool:
         """Whether changes were lost since the link began; once it begins again all items are copied."""
@@ -195,26 +224,40 @@ class Shards:
         numbers = [number for where, number in sorted(self._waiting) if where == topic and number in shards]
         parents = {parent for number in numbers if (parent := shards[number].parent) in shards}
         line = [*dict.fromkeys([*numbers, *(each for each in parents if each is not None)])]
-        progress = self._progress(topic, line)
+        found = self._found(topic, line)
+        progress = {number: each.progress for number, each in found.items()}
         extents = {number: Extent(*extent_of(self._reader, topic, number, CALL_S)) for number in line}
         for number in numbers:
             begin = beginning(shards[number], shards, progress, extents, False, feed.stream.is_live)
             if begin is None:
                 continue
-            if begin.mark is Mark.READING:
-                where, extent = (topic, number), extents[number]
-                offset = begin.offset if number in progress else self._first(where, feed.link.created_ms, extent)
-                self._begin(where, offset, extent)
-            self._waiting.discard((topic, number))
+            where, extent, known = (topic, number), extents[number], found.get(number)
+            if known is None or (feed.link.forwards and known.number("since") != feed.link.created_ms):
+                self._begin_anew(where, feed.link, extent, known)
+            elif begin.mark is Mark.READING:
+                self._own_behind[where] = known.number("own") or 0
+                self._begin(where, begin.offset, extent)
+            self._waiting.discard(where)
 
-    def _progress(self, topic: str, numbers: Iterable[int]) -> dict[int, Progress]:
-        found: dict[int, Progress] = {}
+    def _begin_anew(self, where: Where, link: Link, extent: Extent, known: Found | None) -> None:
+        offset = self._first(where, link.created_ms, extent)
+        if known is None:
+            self._begin(where, offset, extent)
+            return
+        behind = known.progress.offset
+        self._own_behind[where] = max(behind, known.number("own") or 0)
+        self._begin(where, min(behind, offset), extent)
+        # At once: whoever comes later must not ask what retention took for this.
+        self.commit({where: self.committed[where]}, Told(known.number("acked_ms"), None))
+
+    def _found(self, topic: str, numbers: Iterable[int]) -> dict[int, Found]:
+        found: dict[int, Found] = {}
         for where, told in self._group.committed((topic, number) for number in numbers).items():
             if told is not None:
                 beside = _beside(told[1])
-                found[where[1]] = read_metadata(told[0], str(beside.get("progress", "")))
-                gap = beside.get("gap")
-                if isinstance(gap, int):
+                each = Found(read_metadata(told[0], str(beside.get("progress", ""))), beside)
+                found[where[1]] = each
+                if (gap := each.number("gap")) is not None:
                     self.gaps[where] = gap
         return found
 
@@ -247,7 +290,7 @@ class Shards:
         self._reader.incremental_assign([TopicPartition(*where, offset)])
         if where[0] in self._paused:
             self._reader.pause([TopicPartition(*where)])
-        self._begun(where, offset)
+        self._begun(where, offset, self._own_behind.get(where, 0))
         if where in self.gaps:
             # ReplAdmin looks at what is committed: it must be seen though the shard rests, and not twice.
             self.commit({where: offset}, Told(0, None))
@@ -270,6 +313,7 @@ class Shards:
     # -- the group ------------------------------------------------------------------------------------------------
 
     def _assigned(self, given: list[Where]) -> None:
+        self._given.update(given)
         self._waiting.update(given)
         self._look_ms = 0.0
 
@@ -279,11 +323,13 @@ class Shards:
 
     def _lost(self, taken: list[Where]) -> None:
         self._stop(taken)
+        self._given.difference_update(taken)
         self._waiting.difference_update(taken)
         for where in taken:
             self._ends.pop(where, None)
             self.committed.pop(where, None)
             self.gaps.pop(where, None)
+            self._own_behind.pop(where, None)
         self._gone(taken)
 
 

@@ -22,3 +22,15 @@ class ReplAdminSettings(ServiceSettings):
         le=60_000,
         description="How long an auto-admin, here or in another region, may take for an answer (milliseconds).",
     )
+    copies_at_once: int = Field(
+        default=4,
+        ge=1,
+        le=100,
+        description="So many initial copies of tables to other regions at once; the others wait.",
+    )
+    copy_items_per_s: int = Field(
+        default=20_000,
+        ge=1,
+        description="Items per second of all initial copies together at most (the default is more than one machine "
+        "takes: a copy goes as fast as its destination decides).",
+    )

@@ -1,4 +1,5 @@
-"""Initial copies: of each link that is COPYING the table's rows go to its destination, by a thread for each.
+"""Initial copies: of each link that is COPYING the table's rows go to its destination, by a thread for each; a few at
+once, the oldest first. All have one allowance.
 
 A duty of ReplAdmin's active process. Pages of rows are asked of the leaders of whatever partitions hold the keys, so
 that splits in between do not matter; batches go the way that RepOut's go. Nothing is kept: whoever comes next begins
@@ -31,9 +32,7 @@ from dynabus.core.ids import NodeName
 from dynabus.core.messages import SEALED, PartitionMetadata, ReplyPart, ReplyStatus
 from dynabus.core.topics import Topics
 from dynabus.rep_out.line import Line
-
-ITEMS_PER_S = 20_000
-"""More than one machine takes: a copy goes as fast as its destination decides, or as an operator allows."""
+from dynabus.repl_admin.allowance import Allowance
 
 ASK_MS, AGAIN_MS = 2_000.0, 200.0
 """Until a page is asked for again, after silence and after a refusal."""
@@ -59,11 +58,13 @@ class _Asked(NamedTuple):
 class Job:
     """The copy of one link, in a thread of its own. `turn` is what it does again and again."""
 
-    def __init__(self, kafka: KafkaSettings, name: str, link: Link, peer: Peer, own: str, items_per_s: int) -> None:
+    def __init__(
+        self, kafka: KafkaSettings, name: str, link: Link, peer: Peer, own: str, allowance: Allowance
+    ) -> None:
         self.link, self.peer = link, peer
-        self.copy = Copy(link.name, own, link.whole)
+        self.copy = Copy(link.name, own, None if link.whole else frozenset(link.rows))
         self.problem: str | None = None
-        self._kafka, self._own, self._rate = kafka, own, items_per_s
+        self._kafka, self._own, self._allowance = kafka, own, allowance
         self._topics = Topics(kafka.namespace)
         self._slot, self._incarnation = f"{name}-copy", new_incarnation()
         self._sender = f"{self._slot}/{self._incarnation:x}/{link.table}"
@@ -71,7 +72,7 @@ class Job:
         self._counter, self._asked = 0, _Asked(0, _NOWHERE, 0.0)
         self._node: str | None = None
         """Who is said to lead."""
-        self._allowance, self._allowed_ms, self._told_ms = 0.0, exact_ms(), 0.0
+        self._told_ms = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"copy to {peer.name}", daemon=True)
 
@@ -106,7 +107,8 @@ class Job:
         line = Line(self._kafka, self.peer, self._own, exact_ms)
         producer = MessageProducer(self._kafka.request_producer())
         hearing = Hearing(self._kafka, self._topics, self._learn, self._slot)
-        logger().info("initial copy", table=self.link.name, to=self.peer.name, whole=self.link.whole)
+        rows = "all" if self.link.whole else self.link.rows
+        logger().info("initial copy", table=self.link.name, to=self.peer.name, rows=rows)
         try:
             while not self._stop.is_set():
                 hearing.take(IDLE_S if self.copy.is_done else POLL_S)
@@ -130,11 +132,11 @@ class Job:
         position = self.copy.wants
         if position is not None and now_ms >= self._asked.again_ms:
             self._ask(producer, position, now_ms)
-        self._allowance = min(self._rate, self._allowance + (now_ms - self._allowed_ms) * self._rate / 1000)
-        self._allowed_ms = now_ms
-        for batch in self.copy.batches(now_ms, self._allowance):
+        allowed = self._allowance.take(now_ms)
+        for batch in self.copy.batches(now_ms, allowed):
             line.send(self._sender, self.link.name, batch)
-            self._allowance -= len(batch.exports)
+            allowed -= len(batch.exports)
+        self._allowance.give_back(allowed)
 
     # -- pages ----------------------------------------------------------------------------------------------------
 
@@ -211,12 +213,14 @@ _NOWHERE: PartitionMetadata = {
 class Copies:
     """The copies that are under way. `turn` now and then while this process is the active one; `close` otherwise."""
 
-    def __init__(self, kafka: KafkaSettings, name: str, items_per_s: int = ITEMS_PER_S) -> None:
-        self._kafka, self._name, self._items_per_s = kafka, name, items_per_s
+    def __init__(self, kafka: KafkaSettings, name: str, items_per_s: int, at_once: int) -> None:
+        self._kafka, self._name, self._at_once = kafka, name, at_once
+        self._allowance = Allowance(items_per_s, exact_ms())
         self._regions, self._links = Regions(), Links()
         self._hearing: Hearing | None = None
         self.jobs: dict[tuple[str, str], Job] = {}
         """By table id and destination."""
+        self._waiting: list[Link] = []
 
     def turn(self, now_ms: float) -> None:
         """Begin what is to be copied, give up what is not any more. Returns at once."""
@@ -243,28 +247,50 @@ class Copies:
             link, peer = wanted.get(where, (None, None))
             if link is None or peer != job.peer or _life(link) != _life(job.link) or job.has_failed:
                 self.jobs.pop(where).stop()
-        for where in wanted.keys() - self.jobs.keys():
-            link, peer = wanted[where]
-            self.jobs[where] = Job(self._kafka, self._name, link, peer, own, self._items_per_s)
-            self.jobs[where].start()
+        waiting = []
+        for where, (link, peer) in sorted(wanted.items(), key=lambda each: each[1][0].created_ms):
+            if where not in self.jobs and self._is_full(peer):
+                waiting.append(link)
+            elif where not in self.jobs:
+                self.jobs[where] = Job(self._kafka, self._name, link, peer, own, self._allowance)
+                self.jobs[where].start()
+        self._waiting = waiting
+
+    def _is_full(self, peer: Peer) -> bool:
+        """Copies that cannot go on hold back none to other regions."""
+        stuck = [job.peer.name for job in self.jobs.values() if job.problem]
+        return len(self.jobs) - len(stuck) >= self._at_once or stuck.count(peer.name) >= self._at_once
 
     def status(self) -> list[dict[str, Any]]:
-        """Copies that are under way."""
+        """Copies that are under way, and those that wait for their turn. Another thread may ask."""
         return [
-            {
-                "table": job.link.name,
-                "region": job.peer.name,
-                "items": job.copy.sent,
-                **({"alarm": job.problem} if job.problem else {}),
-            }
-            for job in [*self.jobs.values()]
+            *(
+                {
+                    "table": job.link.name,
+                    "region": job.peer.name,
+                    "state": "copying",
+                    "items": job.copy.sent,
+                    **({"alarm": job.problem} if job.problem else {}),
+                }
+                for job in [*self.jobs.values()]
+            ),
+            *(
+                {"table": link.name, "region": link.destination, "state": "waiting", "items": 0}
+                for link in self._waiting
+            ),
         ]
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """Those of all copies together."""
+        return {"at_once": self._at_once, "items_per_s": self._allowance.items_per_s}
 
     def close(self) -> None:
         """Give up all; whoever is active next begins anew."""
         for job in self.jobs.values():
             job.stop()
         self.jobs.clear()
+        self._waiting = []
         # What goes meanwhile has no record any more when metadata are read again.
         self._links.all.clear()
         if self._hearing is not None:

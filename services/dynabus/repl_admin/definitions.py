@@ -45,12 +45,14 @@ class Word(NamedTuple):
 
 
 class Definitions:
-    """A duty of ReplAdmin. `silent`: regions that did not answer, and why."""
+    """A duty of ReplAdmin. `silent`: regions that did not answer, and why. `refused`: tables that cannot have a
+    setting of their global tables, and why."""
 
     def __init__(self, ask: Ask, regions: Callable[[], Collection[str]]) -> None:
         """`regions`: the others."""
         self._ask, self._regions = ask, regions
         self.silent: dict[str, str] = {}
+        self.refused: list[dict[str, str]] = []
         self._looking: Future[Answer] | None = None
         self._words: dict[tuple[str, str], Word] = {}
         self._told_back: list[Future[Answer]] = []
@@ -72,6 +74,9 @@ class Definitions:
     def _found(self, looking: Future[Answer], now_ms: float) -> None:
         try:
             words = looking.result()["Words"]
+            self.refused = [
+                {"table": each["TableName"], "why": each["Why"]} for each in looking.result().get("Refused", ())
+            ]
         except NotAnswered as silence:
             logger().warning("this region's auto-admin does not answer", reason=str(silence))
             return

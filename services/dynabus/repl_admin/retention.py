@@ -1,4 +1,5 @@
-"""Links whose region fell behind the retention of their stream: what this region wrote last is copied again."""
+"""How far links are. Where a region fell behind the retention of a stream, what this region wrote last is copied
+again; a table that is being deleted waits until all that is left of its stream was sent."""
 
 from __future__ import annotations
 
@@ -13,13 +14,16 @@ from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
 from dynabus.adapters.logs import logger
 from dynabus.adapters.worker import Worker
 from dynabus.core.global_tables.backlog import LOST, Backlog, backlog_of, shard
-from dynabus.core.global_tables.links import ACTIVE, Link, Links
+from dynabus.core.global_tables.links import ACTIVE, DRAINING, Link, Links
 from dynabus.core.topic_settings import STREAM_RETENTION_MS
 from dynabus.core.topics import Topics
 from dynabus.repl_admin.definitions import OWN, Ask
 
 LOOK_MS = 10_000.0
 """Between two looks: retention is hours."""
+
+DRAIN_MS = 1_000.0
+"""The same while somebody waits for a link to be drained."""
 
 
 class Seen(NamedTuple):
@@ -50,8 +54,8 @@ class Retention:
         if not self._links.all:
             self.lines = []
         if self._job is None and now_ms >= self._due_ms and self._links.all:
-            self._due_ms = now_ms + LOOK_MS
             links = list(self._links.all.values())
+            self._due_ms = now_ms + (DRAIN_MS if any(each.status == DRAINING for each in links) else LOOK_MS)
             self._job = self._worker.submit(lambda: look(self._admin, self._topics, links, unix_ms()))
 
     def _seen(self, job: Future[list[Seen]]) -> None:
@@ -64,10 +68,15 @@ class Retention:
         for link, backlog in seen:
             if backlog.alarm:
                 logger().warning("a link is behind", table=link.name, region=link.destination, alarm=backlog.alarm)
+            # If nobody answers, the next look asks again.
             if backlog.alarm == LOST and link.status == ACTIVE:
-                # If nobody answers, the next look asks again.
-                lost = {"TableId": link.table, "Destination": link.destination, "CreatedMs": link.created_ms}
-                self._ask(OWN, "LinkLost", lost)
+                self._ask(OWN, "LinkLost", _about(link))
+            elif link.status == DRAINING and not backlog.records:
+                self._ask(OWN, "LinkDrained", _about(link))
+
+
+def _about(link: Link) -> dict[str, Any]:
+    return {"TableId": link.table, "Destination": link.destination, "CreatedMs": link.created_ms}
 
 
 def look(admin: TopicAdmin, topics: Topics, links: list[Link], wall_ms: int) -> list[Seen]:

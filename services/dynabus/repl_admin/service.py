@@ -42,7 +42,7 @@ class ReplAdmin:
         self.asking = Asking(Address(kafka, SLOT), self._address, settings.answer_ms)
         self.definitions = Definitions(self.asking.ask, lambda: self.news.regions.peers)
         self.retention = Retention(self.asking.ask, admin, topics, self.news.links)
-        self.copies = Copies(kafka, SLOT)
+        self.copies = Copies(kafka, SLOT, settings.copy_items_per_s, settings.copies_at_once)
         self.pulses = Pulses(self.asking.ask, lambda: self.news.regions.others)
         self.duties: Sequence[Duty] = (self.definitions, self.copies, self.retention, self.pulses)
 
@@ -76,6 +76,8 @@ class ReplAdmin:
             "silent": [{"region": region, "why": why} for region, why in sorted(self.pulses.silent.items())],
             "links": self.retention.lines if self.news.is_active else [],
             "copies": self.copies.status(),
+            "copy_limits": self.copies.limits,
+            "refused": self.definitions.refused if self.news.is_active else [],
         }
 
     def _address(self, region: str) -> Address | None:

@@ -44,7 +44,8 @@ class GlobalTables:
         if table is None or leader is None or not table.regions[1:]:
             return False  # what was global once has versions for good; metadata without regions may be old, too
         known = leader.floors
-        own, others = table.regions[0], frozenset(table.regions[1:])
+        # Who is gone raises no floor any more: what is newer than its last one may still arrive by another region.
+        own, others = table.regions[0], frozenset({*table.regions[1:], *table.former} - {table.regions[0]})
         if (known is not None and (known.region, known.others) == (own, others)) or not serves(hosted):
             return False
         raised = {} if known is None else {name: time for name, time in known.raised.items() if name in others}

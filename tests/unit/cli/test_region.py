@@ -11,7 +11,7 @@ from dynabus.cli.arguments import parser
 from dynabus.cli.plan import Wish, plan
 from dynabus.cli.problem import Problem
 from dynabus.cli.region import Peer, peers_of
-from dynabus.cli.region_status import render
+from dynabus.cli.region_status import problems, render
 from dynabus.cli.region_view import Planet
 
 ADDRESS = ["--kafka", "127.0.0.1:9093", "--endpoint", "http://127.0.0.1:8001"]
@@ -146,7 +146,8 @@ def status(**replica: Any) -> dict[str, Any]:
         "alarm": "",
     }
     region = {"name": "us-east-1", "kafka": "k:1", "namespace": "dynabus", "endpoint": "e", "silent": ""}
-    return {"region": "eu-west-1", "regions": [region], "replicas": [{**shown, **replica}]}
+    seen = {"region": "eu-west-1", "regions": [region], "replicas": [{**shown, **replica}]}
+    return {**seen, "copies": [], "copy_limits": None, "problems": []}
 
 
 def test_status_for_people() -> None:
@@ -164,6 +165,31 @@ def test_alarms() -> None:
     silent = status()
     silent["regions"][0]["silent"] = "no answer"
     assert "ALARM  region us-east-1 does not answer: no answer" in render(silent)
+
+
+def test_copies_and_what_services_say_is_wrong() -> None:
+    told: list[dict[str, Any]] = [
+        {"destinations": [{"region": "us-east-1", "alarm": "not reached: refused"}, {"region": "ap-east-1"}]},
+        {
+            "imports": [{"source": "us-east-1", "table": "music", "parked": 3}],
+            "alarms": [{"source": "us-east-1", "table": "music", "alarm": "another key"}],
+        },
+        {
+            "copies": [{"table": "films", "region": "us-east-1", "alarm": "it failed: damaged"}, {"table": "x"}],
+            "refused": [{"table": "music", "why": "once a day"}],
+        },
+    ]
+    copies = [{"table": "films", "region": "us-east-1", "state": "copying", "items": 7}]
+    limits = {"at_once": 4, "items_per_s": 900}
+    text = render({**status(), "copies": copies, "copy_limits": limits, "problems": problems(told)})
+    assert ["films", "us-east-1", "copying", "7"] in [line.split() for line in text.splitlines()]
+    assert "copies    4 at once, 900 items/s together" in text
+    assert [line for line in text.splitlines() if line.startswith("ALARM")] == [
+        "ALARM  to us-east-1: not reached: refused",
+        "ALARM  from us-east-1 music: 3 changes are parked: another key",
+        "ALARM  copy to us-east-1 films: it failed: damaged",
+        "ALARM  settings music: once a day",
+    ]
 
 
 def test_damaged_metadata_are_passed_by() -> None:

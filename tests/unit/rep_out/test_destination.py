@@ -14,6 +14,7 @@ from dynabus.adapters.stream_codec import encode_output
 from dynabus.core.global_tables.links import ACTIVE, Link
 from dynabus.core.global_tables.regions import Peer
 from dynabus.core.global_tables.rep_out import BATCH_CHANGES, Batch
+from dynabus.core.global_tables.sending import FOR_GOOD
 from dynabus.core.global_tables.versions import written
 from dynabus.core.global_tables.window import BATCHES_MOST, RESEND_MS
 from dynabus.core.key_schema import KeySchema
@@ -29,7 +30,7 @@ from dynabus.rep_out.shards import Feed, Shards, Told
 
 TOPIC, NOW_MS = "dynabus.stream.music", 1_700_000_000_000
 PEER = Peer("us", 1, "there:9092", "there", "", "{}", False)
-FEED = Feed(Link("t", "music", "us", 1, ACTIVE, 0, True, "1"), STREAM, KeySchema("pk", "S"))
+FEED = Feed(Link("t", "music", "us", 1, ACTIVE, 0, True, "1", ["eu"], {}), STREAM, KeySchema("pk", "S"))
 
 
 class FakeMessage:
@@ -92,7 +93,7 @@ class Stage:
         self.destination = Destination(wished, "eu", PEER, lambda: None)
         self.destination.feeds = {TOPIC: FEED}
         self.destination.begin(cast("Line", self), cast("Shards", self))
-        self.destination._begun((TOPIC, 0), 0)
+        self.destination._begun((TOPIC, 0), 0, 0)
 
     # -- the line -------------------------------------------------------------------------------------------------
 
@@ -189,6 +190,16 @@ def test_what_arrived_by_replication_is_passed_by_and_a_repeat_is_left_out(stage
     assert stage.destination.status()["passed"] == 1
 
 
+def test_what_a_region_wrote_that_is_gone_is_sent_on_with_its_item(stage: Stage) -> None:
+    link = FEED.link._replace(created_ms=5, forwards={"ap": FOR_GOOD})
+    stage.destination.feeds = {TOPIC: FEED._replace(link=link)}
+    stage.records = [FakeMessage(0, region="ap"), FakeMessage(1, region="us")]
+    stage.turn()
+    [(_, _, batch)] = stage.sent
+    [change] = batch.exports
+    assert (change.version.stamp.region, change.item is not None, change.key != b"") == ("ap", True, True)
+
+
 def test_what_arrived_by_replication_is_not_looked_into(stage: Stage) -> None:
     stage.records = [FakeMessage(0, region="us"), FakeMessage(1)]
     for record in stage.records:
@@ -261,7 +272,7 @@ def test_a_busy_table_does_not_starve_the_others(monkeypatch: pytest.MonkeyPatch
     stage.destination.feeds = topics
     stage.records = [FakeMessage(offset, topic=topic) for topic in topics for offset in range(400)]
     for topic in topics:
-        stage.destination._begun((topic, 0), 0)
+        stage.destination._begun((topic, 0), 0, 0)
     for _ in range(100):
         stage.turn()
         stage.told = [(sender, batch.number) for sender, _, batch in stage.sent]
@@ -298,7 +309,7 @@ def test_what_an_earlier_brain_sent_is_not_taken_for_what_this_one_sends(stage: 
     for feeds in ({}, {TOPIC: FEED}):
         stage.destination.feeds = feeds
         stage.turn()
-    stage.destination._begun((TOPIC, 0), 0)
+    stage.destination._begun((TOPIC, 0), 0, 0)
     stage.records = [FakeMessage(0, sequence=1)]
     stage.turn()
     (before, _, first), (after, _, second) = stage.sent

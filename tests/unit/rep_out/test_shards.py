@@ -13,6 +13,7 @@ from tests.unit.core.propagation.test_follower import message
 from dynabus.adapters.kafka.group_member import Where
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.core.global_tables.links import ACTIVE, Link
+from dynabus.core.global_tables.sending import FOR_GOOD
 from dynabus.core.key_schema import KeySchema
 from dynabus.core.streams.view import read_stream
 from dynabus.rep_out import shards as module
@@ -22,9 +23,9 @@ TOPIC, CREATED_MS = "dynabus.stream.music", 5_000_000
 TOLD = Told(17, 4.5)
 
 
-def feed(shards: dict[int, int] | None = None) -> Feed:
+def feed(shards: dict[int, int] | None = None, created_ms: int = CREATED_MS, *former: str) -> Feed:
     """`shards`: parents by number."""
-    link = Link("t", "music", "us", 1, ACTIVE, CREATED_MS, True, "1")
+    link = Link("t", "music", "us", 1, ACTIVE, created_ms, True, "1", ["eu"], dict.fromkeys(former, FOR_GOOD))
     return Feed(link, read_stream(message(shards=shards or {0: -1})), KeySchema("pk", "S"))
 
 
@@ -66,6 +67,7 @@ class Kafka:
         self.paused: set[int] = set()
         self.messages: list[FakeMessage] = []
         self.begun: list[tuple[Where, int]] = []
+        self.own_behind: dict[Where, int] = {}
         self.gone: list[Where] = []
         self.subscribed: list[str] = []
         monkeypatch.setattr(module, "Consumer", lambda *_, **__: self)
@@ -73,8 +75,9 @@ class Kafka:
         monkeypatch.setattr(module, "extent_of", lambda _consumer, _topic, number, _s: self.extents[number])
         self.shards = Shards(KafkaSettings("x"), "group", 6000, self.note, self.gone.extend)
 
-    def note(self, where: Where, offset: int) -> None:
+    def note(self, where: Where, offset: int, own_behind: int) -> None:
         self.begun.append((where, offset))
+        self.own_behind[where] = own_behind
 
     def member(self, _properties: Any, assigned: Any, revoked: Any, lost: Any) -> Kafka:
         self.assign, self.revoke, self.lose = assigned, revoked, lost
@@ -192,7 +195,7 @@ def test_beside_an_offset_stands_how_far_the_destination_is(kafka: Kafka) -> Non
     kafka.shards.commit({(TOPIC, 0): 7}, TOLD)
     offset, beside = kafka.commits[TOPIC, 0]
     assert offset == 7
-    assert orjson.loads(beside) == {"progress": "1:reading:-", "acked_ms": 17, "latency_ms": 4.5}
+    assert orjson.loads(beside) == {"progress": "1:reading:-", "acked_ms": 17, "latency_ms": 4.5, "since": CREATED_MS}
     assert kafka.shards.backlog() == 43
     kafka.lose([(TOPIC, 0)])
     assert (kafka.gone, kafka.reading) == ([(TOPIC, 0)], {})
@@ -337,3 +340,89 @@ def test_a_stream_that_is_not_followed_any_more_is_let_go_and_begins_anew_if_it_
     kafka.shards.follow({TOPIC: feed()})
     kafka.shards.poll(3 * LOOK_MS)
     assert kafka.reading == {0: 0}
+
+
+# -- what regions wrote that send nothing any more ----------------------------------------------------------------
+
+
+AGAIN_MS = CREATED_MS + 9_000_000
+
+
+def read_to(kafka: Kafka, offset: int) -> None:
+    """A shard of which this region's own changes were sent."""
+    kafka.extents[0], kafka.times[0] = (0, 90), 0
+    begin(kafka, 0)
+    kafka.shards.commit({(TOPIC, 0): offset}, TOLD)
+
+
+def gone(kafka: Kafka, first: int) -> None:
+    """Another region is, and the link has begun again; what is not older stands from that offset on."""
+    kafka.times[0] = first
+    kafka.shards.follow({TOPIC: feed(None, AGAIN_MS, "ap")})
+
+
+def test_a_link_that_sends_on_what_others_wrote_reads_once_more_what_was_passed_by(kafka: Kafka) -> None:
+    read_to(kafka, 70)
+    gone(kafka, 40)
+    assert kafka.reading == {}
+    kafka.shards.poll(3 * LOOK_MS)
+    assert (kafka.reading, kafka.asked_ms[-1]) == ({0: 40}, AGAIN_MS - BEFORE_MS)
+    assert kafka.own_behind == {(TOPIC, 0): 70}
+    offset, beside = kafka.commits[TOPIC, 0]
+    assert (offset, orjson.loads(beside)["since"], orjson.loads(beside)["own"]) == (40, AGAIN_MS, 70)
+    assert orjson.loads(beside)["acked_ms"] == TOLD.acked_ms
+    kafka.shards.poll(5 * LOOK_MS)
+    assert kafka.begun[1:] == [((TOPIC, 0), 40)]
+
+
+def test_it_does_so_if_nobody_read_when_it_began_again(kafka: Kafka) -> None:
+    read_to(kafka, 70)
+    kafka.lose([(TOPIC, 0)])
+    kafka.shards.follow({})
+    gone(kafka, 40)
+    kafka.assign([(TOPIC, 0)])
+    kafka.shards.poll(3 * LOOK_MS)
+    assert (kafka.reading, kafka.own_behind) == ({0: 40}, {(TOPIC, 0): 70})
+
+
+def test_whoever_takes_over_goes_on_from_there_and_not_once_more(kafka: Kafka) -> None:
+    read_to(kafka, 70)
+    gone(kafka, 40)
+    kafka.shards.poll(3 * LOOK_MS)
+    kafka.shards.commit({(TOPIC, 0): 60}, TOLD)
+    kafka.lose([(TOPIC, 0)])
+    kafka.assign([(TOPIC, 0)])
+    kafka.shards.poll(5 * LOOK_MS)
+    assert (kafka.reading, kafka.own_behind) == ({0: 60}, {(TOPIC, 0): 70})
+    kafka.shards.commit({(TOPIC, 0): 80}, TOLD)
+    assert "own" not in orjson.loads(kafka.commits[TOPIC, 0][1])
+
+
+def test_what_was_not_acknowledged_before_is_not_left_out(kafka: Kafka) -> None:
+    read_to(kafka, 20)
+    gone(kafka, 40)
+    kafka.shards.poll(3 * LOOK_MS)
+    assert (kafka.reading, kafka.own_behind) == ({0: 20}, {(TOPIC, 0): 20})
+
+
+def test_shards_that_were_read_to_their_ends_are_read_once_more_too(kafka: Kafka) -> None:
+    kafka.extents[0] = (0, 10)
+    kafka.commits[TOPIC, 0] = (10, '{"progress":"1:ended:-"}')
+    begin(kafka, 0)
+    assert kafka.reading == {}
+    gone(kafka, 4)
+    kafka.shards.poll(3 * LOOK_MS)
+    assert kafka.reading == {0: 4}
+    kafka.shards.ended((TOPIC, 0), 9)
+    kafka.shards.commit({(TOPIC, 0): 10}, TOLD)
+    kafka.lose([(TOPIC, 0)])
+    kafka.assign([(TOPIC, 0)])
+    kafka.shards.poll(5 * LOOK_MS)
+    assert kafka.reading == {}
+
+
+def test_a_link_that_begins_again_and_sends_nothing_on_goes_on_where_it_was(kafka: Kafka) -> None:
+    read_to(kafka, 70)
+    kafka.shards.follow({TOPIC: feed(None, AGAIN_MS)})
+    kafka.shards.poll(3 * LOOK_MS)
+    assert kafka.begun[1:] == []

@@ -13,6 +13,7 @@ from tests.unit.request_router.test_asker import LOG, lead, view_message
 from dynabus.adapters.codec import decode
 from dynabus.adapters.kafka.message_producer import MessageProducer
 from dynabus.adapters.kafka.settings import KafkaSettings
+from dynabus.core.global_tables.copying import Copy
 from dynabus.core.global_tables.links import ACTIVE, COPYING, Link
 from dynabus.core.global_tables.pages import page
 from dynabus.core.global_tables.regions import Peer
@@ -23,9 +24,10 @@ from dynabus.core.replication.store import Outcome
 from dynabus.core.rows import CorruptRow
 from dynabus.rep_out.line import Line
 from dynabus.repl_admin import copying as module
+from dynabus.repl_admin.allowance import Allowance
 from dynabus.repl_admin.copying import AGAIN_MS, ASK_MS, FAILED_S, TELL_MS, Copies, Job
 
-LINK = Link(LOG, "t", "us", 1, COPYING, 5, True, "label")
+LINK = Link(LOG, "t", "us", 1, COPYING, 5, True, "label", ["eu"], {})
 PEER = Peer("us", 1, "there:9092", "there", "", "{}", False)
 ROWS = rows(1200)
 
@@ -38,7 +40,7 @@ class Stage:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, items_per_s: int = 10**6) -> None:
         self.now_ms = 1000.0
         monkeypatch.setattr(module, "exact_ms", lambda: self.now_ms)
-        self.job = Job(KafkaSettings("x"), "repl-admin-1", LINK, PEER, "eu", items_per_s)
+        self.job = Job(KafkaSettings("x"), "repl-admin-1", LINK, PEER, "eu", Allowance(items_per_s, self.now_ms))
         self.job._learn("", "table_metadata", view_message())
         lead(self.job._view, "node-2", 1)
         self.asked: list[tuple[str, Any]] = []
@@ -182,8 +184,10 @@ def test_one_that_ends_by_a_defect_rests_before_it_has_failed_and_says_why(
 class FakeJob:
     made: ClassVar[list[FakeJob]] = []
 
-    def __init__(self, _kafka: Any, _name: str, link: Link, peer: Peer, own: str, _rate: int) -> None:
-        self.link, self.peer, self.own = link, peer, own
+    def __init__(self, _kafka: Any, _name: str, link: Link, peer: Peer, own: str, allowance: Allowance) -> None:
+        self.link, self.peer, self.own, self.allowance = link, peer, own, allowance
+        self.copy = Copy(link.name, own, None)
+        self.problem: str | None = None
         self.has_failed = self.is_stopped = False
         self.made.append(self)
 
@@ -197,7 +201,7 @@ class FakeJob:
 def test_there_is_a_job_for_each_link_that_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "Job", FakeJob)
     monkeypatch.setattr(FakeJob, "made", [])
-    copies = Copies(KafkaSettings("x"), "repl-admin-1")
+    copies = Copies(KafkaSettings("x"), "repl-admin-1", 100, 2)
     own = PEER._replace(name="eu", kafka="")
     copies.learn("region/eu", "region_metadata", own._asdict())
     copies.learn(f"link/{LOG}/us", "link_metadata", LINK._asdict())
@@ -224,10 +228,55 @@ def test_there_is_a_job_for_each_link_that_is_copied(monkeypatch: pytest.MonkeyP
     assert all(job.is_stopped for job in FakeJob.made)
 
 
+def test_so_many_copies_at_once_the_oldest_first_with_one_allowance(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "Job", FakeJob)
+    monkeypatch.setattr(FakeJob, "made", [])
+    copies = Copies(KafkaSettings("x"), "repl-admin-1", 100, 2)
+    for region in (PEER._replace(name="eu", kafka=""), PEER, PEER._replace(name="ap")):
+        copies.learn(f"region/{region.name}", "region_metadata", region._asdict())
+
+    def wish(number: int, destination: str, status: str = COPYING) -> None:
+        link = LINK._replace(
+            table=f"t{number}", name=f"n{number}", destination=destination, created_ms=9 - number, status=status
+        )
+        copies.learn(f"link/{link.table}/{destination}", "link_metadata", link._asdict())
+        copies.follow()
+
+    for number in (3, 2, 1):
+        wish(number, "us")
+    assert [job.link.name for job in FakeJob.made] == ["n3", "n2"]
+    assert len({id(job.allowance) for job in FakeJob.made}) == 1
+    assert [(each["table"], each["state"]) for each in copies.status()] == [
+        ("n3", "copying"),
+        ("n2", "copying"),
+        ("n1", "waiting"),
+    ]
+    assert copies.limits == {"at_once": 2, "items_per_s": 100}
+    wish(4, "ap")
+    assert [job.link.name for job in FakeJob.made] == ["n3", "n2"]
+    for job in FakeJob.made:
+        job.problem = "us is not reached"
+    copies.follow()
+    assert [job.link.name for job in FakeJob.made] == ["n3", "n2", "n4"], "who waits for a region holds back no other"
+    wish(3, "us", ACTIVE)
+    assert [job.link.name for job in FakeJob.made] == ["n3", "n2", "n4", "n1"]
+    copies.close()
+    assert copies.status() == []
+
+
+def test_an_allowance_is_shared_and_what_is_not_used_is_not_lost() -> None:
+    allowance = Allowance(100, 0.0)
+    assert allowance.take(500) == 50
+    assert allowance.take(500) == 0
+    allowance.give_back(30)
+    assert allowance.take(600) == 40
+    assert allowance.take(60_000) == 100, "a second's worth is saved up"
+
+
 def test_a_link_that_went_while_another_process_was_active_is_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "Job", FakeJob)
     monkeypatch.setattr(FakeJob, "made", [])
-    copies = Copies(KafkaSettings("x"), "repl-admin-1")
+    copies = Copies(KafkaSettings("x"), "repl-admin-1", 100, 2)
     regions = [PEER._replace(name="eu", kafka=""), PEER]
     for learned in range(2):
         for region in regions:

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from dynabus.auto_admin.tables.decisions import TableState, next_revision, read_row, written
 from dynabus.core.global_tables import register as registers
-from dynabus.core.global_tables.links import ACTIVE, COPYING
+from dynabus.core.global_tables.links import ACTIVE, COPYING, DELETING, DRAINING
 from dynabus.core.global_tables.register import Register, Said
+from dynabus.core.global_tables.sending import draining
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.streams.view import ENABLED
 from dynabus.core.tables.streams import NEW_AND_OLD
@@ -50,6 +51,15 @@ def lost(table_id: str, region: str, created_ms: int) -> Evaluate:
     return _of_link(table_id, region, created_ms, ACTIVE, change)
 
 
+def drained(table_id: str, region: str, created_ms: int) -> Evaluate:
+    """All of the stream of a table that is being deleted was acknowledged on the link of this time."""
+
+    def change(register: Register, _: int) -> Register:
+        return registers.with_link(register, region, status=DELETING)
+
+    return _of_link(table_id, region, created_ms, DRAINING, change)
+
+
 def _of_link(
     table_id: str, region: str, created_ms: int, status: str, change: Callable[[Register, int], Register]
 ) -> Evaluate:
@@ -70,6 +80,8 @@ def given_up(region: str) -> Evaluate:
     def change(state: TableState, wall_ms: int) -> Register:
         register = state.global_table
         if not registers.is_member(register):
+            if region in draining(register):
+                register = registers.with_link(register, region, status=DELETING)
             return registers.said_by(register, region, ACTIVE, "")
         if region in register["members"]:
             members = [each for each in register["members"] if each != region]

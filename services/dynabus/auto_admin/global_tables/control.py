@@ -7,6 +7,7 @@ from typing import Any
 
 from dynabus.auto_admin.config import AutoAdminSettings
 from dynabus.auto_admin.global_tables import answers, receiving, regions, replicas
+from dynabus.auto_admin.global_tables.following import refusal_of
 from dynabus.auto_admin.global_tables.receiving import Here, Said, stamps_of
 from dynabus.auto_admin.global_tables.regions import own_of, peers_of, read_regions, region_key
 from dynabus.auto_admin.placement.planner import Placement
@@ -21,9 +22,8 @@ from dynabus.core.replication.store import Decision, Evaluate, Outcome, Reader
 from dynabus.core.tables import replica_changes
 
 OF_REGIONS = frozenset({"AddRegion", "RemoveRegion"})
-OF_TABLES = frozenset(
-    {"CreateGlobalTable", "UpdateGlobalTable", "GlobalDefinition", "DefinitionAnswered", "ReplicaCopied", "LinkLost"}
-)
+OF_LINKS = {"ReplicaCopied": answers.copied, "LinkLost": answers.lost, "LinkDrained": answers.drained}
+OF_TABLES = frozenset({"CreateGlobalTable", "UpdateGlobalTable", "GlobalDefinition", "DefinitionAnswered", *OF_LINKS})
 TOLD_MOST = 100
 """Words for each other region in one answer; the next ones come when these are acknowledged."""
 
@@ -63,7 +63,7 @@ class GlobalControl:
         self, operation: str, body: Any, request_id: bytes, place: Place, now_ms: float
     ) -> tuple[bytes, Evaluate | None]:
         """The same of a table; None for not yet."""
-        if operation in ("ReplicaCopied", "LinkLost"):
+        if operation in OF_LINKS:
             return self._of_link(operation, body)
         name = str(body["TableName"])
         if operation == "CreateGlobalTable":
@@ -82,16 +82,20 @@ class GlobalControl:
         return table_key(name), self._receive(Said.of(body), request_id, place, now_ms)
 
     def pending(self) -> dict[str, Any]:
-        """What other regions are to be told: the newest word about each table that they have not acknowledged."""
+        """What other regions are to be told: the newest word about each table that they have not acknowledged. And
+        which tables here refuse a setting."""
         words: list[dict[str, Any]] = []
         rooms = dict.fromkeys(self._peers(), TOLD_MOST)
+        refused = []
         for each in self._tables.all().values():
+            if (why := refusal_of(each)) is not None:
+                refused.append({"TableName": each.name, "Why": why})
             for region in registers.to_tell(each.global_table):
                 if rooms.get(region, 0):
                     rooms[region] -= 1
                     word = {"TableName": each.name, "Region": region}
                     words.append({**word, "Definition": registers.message_of(each.global_table)})
-        return {"Words": words}
+        return {"Words": words, "Refused": refused}
 
     def _peers(self) -> list[str]:
         return peers_of(read_regions(self._store))
@@ -101,8 +105,7 @@ class GlobalControl:
         state = self._tables.all().get(link[0])
         if state is None:
             return table_key(""), lambda _old, _wall_ms: Decision(False, None, Outcome(body=b"{}"))
-        decided = answers.copied if operation == "ReplicaCopied" else answers.lost
-        return table_key(state.name), decided(*link)
+        return table_key(state.name), OF_LINKS[operation](*link)
 
     def _receive(self, said: Said, request_id: bytes, place: Place, now_ms: float) -> Evaluate | None:
         state = self._tables.named(said.name)

@@ -25,6 +25,7 @@ from dynabus.auto_admin.tables.decisions import TableState, next_revision, read_
 from dynabus.core.errors import ApiError
 from dynabus.core.global_tables import register as registers
 from dynabus.core.global_tables.definition import ON_DEMAND, Definition, next_change
+from dynabus.core.global_tables.sending import draining
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.tables.auto_scaling import Scaling, kind_and_index
 from dynabus.core.tables.changes import Update
@@ -49,12 +50,16 @@ class Following:
                 continue
             register = state.global_table
             concerned = (*register["members"], *register["leaving"])
-            for region in concerned if registers.is_member(register) else registers.to_tell(register):
+            waited_for = {*registers.to_tell(register), *draining(register)}
+            for region in concerned if registers.is_member(register) else sorted(waited_for):
                 if regions.get(region, {}).get("removed"):
                     decide(table_key(state.name), given_up(region))
             if _is_still(state) and now_ms >= self._not_before_ms.get(state.id, 0.0) and _next(state) is not None:
+                why = refusal_of(state)
+                if why is not None:
+                    logger().warning("a setting of the global table cannot be had", table=state.name, reason=why)
                 # As long as it is refused; a step that is taken leaves nothing, or the next one.
-                self._not_before_ms[state.id] = now_ms + AGAIN_MS if _is_refused(state) else now_ms
+                self._not_before_ms[state.id] = now_ms if why is None else now_ms + AGAIN_MS
                 decide(table_key(state.name), follow(state.id, state.revision))
 
 
@@ -62,13 +67,15 @@ def _is_still(state: TableState) -> bool:
     return state.status == "ACTIVE" and not state.pending and registers.is_global(state.global_table)
 
 
-def _is_refused(state: TableState) -> bool:
+def refusal_of(state: TableState) -> str | None:
+    """Why the table cannot have the next one of the settings that it lacks."""
+    if not _is_still(state) or _next(state) is None:
+        return None
     try:
         _stepped(state, 0)
     except ApiError as error:
-        logger().warning("a setting of the global table cannot be had", table=state.name, reason=error.message)
-        return True
-    return False
+        return error.message
+    return None
 
 
 def _next(state: TableState) -> dict[str, Any] | None:

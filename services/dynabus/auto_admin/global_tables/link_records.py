@@ -6,8 +6,10 @@ from dynabus.auto_admin.global_tables.answers import stream_of
 from dynabus.auto_admin.outside import Bus
 from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.core.global_tables import register as registers
-from dynabus.core.global_tables.links import key_of
+from dynabus.core.global_tables.links import ACTIVE, DRAINING, key_of
 from dynabus.core.global_tables.messages import LinkMetadata
+from dynabus.core.global_tables.sending import former_of, rows_of
+from dynabus.core.tables.streams import are_changing
 
 
 class LinkRecords:
@@ -34,11 +36,13 @@ class LinkRecords:
                 "name": state.name,
                 "destination": destination,
                 "version": version,
-                "status": link["status"],
+                "status": _status(state, link["status"]),
                 "created_ms": link["created_ms"],
                 "whole": registers.is_whole(register, destination),
                 # Of a table that is being deleted the stream ends while it is still read.
                 "stream": stream_of(state) or (before["stream"] if before is not None else ""),
+                "rows": rows_of(register, link),
+                "forwards": former_of(register),
             }
             known[destination] = message
             self._bus.metadata(key_of(state.id, destination), "link_metadata", message, _whatever)
@@ -54,6 +58,11 @@ class LinkRecords:
     def _forget(self, table_id: str, destination: str) -> None:
         del self._known[table_id][destination]
         self._bus.metadata(key_of(table_id, destination), "link_metadata", None, _whatever)
+
+
+def _status(state: TableState, status: str) -> str:
+    """Nobody asks whether all of a stream was sent before it has all."""
+    return ACTIVE if status == DRAINING and are_changing(state.streams) else status
 
 
 def _whatever(_delivered: bool) -> None:

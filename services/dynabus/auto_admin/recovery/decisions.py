@@ -22,6 +22,7 @@ from dynabus.auto_admin.placement.moves import MOVABLE, joining
 from dynabus.auto_admin.splitting.splits import ACTIVE, HEIR, SPLITTING, Partition, heirs_of, highest, state_of
 from dynabus.auto_admin.tables.decisions import TableState, next_revision, read_row, refuse, written
 from dynabus.core.errors import ApiError, no_such_table, resource_in_use, resource_not_found, validation_error
+from dynabus.core.global_tables.register import lost_writes
 from dynabus.core.ids import NodeName
 from dynabus.core.replication.records import Recovered
 from dynabus.core.replication.restoration import RESTORED_PLAN
@@ -164,7 +165,7 @@ def _recover(
 
 
 def finish(own_id: str, number: int) -> Evaluate:
-    """The successor holds all: it takes the frozen partition's place."""
+    """The successor holds all: it takes the frozen partition's place. What it lost, other regions may have."""
 
     def evaluate(old: bytes | None, wall_ms: int) -> Decision:
         state = read_row(old) if old is not None else None
@@ -182,6 +183,8 @@ def finish(own_id: str, number: int) -> Evaluate:
         }
         kept = [each for each in state.partitions if each not in (frozen, successor)]
         after = replace(state, partitions=[*kept, serves], ancestors=[*state.ancestors, closed], changed_ms=wall_ms)
+        if state.global_table:
+            after = replace(after, global_table=lost_writes(state.global_table, wall_ms))
         return Decision(True, written(next_revision(after)), Outcome())
 
     return evaluate

@@ -23,6 +23,7 @@ from dynabus.core.global_indexes.messages import IndexMetadata
 from dynabus.core.global_indexes.view import LABEL
 from dynabus.core.global_tables.messages import LinkMetadata
 from dynabus.core.global_tables.register import regions_of
+from dynabus.core.global_tables.sending import former_of
 from dynabus.core.messages import LeaderMetadata, TableMetadata
 from dynabus.core.replication.replica import Replica
 from dynabus.core.streams.messages import StreamMetadata
@@ -181,6 +182,7 @@ class Cache:
             "time_to_live": state.time_to_live,
             "ingest": state.ingest == ON,
             "regions": regions_of(state.global_table),
+            "former": sorted(former_of(state.global_table)),
         }
         if status != ANNOUNCED:
             # Before the table: who sees its new status then has its streams.

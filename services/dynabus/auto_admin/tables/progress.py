@@ -24,6 +24,7 @@ from dynabus.auto_admin.topic_endings import TopicEndings
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import ApiError
 from dynabus.core.global_tables.register import to_tell
+from dynabus.core.global_tables.sending import draining
 from dynabus.core.replication.replica import Replica
 from dynabus.core.replication.store import Evaluate, Reader
 from dynabus.core.streams.view import DISABLED
@@ -150,8 +151,9 @@ class Tables:
                 continue
             led = self._led(state) and indexing.are_ready(state, states)
             held = self._held(state, progress, now_ms) or (
-                # Its row knows what other regions have yet to be told.
-                state.status == "DELETING" and (indexing.has_rows(state, states) or to_tell(state.global_table))
+                # Its row knows what other regions have yet to be told, and to be sent.
+                state.status == "DELETING"
+                and (indexing.has_rows(state, states) or to_tell(state.global_table) or draining(state.global_table))
             )
             division = self._division(state, now_ms) if divided else None
             ended = self._move(state, progress, now_ms) if moved else None

@@ -30,7 +30,8 @@
 | DELETING | not published by us                       | PUBLISH: nodes close their replicas               |
 | DELETING | published, its streams have all           | CLOSE: the next decision, they are DISABLED       |
 | DELETING | published, no stream left to close, no node holds a replica of it, | DESTROY: the log's topic |
-|          | no index has a row, other regions know    |                                                   |
+|          | no index has a row, other regions know    |
+|          | and have what was written here            |                                                   |
 | DELETING | destroyed                                 | RETRACT: published once more, as DELETED          |
 | DELETING | retracted                                 | REMOVE: the next decision; its streams are `kept` |
 

@@ -8,4 +8,5 @@ window.py     batches under way, which are sent again until they are acknowledge
 rep_in.py     RepIn: batches of other regions, each change to the leader of its item
 copying.py    the initial copy: rows as they are stored, page by page (pages.py)
 regions.py    which regions there are                      links.py   which tables' changes go where
+register.py   what a region keeps of a global table        sending.py  what of its links when members change
 """

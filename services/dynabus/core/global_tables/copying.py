@@ -5,7 +5,8 @@
 
 Rows are sent as the stream's changes are, with their versions, so what is sent twice, or is older than what the
 stream has brought, changes nothing. Nothing of it is kept: a copy that is given up begins anew. A region that began
-the change sends every row (`whole`), all others only what they wrote themselves: the rest comes from who did.
+the change sends every row, all others only what they wrote themselves: the rest comes from who did. Where a member
+is gone, each sends what it has of that one's.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ from dynabus.core.rows import decode_row, version_of
 
 @dataclass(slots=True)
 class Copy:
-    """Of one table, by one region (`own`)."""
+    """Of one table, by one region (`own`). `rows`: those that these regions wrote; None: every one."""
 
     table: str
     own: str
-    whole: bool
+    rows: frozenset[str] | None
     position: bytes | None = b""
     """Where the next page begins; None: all was read."""
     window: Window[Batch] = field(default_factory=Window)
@@ -53,7 +54,7 @@ class Copy:
         """A page, and where the next one begins (None: there is none). Raises CorruptRow."""
         for key, row in rows:
             version = version_of(row, self.own)
-            if self.whole or version.stamp.region == self.own:
+            if self.rows is None or version.stamp.region in self.rows:
                 export = Export(self.table, key, decode_row(row).item_json or None, version)
                 self._waiting.append(export)
                 self._bytes += export.size

@@ -4,6 +4,8 @@
 |----------|-----------------------------------------|------------------------------------------------|
 | COPYING  | is there; the initial copy is under way | sends its stream                               |
 | ACTIVE   | has all                                 | sends its stream                               |
+| DRAINING | is there; the one here is deleted, and  | sends what is left of its stream               |
+|          | its stream has all that it gets         |                                                |
 | DELETING | is no replica any more, or is going     | ends                                           |
 
 The record goes with the link (a tombstone under `link/<table id>/<destination>`).
@@ -16,15 +18,16 @@ from typing import Any, NamedTuple
 
 PREFIX = "link/"
 KIND = "link_metadata"
-COPYING, ACTIVE, DELETING = "COPYING", "ACTIVE", "DELETING"
+COPYING, ACTIVE, DRAINING, DELETING = "COPYING", "ACTIVE", "DRAINING", "DELETING"
 
 Where = tuple[str, str]
 """(table id, destination)."""
 
 
 class Link(NamedTuple):
-    """A table, by its id, and a destination. `whole`: its initial copy sends every row; otherwise only this region's
-    own. `stream`: the label of the stream that is sent."""
+    """A table, by its id, and a destination. `whole`: its initial copy sends every row; otherwise those that the
+    regions in `rows` wrote. `stream`: the label of the stream that is sent. `forwards`: regions that send nothing any
+    more, and until which time (Unix ms) what they wrote is sent with it."""
 
     table: str
     name: str
@@ -34,10 +37,12 @@ class Link(NamedTuple):
     created_ms: int
     whole: bool
     stream: str
+    rows: list[str]
+    forwards: dict[str, int]
 
     @property
     def is_read(self) -> bool:
-        return self.status in (COPYING, ACTIVE)
+        return self.status in (COPYING, ACTIVE, DRAINING)
 
 
 def key_of(table: str, destination: str) -> str:

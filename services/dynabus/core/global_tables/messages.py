@@ -23,8 +23,10 @@ class RegionMetadata(TypedDict):
 class LinkMetadata(TypedDict):
     """What this region sends of a table (`table` is its id) to the region `destination`.
 
-    `status`: COPYING until the initial copy was acknowledged, then ACTIVE; DELETING while it ends. `whole`: the
-    initial copy has every row; otherwise those that were written in this region. `stream`: label of what is read.
+    `status`: COPYING until the initial copy was acknowledged, then ACTIVE; DRAINING
+    while a deleted table's changes are sent, DELETING while it ends. `whole`: the
+    initial copy has every row; otherwise those that the regions in `rows` wrote. `stream`: label of what is read.
+    `forwards`: regions whose changes of until a time (Unix ms) are sent too, since they send none any more.
     """
 
     table: str
@@ -35,3 +37,5 @@ class LinkMetadata(TypedDict):
     created_ms: int
     whole: bool
     stream: str
+    rows: list[str]
+    forwards: dict[str, int]

@@ -17,8 +17,11 @@ The other part is this region's own:
     own          its name
     members      those that membership names, in order
     leaving      regions that are members no more and have not said that they know
+    former       regions that were members and are none: until which time (Unix ms) what they wrote is sent on by
+                 whoever has it, since they may send nothing any more; for good, until they are members again
     replicas     by region: the stamps that it has acknowledged, and what it said: status, why
-    links        by region: what is sent there (`links`): status, created_ms, the table's id there
+    links        by region: what is sent there (`links`): status, created_ms, the table's id there, and of which
+                 regions the initial copy sends rows (`rows`; without it: of this one)
     overridden   stamp of the override that this table has
 
 A region tells every other member what it has until it is acknowledged, and whoever has more answers with that. What
@@ -30,10 +33,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from dynabus.core.global_tables import sending
 from dynabus.core.global_tables.definition import Definition
 from dynabus.core.global_tables.links import ACTIVE, COPYING, DELETING
-
-Register = dict[str, Any]
+from dynabus.core.global_tables.sending import Register as Register
+from dynabus.core.global_tables.sending import origin_of
 
 GONE, REFUSED = "GONE", "REFUSED"
 """What a region says besides a table's status: it has no such replica; it will not have one."""
@@ -65,6 +69,7 @@ def begun(own: str, group: str) -> Register:
         "definition_stamp": [0, own],
         "own": own,
         "leaving": [],
+        "former": {},
         "replicas": {},
         "links": {},
         "overridden": [0, ""],
@@ -88,8 +93,12 @@ def is_global(register: Register) -> bool:
 
 
 def regions_of(register: Register) -> list[str]:
-    """As metadata say it: its own first; none where there are no others."""
-    return [register["own"], *others(register)] if is_global(register) else []
+    """As metadata say it, those whose changes are taken: its own first; none where there are no others. Who leaves
+    still sends what its clients were told of."""
+    if not is_member(register):
+        return []
+    those = [*others(register), *register["leaving"]]
+    return [register["own"], *those] if those else []
 
 
 def stamps_of(register: Mapping[str, Any]) -> list[Any]:
@@ -135,16 +144,6 @@ def with_override(register: Register, region: str, units: int, wall_ms: int) -> 
     return _with(register, "overrides", wall_ms, {region: {"units": units}})
 
 
-def origin_of(register: Register, region: str) -> str:
-    """Who sends it every item; empty: it has them. Instead of one that is no member any more it is another one, if
-    there is one that has all items."""
-    origin = str(register["origins"].get(region, {"from": ""})["from"])
-    if not origin or origin in register["members"]:
-        return origin
-    rest = [each for each in register["members"] if each != region]
-    return min(rest, key=lambda each: bool(register["origins"].get(each, {"from": ""})["from"]), default="")
-
-
 def copied_to(register: Register, region: str, wall_ms: int) -> Register:
     """With an initial copy that was acknowledged: if it had every row, all are told that the region has all."""
     after = with_link(register, region, status=ACTIVE)
@@ -155,29 +154,16 @@ def copied_to(register: Register, region: str, wall_ms: int) -> Register:
 
 def copied_again(register: Register, region: str, wall_ms: int) -> Register:
     """With a link whose initial copy is to be made once more."""
-    return {**register, "links": {**register["links"], region: _again(register["links"][region], wall_ms)}}
+    link = sending.again(register, register["links"][region], wall_ms)
+    return {**register, "links": {**register["links"], region: link}}
 
 
 def _moved(after: Register, before: Register, wall_ms: int) -> Register:
-    """Who was a member `before` and is none leaves; its link ends. Who came again stays. Who has another origin than
-    before does not have all: what is sent there is sent again."""
+    """Who was a member `before` and is none leaves. Who came again stays."""
     members, own = members_of(after["membership"]), after["own"]
-    after = {**after, "members": members}
-    links = {
-        region: {**link, "status": DELETING}
-        if region not in members or own not in members
-        else _again(link, wall_ms)
-        if link["status"] != DELETING and origin_of(after, region) not in ("", origin_of(before, region))
-        else link
-        for region, link in after["links"].items()
-    }
-    leaving = {*after["leaving"], *before["members"]} - {*members, own}
-    return {**after, "leaving": sorted(leaving), "links": links}
-
-
-def _again(link: Mapping[str, Any], wall_ms: int) -> dict[str, Any]:
-    again = link["status"] == ACTIVE or link.get("again", False)
-    return {**link, "status": COPYING, "created_ms": max(wall_ms, link["created_ms"] + 1), "again": again}
+    gone = {*before["members"]} - {*members, own}
+    leaving = sorted({*after["leaving"], *gone} - {*members, own})
+    return sending.changed({**after, "members": members, "leaving": leaving}, before, gone, wall_ms)
 
 
 def message_of(register: Register) -> dict[str, Any]:
@@ -188,7 +174,9 @@ def message_of(register: Register) -> dict[str, Any]:
 def joined(own: str, message: Mapping[str, Any]) -> Register:
     """Of a table that becomes a replica by what another region has."""
     shared = {member: message[member] for member in _SHARED}
-    return {**begun(own, ""), **shared, "members": members_of(shared["membership"])}
+    members = members_of(shared["membership"])
+    former = dict.fromkeys(shared["membership"].keys() - {*members}, sending.FOR_GOOD)
+    return {**begun(own, ""), **shared, "members": members, "former": former}
 
 
 def is_newer(message: Mapping[str, Any], register: Register) -> bool:
@@ -246,7 +234,9 @@ def answered(
     if [*stamps] != stamps_of(register):
         return register
     if region in register["leaving"]:
-        return _told_leaver(register, region, status, why)
+        if status == GONE:
+            return forgotten(register, region)
+        return said_by(register, region, status, why)
     if region not in register["members"]:
         return register
     after = said_by(register, region, status, why)
@@ -270,14 +260,24 @@ def _made_anew(register: Register, region: str, table: str, wall_ms: int) -> Reg
     return _with(after, "origins", wall_ms, {region: {"from": (complete or [register["own"]])[0]}})
 
 
+def lost_writes(register: Register, wall_ms: int) -> Register:
+    """Of a replica whose log lost what it had acknowledged: another one sends it every item, all others what they
+    wrote, and it sends all of its own once more."""
+    rest = others(register)
+    if not rest:
+        return register
+    origin = next((each for each in rest if not origin_of(register, each)), rest[0])
+    links = {
+        region: link if link["status"] == DELETING else sending.again(register, link, wall_ms)
+        for region, link in register["links"].items()
+    }
+    return _with({**register, "links": links}, "origins", wall_ms, {register["own"]: {"from": origin}})
+
+
 def said_by(register: Register, region: str, status: str, why: str) -> Register:
     """With what a region knows and says."""
     said = {"stamps": stamps_of(register), "status": status, "why": why}
     return {**register, "replicas": {**register["replicas"], region: said}}
-
-
-def _told_leaver(register: Register, region: str, status: str, why: str) -> Register:
-    return forgotten(register, region) if status == GONE else said_by(register, region, status, why)
 
 
 def forgotten(register: Register, region: str) -> Register:

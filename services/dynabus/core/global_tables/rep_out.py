@@ -5,7 +5,9 @@
 
 An offset is due once every change before it was acknowledged, and not before: what is repeated after a crash is
 decided anew by whoever gets it, and changes nothing. What arrived by replication is passed by, so each change crosses
-each link once, retries aside. A batch that is not acknowledged in time is sent again under its number.
+each link once, retries aside. What regions wrote that send nothing any more (`forwards`) is sent on instead, so that
+all have what one has. It ends by itself, since a repeat is no record of a stream. A batch that is not acknowledged in
+time is sent again under its number.
 
 Shards that are sealed are read to their end and *acknowledged* to their end before their children begin
 (`core.streams.consuming` says which shard may be read); a destination that is away holds back its own batches only,
@@ -15,11 +17,11 @@ since each destination has a consumer group of its own.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
-from dynabus.core.global_tables.versions import Version
+from dynabus.core.global_tables.versions import Stamp, Version
 from dynabus.core.global_tables.window import BATCHES_MOST, Window
 
 BATCH_CHANGES, BATCH_BYTES = 200, 512 * 1024
@@ -77,9 +79,11 @@ class Under(NamedTuple):
 
 @dataclass(slots=True)
 class RepOut:
-    """Fed by one thread. `region`: whose streams it reads."""
+    """Fed by one thread. `region`: whose streams it reads. `forwards`: other regions, and until which time (Unix ms)
+    what they wrote is sent on."""
 
     region: str
+    forwards: Mapping[str, int] = field(default_factory=dict)
     _waiting: deque[tuple[Shard, int, Export]] = field(default_factory=deque)
     _bytes: int = 0
     """Of what waits."""
@@ -88,6 +92,8 @@ class RepOut:
     window: Window[Under] = field(default_factory=Window)
     _confirmed: dict[Shard, int] = field(default_factory=dict)
     _committed: dict[Shard, int] = field(default_factory=dict)
+    _own_behind: dict[Shard, int] = field(default_factory=dict)
+    """Before these offsets this region's own changes were acknowledged, when only they were sent."""
     _numbers: int = 0
     floor: int = -1
     """What the destination is to be told (`promises`)."""
@@ -95,14 +101,16 @@ class RepOut:
     passed: int = 0
     """Changes that had arrived by replication."""
 
-    def assigned(self, shard: Shard, offset: int) -> None:
-        """The group gave it to this process, with this offset to begin at."""
+    def assigned(self, shard: Shard, offset: int, own_behind: int = 0) -> None:
+        """The group gave it to this process, with this offset to begin at. Before `own_behind` it is read once more,
+        for what other regions wrote."""
         self._read[shard] = self._confirmed[shard] = self._committed[shard] = offset
+        self._own_behind[shard] = own_behind
 
     def revoked(self, shards: Iterable[Shard]) -> None:
         """Others have them: what is under way of them is theirs to repeat."""
         gone = set(shards)
-        for of in (self._read, self._confirmed, self._committed):
+        for of in (self._read, self._confirmed, self._committed, self._own_behind):
             for shard in gone:
                 of.pop(shard, None)
         self._waiting = deque(each for each in self._waiting if each[0] not in gone)
@@ -133,6 +141,12 @@ class RepOut:
         """Where shards are to be read on."""
         return {} if self.is_full else dict(self._read)
 
+    def sends(self, shard: Shard, offset: int, stamp: Stamp) -> bool:
+        """Whether a change that is read there goes to the destination."""
+        if stamp.region == self.region:
+            return offset >= self._own_behind.get(shard, 0)
+        return stamp.ms <= self.forwards.get(stamp.region, -1)
+
     def read(self, shard: Shard, offset: int, change: Export | None) -> None:
         """A record of a shard; None for one that is no change."""
         if self._read.get(shard) != offset:
@@ -140,7 +154,7 @@ class RepOut:
         self._read[shard] = offset + 1
         if change is None:
             return
-        if change.version.stamp.region == self.region:
+        if self.sends(shard, offset, change.version.stamp):
             self._waiting.append((shard, offset, change))
             self._bytes += change.size
         else:

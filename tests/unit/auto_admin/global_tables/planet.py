@@ -19,12 +19,12 @@ STEP_MS = 500.0
 
 class Planet:
     """`cut`: regions that nobody reaches. `copies`: initial copies are acknowledged at once, as Copies would,
-    but for those that are `held` (from, to)."""
+    but for those that are `held` (from, to). `drains`: what is left of streams is acknowledged at once."""
 
     def __init__(self, *names: str) -> None:
         self.regions = {name: Life(region=name) for name in names or (HOME, AWAY)}
         self.cut: set[str] = set()
-        self.copies = True
+        self.copies = self.drains = True
         self.held: set[tuple[str, str]] = set()
         self.now_ms = 0.0
         self.words = 0
@@ -100,7 +100,9 @@ class Planet:
             life.turn()
             self.duties[name].turn(self.now_ms)
             if self.copies:
-                self._copy(name)
+                self._tell(name, "COPYING", "ReplicaCopied")
+            if self.drains:
+                self._tell(name, "DRAINING", "LinkDrained")
 
     def until(self, what: str, condition: Any) -> None:
         for _ in range(TURNS_MOST):
@@ -127,16 +129,16 @@ class Planet:
                 for each in state.partitions:
                     life.kafka.checkpoints[state.id, each["number"]] = Stated(1 << 60, wanted | indexes)
 
-    def _copy(self, region: str) -> None:
+    def _tell(self, region: str, status: str, operation: str) -> None:
         for link in self.metadata(region, "link/").values():
             where = (region, link["destination"])
-            if link["status"] == "COPYING" and not {*where} & self.cut and where not in self.held:
+            if link["status"] == status and not {*where} & self.cut and where not in self.held:
                 asked = {
                     "TableId": link["table"],
                     "Destination": link["destination"],
                     "CreatedMs": link["created_ms"],
                 }
-                self.regions[region].ask("ReplicaCopied", **asked)
+                self.regions[region].ask(operation, **asked)
 
     def _others(self, name: str) -> list[str]:
         return [each for each in self.regions if each != name]

@@ -10,6 +10,7 @@ from tests.unit.auto_admin.test_service import Life
 
 from dynabus.auto_admin.global_tables import control
 from dynabus.core.global_tables.register import message_of
+from dynabus.core.global_tables.sending import FOR_GOOD
 
 FOURTH = "us-west-1"
 
@@ -180,6 +181,71 @@ def test_a_region_that_deletes_is_not_added_by_who_has_not_heard_of_it() -> None
     planet.until("known", lambda: planet.replicas(AWAY) == {THIRD: "ACTIVE"})
 
 
+def test_a_table_is_deleted_when_others_have_what_was_written_here() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated(AWAY, THIRD)
+    planet.drains = False
+    delete(planet, HOME)
+    planet.until("told", lambda: planet.links(HOME) == {AWAY: "DRAINING", THIRD: "DRAINING"})
+    for _ in range(40):
+        planet.turn()
+    assert planet.status(HOME) == "DELETING"
+    (table,) = planet.metadata(AWAY, "table/").values()
+    assert table["regions"] == [AWAY, THIRD, HOME], "its changes are taken"
+    planet.drains, planet.held = True, {(HOME, THIRD)}
+    planet.until("one has it", lambda: planet.links(HOME) == {AWAY: "DELETING", THIRD: "DRAINING"})
+    planet.held.clear()
+    planet.until("gone", lambda: planet.status(HOME) is None)
+    planet.until("known", lambda: planet.replicas(AWAY) == {THIRD: "ACTIVE"})
+    (table,) = planet.metadata(AWAY, "table/").values()
+    assert table["regions"] == [AWAY, THIRD]
+
+
+def test_a_replica_that_another_region_deletes_sends_what_is_left_too() -> None:
+    planet = Planet()
+    planet.replicated()
+    planet.drains = False
+    planet.update(ReplicaUpdates=[{"Delete": {"RegionName": AWAY}}])
+    planet.until("told", lambda: planet.links(AWAY) == {HOME: "DRAINING"})
+    (table,) = planet.metadata(HOME, "table/").values()
+    assert table["regions"] == [HOME, AWAY]
+    planet.drains = True
+    planet.until("gone", lambda: planet.status(AWAY) is None and planet.replicas(HOME) == {})
+
+
+def test_nobody_asks_whether_all_was_sent_before_the_stream_has_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    planet = Planet()
+    planet.replicated()
+    with monkeypatch.context() as patched:
+        patched.setattr(planet, "_propagate", lambda _life: None)
+        delete(planet, HOME)
+        for _ in range(20):
+            planet.turn()
+        assert (planet.status(HOME), planet.links(HOME)) == ("DELETING", {AWAY: "ACTIVE"})
+    planet.until("gone", lambda: planet.status(HOME) is None)
+
+
+def test_a_region_that_is_given_up_is_not_waited_for_to_have_all() -> None:
+    planet = Planet()
+    planet.replicated()
+    planet.drains = False
+    delete(planet, HOME)
+    planet.until("told", lambda: planet.links(HOME) == {AWAY: "DRAINING"} and planet.replicas(AWAY) != {})
+    planet.until("all know", lambda: not planet.regions[HOME].ask("PendingDefinitions")["Words"])
+    planet.regions[HOME].ask("RemoveRegion", Name=AWAY, Force=True)
+    planet.until("gone", lambda: planet.status(HOME) is None)
+
+
+@pytest.mark.parametrize("names", [(HOME, AWAY), (HOME, AWAY, THIRD)])
+def test_who_deletes_too_is_sent_nothing(names: tuple[str, ...]) -> None:
+    planet = Planet(*names)
+    planet.replicated(*names[1:])
+    planet.drains = False
+    for region in names:
+        delete(planet, region)
+    planet.until("gone", lambda: not any(planet.status(region) for region in names))
+
+
 def test_a_region_that_has_yet_to_hear_of_a_deletion_is_not_forgotten() -> None:
     planet = Planet()
     planet.replicated()
@@ -225,6 +291,61 @@ def test_the_items_come_from_another_region_if_their_origin_is_given_up() -> Non
     planet.until("told", lambda: planet.state(THIRD).global_table["origins"][THIRD]["from"] == "")  # type: ignore[union-attr]
 
 
+def link(planet: Planet, region: str, to: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(e for e in planet.metadata(region, "link/").values() if e["destination"] == to)
+    return found
+
+
+def given_up(planet: Planet, region: str, *by: str) -> None:
+    planet.cut = {region}
+    for each in by:
+        planet.regions[each].ask("RemoveRegion", Name=region, Force=True)
+        planet.until("given up", lambda each=each: region not in planet.replicas(each))
+
+
+def test_of_a_member_that_is_given_up_survivors_send_each_other_what_one_has_and_the_other_lacks() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated(AWAY, THIRD)
+    planet.copies = False
+    given_up(planet, THIRD, HOME)
+    for one, other in ((HOME, AWAY), (AWAY, HOME)):
+        planet.until("repaired", lambda one=one, other=other: link(planet, one, other)["forwards"])
+        record = link(planet, one, other)
+        assert (record["status"], record["whole"], record["rows"]) == ("COPYING", False, [THIRD])
+        assert record["forwards"] == {THIRD: FOR_GOOD}
+        assert planet.replicas(one)[other] == "UPDATING"
+    (table,) = planet.metadata(HOME, "table/").values()
+    assert (table["regions"], table["former"]) == ([HOME, AWAY], [THIRD])
+    (table,) = planet.metadata(AWAY, "table/").values()
+    assert table["regions"] == [AWAY, HOME, THIRD], "it may still bring what it wrote"
+    assert "TableDescription" in delete(planet, HOME), "nobody has all its items from here"
+    planet.copies = True
+    planet.regions[AWAY].ask("RemoveRegion", Name=THIRD, Force=True)
+    planet.until("known", lambda: planet.replicas(AWAY) == {})
+
+
+def test_once_that_is_sent_replicas_are_active_and_what_comes_later_is_sent_on_still() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated(AWAY, THIRD)
+    given_up(planet, THIRD, HOME, AWAY)
+    for one, other in ((HOME, AWAY), (AWAY, HOME)):
+        planet.until("active", lambda one=one, other=other: planet.replicas(one) == {other: "ACTIVE"})
+        assert link(planet, one, other)["forwards"] == {THIRD: FOR_GOOD}
+
+
+def test_a_member_that_comes_back_sends_itself_what_it_writes_then() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated(AWAY, THIRD)
+    planet.update(ReplicaUpdates=[{"Delete": {"RegionName": THIRD}}])
+    planet.until("gone", lambda: THIRD not in planet.replicas(HOME) and THIRD not in planet.replicas(AWAY))
+    planet.replicate(THIRD)
+    planet.settle()
+    planet.until("back", lambda: planet.replicas(AWAY) == {HOME: "ACTIVE", THIRD: "ACTIVE"})
+    since = planet.state(HOME).global_table["membership"][THIRD]["stamp"][0]  # type: ignore[union-attr]
+    assert link(planet, HOME, AWAY)["forwards"] == link(planet, AWAY, HOME)["forwards"] == {THIRD: since}
+    assert link(planet, THIRD, AWAY)["forwards"] == {}
+
+
 def test_a_replica_that_was_lost_and_is_made_anew_gets_all_items() -> None:
     planet = Planet(HOME, AWAY, THIRD)
     planet.replicated(AWAY, THIRD)
@@ -244,6 +365,51 @@ def test_a_replica_that_was_lost_and_is_made_anew_gets_all_items() -> None:
     assert planet.replicas(THIRD)[AWAY] == "UPDATING"
     planet.copies = True
     planet.until("all", lambda: planet.replicas(THIRD) == {HOME: "ACTIVE", AWAY: "ACTIVE"})
+
+
+def test_a_replica_whose_log_lost_writes_gets_from_others_what_they_have() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated(AWAY, THIRD)
+    planet.copies = False
+    recovered(planet, AWAY)
+    for region in (HOME, THIRD):
+        planet.until("again", lambda region=region: planet.links(region)[AWAY] == "COPYING")
+        assert planet.replicas(region)[AWAY] == "UPDATING"
+    records = [
+        (own, e["destination"])
+        for own in planet.regions
+        for e in planet.metadata(own, "link/").values()
+        if e["whole"]
+    ]
+    assert records == [(HOME, AWAY)]
+    assert planet.links(AWAY) == {HOME: "COPYING", THIRD: "COPYING"}
+    assert planet.described(AWAY)["TableStatus"] == "ACTIVE"
+    assert planet.links(HOME)[THIRD] == planet.links(THIRD)[HOME] == "ACTIVE"
+    planet.copies = True
+    for region in planet.regions:
+        others = {each: "ACTIVE" for each in planet.regions if each != region}
+        planet.until("all", lambda region=region, others=others: planet.replicas(region) == others)
+    planet.settle()
+    assert planet.state(AWAY).global_table["origins"][AWAY]["from"] == ""  # type: ignore[union-attr]
+
+
+def recovered(planet: Planet, region: str) -> None:
+    """A partition of its table freezes, and an operator chooses a replica."""
+    life, state = planet.regions[region], planet.state(region)
+    assert state is not None
+    number = state.partitions[0]["number"]
+    life.nodes.frozen = {number: "place 30 lies beyond the log's end 20"}
+    planet.until("frozen", lambda: "frozen" in planet.state(region).partitions[0])  # type: ignore[union-attr]
+    place = {
+        "term": 4,
+        "next_sequence": 7,
+        "next_offset": 30,
+        "log_time_ms": 1,
+        "chain": "ab" * 16,
+        "checksum": "f" * 16,
+    }
+    life.ask("RecoverPartition", TableName=state.name, Partition=number, Node="node-2", Place=place)
+    planet.until("recovered", lambda: bool(planet.state(region).ancestors))  # type: ignore[union-attr]
 
 
 def test_an_acknowledgement_of_a_link_of_before_does_not_count() -> None:

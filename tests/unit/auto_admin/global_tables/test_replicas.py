@@ -116,7 +116,7 @@ def test_deleting_a_table_leaves_the_others() -> None:
     planet.replicated(AWAY, THIRD)
     planet.cut = {THIRD}
     planet.regions[HOME].ask("DeleteTable", TableName="music")
-    planet.until("left", lambda: planet.replicas(AWAY) == {HOME: "DELETING", THIRD: "ACTIVE"})
+    planet.until("left", lambda: planet.replicas(AWAY) == {HOME: "DELETING", THIRD: "UPDATING"})
     assert planet.status(HOME) == "DELETING", "its row knows that a region has yet to be told"
     planet.cut = set()
     planet.until("gone", lambda: planet.status(HOME) is None)

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from tests.unit.auto_admin.global_tables.planet import AWAY, HOME, Planet
 
+from dynabus.auto_admin.global_tables import following
 from dynabus.auto_admin.global_tables.stamping import definition_here
+from dynabus.core.errors import validation_error
 from dynabus.core.global_tables.definition import is_alike
 
 INDEX: dict[str, Any] = {
@@ -133,3 +135,19 @@ def test_a_change_here_does_not_undo_one_that_is_under_way(planet: Planet) -> No
     planet.until("alike", lambda: alike(planet))
     assert planet.state(HOME).time_to_live == "end"  # type: ignore[union-attr]
     assert planet.described(AWAY)["BillingModeSummary"]["BillingMode"] == "PROVISIONED"
+
+
+def test_a_setting_that_a_table_cannot_have_is_told_with_the_reason(
+    planet: Planet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> Any:
+        raise validation_error("once a day")
+
+    told: list[dict[str, str]] = [{"table": "music", "why": "once a day"}]
+    with monkeypatch.context() as patched:
+        patched.setattr(following, "updated", refuse)
+        planet.update(HOME, BillingMode="PROVISIONED", ProvisionedThroughput=UNITS)
+        planet.until("told", lambda: planet.duties[AWAY].refused == told)
+        assert planet.duties[HOME].refused == []
+    planet.until("alike", lambda: alike(planet))
+    planet.until("over", lambda: planet.duties[AWAY].refused == [])

@@ -22,7 +22,7 @@ def rows(count: int, first: int = 0) -> list[tuple[bytes, bytes]]:
 
 
 def test_all_rows_are_sent_once_and_then_it_is_done() -> None:
-    copy = Copy("music", "eu", whole=True)
+    copy = Copy("music", "eu", None)
     assert copy.wants == b""
     copy.took(rows(300), b"k00300")
     assert copy.wants == b"k00300"
@@ -45,14 +45,16 @@ def test_a_row_from_before_its_table_was_global_counts_as_written_here() -> None
     assert version_of(rows(1)[0][1], "eu") == Version(Stamp(time, "eu"), {"eu": time})
 
 
-@pytest.mark.parametrize(("whole", "expected"), [(True, [b"a", b"b"]), (False, [b"b"])])
-def test_rows_of_others_are_sent_by_who_began_alone(
-    whole: bool, expected: list[bytes], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("whose", "expected"), [(None, [b"a", b"b"]), ({"eu"}, [b"b"]), ({"us"}, [b"a"]), ({"us", "eu"}, [b"a", b"b"])]
+)
+def test_rows_of_others_are_sent_by_who_began_alone_or_if_these_are_gone(
+    whose: set[str] | None, expected: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     versions = {b"a": export(1, "us").version, b"b": export(2, "eu").version}
     kept = {encode_row(key, 1, 0): version for key, version in versions.items()}
     monkeypatch.setattr(copying, "version_of", lambda row, _own: kept[row])
-    copy = Copy("music", "eu", whole)
+    copy = Copy("music", "eu", None if whose is None else frozenset(whose))
     copy.took([(key, encode_row(key, 1, 0)) for key in versions], None)
     [batch] = copy.batches(0)
     assert [each.key for each in batch.exports] == expected
@@ -61,13 +63,13 @@ def test_rows_of_others_are_sent_by_who_began_alone(
 
 def test_a_deletion_is_sent_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(copying, "version_of", lambda _row, _own: export(1, "eu").version)
-    copy = Copy("music", "eu", whole=True)
+    copy = Copy("music", "eu", None)
     copy.took([(b"a", encode_row(b"", 0, 5))], None)
     assert copy.batches(0)[0].exports[0].item is None
 
 
 def test_no_page_is_wanted_while_enough_waits_and_no_batch_goes_beyond_what_is_allowed() -> None:
-    copy = Copy("music", "eu", whole=True)
+    copy = Copy("music", "eu", None)
     copy.took(rows(BATCH_CHANGES * BATCHES_MOST), b"k9")
     assert copy.wants is None
     assert copy.batches(0, 0.5) == []
@@ -77,7 +79,7 @@ def test_no_page_is_wanted_while_enough_waits_and_no_batch_goes_beyond_what_is_a
 
 
 def test_large_rows_that_wait_are_bounded_by_their_bytes() -> None:
-    copy = Copy("music", "eu", whole=True)
+    copy = Copy("music", "eu", None)
     large = b"x" * (WAITING_BYTES // 8)
     copy.took([(b"k%d" % each, encode_row(large, len(large), 0)) for each in range(8)], b"k8")
     assert copy.wants is None
@@ -87,7 +89,7 @@ def test_large_rows_that_wait_are_bounded_by_their_bytes() -> None:
 
 
 def test_damage_is_told() -> None:
-    copy = Copy("music", "eu", whole=True)
+    copy = Copy("music", "eu", None)
     with pytest.raises(CorruptRow):
         copy.took([(b"a", encode_row(b"{}", 2, 0)[:-1] + b"?")], None)
 

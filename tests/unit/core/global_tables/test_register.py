@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from dynabus.core.global_tables import register as registers
-from dynabus.core.global_tables.description import described
+from dynabus.core.global_tables.description import described, status_of
 from dynabus.core.global_tables.register import Register, Said
+from dynabus.core.global_tables.sending import FOR_GOOD, draining, former_of
 
 HOME, AWAY, THIRD = "eu", "us", "af"
 
@@ -65,11 +66,12 @@ def test_who_answers_twice_has_one_link() -> None:
 
 def test_a_leaver_is_told_until_it_is_gone() -> None:
     register = registers.with_members(answered(begun(AWAY)), [HOME], 3000)
-    assert registers.regions_of(register) == []
+    assert registers.regions_of(register) == [HOME, AWAY], "what it has to send still is taken"
     assert register["links"][AWAY]["status"] == "DELETING"
     assert registers.to_tell(answered(register, status="DELETING")) == [AWAY]
     gone = answered(register, status="GONE")
     assert (registers.to_tell(gone), gone["links"], gone["replicas"]) == ([], {}, {})
+    assert registers.regions_of(gone) == []
 
 
 def test_a_leaver_that_comes_again_has_a_new_link() -> None:
@@ -79,15 +81,23 @@ def test_a_leaver_that_comes_again_has_a_new_link() -> None:
     assert answered(again, wall_ms=5000)["links"][AWAY] == {"status": "COPYING", "created_ms": 5000, "table": "t"}
 
 
-def test_who_leaves_itself_tells_all_and_sends_nothing() -> None:
-    register = registers.with_members(answered(begun(AWAY, THIRD)), [AWAY, THIRD], 3000)
+def test_who_leaves_itself_tells_all_and_sends_what_is_left() -> None:
+    register = registers.with_members(linked("ACTIVE", "COPYING"), [AWAY, THIRD], 3000)
     assert registers.to_tell(register) == [THIRD, AWAY]
     assert registers.regions_of(register) == []
-    assert {each["status"] for each in register["links"].values()} == {"DELETING"}
+    assert draining(register) == [AWAY, THIRD]
     for region in (AWAY, THIRD):
         register = answered(register, region)
     assert registers.to_tell(register) == []
-    assert {each["status"] for each in register["links"].values()} == {"DELETING"}
+    assert draining(register) == [AWAY, THIRD]
+    after = registers.taken(register, {**registers.message_of(register), "membership": without(register, AWAY)}, 5000)
+    assert draining(after) == [THIRD], "who is no member does not want it"
+    assert after["links"][AWAY]["status"] == "DELETING"
+
+
+def without(register: Register, region: str) -> dict[str, Any]:
+    """What another region says of members, that this one has left."""
+    return {**register["membership"], region: {"member": False, "stamp": [4000, region]}}
 
 
 def test_who_leaves_itself_tells_other_leavers_until_they_know() -> None:
@@ -95,6 +105,79 @@ def test_who_leaves_itself_tells_other_leavers_until_they_know() -> None:
     register = registers.with_members(register, [THIRD], 4000)
     assert registers.to_tell(register) == [THIRD, AWAY]
     assert registers.to_tell(answered(register, AWAY, "DELETING")) == [THIRD]
+
+
+def linked(*statuses: str) -> Register:
+    """To two others."""
+    register = begun(AWAY, THIRD)
+    for region, status in zip((AWAY, THIRD), statuses, strict=True):
+        register = registers.with_link(answered(register, region), region, status=status)
+    return register
+
+
+def left(register: Register, region: str = THIRD, wall_ms: int = 3000) -> Register:
+    """It has said that it is gone."""
+    rest = [each for each in register["members"] if each != region]
+    return answered(registers.with_members(register, rest, wall_ms), region, "GONE", wall_ms=wall_ms)
+
+
+@pytest.mark.parametrize(
+    ("status", "rows", "shown"), [("ACTIVE", [THIRD], "UPDATING"), ("COPYING", [THIRD, HOME], "CREATING")]
+)
+def test_what_a_member_wrote_that_is_gone_the_others_send_each_other(
+    status: str, rows: list[str], shown: str
+) -> None:
+    after = registers.with_members(linked(status, "ACTIVE"), [HOME, AWAY], 3000)
+    assert former_of(after) == {THIRD: FOR_GOOD}
+    link = after["links"][AWAY]
+    assert (link["status"], link["created_ms"], link["rows"]) == ("COPYING", 3000, rows)
+    assert status_of(after, AWAY) == shown
+    assert answered(after, THIRD, "GONE", wall_ms=9000)["links"] == {AWAY: link}
+    assert status_of(registers.copied_to(after, AWAY, 4000), AWAY) == "ACTIVE"
+
+
+def test_of_the_next_one_that_goes_all_are_sent_whose_changes_were_its_to_send_on() -> None:
+    register = registers.with_link(left(begun_with_four()), AWAY, status="ACTIVE")
+    after = left(register, FOURTH, 5000)
+    assert after["links"][AWAY]["rows"] == [THIRD, FOURTH]
+    lost = registers.copied_again(registers.with_link(after, AWAY, status="ACTIVE"), AWAY, 6000)
+    assert lost["links"][AWAY]["rows"] == [THIRD, HOME, FOURTH]
+
+
+FOURTH = "sa"
+
+
+def begun_with_four() -> Register:
+    register = begun(AWAY, THIRD, FOURTH)
+    for region in (AWAY, THIRD, FOURTH):
+        register = registers.with_link(answered(register, region), region, status="ACTIVE")
+    return register
+
+
+def test_of_a_member_that_comes_back_what_it_wrote_before_is_sent_on() -> None:
+    again = registers.with_members(left(linked("ACTIVE", "ACTIVE")), [HOME, AWAY, THIRD], 7000)
+    assert former_of(again) == {THIRD: 7000}
+    later = registers.with_members(again, [HOME, AWAY, THIRD, FOURTH], 8000)
+    assert former_of(later) == {THIRD: 7000}
+    assert former_of(left(again, wall_ms=9000)) == {THIRD: FOR_GOOD}
+
+
+def test_a_replica_whose_log_lost_writes_gets_every_item_and_sends_its_own_once_more() -> None:
+    before = linked("ACTIVE", "ACTIVE")
+    after = registers.lost_writes(before, 6000)
+    assert {each["status"] for each in after["links"].values()} == {"COPYING"}
+    assert [each["rows"] for each in after["links"].values()] == [[HOME], [HOME]]
+    assert after["origins"][HOME] == {"from": THIRD, "stamp": [6000, HOME]}
+    assert registers.to_tell(after) == [THIRD, AWAY]
+    assert registers.is_newer(registers.message_of(after), before)
+    behind = registers.lost_writes({**before, "origins": {THIRD: {"from": HOME, "stamp": [1, HOME]}}}, 6000)
+    assert behind["origins"][HOME]["from"] == AWAY, "of two the one that has all"
+    assert registers.lost_writes(begun(), 6000) == begun()
+
+
+def test_who_joins_later_sends_on_too() -> None:
+    after = registers.with_members(left(linked("ACTIVE", "ACTIVE")), [HOME, AWAY, FOURTH], 7000)
+    assert former_of(registers.joined(FOURTH, registers.message_of(after))) == {THIRD: FOR_GOOD}
 
 
 def test_what_is_described() -> None:

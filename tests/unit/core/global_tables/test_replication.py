@@ -40,6 +40,29 @@ def test_what_arrived_by_replication_and_what_is_no_change_is_passed_by() -> Non
     assert (brain.due(), brain.passed) == ({SHARD: 9}, 1)
 
 
+def test_what_a_region_wrote_that_sends_nothing_any_more_is_sent_on_until_its_time() -> None:
+    brain = RepOut("eu", {"us": 5})
+    brain.assigned(SHARD, 7)
+    changes = [export(5, "us"), export(6, "us"), export(1, "ap"), export(1)]
+    for place, each in enumerate(changes, 7):
+        brain.read(SHARD, place, each)
+    [batch] = brain.batches(0)
+    assert (batch.exports, brain.passed) == ([changes[0], changes[3]], 2)
+    assert brain.due() == {}
+    brain.acknowledged(batch.number)
+    assert brain.due() == {SHARD: 11}
+
+
+def test_what_is_read_once_more_for_others_is_passed_by_if_it_is_our_own() -> None:
+    brain = RepOut("eu", {"us": 5})
+    brain.assigned(SHARD, 0, 2)
+    changes = [export(1), export(2, "us"), export(3)]
+    for place, each in enumerate(changes):
+        brain.read(SHARD, place, each)
+    [batch] = brain.batches(0)
+    assert batch.exports == changes[1:]
+
+
 def test_records_out_of_turn_are_not_read() -> None:
     brain = reading(export(1))
     brain.read(SHARD, 0, export(1))

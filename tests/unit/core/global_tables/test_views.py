@@ -37,6 +37,8 @@ def link(destination: str, version: int = 1, status: str = "COPYING") -> dict[st
         "created_ms": 5,
         "whole": True,
         "stream": "label",
+        "rows": ["eu"],
+        "forwards": {"ap": 7},
     }
     assert decode(encode("link_metadata", message)) == ("link_metadata", message)
     return message

@@ -1,0 +1,93 @@
+"""What follows for links of a global table when its members change. Pure; of its register (`register`).
+
+| a member                             | then                                                                        |
+|--------------------------------------|-----------------------------------------------------------------------------|
+| leaves                               | the link to it ends; its own links send what is left of the stream first    |
+| leaves, and another one has not got  | all links to others are copied again: rows that it wrote. What comes of it  |
+| all of its writes                    | later is sent on by the stream (`former`), so whoever has one gives it      |
+| leaves, and was somebody's origin    | another member sends that one every row                                     |
+| comes back                           | it sends itself what it writes from then on                                 |
+
+Rows and changes are those of all former members, since what was the leaving one's to send on may be missing, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from dynabus.core.global_tables.links import ACTIVE, COPYING, DELETING, DRAINING
+
+Register = dict[str, Any]
+
+FOR_GOOD = (1 << 63) - 1
+"""Milliseconds; of a region that is no member any more."""
+
+
+def former_of(register: Register) -> dict[str, int]:
+    """Regions that send nothing any more of what they wrote until this time."""
+    return dict(register.get("former", {}))
+
+
+def rows_of(register: Register, link: Mapping[str, Any]) -> list[str]:
+    """Whose rows the initial copy of a link sends, unless it sends every one."""
+    return list(link.get("rows", [register["own"]]))
+
+
+def origin_of(register: Register, region: str) -> str:
+    """Who sends it every item; empty: it has them. Instead of one that is no member any more it is another one, if
+    there is one that has all items."""
+    origin = str(register["origins"].get(region, {"from": ""})["from"])
+    if not origin or origin in register["members"]:
+        return origin
+    rest = [each for each in register["members"] if each != region]
+    return min(rest, key=lambda each: bool(register["origins"].get(each, {"from": ""})["from"]), default="")
+
+
+def changed(after: Register, before: Register, gone: Collection[str], wall_ms: int) -> Register:
+    """With what follows from other members than `before`, of which these are `gone`."""
+    after = {**after, "former": _former(after, gone)}
+    links = {region: _link(after, before, region, gone, wall_ms) for region in after["links"]}
+    return {**after, "links": links}
+
+
+def _former(register: Register, gone: Iterable[str]) -> dict[str, int]:
+    membership = register["membership"]
+    known = {
+        region: membership[region]["stamp"][0] if membership[region]["member"] and until_ms == FOR_GOOD else until_ms
+        for region, until_ms in former_of(register).items()
+    }
+    return {**known, **dict.fromkeys(gone, FOR_GOOD)}
+
+
+def _link(after: Register, before: Register, region: str, gone: Collection[str], wall_ms: int) -> Mapping[str, Any]:
+    link: Mapping[str, Any] = after["links"][region]
+    if region not in after["members"]:
+        return {**link, "status": DELETING}
+    if link["status"] == DELETING:
+        return link
+    if after["own"] not in after["members"]:
+        return {**link, "status": DRAINING}
+    if origin_of(after, region) not in ("", origin_of(before, region)):
+        return again(after, link, wall_ms)
+    if not gone:
+        return link
+    unfinished = rows_of(after, link) if link["status"] == COPYING else []
+    return _copying(link, {*unfinished, *former_of(after)}, wall_ms)
+
+
+def draining(register: Register) -> list[str]:
+    """Regions that have yet to get what this one wrote before it left."""
+    return [region for region, link in register.get("links", {}).items() if link["status"] == DRAINING]
+
+
+def again(register: Register, link: Mapping[str, Any], wall_ms: int) -> dict[str, Any]:
+    """With another initial copy of all that this region has to send."""
+    return _copying(link, {register["own"], *former_of(register)}, wall_ms)
+
+
+def _copying(link: Mapping[str, Any], rows: Iterable[str], wall_ms: int) -> dict[str, Any]:
+    """With another initial copy, of rows that these regions wrote."""
+    again = link["status"] == ACTIVE or link.get("again", False)
+    since_ms = max(wall_ms, link["created_ms"] + 1)
+    return {**link, "status": COPYING, "created_ms": since_ms, "again": again, "rows": sorted(rows)}
