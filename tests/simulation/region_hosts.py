@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from tests.simulation.region import Region
 
 TOPICS = Topics("dynabus")
-TURN_MS = 40.0
-PIECES = 12
+TURN_MS = 60.0
+PIECES = 10
 """Of a propagator's turn."""
 
 
@@ -99,9 +99,14 @@ class Host:
             if self._fuse < 0:
                 raise Killed
 
+    def end(self) -> None:
+        """What a dead process leaves is let go."""
+
     def die(self) -> None:
         """Now."""
         self.is_up = False
+        self.inbox.clear()
+        self.end()
         self.world.note(f"{self.region}: {self.name} is dead")
         self.world.after(self.world.random.uniform(100.0, 4000.0), self.start)
 
@@ -179,15 +184,24 @@ class Steps:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        self._under_way: set[Coroutine[Any, Any, None]] = set()
 
     def begin(self, work: Coroutine[Any, Any, None]) -> None:
         """Not at once, as in an event loop."""
+        self._under_way.add(work)
         self._host.later(lambda: self._step(work, None))
+
+    def end(self) -> None:
+        """The process is dead."""
+        for work in self._under_way:
+            work.close()
+        self._under_way.clear()
 
     def _step(self, work: Coroutine[Any, Any, None], value: Any) -> None:
         try:
             waits: Answers = work.send(value)
         except StopIteration:
+            self._under_way.discard(work)
             return
         waits.done = lambda found: self._host.later(lambda: self._step(work, found))
 
@@ -197,8 +211,8 @@ class RepInHost(Host):
 
     def begin(self) -> None:
         service = self.service = RepInService(rep_in_settings(self.region, self.name))
-        steps = cast("Any", Steps(self))
-        service.tasks = service.driving._tasks = steps
+        self._steps = Steps(self)
+        service.tasks = service.driving._tasks = cast("Any", self._steps)
         self.router = Router(self.of.cluster)
         service.driving._ask, service.driving._park = self.router.ask, self._park
         service.failed = self._failed
@@ -216,9 +230,9 @@ class RepInHost(Host):
         service.telling.serve()
         service.go_on()
 
-    def die(self) -> None:
+    def end(self) -> None:
         self.router.is_gone = True
-        super().die()
+        self._steps.end()
 
     def _learn(self, _key: str, kind: str, message: Any) -> None:
         self.service._heard(kind, message)

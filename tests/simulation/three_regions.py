@@ -62,7 +62,12 @@ class Run:
     def live(self) -> None:
         """With all faults, then without, then the check. Raises Violation."""
         with self.wires.in_place():
-            self._live()
+            try:
+                self._live()
+            finally:
+                for region in self.regions.values():
+                    for host in region.hosts:
+                        host.end()
 
     def _live(self) -> None:
         world, dice = self.world, self.dice
