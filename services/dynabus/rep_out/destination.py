@@ -181,7 +181,8 @@ class Destination:
             return
         offset, headers = message.offset() or 0, headers_of(message)
         try:
-            export = self._export(feed, brain, where, read_entry(offset, headers, message.value()), headers)
+            entry = read_entry(offset, headers, message.value())
+            export = None if shards.is_old(where, offset) else self._export(feed, brain, where, entry, headers)
         except UndecodableMessage as fault:
             # None that a propagator wrote; to stop would hold back the table for ever.
             self.undecodable += 1

@@ -97,6 +97,8 @@ class Shards:
         self._paused: set[str] = set()
         self._ends: dict[Where, int] = {}
         """Of shards that were read to their end: behind it."""
+        self._old: dict[Where, int] = {}
+        """Of shards that are older than their link: where they ended when they were begun."""
         self.gaps: dict[Where, int] = {}
         """Shards that lost changes to retention, and the `created_ms` that their link had then."""
         self._own_behind: dict[Where, int] = {}
@@ -171,6 +173,10 @@ class Shards:
     def is_read(self, where: Where) -> bool:
         """Whether more of it counts: it is ours, and was not read to its end. Behind that there may be repeats."""
         return where in self._read
+
+    def is_old(self, where: Where, offset: int) -> bool:
+        """A change of before the link, which its initial copy has: the shard is read for its end only."""
+        return offset < self._old.get(where, 0)
 
     def commit(self, due: Mapping[Where, int], told: Told) -> bool:
         """What was acknowledged; whether the group has it."""
@@ -262,7 +268,8 @@ class Shards:
         return found
 
     def _first(self, where: Where, created_ms: int, extent: Extent) -> int:
-        """Of a shard without an offset. Of one that is older as a whole the last record is read, for its end.
+        """Of a shard without an offset. One that is older as a whole is read for its end, behind which there may be
+        repeats: its last record, or if it is closed all of it, which is passed by (`is_old`).
 
         A link whose RepOut comes late may find that records are gone: that is a gap, unless older ones are there.
         """
@@ -272,7 +279,12 @@ class Shards:
         older_are_gone = extent.low > 0 and (found.offset == extent.low or extent.low == extent.end)
         if older_are_gone and unix_ms() - created_ms > LATE_MS:
             return extent.low - 1
-        return found.offset if found.offset >= 0 else max(extent.low, extent.end - 1)
+        if found.offset >= 0:
+            return found.offset
+        if self._feeds[where[0]].stream.shards[where[1]].is_open:
+            return max(extent.low, extent.end - 1)
+        self._old[where] = extent.end
+        return extent.low
 
     def _begin(self, where: Where, offset: int, extent: Extent) -> None:
         if offset < extent.low:
@@ -326,10 +338,8 @@ class Shards:
         self._given.difference_update(taken)
         self._waiting.difference_update(taken)
         for where in taken:
-            self._ends.pop(where, None)
-            self.committed.pop(where, None)
-            self.gaps.pop(where, None)
-            self._own_behind.pop(where, None)
+            for known in (self._ends, self._old, self.committed, self.gaps, self._own_behind):
+                known.pop(where, None)
         self._gone(taken)
 
 

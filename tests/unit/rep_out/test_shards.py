@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -259,6 +260,23 @@ def test_a_link_whose_rep_out_comes_late_may_have_lost_changes(
     kafka.extents[0], kafka.times[0] = extent, first
     begin(kafka, 0)
     assert kafka.shards.lacks() == is_gap
+
+
+@pytest.mark.parametrize(("is_open", "begin_at"), [(True, 49), (False, 3)])
+def test_a_shard_that_is_older_than_its_link_is_read_for_its_end_which_repeats_may_follow(
+    kafka: Kafka, is_open: bool, begin_at: int
+) -> None:
+    kafka.extents[0] = (3, 50)
+    found = feed()
+    found.stream.shards[0] = replace(found.stream.shards[0], is_open=is_open)
+    kafka.shards.follow({TOPIC: found})
+    kafka.assign([(TOPIC, 0)])
+    kafka.shards.poll(LOOK_MS)
+    assert kafka.begun == [((TOPIC, 0), begin_at)]
+    old = [offset for offset in range(60) if kafka.shards.is_old((TOPIC, 0), offset)]
+    assert old == ([] if is_open else [*range(50)])
+    kafka.lose([(TOPIC, 0)])
+    assert not kafka.shards.is_old((TOPIC, 0), 3)
 
 
 def test_a_shard_that_retention_overtakes_begins_anew(kafka: Kafka) -> None:
