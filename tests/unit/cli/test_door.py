@@ -107,6 +107,11 @@ def test_people_are_told_who_may_come_in(wish: dict[str, Any], says: str) -> Non
     assert ('aws_access_key_id="any"' in welcome(cluster, Path(".dynabus"))) == ("auth" not in wish)
 
 
+@pytest.mark.parametrize(("wish", "region"), [({}, "us-east-1"), ({"region": "eu-west-1"}, "eu-west-1")])
+def test_the_two_lines_of_boto3_name_the_region(wish: dict[str, Any], region: str) -> None:
+    assert f'region_name="{region}"' in welcome(planned(**wish), Path(".dynabus"))
+
+
 @pytest.mark.parametrize(
     ("host", "is_one"),
     [
