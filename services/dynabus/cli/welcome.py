@@ -15,7 +15,7 @@ from dynabus.cli.target import DATA
 def welcome(cluster: Cluster, data: Path) -> str:
     """The endpoint, who may use it, and the two lines of boto3 that do."""
     option = "" if data == DATA else f" --data {data}"
-    nodes = len(cluster.of(NODE))
+    nodes, region = len(cluster.of(NODE)), cluster.region or DEFAULT_REGION
     # Where keys count boto3 finds its own, in its environment or its files.
     credentials = "" if cluster.auth else ', aws_access_key_id="any", aws_secret_access_key="any"'
     return f"""
@@ -24,7 +24,7 @@ Dynabus serves at {cluster.endpoint}
   {who_may(cluster)}
 
   import boto3
-  db = boto3.client("dynamodb", endpoint_url="{cluster.endpoint}", region_name="{cluster.region or DEFAULT_REGION}"{credentials})
+  db = boto3.client("dynamodb", endpoint_url="{cluster.endpoint}", region_name="{region}"{credentials})
 
 `{own_name()} status{option}` shows it, `{own_name()} down{option}` stops it."""
 
