@@ -251,8 +251,11 @@ class Shards:
             self._begin(where, offset, extent)
             return
         behind = known.progress.offset
-        self._own_behind[where] = max(behind, known.number("own") or 0)
-        self._begin(where, min(behind, offset), extent)
+        if known.progress.mark is Mark.ENDED and offset >= behind - 1:
+            self._ends[where] = self.committed[where] = behind  # all of it is older
+        else:
+            self._own_behind[where] = max(behind, known.number("own") or 0)
+            self._begin(where, min(behind, offset), extent)
         # At once: whoever comes later must not ask what retention took for this.
         self.commit({where: self.committed[where]}, Told(known.number("acked_ms"), None))
 

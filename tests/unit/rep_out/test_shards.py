@@ -439,6 +439,18 @@ def test_shards_that_were_read_to_their_ends_are_read_once_more_too(kafka: Kafka
     assert kafka.reading == {}
 
 
+@pytest.mark.parametrize(("extent", "first"), [((0, 10), -1), ((10, 10), -1), ((0, 10), 9)])
+def test_but_not_those_of_which_all_is_older(kafka: Kafka, extent: tuple[int, int], first: int) -> None:
+    kafka.extents[0] = extent
+    kafka.commits[TOPIC, 0] = (10, '{"progress":"1:ended:-"}')
+    begin(kafka, 0)
+    gone(kafka, first)
+    kafka.shards.poll(3 * LOOK_MS)
+    assert (kafka.reading, kafka.begun) == ({}, [])
+    offset, beside = kafka.commits[TOPIC, 0]
+    assert (offset, orjson.loads(beside)["progress"], orjson.loads(beside)["since"]) == (10, "1:ended:-", AGAIN_MS)
+
+
 def test_a_link_that_begins_again_and_sends_nothing_on_goes_on_where_it_was(kafka: Kafka) -> None:
     read_to(kafka, 70)
     kafka.shards.follow({TOPIC: feed(None, AGAIN_MS)})

@@ -37,7 +37,7 @@ from dynabus.core.global_tables import sending
 from dynabus.core.global_tables.definition import Definition
 from dynabus.core.global_tables.links import ACTIVE, COPYING, DELETING
 from dynabus.core.global_tables.sending import Register as Register
-from dynabus.core.global_tables.sending import origin_of
+from dynabus.core.global_tables.sending import is_copied_again, origin_of
 
 GONE, REFUSED = "GONE", "REFUSED"
 """What a region says besides a table's status: it has no such replica; it will not have one."""
@@ -305,8 +305,11 @@ def is_whole(register: Register, region: str) -> bool:
 
 
 def incomplete(register: Register) -> list[str]:
-    """Replicas that have their items from this region, and do not have all yet."""
-    return [each for each in others(register) if is_whole(register, each)] if register else []
+    """Replicas that have their items from this region, and do not have all yet, or not those that are copied again:
+    maybe nobody else has them."""
+    if not register:
+        return []
+    return [each for each in others(register) if is_whole(register, each) or is_copied_again(register, each)]
 
 
 def override_of(register: Register) -> int | None:

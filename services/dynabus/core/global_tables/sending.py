@@ -76,6 +76,12 @@ def _link(after: Register, before: Register, region: str, gone: Collection[str],
     return _copying(link, {*unfinished, *former_of(after)}, wall_ms)
 
 
+def is_copied_again(register: Register, region: str) -> bool:
+    """Rows are sent that the region should have had, or which a region wrote that is gone."""
+    link = register["links"].get(region, {})
+    return link.get("status") == COPYING and bool(link.get("again"))
+
+
 def draining(register: Register) -> list[str]:
     """Regions that have yet to get what this one wrote before it left."""
     return [region for region, link in register.get("links", {}).items() if link["status"] == DRAINING]

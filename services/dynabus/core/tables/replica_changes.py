@@ -99,7 +99,7 @@ def refuse_origin(name: str, register: Register) -> None:
     regions = incomplete(register)
     if regions:
         raise validation_error(
-            f"Replica cannot be deleted because it is the source region of new replicas of table {name} that do not "
+            f"Replica cannot be deleted because it is the source region of replicas of table {name} that do not "
             f"have all items yet: [{', '.join(regions)}]. Wait until they are ACTIVE, or delete those first."
         )
 
