@@ -142,7 +142,7 @@ class Region:
     def publish_link(self, table: str, destination: str, status: str, *, whole: bool = True) -> None:
         created_ms = int(time.time() * 1000)
         message: Item = {"table": self.table_id(table), "name": table, "destination": destination, "status": status}
-        message |= {"created_ms": created_ms, "whole": whole, "stream": LABEL}
+        message |= {"created_ms": created_ms, "whole": whole, "stream": LABEL, "replica": ""}
         self.publish("link_metadata", f"link/{self.table_id(table)}/{destination}", message)
 
     def table_id(self, table: str) -> str:

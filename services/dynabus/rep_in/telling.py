@@ -71,6 +71,10 @@ class Telling:
     def _is_current(self, peer: Peer) -> bool:
         return self._regions.others.get(peer.name) == peer
 
+    def has_parked(self, source: str, table: str) -> bool:
+        """Whether a change of the table was parked, or is about to be, since this process began."""
+        return (source, table) in self.reasons
+
     async def park(self, source: str, export: Export, reason: str) -> None:
         """Returns once Kafka has it; it is decided then. Raises TopicError, UnsafeKafka: its topic is not there."""
         where = (source, export.table)

@@ -39,6 +39,7 @@ class LinkRecords:
                 "whole": registers.is_whole(register, destination),
                 # Of a table that is being deleted the stream ends while it is still read.
                 "stream": stream_of(state) or (before["stream"] if before is not None else ""),
+                "replica": link["table"],
             }
             known[destination] = message
             self._bus.metadata(key_of(state.id, destination), "link_metadata", message, _whatever)

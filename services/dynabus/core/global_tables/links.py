@@ -24,7 +24,7 @@ Where = tuple[str, str]
 
 class Link(NamedTuple):
     """A table, by its id, and a destination. `whole`: its initial copy sends every row; otherwise only this region's
-    own. `stream`: the label of the stream that is sent."""
+    own. `stream`: the label of the stream that is sent. `replica`: the table's id there, when the link began."""
 
     table: str
     name: str
@@ -34,6 +34,7 @@ class Link(NamedTuple):
     created_ms: int
     whole: bool
     stream: str
+    replica: str
 
     @property
     def is_read(self) -> bool:

@@ -25,6 +25,7 @@ class LinkMetadata(TypedDict):
 
     `status`: COPYING until the initial copy was acknowledged, then ACTIVE; DELETING while it ends. `whole`: the
     initial copy has every row; otherwise those that were written in this region. `stream`: label of what is read.
+    `replica`: id of the table there.
     """
 
     table: str
@@ -35,3 +36,4 @@ class LinkMetadata(TypedDict):
     created_ms: int
     whole: bool
     stream: str
+    replica: str

@@ -37,6 +37,7 @@ def link(destination: str, version: int = 1, status: str = "COPYING") -> dict[st
         "created_ms": 5,
         "whole": True,
         "stream": "label",
+        "replica": "t2",
     }
     assert decode(encode("link_metadata", message)) == ("link_metadata", message)
     return message
