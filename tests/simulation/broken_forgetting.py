@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from dynabus.core.global_tables import leading
 from dynabus.core.global_tables.floors import Floors, Word
 from dynabus.core.global_tables.forgetting import Forgetting
 from dynabus.core.global_tables.versions import Stamp
-from dynabus.core.global_tables import leading
 from dynabus.core.replication import leader as leader_module
 from dynabus.core.replication.store import Decision, Outcome
 from tests.simulation import forgetting

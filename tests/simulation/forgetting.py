@@ -8,6 +8,7 @@ Leaders hear of it now and then, tell their logs, walk, and take tombstones away
 from __future__ import annotations
 
 import random
+from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
@@ -44,6 +45,8 @@ class Abroad:
     random: random.Random
     open: dict[Stamp, None] = field(default_factory=dict)
     owed: list[Owed] = field(default_factory=list)
+    done: deque[Owed] = field(default_factory=lambda: deque(maxlen=20))
+    """Decided ones, which a RepIn that reads its batch once more brings again."""
     newest: dict[str, int] = field(default_factory=dict)
     _forgettings: WeakKeyDictionary[Replica, Forgetting] = field(default_factory=WeakKeyDictionary)
     _removals: int = 0
@@ -53,9 +56,10 @@ class Abroad:
         self.open[stamp] = None
         self.newest[stamp.region] = max(stamp.time, self.newest.get(stamp.region, -1))
 
-    def end(self, stamp: Stamp) -> None:
+    def end(self, write: Owed) -> None:
         """It was told that this is decided."""
-        self.open.pop(stamp, None)
+        self.open.pop(write.version.stamp, None)
+        self.done.append(write)
 
     def step(self, replica: Replica, truth: Truth, now_ms: float, wall_ms: int) -> None:
         """Once the log says that the table is global; of whoever leads."""

@@ -113,6 +113,8 @@ class RegionsClient(Client):
         abroad = self.cluster.abroad
         if kind == "import" and abroad.owed and dice.random() < 0.8:
             key, self._version, self._value = abroad.owed.pop()
+        elif kind == "import" and abroad.done and dice.random() < 0.2:
+            key, self._version, self._value = dice.choice(abroad.done)
         elif kind == "import":
             self._version = self._of_another_region(key)
             abroad.begin(self._version.stamp)
@@ -149,7 +151,7 @@ class RegionsClient(Client):
             raise Violation(f"a write of a global table was refused: {outcome.body!r}")
         if self._version is not None:
             self.cluster.truth.decided(pending.key, self._version)
-            self.cluster.abroad.end(self._version.stamp)
+            self.cluster.abroad.end(Owed(pending.key, self._version, self._value))
             self._version = None
         elif not outcome.provisional and pending.kind == "store":
             self.cluster.truth.told(encode_request_id(RequestId(Incarnation(self.number), pending.counter, 0)))

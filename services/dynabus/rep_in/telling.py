@@ -71,9 +71,11 @@ class Telling:
     def _is_current(self, peer: Peer) -> bool:
         return self._regions.others.get(peer.name) == peer
 
-    def has_parked(self, source: str, table: str) -> bool:
-        """Whether a change of the table was parked, or is about to be, since this process began."""
-        return (source, table) in self.reasons
+    async def has_parked(self, table: str) -> bool:
+        """Whether there are changes of the table that were parked, by any process. Raises TopicError, UnsafeKafka."""
+        name = self._topics.parked(table).name
+        extents = await asyncio.to_thread(lambda: reach_kafka(self._kafka).extents(name))
+        return any(low < end for low, end in extents.values())
 
     async def park(self, source: str, export: Export, reason: str) -> None:
         """Returns once Kafka has it; it is decided then. Raises TopicError, UnsafeKafka: its topic is not there."""
