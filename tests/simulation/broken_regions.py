@@ -179,7 +179,7 @@ def copies_are_not_waited_for() -> Patches:
 @broken("of what a region itself wrote nothing is a repeat")
 def own_items_come_back() -> Patches:
     def is_repeat(self: Floors, stamp: Stamp) -> bool:
-        return stamp.time <= self.raised.get(stamp.region, -1)
+        return stamp.time <= min(self.forgotten, self.raised.get(stamp.region, -1))
 
     return [(Floors, "is_repeat", is_repeat)]
 

@@ -20,11 +20,9 @@ here, since it is sent what is there.
 
 A region that has left counts as another one: its late writes may be on their way, and it may come back.
 
-| a write that arrives is stamped by | it is a repeat, whatever is known of its item                     |
-|------------------------------------|-------------------------------------------------------------------|
-| a region with a raised floor       | at or below that                                                  |
-| another one of the others          | never: it has just come                                           |
-| any other region, or this one      | at or below `forgotten`: who sends all its items brings it        |
+What arrives is compared with the row that is there, tombstones too. Only at or below `forgotten` that may be gone: so
+what is stamped there is a repeat, whatever is known of its item, unless it is of one of the others who says that it
+has not sent it yet (it has just come, say, and its clock is behind).
 """
 
 from __future__ import annotations
@@ -112,7 +110,7 @@ class Floors:
     def is_repeat(self, stamp: Stamp) -> bool:
         """Of a write that arrives: decided long ago, whether or not anything is left of it."""
         unknown = NEVER if stamp.region in self.others else self.forgotten
-        return stamp.time <= self.raised.get(stamp.region, unknown)
+        return stamp.time <= min(self.forgotten, self.raised.get(stamp.region, unknown))
 
     def may_forget(self, tombstone: Stamp) -> bool:
         """It may go."""

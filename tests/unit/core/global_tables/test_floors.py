@@ -104,14 +104,19 @@ def test_who_is_no_region_says_nothing() -> None:
 # -- what is a repeat ---------------------------------------------------------------------------------------------
 
 
-def test_what_lies_below_a_floor_is_a_repeat() -> None:
-    floors = eu({"us": 7}, {})
-    assert floors.is_repeat(Stamp(7, "us"))
-    assert not floors.is_repeat(Stamp(8, "us"))
-    assert not floors.is_repeat(Stamp(5, "za"))
+def test_what_was_decided_is_a_repeat_where_its_deletion_may_be_forgotten() -> None:
+    floors = eu({"us": 60, "za": 60}, {"us": 60, "za": 60})
+    assert not floors.is_repeat(Stamp(7, "us")), "its row says more"
+    floors.forget(50)
+    assert floors.is_repeat(Stamp(50, "us"))
+    assert not floors.is_repeat(Stamp(51, "us"))
+    come = floors.with_regions("eu", ALL - {"eu"} | {"ap"})
+    come.rise("ap", 7)
+    assert come.is_repeat(Stamp(7, "ap"))
+    assert not come.is_repeat(Stamp(8, "ap")), "it has not said that it sent this"
 
 
-def test_what_others_bring_of_older_times_is_one_if_its_deletion_may_be_forgotten() -> None:
+def test_so_is_what_others_bring_of_a_region_that_went_or_of_this_one() -> None:
     floors = eu({"us": 60, "za": 60}, {"us": 60, "za": 60})
     assert not floors.is_repeat(Stamp(1, "eu")), "a table that was made anew gets its items back"
     floors.forget(50)

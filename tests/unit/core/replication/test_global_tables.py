@@ -280,8 +280,8 @@ def test_a_deletion_arrives_where_there_is_no_item() -> None:
     assert region.version == of("eu", 0, za=-1)
 
 
-def test_what_is_below_its_regions_floor_is_a_repeat_whatever_is_known_of_the_item() -> None:
-    floors = Floors("us", frozenset({"eu"}), {"eu": of("eu", 0).stamp.time})
+def test_what_is_below_what_may_be_forgotten_is_a_repeat_whatever_is_known_of_the_item() -> None:
+    floors = Floors("us", frozenset({"eu"}), {"eu": of("eu", 5).stamp.time}, forgotten=of("eu", 0).stamp.time)
     region = Region(floors)
     assert region.arrive(of("eu", 0), item("e")).body == b"repeat"
     assert region.row is None
