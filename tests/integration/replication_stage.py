@@ -144,7 +144,7 @@ class Region:
         """`former`: what these regions wrote is copied and sent on; otherwise every row is copied."""
         created_ms = int(time.time() * 1000)
         message: Item = {"table": self.table_id(table), "name": table, "destination": destination, "status": status}
-        message |= {"created_ms": created_ms, "whole": not former, "stream": LABEL}
+        message |= {"created_ms": created_ms, "whole": not former, "stream": LABEL, "replica": ""}
         message |= {"rows": [*former], "forwards": dict.fromkeys(former, FOR_GOOD)}
         self.publish("link_metadata", f"link/{self.table_id(table)}/{destination}", message)
 

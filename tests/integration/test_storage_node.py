@@ -119,15 +119,15 @@ def test_the_leader_gives_its_rows_as_they_are_stored_page_by_page(group: Group)
     for number in range(ROWS_MOST + 5):
         assert group.put(log, f"k{number:04}", number) == ReplyStatus.OK
     group.admin.publish(log, "ACTIVE", NAMES, regions=("eu", "us"))
-    first = rows_of(group.router.ask(rows_part(log, 0, 1, b"")))
+    first = rows_of(group.router.ask(rows_part(log, 0, 1, b"", "us")))
     assert len(first.rows) == ROWS_MOST
     assert first.behind is not None
-    rest = rows_of(group.router.ask(rows_part(log, 0, 1, first.behind)))
+    rest = rows_of(group.router.ask(rows_part(log, 0, 1, first.behind, "us")))
     assert rest.behind is None
     found = {key: decode_row(row).item_json for key, row in (*first.rows, *rest.rows)}
     assert len(found) == ROWS_MOST + 6
     assert b'"504"' in found[b"k0504"]
-    assert group.router.ask(rows_part(log, 0, 1, b""), node="node-2")["status"] == ReplyStatus.NOT_LEADER
+    assert group.router.ask(rows_part(log, 0, 1, b"", "us"), node="node-2")["status"] == ReplyStatus.NOT_LEADER
 
 
 def test_only_the_leader_takes_writes(group: Group) -> None:

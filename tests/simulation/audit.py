@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dynabus.core.global_tables.leading import floors_of
 from dynabus.core.replication.fold import Verdict
 from dynabus.core.replication.fold import fold as true_fold
 from dynabus.core.replication.place import Origin, Place, start_of_log
@@ -9,8 +10,9 @@ from dynabus.core.replication.records import Bodies, Configure, Genesis, Kind, M
 from dynabus.core.replication.request_ids import NO_KEY, TOKENS
 from dynabus.core.replication.standstill import is_fence
 from dynabus.core.replication.tokens import NAME_BYTES
+from dynabus.core.rows import version_of
 from tests.simulation.partitions import GLOBAL_KEYS
-from tests.simulation.region_truth import Truth, says_so
+from tests.simulation.region_truth import DECIDED, Truth, says_so
 from tests.simulation.violation import Violation as Violation
 
 ABSENT = 0
@@ -44,6 +46,8 @@ class Auditor:
         self.truth: Truth = Truth() if parent is None else parent.truth
         self.is_global = False
         """It says that the table is."""
+        self.promised = -1
+        """It has no own writes of a global table at or below this time behind the record that says so."""
         self._members: tuple[str, ...] = ()
         self._plan = 0
         self.fenced = False
@@ -120,6 +124,7 @@ class Auditor:
             raise Violation("a child is a replica although its parent is not sealed")
         parent._inherit()
         self._inherited, self.is_global = True, self.is_global or parent.is_global
+        self.promised = max(self.promised, parent.promised)
         for key, row in parent.rows.items():
             if self._lower <= key and (self._upper is None or key < self._upper):
                 self.rows[key] = row
@@ -141,7 +146,10 @@ class Auditor:
                 self.digest ^= hash((body.key, body.new))
                 self.truth.restored(body)
             return
+        if says_so(body):
+            self.promised = floors_of(body).promised
         self.truth.accepted(body, self.is_global, self.place.origin.partition.number)
+        self._check_promise(body)
         self._check_token(body)
         if body.key == NO_KEY:
             return
@@ -169,6 +177,13 @@ class Auditor:
         if new is not None:
             self.rows[key] = new
             self.digest ^= hash((key, new))
+
+    def _check_promise(self, body: Mutation) -> None:
+        if body.key not in GLOBAL_KEYS or body.new is None or body.answer in DECIDED or body.new == body.old:
+            return
+        stamp = version_of(body.new, self.truth.own).stamp
+        if stamp.region == self.truth.own and stamp.time <= self.promised and not self.truth.is_lost:
+            raise Violation(f"{stamp} is below what the log has promised: {self.promised}")
 
     def _check_token(self, body: Mutation) -> None:
         """A command is decided once, if only to be refused."""

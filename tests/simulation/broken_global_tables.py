@@ -40,7 +40,7 @@ def losers_are_forgotten() -> Patches:
 
 @broken("global tables", "a write is stamped by the leader's clock alone")
 def clocks_stamp() -> Patches:
-    def written(before: Version | None, region: str, wall_ms: int) -> Version:
+    def written(before: Version | None, region: str, wall_ms: int, _promised: int) -> Version:
         time = wall_ms * TICKS_PER_MS
         return Version(Stamp(time, region), {**(before.seen if before else {}), region: time})
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from dynabus.core.global_tables import versions
-from dynabus.core.global_tables.floors import Floors
-from dynabus.core.global_tables.promises import Promises
+from dynabus.core.global_tables import promises, versions
+from dynabus.core.global_tables.floors import Floors, Word
 from dynabus.core.global_tables.rep_in import RepIn, Topic
 from dynabus.core.global_tables.rep_out import Export, RepOut, Shard
 from dynabus.core.global_tables.versions import TICKS_PER_MS, Meeting, Stamp, Version
-from tests.simulation import region_world
+from tests.simulation import region_world, regions
 from tests.simulation.brains import Brains, Patches
 from tests.simulation.region_world import Region
 from tests.simulation.regions import Sender
@@ -98,7 +98,7 @@ def the_last_to_arrive_wins() -> Patches:
 
 @broken("stamps are what clocks say, whatever was seen")
 def clocks_decide() -> Patches:
-    def written(before: Version | None, region: str, wall_ms: int) -> Version:
+    def written(before: Version | None, region: str, wall_ms: int, _promised: int) -> Version:
         seen = {} if before is None else before.seen
         return Version(Stamp(wall_ms * TICKS_PER_MS, region), {**seen, region: wall_ms * TICKS_PER_MS})
 
@@ -122,21 +122,66 @@ def tombstones_go_early() -> Patches:
     return [(Region, "forgets_early", True)]
 
 
+def _forgetting(lowest: Callable[[Floors, int], int]) -> Patches:
+    def forget(self: Floors, most: int) -> None:
+        self.forgotten = max(self.forgotten, lowest(self, most))
+
+    return [(Floors, "forget", forget)]
+
+
+def _least(of: Mapping[str, int], floors: Floors) -> int:
+    return min(of.get(region, -1) for region in floors.regions)
+
+
 @broken("tombstones are forgotten by the floor of one other region")
 def one_floor_will_do() -> Patches:
-    def may_forget(self: Floors, tombstone: Stamp, log_time_ms: int) -> bool:
-        below = any(tombstone.time <= self.raised.get(region, -1) for region in self.others)
-        return below and tombstone.time < log_time_ms * TICKS_PER_MS
+    def lowest(self: Floors, most: int) -> int:
+        return min(most, self.promised, max(self.raised.values(), default=-1), _least(self.seen, self))
 
-    return [(Floors, "may_forget", may_forget)]
+    return _forgetting(lowest)
 
 
-@broken("tombstones are forgotten before this region's own clock is past them")
+@broken("tombstones are forgotten before this region's own times are past them")
 def own_clocks_are_not_asked() -> Patches:
-    def may_forget(self: Floors, tombstone: Stamp, log_time_ms: int) -> bool:
-        return all(tombstone.time <= self.raised.get(region, -1) for region in self.others)
+    return _forgetting(lambda self, _most: min(_least(self.raised, self), _least(self.seen, self)))
 
-    return [(Floors, "may_forget", may_forget)]
+
+@broken("tombstones are forgotten that other regions have not decided yet, who may need them once more")
+def what_others_have_seen_is_not_asked() -> Patches:
+    return _forgetting(lambda self, most: min(most, self.promised, _least(self.raised, self)))
+
+
+@broken("what a leader has promised does not bind the next one")
+def promises_bind_nobody() -> Patches:
+    def written(before: Version | None, region: str, wall_ms: int, _promised: int) -> Version:
+        return versions.written(before, region, wall_ms)
+
+    return [(region_world, "written", written)]
+
+
+@broken("children do not know their parent's floors")
+def children_know_no_floors() -> Patches:
+    def split(self: Region, number: int) -> None:
+        before = set(self.shards)
+        real(self, number)
+        for child in self.shards.keys() - before:
+            self.shards[child].floors = Floors(self.name, self.shards[number].floors.others)
+
+    real = Region.split
+    return [(Region, "split", split)]
+
+
+@broken("a region is told of the time before while it does not have all items")
+def copies_are_not_waited_for() -> Patches:
+    return [(Sender, "waits_for_copies", False)]
+
+
+@broken("of what a region itself wrote nothing is a repeat")
+def own_items_come_back() -> Patches:
+    def is_repeat(self: Floors, stamp: Stamp) -> bool:
+        return stamp.time <= min(self.forgotten, self.raised.get(stamp.region, -1))
+
+    return [(Floors, "is_repeat", is_repeat)]
 
 
 @broken("what was decided long ago is decided anew")
@@ -146,18 +191,21 @@ def floors_refuse_nothing() -> Patches:
 
 @broken("a promise is a floor before what it stands behind is acknowledged")
 def promises_are_floors() -> Patches:
-    def given(self: Promises, shard: int, promise: Any) -> None:
-        self._kept[shard] = max(self._kept.get(shard, -1), promise.time)
+    def promised(self: RepOut, shard: Shard, offset: int, word: Word) -> None:
+        real(self, shard, offset, word)
+        self.word = word
 
-    return [(Promises, "given", given)]
+    real = RepOut.promised
+    return [(RepOut, "promised", promised)]
 
 
-@broken("a shard whose children are not read yet is left out of the floor")
+@broken("a shard that says nothing yet is left out of its table's word")
 def children_have_no_floor() -> Patches:
-    def floor(self: Promises, roots: Any, children: Any) -> int:
-        return min((time for shard, time in self._kept.items() if not children.get(shard)), default=-1)
+    def word_of(parents: Mapping[int, int | None], words: Mapping[int, Word]) -> Word | None:
+        sealed = set(parents.values())
+        return promises._least(word for shard, word in words.items() if shard not in sealed)
 
-    return [(Promises, "floor", floor)]
+    return [(regions, "word_of", word_of)]
 
 
 @broken("a child's shard is begun before its parent's was acknowledged")

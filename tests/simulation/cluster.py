@@ -12,6 +12,7 @@ from dynabus.core.replication.records import Form
 from dynabus.core.replication.replica import Replica
 from tests.simulation.audit import Linearizability, Violation
 from tests.simulation.client import Client, RowsClient
+from tests.simulation.forgetting import Abroad
 from tests.simulation.global_tables import FLOORS, RegionsClient
 from tests.simulation.kafka import Log
 from tests.simulation.node import Node
@@ -65,6 +66,9 @@ class Cluster:
             self.global_from_ms = {name: world.random.uniform(200.0, 6000.0) for name in self.nodes}
             free = len(self.clients) + 1
             self.clients += [RegionsClient(self, free + at, pause_ms / 2) for at in range(REGIONS_CLIENTS)]
+        self.abroad = Abroad(world.random)
+        self.forgets = True
+        """Other regions, which are played here, say what they have decided."""
         self.pruning: Pruning
         self._channels: dict[tuple[str, str], float] = {}
         self.lossy = False

@@ -34,14 +34,14 @@ from dynabus.core.rows import encode_row, item_of
 from dynabus.storage_node import inbox
 from tests.simulation.client import Client, Pending
 from tests.simulation.disk import Disk
+from tests.simulation.forgetting import Owed
 from tests.simulation.partitions import REGION_KEYS
-from tests.simulation.region_truth import OWN
+from tests.simulation.region_truth import OTHERS, OWN
 from tests.simulation.violation import Violation
 
 if TYPE_CHECKING:
     from tests.simulation.cluster import Cluster
 
-OTHERS = frozenset({"eu", "za"})
 FLOORS = Floors(OWN, OTHERS)
 CLOCK_OFF_MS = 8_000
 WALL_MS = 1_700_000_000_000
@@ -140,8 +140,15 @@ class RegionsClient(Client):
     def _choose(self) -> tuple[bytes, str]:
         dice = self.world.random
         key, kind = dice.choice(REGION_KEYS), dice.choices(("store", "erase", "import"), (35, 15, 50))[0]
-        self._value = dice.randrange(4)
-        self._version = self._of_another_region(key) if kind == "import" else None
+        self._value, self._version = dice.randrange(4), None
+        abroad = self.cluster.abroad
+        if kind == "import" and abroad.owed and dice.random() < 0.8:
+            key, self._version, self._value = abroad.owed.pop()
+        elif kind == "import" and abroad.done and dice.random() < 0.2:
+            key, self._version, self._value = dice.choice(abroad.done)
+        elif kind == "import":
+            self._version = self._of_another_region(key)
+            abroad.begin(self._version.stamp)
         return key, kind
 
     def _of_another_region(self, key: bytes) -> Version:
@@ -152,7 +159,8 @@ class RegionsClient(Client):
         seen = dict(known.seen) if known is not None and dice.random() < 0.5 else {}
         wall_ms = WALL_MS + int(self.world.now_ms) + dice.randint(-CLOCK_OFF_MS, CLOCK_OFF_MS)
         # Two writes of a region do not have one stamp.
-        time = max(wall_ms * TICKS_PER_MS, max(seen.values(), default=-1) + 1) + self.cluster.next_operation()
+        least = max(self.cluster.truth.words.get(region, -1), *seen.values(), -1) + 1
+        time = max(wall_ms * TICKS_PER_MS, least) + self.cluster.next_operation()
         return Version(Stamp(time, region), {**seen, region: time})
 
     def _message(self, pending: Pending, sender: Sender, generation: int) -> Write | Query:
@@ -174,5 +182,14 @@ class RegionsClient(Client):
             raise Violation(f"a write of a global table was refused: {outcome.body!r}")
         if self._version is not None:
             self.cluster.truth.decided(pending.key, self._version)
+            self.cluster.abroad.end(Owed(pending.key, self._version, self._value))
+            self._version = None
         elif not outcome.provisional and pending.kind == "store":
             self.cluster.truth.told(encode_request_id(RequestId(Incarnation(self.number), pending.counter, 0)))
+
+    def _done(self) -> None:
+        """What was not decided is owed."""
+        if self._version is not None and self.pending is not None:
+            self.cluster.abroad.owed.append(Owed(self.pending.key, self._version, self._value))
+            self._version = None
+        super()._done()

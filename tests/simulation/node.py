@@ -16,7 +16,7 @@ from dynabus.core.replication.records import Genesis, Kind, decode_record
 from dynabus.core.replication.standstill import is_fence
 from dynabus.storage_node.replicas.heartbeats import acquaint, hear
 from tests.simulation.audit import Violation
-from tests.simulation.global_tables import declare
+from tests.simulation.global_tables import WALL_MS, declare
 from tests.simulation.kafka import BODIES, LogProducer
 from tests.simulation.part import Part
 from tests.simulation.partitions import Partition
@@ -260,6 +260,9 @@ class Node:
                 part.replica.tick(now_ms)
                 if self.world.now_ms >= self.cluster.global_from_ms[self.name]:
                     declare(part.replica, self.cluster.floors, now_ms)
+                    if self.cluster.forgets:
+                        wall_ms = WALL_MS + int(now_ms) + self.wall_jump_ms
+                        self.cluster.abroad.step(part.replica, self.cluster.truth, now_ms, wall_ms)
                 if part.replica is not None and part.replica.place.is_restoring:
                     self._restore(part, now_ms)
             elif part.incoming is not None:

@@ -127,6 +127,7 @@ class RegionCluster(Cluster):
         self.region, self.skew_ms = region, skew_ms
         self.clients: list[Any] = [LocalClient(self, number + 1, PAUSE_MS) for number in range(CLIENTS)]
         self.floors = Floors(region, frozenset())
+        self.forgets = False
         self.truth_here = RegionTruth(own=region)
         self.log.auditor.truth = self.truth_here
         self.pruning = Pruning(self, random.Random(0))

@@ -6,11 +6,11 @@ import random
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from dynabus.core.global_tables.floors import Floors
-from dynabus.core.global_tables.promises import Promise
+from dynabus.core.global_tables.floors import Floors, Word, decode_floors
+from dynabus.core.global_tables.forgetting import Forgetting, Pace
 from dynabus.core.global_tables.rep_in import Acknowledgement, Topic
 from dynabus.core.global_tables.rep_out import Batch, Export, Shard
-from dynabus.core.global_tables.versions import TICKS_PER_MS, Meeting, Stamp, Version, meet, written
+from dynabus.core.global_tables.versions import Meeting, Stamp, Version, meet, written
 
 NAMES = ("eu", "us", "za")
 KEYS, SHARDS_MOST = 8, 5
@@ -23,14 +23,16 @@ Write = tuple[bytes, Stamp]
 
 @dataclass
 class Log:
-    """A shard: changes, None for its closing record. `range`: of keys."""
+    """A shard: changes, what its leader says of floors, None for its end. `off_ms`: of the leader's clock."""
 
     lower: int
     upper: int
-    time_ms: int
+    off_ms: int
+    floors: Floors
     parent: int | None = None
-    records: list[Export | None] = field(default_factory=list)
+    records: list[Export | Floors | None] = field(default_factory=list)
     children: tuple[int, ...] = ()
+    forgetting: Forgetting = field(default_factory=lambda: Forgetting(1))
 
 
 @dataclass
@@ -39,13 +41,13 @@ class Region:
 
     name: str
     off_ms: int
-    floors: Floors
     shards: dict[int, Log] = field(default_factory=dict)
     items: dict[int, tuple[str | None, Version]] = field(default_factory=dict)
     conflicts: list[tuple[int, Stamp, Stamp]] = field(default_factory=list)
     """(key, winner, loser)."""
     late: list[Export] = field(default_factory=list)
     """Requests of processes that are gone."""
+    decided: set[Write] = field(default_factory=set)
     forgotten: int = 0
     refuses_repeats: ClassVar[bool] = True
     forgets_early: ClassVar[bool] = False
@@ -55,25 +57,22 @@ class Region:
             number for number, log in self.shards.items() if log.lower <= key < log.upper and not log.children
         )
 
-    def clock(self, key: int, now_ms: int) -> int:
-        """The leader's, which does not go back."""
-        log = self.shards[self.shard_of(key)]
-        log.time_ms = max(log.time_ms, now_ms + self.off_ms)
-        return log.time_ms
-
     def write(self, key: int, value: str | None, now_ms: int) -> Version | None:
         """A client's; a deletion of what is not there changes nothing."""
         old = self.items.get(key)
         if value is None and (old is None or old[0] is None):
             return None
-        version = written(old and old[1], self.name, self.clock(key, now_ms))
+        log = self.shards[self.shard_of(key)]
+        version = written(old and old[1], self.name, now_ms + self.off_ms + log.off_ms, log.floors.promised)
         self._put(key, value, version)
         return version
 
     def arrive(self, export: Export) -> Meeting:
         """Through the request path, decided by the leader of its item."""
         key = int(export.key)
-        if self.refuses_repeats and self.floors.is_repeat(export.version.stamp):
+        floors = self.shards[self.shard_of(key)].floors
+        self.decided.add((export.key, export.version.stamp))
+        if self.refuses_repeats and floors.is_repeat(export.version.stamp):
             return Meeting.REPEAT
         here = self.items.get(key)
         met, version = meet(here and here[1], export.version)
@@ -96,8 +95,8 @@ class Region:
     def forget(self) -> None:
         """Tombstones that nothing can be lost without."""
         for key, (value, version) in [*self.items.items()]:
-            log_time_ms = self.shards[self.shard_of(key)].time_ms
-            if value is None and (self.forgets_early or self.floors.may_forget(version.stamp, log_time_ms)):
+            floors = self.shards[self.shard_of(key)].floors
+            if value is None and (self.forgets_early or floors.may_forget(version.stamp)):
                 del self.items[key]
                 self.forgotten += 1
 
@@ -110,22 +109,35 @@ class Region:
         log.records.append(None)
         log.children = (first, first + 1)
         for child, (lower, upper) in zip(log.children, ((log.lower, middle), (middle, log.upper)), strict=True):
-            self.shards[child] = Log(lower, upper, log.time_ms, number)
+            self.shards[child] = Log(lower, upper, log.off_ms, copy_of(log.floors), number)
 
-    def promise(self, number: int, now_ms: int) -> Promise:
-        """By a record that has the log's time."""
+    def note(self, number: int, now_ms: int) -> None:
+        """The leader's log is told of floors."""
         log = self.shards[number]
-        log.time_ms = max(log.time_ms, now_ms + self.off_ms)
-        return Promise(len(log.records), log.time_ms * TICKS_PER_MS - 1)
+        others, wall_ms = frozenset(NAMES) - {self.name}, now_ms + self.off_ms + log.off_ms
+        floors = log.forgetting.note(log.floors, self.name, others, Pace(0, 0), now_ms, wall_ms)
+        assert floors is not None
+        log.floors = floors
+        log.records.append(copy_of(floors))
+
+    def fail_over(self, number: int, off_ms: int) -> None:
+        """Another leader, with another clock: it knows what the log has."""
+        self.shards[number].off_ms = off_ms
+        self.shards[number].forgetting = Forgetting(1)
 
     def open_shards(self) -> list[int]:
         return [number for number, log in self.shards.items() if not log.children]
 
 
+def copy_of(floors: Floors) -> Floors:
+    return decode_floors(floors.encode())
+
+
 @dataclass
 class Link:
-    """From one region to another, in the destination's Kafka. `committed`: of the source's group for it, by shard;
-    `read`: of RepIn's group."""
+    """From one region to another, in the destination's Kafka. `committed`: of the source's group for it, by shard,
+    and `words` beside it; `lost`: what retention took away before; `read`: of RepIn's group. `copies`: how often all
+    items are to be sent."""
 
     source: str
     destination: str
@@ -135,7 +147,13 @@ class Link:
     read: int = 0
     is_cut: bool = False
     decided: set[Write] = field(default_factory=set)
+    """All that the destination has decided."""
     crossed: int = 0
+    words: dict[int, Word] = field(default_factory=dict)
+    lost: dict[int, int] = field(default_factory=dict)
+    is_whole: bool = False
+    copies: int = 0
+    copied: int = 0
 
     @property
     def topic(self) -> Topic:
@@ -153,14 +171,15 @@ class World:
     before: dict[tuple[int, Stamp], Stamp] = field(default_factory=dict)
     """What a client's write was written over."""
     forgetting: bool = False
+    losing: bool = False
     values: int = 0
 
     def __post_init__(self) -> None:
         for name in NAMES:
             off_ms = self.dice.randint(-CLOCKS_OFF_MS, CLOCKS_OFF_MS)
             floors = Floors(name, frozenset(NAMES) - {name})
-            self.regions[name] = Region(name, off_ms, floors, {0: Log(0, KEYS, 0)})
-        self.links = {(a, b): Link(a, b) for a in NAMES for b in NAMES if a != b}
+            self.regions[name] = Region(name, off_ms, {0: Log(0, KEYS, 0, floors)})
+        self.links = {(a, b): Link(a, b, decided=self.regions[b].decided) for a in NAMES for b in NAMES if a != b}
 
     def client(self) -> None:
         region, key = self.regions[self.dice.choice(NAMES)], self.dice.randrange(KEYS)

@@ -18,12 +18,13 @@ import sys
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from dynabus.core.global_tables.promises import Promises
+from dynabus.core.global_tables.floors import Floors
+from dynabus.core.global_tables.promises import word_of
 from dynabus.core.global_tables.rep_in import Import, RepIn, Topic
 from dynabus.core.global_tables.rep_out import Batch, Export, RepOut
 from dynabus.core.global_tables.versions import Stamp, Version
 from tests.simulation.brains import run_histories
-from tests.simulation.region_world import NAMES, STREAM, Link, Region, World
+from tests.simulation.region_world import CLOCKS_OFF_MS, NAMES, STREAM, Link, Region, World
 
 STEPS, SETTLE_TURNS = 800, 1200
 TURN_MS = 50
@@ -37,6 +38,7 @@ class Sender:
     """RepOut of one link, in its successive runs."""
 
     waits_for_parents: ClassVar[bool] = True
+    waits_for_copies: ClassVar[bool] = True
 
     def __init__(self, world: World, link: Link) -> None:
         self.world, self.link, self.runs = world, link, 0
@@ -45,7 +47,8 @@ class Sender:
     def _start(self) -> None:
         self.runs += 1
         self.name = f"{self.link.source}-{self.link.destination}-{self.runs}"
-        self.brain, self.promises = RepOut(self.link.source), Promises()
+        self.brain = RepOut(self.link.source)
+        self.copy: Batch | None = None
         self.late: list[Batch] = []
         self._heard = len(self.link.acknowledgements)
         self._pieces = self._turns()
@@ -79,9 +82,15 @@ class Sender:
                     self.brain.assigned((STREAM, number), link.committed.get((STREAM, number), 0))
             yield
             for shard, offset in self.brain.positions().items():
-                for each in self._source.shards[shard[1]].records[offset : offset + dice.randint(0, 3)]:
-                    self.brain.read(shard, self.brain.positions()[shard], each)
-            self._promise(begun)
+                records = self._source.shards[shard[1]].records[offset : offset + dice.randint(0, 3)]
+                for at, each in enumerate(records, offset):
+                    if isinstance(each, Floors):
+                        self.brain.promised(shard, at, each.word_for(link.destination))
+                    else:
+                        self.brain.read(shard, at, each)
+            self._speak()
+            yield
+            self._copy()
             yield
             self.late = self.brain.batches(world.now_ms)
             while self.late:
@@ -91,8 +100,10 @@ class Sender:
                 yield
             if not link.is_cut:
                 for told in link.acknowledgements[self._heard :]:
-                    if told.sender == self.name:
+                    if told.sender == self.name and told.number > 0:
                         self.brain.acknowledged(told.number)
+                    elif told.sender == self.name and self.copy is not None and told.number == self.copy.number:
+                        link.copied, self.copy = -told.number, None
                 self._heard = len(link.acknowledgements)
             yield
             self._commit()
@@ -110,7 +121,9 @@ class Sender:
         for log in self._source.shards.values():
             parent = None if log.parent is None else self._source.shards[log.parent]
             if parent is not None and any(each is export for each in log.records):
-                own = {(each.key, each.version.stamp) for each in parent.records if each is not None}
+                assert log.parent is not None
+                kept = parent.records[self.link.lost.get(log.parent, 0) :]
+                own = {(each.key, each.version.stamp) for each in kept if isinstance(each, Export)}
                 missing = {each for each in own if each[1].region == self.link.source} - self.link.decided
                 if missing:
                     raise Violation(f"a child's change before its parent's {missing}")
@@ -118,27 +131,51 @@ class Sender:
     def _commit(self) -> None:
         due = self.brain.due()
         for (_, number), offset in due.items():
-            for record in self._source.shards[number].records[:offset]:
-                if record is None or record.version.stamp.region != self.link.source:
+            for record in self._source.shards[number].records[self.link.lost.get(number, 0) : offset]:
+                if not isinstance(record, Export) or record.version.stamp.region != self.link.source:
                     continue
                 if (record.key, record.version.stamp) not in self.link.decided:
                     raise Violation(f"committed before it was decided: {record}")
+        self.link.words.update({number: word for (_, number), word in self.brain.words(due).items()})
         self.link.committed.update(due)
         self.brain.committed(due)
 
-    def _promise(self, begun: set[int]) -> None:
-        """Leaders of shards that it reads are asked now and then."""
-        for number in begun:
-            done = self.link.committed.get((STREAM, number), 0)
-            if self.world.dice.random() < 0.6 and not self._source.shards[number].children:
-                self.promises.given(number, self._source.promise(number, self.world.now_ms))
-            self.promises.acknowledged(number, done)
-        children = {
-            number: log.children
-            for number, log in self._source.shards.items()
-            if log.children and self._is_ended(number)
-        }
-        self.brain.floor = max(self.brain.floor, self.promises.floor([0], children))
+    def _speak(self) -> None:
+        """What the destination is told of the time before: nothing while it does not have all items."""
+        if self.link.copied == self.link.copies or not self.waits_for_copies:
+            parents = {number: log.parent for number, log in self._source.shards.items()}
+            self.brain.word = word_of(parents, self.link.words) or self.brain.word
+
+    def _copy(self) -> None:
+        """All items that it has now; once more for each time that the stream lost something."""
+        link = self.link
+        if link.copied == link.copies or link.is_cut:
+            return
+        if self.copy is None or self.copy.number != -link.copies:
+            rows = [(key, *row) for key, row in self._source.items.items()]
+            exports = [
+                Export(STREAM, str(key).encode(), None if value is None else value.encode(), version)
+                for key, value, version in rows
+                if link.is_whole or version.stamp.region == link.source
+            ]
+            self.copy = Batch(-link.copies, exports)
+        elif self.world.dice.random() < 0.9:
+            return
+        link.batches.append((self.name, self.copy))
+
+    def lose(self) -> None:
+        """Retention takes away what a shard has, and the stream goes on behind it."""
+        link = self.link
+        number = self.world.dice.choice([*self._source.shards])
+        end, log = link.committed.get((STREAM, number), 0), self._source.shards[number]
+        lost = min(end + self.world.dice.randint(1, 4), len(log.records) - (1 if log.children else 0))
+        if lost <= end or (log.parent is not None and not self._is_ended(log.parent)):
+            return
+        link.lost[number] = lost
+        link.committed[STREAM, number] = lost
+        link.copies += 1
+        link.is_whole = self.world.dice.random() < 0.5
+        self.crash()
 
 
 class Receiver:
@@ -152,7 +189,6 @@ class Receiver:
     def _start(self) -> None:
         self.brain = RepIn()
         self.under_way: list[Import] = []
-        self._floors: dict[tuple[Topic, str, int], int] = {}
         self._read = {topic: link.read for topic, link in self.links.items()}
         for topic, offset in self._read.items():
             self.brain.assigned(topic, offset)
@@ -171,7 +207,7 @@ class Receiver:
         while True:
             for topic, link in self.links.items():
                 for sender, batch in link.batches[self._read[topic] : self._read[topic] + dice.randint(0, 2)]:
-                    self._floors[topic, sender, batch.number] = batch.floor
+                    self._hear(topic, batch)
                     self.brain.read(topic, self._read[topic], sender, batch)
                     self._read[topic] += 1
             yield
@@ -183,9 +219,6 @@ class Receiver:
             told = self.brain.acknowledgements()
             for each in told:
                 self.links[each.topic].acknowledgements.append(each)
-                floor = self._floors[each.topic, each.sender, each.number]
-                if floor >= 0:
-                    self.region.floors.rise(each.topic[0], floor)
             yield
             self.brain.acknowledged()
             due = self.brain.due()
@@ -194,6 +227,12 @@ class Receiver:
                 self.links[topic].read = offset
             self.brain.committed(due)
             yield
+
+    def _hear(self, topic: Topic, batch: Batch) -> None:
+        """What a source says is told to leaders; some are not reached."""
+        for number in self.region.open_shards():
+            if batch.word is not None and self.world.dice.random() < 0.9:
+                self.region.shards[number].forgetting.hear(topic[0], batch.word)
 
     def _check_decided(self, link: Link, offset: int) -> None:
         exports = [each for _, batch in link.batches[link.read : offset] for each in batch.exports]
@@ -206,9 +245,7 @@ class Receiver:
         if self.world.dice.random() < 0.1:
             self.brain.refused(wanted.number)
             return
-        stamp = wanted.export.version.stamp
         self.region.arrive(wanted.export)
-        self.links[stamp.region, 0].decided.add((wanted.export.key, stamp))
         self.brain.decided(wanted.number)
 
 
@@ -218,7 +255,8 @@ class Run:
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
         self.world = World(self.dice)
-        self.world.forgetting = self.dice.random() < 0.5
+        self.world.forgetting = self.dice.random() < 0.7
+        self.world.losing = self.dice.random() < 0.5
         self.processes: list[Sender | Receiver] = [Sender(self.world, link) for link in self.world.links.values()]
         self.processes += [Receiver(self.world, name) for name in NAMES]
 
@@ -247,6 +285,16 @@ class Run:
             self._land_late()
         elif what < 0.28 and world.forgetting:
             world.regions[dice.choice(NAMES)].forget()
+        elif what < 0.36:
+            region = world.regions[dice.choice(NAMES)]
+            region.note(dice.choice(region.open_shards()), world.now_ms)
+        elif what < 0.37:
+            region = world.regions[dice.choice(NAMES)]
+            region.fail_over(dice.choice(region.open_shards()), dice.randint(-CLOCKS_OFF_MS, CLOCKS_OFF_MS))
+        elif what < 0.38 and world.losing:
+            sender = dice.choice(self.processes)
+            if isinstance(sender, Sender):
+                sender.lose()
         else:
             for each in self.processes:
                 if dice.random() < 0.3:
@@ -268,6 +316,9 @@ class Run:
                 each.piece()
             if turn % 50 == 0:
                 self._land_late()
+                for region in world.regions.values():
+                    for number in region.open_shards():
+                        region.note(number, world.now_ms)
         for region in world.regions.values():
             if world.forgetting:
                 region.forget()
@@ -306,9 +357,8 @@ class Run:
                 raise Violation(f"the deletion of {key} is forgotten in {name}")
             return
         if found[0] is None and self.world.forgetting:
-            raise Violation(
-                f"the deletion of {key} stays in {name}: {found[1]}, floors {self.world.regions[name].floors}"
-            )
+            floors = [log.floors for log in self.world.regions[name].shards.values() if not log.children]
+            raise Violation(f"the deletion of {key} stays in {name}: {found[1]}, floors {floors}")
         if found[1].stamp != version.stamp:
             raise Violation(f"{key} in {name} is of {found[1]}, and not of {version}")
         others = [region.items[key][1] for region in self.world.regions.values() if key in region.items]

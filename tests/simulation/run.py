@@ -14,6 +14,7 @@ from functools import partial
 from dynabus.core.replication.effects import Timing
 from tests.simulation import (
     broken_clones,
+    broken_forgetting,
     broken_gathering,
     broken_global_tables,
     broken_moves,
@@ -31,9 +32,17 @@ from tests.simulation.recoveries import RECOVERED_BOUND_MS, Recoveries
 from tests.simulation.splits import Splits
 from tests.simulation.world import World
 
-assert all((broken_gathering, broken_global_tables, broken_splits, broken_moves, broken_clones, broken_recoveries)), (
-    "their brains are in BROKEN from here on"
-)
+assert all(
+    (
+        broken_forgetting,
+        broken_gathering,
+        broken_global_tables,
+        broken_splits,
+        broken_moves,
+        broken_clones,
+        broken_recoveries,
+    )
+), "their brains are in BROKEN from here on"
 
 LOSSY = {
     chain_restarts_at_claims.__name__,
@@ -44,7 +53,11 @@ LOSSY = {
 CONTESTED = {name for name, (_, make) in BROKEN.items() if make.__module__ == broken_splits.__name__}
 """Those of which histories tell soonest in which seals are contested."""
 
-OF_REGIONS = {name for name, (_, make) in BROKEN.items() if make.__module__ == broken_global_tables.__name__}
+OF_REGIONS = {
+    name
+    for name, (_, make) in BROKEN.items()
+    if make.__module__ in (broken_global_tables.__name__, broken_forgetting.__name__)
+}
 """Those of which only histories of a global table tell."""
 
 GATHERED = {name for name, (_, make) in BROKEN.items() if make.__module__ == broken_gathering.__name__}
@@ -83,6 +96,7 @@ class History:
     gathered: int
     imports: int
     conflicts: int
+    forgotten: int
     trace: list[str]
 
 
@@ -143,6 +157,7 @@ def simulate(
         sum(auditor.gathered for auditor in auditors),
         sum(truth.imports for truth in {id(each.truth): each.truth for each in auditors}.values()),
         sum(truth.conflicts for truth in {id(each.truth): each.truth for each in auditors}.values()),
+        sum(truth.forgotten for truth in {id(each.truth): each.truth for each in auditors}.values()),
         world.trace or [],
     )
 
@@ -285,6 +300,7 @@ def _many(seeds: range, given: dict[str, bool]) -> int:
         "gathered": 0,
         "imports": 0,
         "conflicts": 0,
+        "forgotten": 0,
     }
     fewest_events, fewest_faults, failed = 10**9, 10**9, 0
     with multiprocessing.Pool(os.cpu_count()) as pool:
@@ -311,7 +327,8 @@ def _many(seeds: range, given: dict[str, bool]) -> int:
         f"{totals['voids']} void records, {totals['lossy']} with a lost tail, {totals['splits']} splits, "
         f"{totals['moves']} moves, {totals['recoveries']} recoveries, {totals['clones']} clones, "
         f"{totals['pruned']} records pruned, {totals['gathered']} writes gathered, "
-        f"{totals['imports']} of other regions decided, {totals['conflicts']} conflicts; "
+        f"{totals['imports']} of other regions decided, {totals['conflicts']} conflicts, "
+        f"{totals['forgotten']} deletions forgotten; "
         f"{took:.0f} s, {len(seeds) / took:.1f} a second"
     )
     return 1 if failed else 0

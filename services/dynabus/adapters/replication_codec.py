@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from dynabus.adapters.codec import UndecodableMessage, decode, encode
-from dynabus.adapters.stream_codec import VERSION_HEADER, decode_change
+from dynabus.adapters.stream_codec import FLOORS_HEADER, VERSION_HEADER, decode_change
 from dynabus.core.errors import ApiError
+from dynabus.core.global_tables.floors import Word, decode_floors, read_word
 from dynabus.core.global_tables.rep_out import Batch, Export
 from dynabus.core.global_tables.versions import Version, decode_version
 from dynabus.core.key_schema import KeySchema
@@ -26,14 +27,16 @@ class Arrived(NamedTuple):
 
     source: str
     sender: str
+    table: str
     batch: Batch
 
 
 def encode_batch(source: str, sender: str, table: str, batch: Batch) -> bytes:
     """A message for the destination's topic; all of a batch is of one table."""
     changes = [{"key": each.key, "item": each.item, "version": each.version.encode()} for each in batch.exports]
-    head = {"format": FORMAT, "source": source, "sender": sender, "number": batch.number, "floor": batch.floor}
-    return encode("replication_batch", {**head, "table": table, "changes": changes})
+    head = {"format": FORMAT, "source": source, "sender": sender, "number": batch.number, "table": table}
+    word = batch.word.told() if batch.word is not None else None
+    return encode("replication_batch", {**head, "word": word, "changes": changes})
 
 
 def decode_batch(value: bytes | None) -> Arrived:
@@ -46,7 +49,9 @@ def decode_batch(value: bytes | None) -> Arrived:
         ]
     except (ValueError, IndexError) as error:
         raise UndecodableMessage(f"a version that is none: {error}") from error
-    return Arrived(message["source"], message["sender"], Batch(message["number"], exports, message["floor"]))
+    word = read_word(message["word"]) if message["word"] is not None else None
+    batch = Batch(message["number"], exports, word)
+    return Arrived(message["source"], message["sender"], message["table"], batch)
 
 
 def encode_acknowledgement(region: str, sender: str, number: int) -> bytes:
@@ -89,6 +94,14 @@ def version_in(headers: Mapping[str, bytes]) -> Version | None:
         return decode_version(raw) if raw is not None else None
     except (ValueError, IndexError) as error:
         raise UndecodableMessage(f"a version that is none: {error}") from error
+
+
+def word_in(headers: Mapping[str, bytes], region: str) -> Word:
+    """What a record of floors says to this region. Raises UndecodableMessage."""
+    try:
+        return decode_floors(headers.get(FLOORS_HEADER, b"")).word_for(region)
+    except (ValueError, KeyError, TypeError) as error:
+        raise UndecodableMessage(f"floors that are none: {error}") from error
 
 
 def export_of(table: str, schema: KeySchema, version: Version, value: bytes) -> Export:

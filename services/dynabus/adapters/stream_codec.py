@@ -3,8 +3,8 @@
 The value is Confluent's wire format, which stock Kafka tools decode: byte 0, the schema's id in four bytes (big
 endian), an Avro body (schema `stream_record`, fully typed). The id is the schema's number on our own bus
 (`core.messages`), or what a registry of the operator's own has given; the header `schema` is the number in any case,
-so that a second schema can be told from this one. `opened` and `closed` have neither key nor value; their headers say
-it all.
+so that a second schema can be told from this one. `opened`, `closed` and `floors` have neither key nor value; their
+headers say it all.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ CONFLICT_ID = SCHEMA_NUMBERS["conflict"]
 
 PUBLISHED = {SCHEMA_ID: schema_text("stream_record"), CONFLICT_ID: schema_text("conflict")}
 """Schemas that values of stream topics, and of conflicts topics, may name, by id."""
+
+FLOORS_HEADER = "dynabus-floors"
+"""Of a record of floors in a global table's stream (`core.global_tables.promises`): JSON."""
 
 VERSION_HEADER = "dynabus-version"
 """Of a change in a global table: which write of which region it was (`core.global_tables.versions`)."""
@@ -72,6 +75,8 @@ def encode_output(output: Output, wall_ms: int, schema_id: int = SCHEMA_ID) -> S
         ("event-id", event_id.encode()),
     ]
     change = output.change
+    if output.floors:
+        headers.append((FLOORS_HEADER, output.floors))
     if change is None:
         return StreamMessage(None, None, wall_ms, headers)
     headers.append(("schema", str(SCHEMA_ID).encode()))

@@ -34,7 +34,7 @@ class Watcher(Protocol):
 class Contents:
     """Of one replica. `totals[0]` is [items, bytes] of the rows, `totals[n]` of the entries of index number n."""
 
-    __slots__ = ("_indexes", "_store", "besides", "changes", "checksum", "totals", "watcher")
+    __slots__ = ("_indexes", "_store", "besides", "buried", "changes", "checksum", "totals", "watcher")
 
     def __init__(self, store: Store, indexes: LocalIndexes) -> None:
         """Raises CorruptRow: what is stored is not what was committed."""
@@ -42,8 +42,8 @@ class Contents:
         self.watcher: Watcher | None = None
         self.besides: Follow | None = None
         """What else follows the rows, and is not counted."""
-        self.changes = 0
-        """Of rows, since it was opened: a record may have many."""
+        self.changes = self.buried = 0
+        """Of rows, since it was opened: a record may have many. `buried`: rows that became tombstones."""
         self.totals: list[list[int]] = [[0, 0] for _ in range(1 + len(indexes.all))]
         self.checksum = 0
         if not self._restore(store.totals(), store.place() or b""):
@@ -53,7 +53,9 @@ class Contents:
         """A mutation of this key from one row to another (None for absent) was applied."""
         self.changes += 1
         rows = self.totals[0]
-        items = items_in(new) - items_in(old)
+        came = items_in(new)
+        items = came - items_in(old)
+        self.buried += new is not None and not came
         size = (0 if new is None else row_size(new)) - (0 if old is None else row_size(old))
         changed = change(key, old, new)
         rows[0] += items

@@ -36,6 +36,8 @@ class RepInMetrics(Collector):
         yield unreadable
         again = "Tries of changes that decided nothing: throttled, no leader"
         yield CounterMetricFamily("dynabus_rep_in_again", again, value=rep_in.driving.again)
+        told = "Words of other regions about what they wrote before, told to all leaders of their tables"
+        yield CounterMetricFamily("dynabus_rep_in_words", told, value=rep_in.words.told)
         failed = "Acknowledgements and parked changes that were sent again"
         yield CounterMetricFamily("dynabus_rep_in_deliveries_failed", failed, value=rep_in.telling.failed)
         yield GaugeMetricFamily("dynabus_rep_in_alarms", "What somebody should look at", len(rep_in.alarms()))

@@ -29,6 +29,7 @@ from dynabus.rep_in.driving import Driving
 from dynabus.rep_in.inlet import Inlet
 from dynabus.rep_in.tasks import Tasks
 from dynabus.rep_in.telling import UNREACHED, Telling
+from dynabus.rep_in.words import Words
 from dynabus.request_router.ingest.reader import Arrival, Batch, Reader
 from dynabus.request_router.service import Router
 
@@ -60,6 +61,7 @@ class RepInService:
             self.tasks,
             settings.catch_up_delay_ms,
         )
+        self.words = Words(self.router.view, self.router.ask, self.telling.has_parked, self.tasks)
         self.reader = Reader(kafka, self._topics.rep_ins, self._deliver, self._reader_failed, Inlet)
         self._known: dict[str, Peer] = {}
         self._changed = asyncio.Event()
@@ -157,6 +159,8 @@ class RepInService:
             parked = inlet.brain.unreadable(inlet.of_brain, arrival.offset)
             self.tasks.begin(self._pass_by(inlet, arrival.value or b"", str(error), parked))
             return
+        if arrived.batch.word is not None:
+            self.words.hear(inlet.region, arrived.table, arrived.batch.word)
         inlet.brain.read(inlet.of_brain, arrival.offset, arrived.sender, arrived.batch)
 
     def _read(self, inlet: Inlet, arrival: Arrival) -> Arrived:

@@ -71,6 +71,12 @@ class Telling:
     def _is_current(self, peer: Peer) -> bool:
         return self._regions.others.get(peer.name) == peer
 
+    async def has_parked(self, table: str) -> bool:
+        """Whether there are changes of the table that were parked, by any process. Raises TopicError, UnsafeKafka."""
+        name = self._topics.parked(table).name
+        extents = await asyncio.to_thread(lambda: reach_kafka(self._kafka).extents(name))
+        return any(low < end for low, end in extents.values())
+
     async def park(self, source: str, export: Export, reason: str) -> None:
         """Returns once Kafka has it; it is decided then. Raises TopicError, UnsafeKafka: its topic is not there."""
         where = (source, export.table)

@@ -29,6 +29,13 @@ class RepOutSettings(ServiceSettings):
         description="Changes per second to one destination at most, so that one that was away does not starve local "
         "traffic, here or there; more than the tables' writes, or it never catches up.",
     )
+    floors_every_s: int = Field(
+        default=30,
+        ge=1,
+        le=86_400,
+        description="Seconds between two words to a destination about what is decided, there and here: by them "
+        "regions forget deletions.",
+    )
     backlog_alarm_s: int = Field(
         default=6 * 3600,
         ge=1,

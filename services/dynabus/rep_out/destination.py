@@ -3,7 +3,8 @@
 A turn, in this order, which is a contract (`core.global_tables.rep_out`):
 
 1. acknowledgements     2. the group; shards that may begin     3. read; what arrived from other regions is passed by
-4. batches, each table's by a brain of its own, so that one that is throttled there does not hold back the others
+4. every `floors_every_s` what the destination is told of the time before; batches, each table's by a brain of its
+   own, so that one that is throttled there does not hold back the others
 5. commit what is acknowledged, every `commit_every_ms`
 """
 
@@ -22,11 +23,12 @@ from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.kafka.topics import TopicError
 from dynabus.adapters.logs import logger
-from dynabus.adapters.replication_codec import export_of, version_in
+from dynabus.adapters.replication_codec import export_of, version_in, word_in
 from dynabus.adapters.stream_codec import headers_of, read_entry
+from dynabus.core.global_tables.floors import Word
 from dynabus.core.global_tables.regions import Peer
 from dynabus.core.global_tables.rep_out import Export, RepOut
-from dynabus.core.streams.reading import CHANGE, CLOSED, Entry
+from dynabus.core.streams.reading import CHANGE, CLOSED, FLOORS, Entry
 from dynabus.core.streams.sequence import Sequence
 from dynabus.core.topics import Topics
 from dynabus.rep_out.config import RepOutSettings
@@ -72,6 +74,7 @@ class Destination:
         self._followed: Feeds = {}
         self._last: dict[Where, Sequence] = {}
         self._allowance, self._allowed_ms, self._commit_ms = float(settings.catch_up_per_s), exact_ms(), 0.0
+        self._word_ms = 0.0
         self._line: Line | None = None
         self._shards: Shards | None = None
         self._stop = threading.Event()
@@ -151,6 +154,10 @@ class Destination:
             brain.forwards = self._followed[topic].link.forwards
         for message in shards.read(0 if self._is_under_way() else IDLE_S):
             self._take(shards, message)
+        if exact_ms() >= self._word_ms:
+            self._word_ms = exact_ms() + 1000 * self._settings.floors_every_s
+            for topic, brain in self.brains.items():
+                brain.word = shards.word(topic) or brain.word
         self._send(line, exact_ms())
         shards.pause(topic for topic, brain in self.brains.items() if brain.is_full)
         self.problem = line.problem
@@ -188,13 +195,18 @@ class Destination:
             self.undecodable += 1
             logger().error("a record is left out", topic=where[0], offset=offset, reason=str(fault))
             export = None
-        brain.read(where, offset, export)
+        if isinstance(export, Word):
+            brain.promised(where, offset, export)
+        else:
+            brain.read(where, offset, export)
         if headers.get("type") == CLOSED.encode():
             shards.ended(where, offset)
 
     def _export(
         self, feed: Feed, brain: RepOut, where: Where, entry: Entry, headers: Mapping[str, bytes]
-    ) -> Export | None:
+    ) -> Export | Word | None:
+        if entry.type == FLOORS:
+            return word_in(headers, self.peer.name)
         last = self._last.get(where)
         if entry.type != CHANGE or (last is not None and not entry.sequence.is_behind(last)):
             return None
@@ -224,7 +236,8 @@ class Destination:
     def _commit(self) -> None:
         assert self._shards is not None
         due = {where: offset for brain in self.brains.values() for where, offset in brain.due().items()}
-        told = Told(self.latencies.acked_ms, self.latencies.median_ms(unix_ms()))
+        words = {where: word for brain in self.brains.values() for where, word in brain.words(due).items()}
+        told = Told(self.latencies.acked_ms, self.latencies.median_ms(unix_ms()), words)
         if due and self._shards.commit(due, told):
             for brain in self.brains.values():
                 brain.committed(due)

@@ -12,6 +12,7 @@ offset is committed, as JSON:
     gap          retention was faster: changes were lost, ReplAdmin has all items copied again
     since        `created_ms` of the link for which it was read up to there
     own          what this region wrote was acknowledged up to that offset, which lies behind
+    word         the last one that counts of the shard (`core.global_tables.promises`)
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from dynabus.adapters.kafka.group_member import GroupMember, Where
 from dynabus.adapters.kafka.positions import OUT_OF_RANGE, extent_of
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
-from dynabus.core.global_tables.links import Link
+from dynabus.core.global_tables.floors import Word, read_word
+from dynabus.core.global_tables.links import ACTIVE, Link
+from dynabus.core.global_tables.promises import word_of
 from dynabus.core.key_schema import KeySchema
 from dynabus.core.streams.consuming import Extent, Mark, Progress, beginning, read_metadata, write_metadata
 from dynabus.core.streams.view import Stream
@@ -61,6 +64,7 @@ class Told(NamedTuple):
 
     acked_ms: int | None
     latency_ms: float | None
+    words: Mapping[Where, Word] = {}
 
 
 class Found(NamedTuple):
@@ -102,6 +106,8 @@ class Shards:
         self.gaps: dict[Where, int] = {}
         """Shards that lost changes to retention, and the `created_ms` that their link had then."""
         self._own_behind: dict[Where, int] = {}
+        self._words: dict[Where, Word] = {}
+        """The last one of each shard that is ours."""
         self._look_ms = 0.0
         self.committed: dict[Where, int] = {}
         properties = kafka.log_reader(partition_eof=False)
@@ -180,6 +186,7 @@ class Shards:
 
     def commit(self, due: Mapping[Where, int], told: Told) -> bool:
         """What was acknowledged; whether the group has it."""
+        self._words.update(told.words)
         offsets = [TopicPartition(*where, at, self._metadata(where, at, told)) for where, at in due.items()]
         if not self._group.commit(offsets):
             return False
@@ -192,9 +199,29 @@ class Shards:
         mark = Mark.ENDED if self._ends.get(where) == at else Mark.READING
         progress = write_metadata(Progress(at, mark=mark))
         gap = {"gap": self.gaps[where]} if where in self.gaps else {}
+        word = {"word": self._words[where].told()} if where in self._words else {}
         own = {"own": behind} if (behind := self._own_behind.get(where, 0)) > at else {}
-        since = {"since": self._created_ms(where)}
-        return orjson.dumps({"progress": progress, **told._asdict(), **gap, **since, **own}).decode()
+        beside = {"acked_ms": told.acked_ms, "latency_ms": told.latency_ms, "since": self._created_ms(where)}
+        return orjson.dumps({"progress": progress, **beside, **gap, **own, **word}).decode()
+
+    def word(self, topic: str) -> Word | None:
+        """What the destination may be told of all of a stream, whoever has its shards. Raises KafkaException.
+
+        Nothing while it does not have all items: what it lacks may be older than what its shards say.
+        """
+        feed = self._feeds.get(topic)
+        if feed is None or feed.link.status != ACTIVE:
+            return None
+        words = {}
+        for (_, number), told in self._group.committed((topic, number) for number in feed.stream.shards).items():
+            beside = _beside(told[1]) if told is not None else {}
+            gap, word = beside.get("gap"), _word(beside)
+            if isinstance(gap, int) and gap >= feed.link.created_ms:
+                return None
+            if word is not None:
+                words[number] = word
+        found = word_of({number: shard.parent for number, shard in feed.stream.shards.items()}, words)
+        return None if found is None else found._replace(replica=feed.link.replica)
 
     def lacks(self) -> bool:
         """Whether changes were lost since the link began; once it begins again all items are copied."""
@@ -266,8 +293,11 @@ class Shards:
                 beside = _beside(told[1])
                 each = Found(read_metadata(told[0], str(beside.get("progress", ""))), beside)
                 found[where[1]] = each
+                word = _word(beside)
                 if (gap := each.number("gap")) is not None:
                     self.gaps[where] = gap
+                if word is not None:
+                    self._words.setdefault(where, word)
         return found
 
     def _first(self, where: Where, created_ms: int, extent: Extent) -> int:
@@ -341,7 +371,7 @@ class Shards:
         self._given.difference_update(taken)
         self._waiting.difference_update(taken)
         for where in taken:
-            for known in (self._ends, self._old, self.committed, self.gaps, self._own_behind):
+            for known in (self._ends, self._old, self.committed, self.gaps, self._own_behind, self._words):
                 known.pop(where, None)
         self._gone(taken)
 
@@ -353,3 +383,10 @@ def _beside(text: str) -> dict[str, object]:
     except orjson.JSONDecodeError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _word(beside: dict[str, object]) -> Word | None:
+    try:
+        return read_word(beside["word"])
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -150,7 +150,8 @@ class Job:
         self._node = None
         self._counter += 1
         self._asked = _Asked(self._counter, partition, now_ms + ASK_MS)
-        part = rows_part(table.id, partition["number"], partition["generation"], position)
+        generation, destination = partition["generation"], self.link.destination
+        part = rows_part(table.id, partition["number"], generation, position, destination)
         asker = {"asker": self._slot, "incarnation": self._incarnation, "counter": self._counter}
         request = {**asker, "budget_ms": int(ASK_MS), "repeat": False, "parts": [part]}
         producer.send_one(self._topics.requests(NodeName(node)).name, encode("request", request))

@@ -118,9 +118,24 @@ class StorageNodeSettings(ServiceSettings):
         default=10_000,
         ge=0,
         le=1_000_000,
-        description="Rows of global secondary indexes that this node looks at in a second at most, of all partitions "
-        "that it leads, for tombstones that are not needed any more; a partition is walked only while there may be "
-        "some (0: they stay).",
+        description="Rows of global secondary indexes, and of global tables, that this node looks at in a second at "
+        "most, of all partitions that it leads, for tombstones that are not needed any more; a partition is walked "
+        "only while there may be some (0: they stay).",
+    )
+
+    tombstone_least_s: int = Field(
+        default=86_400,
+        ge=0,
+        description="Seconds for which a deletion in a global table is remembered at least, however soon all regions "
+        "have it.",
+    )
+
+    floors_every_s: int = Field(
+        default=30,
+        ge=1,
+        le=86_400,
+        description="Seconds between two records by which the log of each partition of a global table says up to "
+        "which time writes are decided here and in other regions: so deletions are forgotten, after the least.",
     )
 
     clone_mb_per_s: float = Field(

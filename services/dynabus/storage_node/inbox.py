@@ -20,7 +20,6 @@ from dynabus.core.errors import ApiError, unknown_operation
 from dynabus.core.global_indexes import arrival, backfill
 from dynabus.core.global_indexes.messages import parts_of
 from dynabus.core.global_tables import pages
-from dynabus.core.global_tables.leading import floors_in
 from dynabus.core.ids import Incarnation, NodeName, RequestId
 from dynabus.core.messages import Answer, Question, ReplyStatus, Request, RequestPart
 from dynabus.core.operations.calls import Code
@@ -187,6 +186,9 @@ class Inbox:
         elif code == Code.ROWS:
             # Outside of the cap, likewise.
             hosted.query(Query(sender, part["generation"], part["consistent"], partial(_rows, part, hosted)), now_ms)
+        elif code == Code.FLOORS:
+            heard = self._admission.regions.hearing(hosted, part)
+            hosted.query(Query(sender, part["generation"], part["consistent"], heard), now_ms)
         elif code == Code.CLEAR:
             hosted.query(Query(sender, part["generation"], part["consistent"], self._clear(hosted, part)), now_ms)
         elif code == Code.PLACE:
@@ -215,10 +217,8 @@ class Inbox:
             hosted.replica.answer(answer["nonce"], answer["hears_leader"], better, now_ms)
 
 
-def _rows(part: RequestPart, hosted: Hosted, store: Reader) -> Outcome:
-    if floors_in(hosted.store) is None:
-        return Outcome(ReplyStatus.BUSY)  # what is written until its log says that the table is global has no version
-    return pages.page(part, hosted.replica.place, store)
+def _rows(part: RequestPart, hosted: Hosted, _store: Reader) -> Outcome:
+    return pages.page(part, hosted.replica.place, hosted.store)
 
 
 def _id_of(sender: Sender) -> bytes:

@@ -129,6 +129,7 @@ class Ops:
         yield from (lag, term, leads, alarm)
         yield from families(node.admission, _hosted(node))
         yield _scrub_ages(_hosted(node))
+        yield from _tombstones(node)
 
 
 def _hosted(node: StorageNode) -> list[Hosted]:
@@ -148,6 +149,26 @@ def _scrub_ages(replicas: list[Hosted]) -> Metric:
         since_ms = hosted.opened_ms if hosted.scrubbed_ms is None else hosted.scrubbed_ms
         ages.add_metric((hosted.partition.log, str(hosted.partition.number)), (now_ms - since_ms) / 1000)
     return ages
+
+
+def _tombstones(node: StorageNode) -> Iterator[Metric]:
+    """Of global tables."""
+    forgettings = node.admission.regions.forgettings
+    kept = GaugeMetricFamily(
+        "dynabus_global_table_tombstones",
+        "Deletions that the last walks through what this node leads have left, as they may be needed",
+        labels=("log",),
+    )
+    for log, count in forgettings.kept(_hosted(node)).items():
+        kept.add_metric((log,), count)
+    removed = CounterMetricFamily(
+        "dynabus_global_table_tombstones_removed",
+        "Deletions that were forgotten, since all regions have them",
+        labels=("log",),
+    )
+    for log, count in [*forgettings.removed.items()]:
+        removed.add_metric((log,), count)
+    yield from (kept, removed)
 
 
 def _counts(node: StorageNode, replicas: list[Hosted]) -> list[tuple[str, str, int]]:

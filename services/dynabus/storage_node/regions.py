@@ -4,20 +4,23 @@ decided (`core.operations.import_item`)."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
+from dynabus.adapters.clock import unix_ms
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.global_tables.floors import Floors
-from dynabus.core.global_tables.leading import note_of
 from dynabus.core.messages import ReplyStatus, RequestPart
 from dynabus.core.operations import import_item
-from dynabus.core.replication.store import Decision, Evaluate, Outcome
-from dynabus.storage_node.expiry.sweeping import serves
+from dynabus.core.replication.store import Decision, Evaluate, Outcome, Read
 from dynabus.storage_node.replicas.hosted import Hosted
+from dynabus.storage_node.upkeep.forgetting import Forgettings
 
 LOOK_MS = 250.0
 """Between two looks at what metadata say: until then writes of other regions wait."""
+
+NOTES_MOST = 50
+"""Records of floors that are appended at a look: a node may lead hundreds of partitions."""
 
 CLOCK_AHEAD = "clock-ahead"
 
@@ -29,28 +32,35 @@ class GlobalTables:
 
     view: ClusterView
     clock_lead_ms: int
+    forgettings: Forgettings
+    wall_ms: Callable[[], int] = unix_ms
     decided: Counter[tuple[str, str]] = field(default_factory=Counter)
     _look_ms: float = 0.0
+    _walked_ms: float = 0.0
 
-    def step(self, replicas: Iterable[Hosted], now_ms: float) -> list[Hosted]:
-        """Have each leader's log say what metadata say; returns replicas that something was done to."""
-        if now_ms < self._look_ms:
-            return []
-        self._look_ms = now_ms + LOOK_MS
-        return [each for each in replicas if self._declare(each, now_ms)]
+    def step(self, replicas: Collection[Hosted], now_ms: float) -> list[Hosted]:
+        """Have each leader's log say what metadata and other regions say, and take tombstones away; returns replicas
+        that something was done to."""
+        wall_ms, done = self.wall_ms(), list[Hosted]()
+        looks_ms, self._walked_ms = min(now_ms - self._walked_ms, LOOK_MS), now_ms
+        if now_ms >= self._look_ms:
+            self._look_ms = now_ms + LOOK_MS
+            for each in replicas:
+                if len(done) < NOTES_MOST and self._declare(each, now_ms, wall_ms):
+                    done.append(each)
+        return done + self.forgettings.walk(replicas, looks_ms, now_ms, wall_ms)
 
-    def _declare(self, hosted: Hosted, now_ms: float) -> bool:
-        table, leader = self.view.table(hosted.partition.log), hosted.replica.leader
-        if table is None or leader is None or not table.regions[1:]:
+    def _declare(self, hosted: Hosted, now_ms: float, wall_ms: int) -> bool:
+        table = self.view.table(hosted.partition.log) if hosted.replica.leader is not None else None
+        if table is None or not table.regions[1:]:
             return False  # what was global once has versions for good; metadata without regions may be old, too
-        known = leader.floors
         # Who is gone raises no floor any more: what is newer than its last one may still arrive by another region.
         own, others = table.regions[0], frozenset({*table.regions[1:], *table.former} - {table.regions[0]})
-        if (known is not None and (known.region, known.others) == (own, others)) or not serves(hosted):
-            return False
-        raised = {} if known is None else {name: time for name, time in known.raised.items() if name in others}
-        leader.append_unasked(note_of(Floors(own, others, raised)), now_ms)
-        return True
+        return self.forgettings.tell(hosted, own, others, now_ms, wall_ms)
+
+    def hearing(self, hosted: Hosted, part: RequestPart) -> Read:
+        """What is answered to a word of another region. Raises ApiError."""
+        return self.forgettings.hearing(hosted, part)
 
     def importing(self, hosted: Hosted, part: RequestPart) -> Evaluate:
         """What decides a write of another region. Raises ApiError."""

@@ -17,8 +17,10 @@ from dynabus.adapters.replication_codec import (
     encode_unreadable,
     export_of,
     version_in,
+    word_in,
 )
-from dynabus.adapters.stream_codec import encode_output
+from dynabus.adapters.stream_codec import FLOORS_HEADER, encode_output
+from dynabus.core.global_tables.floors import Floors, Word
 from dynabus.core.global_tables.rep_out import Batch, Export
 from dynabus.core.global_tables.versions import written
 from dynabus.core.key_schema import KeySchema
@@ -26,12 +28,28 @@ from dynabus.core.streams.changes import Change
 
 VERSION = written(None, "eu", 17)
 EXPORTS = [Export("music", b"a", b"{}", VERSION), Export("music", b"b", None, written(VERSION, "us", 18))]
-BATCH = encode_batch("eu", "eu-1", "music", Batch(7, EXPORTS, 3))
+WORD = Word(3, -1, frozenset({"eu", "us"}), "there")
+BATCH = encode_batch("eu", "eu-1", "music", Batch(7, EXPORTS, WORD))
 SCHEMA = KeySchema("pk", "S")
 
 
 def test_a_batch_comes_back() -> None:
-    assert decode_batch(BATCH) == Arrived("eu", "eu-1", Batch(7, EXPORTS, 3))
+    assert decode_batch(BATCH) == Arrived("eu", "eu-1", "music", Batch(7, EXPORTS, WORD))
+
+
+def test_a_batch_need_not_say_anything_of_the_time_before() -> None:
+    batch = Batch(8, [])
+    assert decode_batch(encode_batch("eu", "eu-1", "music", batch)).batch == batch
+
+
+def test_a_record_of_floors_has_a_word_for_each_region() -> None:
+    floors = Floors("eu", frozenset({"us", "za"}), {"us": 5}, promised=9)
+    headers = {FLOORS_HEADER: floors.encode()}
+    assert word_in(headers, "us") == Word(9, 5, frozenset({"eu", "us", "za"}))
+    assert word_in(headers, "za").seen == -1
+    for damaged in ({}, {FLOORS_HEADER: b"{}"}, {FLOORS_HEADER: b"?"}):
+        with pytest.raises(UndecodableMessage, match="floors that are none"):
+            word_in(damaged, "us")
 
 
 def test_an_acknowledgement_comes_back() -> None:

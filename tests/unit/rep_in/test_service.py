@@ -73,7 +73,8 @@ class Desk:
         self.topics_are_made = True
         monkeypatch.setattr(telling, "reach_kafka", lambda _: self)
         self.service = RepInService(RepInSettings(name="rep-in-1"))
-        self.service.driving._ask, self.service.driving._now_ms = self.ask, lambda: self.now_ms
+        self.service.driving._ask = self.service.words._ask = self.ask
+        self.service.driving._now_ms = lambda: self.now_ms
         self.service.failed = self.fail
         for name, kafka in (("us", ""), ("eu", "there:9092")):
             self.service._heard("region_metadata", region(name, kafka=kafka))
@@ -86,6 +87,11 @@ class Desk:
 
     def fail(self) -> None:
         self.failed = True
+
+    def extents(self, name: str) -> dict[int, tuple[int, int]]:
+        if not self.topics_are_made:
+            raise TopicError("not now", retriable=True)
+        return {0: (3, 3 + sum(letter.topic == name for letter in self.own.letters))} if self.made else {}
 
     def ensure(self, topics: list[Any]) -> None:
         if not self.topics_are_made:

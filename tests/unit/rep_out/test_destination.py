@@ -11,6 +11,7 @@ from tests.unit.adapters.test_stream_codec import ITEM, STREAM
 
 from dynabus.adapters.kafka.group_member import Where
 from dynabus.adapters.stream_codec import encode_output
+from dynabus.core.global_tables.floors import Floors, Word
 from dynabus.core.global_tables.links import ACTIVE, Link
 from dynabus.core.global_tables.regions import Peer
 from dynabus.core.global_tables.rep_out import BATCH_CHANGES, Batch
@@ -20,7 +21,7 @@ from dynabus.core.global_tables.window import BATCHES_MOST, RESEND_MS
 from dynabus.core.key_schema import KeySchema
 from dynabus.core.propagation.outputs import Output
 from dynabus.core.streams.changes import Change
-from dynabus.core.streams.reading import CHANGE, CLOSED, OPENED
+from dynabus.core.streams.reading import CHANGE, CLOSED, FLOORS, OPENED
 from dynabus.core.streams.sequence import Sequence
 from dynabus.rep_out import destination as module
 from dynabus.rep_out.config import RepOutSettings
@@ -30,7 +31,7 @@ from dynabus.rep_out.shards import Feed, Shards, Told
 
 TOPIC, NOW_MS = "dynabus.stream.music", 1_700_000_000_000
 PEER = Peer("us", 1, "there:9092", "there", "", "{}", False)
-FEED = Feed(Link("t", "music", "us", 1, ACTIVE, 0, True, "1", ["eu"], {}), STREAM, KeySchema("pk", "S"))
+FEED = Feed(Link("t", "music", "us", 1, ACTIVE, 0, True, "1", ["eu"], {}, "there"), STREAM, KeySchema("pk", "S"))
 
 
 class FakeMessage:
@@ -47,7 +48,11 @@ class FakeMessage:
         self._topic = topic
         change = Change("MODIFY", {"pk": {"S": "a"}}, ITEM, ITEM, NOW_MS) if kind == CHANGE else None
         place = Sequence(1, NOW_MS, offset if sequence is None else sequence)
-        self._offset, self._made = offset, encode_output(Output(STREAM, 0, kind, place, change), NOW_MS)
+        floors = Floors("eu", frozenset({"us"}), {"us": 5}, promised=offset).encode() if kind == FLOORS else b""
+        self._offset, self._made = (
+            offset,
+            encode_output(Output(STREAM, 0, kind, place, change, floors=floors), NOW_MS),
+        )
         version = written(None, region or "", NOW_MS - 50).encode()
         self._headers = [*self._made.headers, *([("dynabus-version", version)] if region else [])]
 
@@ -90,6 +95,7 @@ class Stage:
         self.has_ended = False
         self.commits_well = True
         self.beside: Told | None = None
+        self.said: Word | None = None
         wished = RepOutSettings(name="rep-out-1", commit_every_ms=10, **settings)
         self.destination = Destination(wished, "eu", PEER, lambda: None)
         self.destination.feeds = {TOPIC: FEED}
@@ -132,6 +138,9 @@ class Stage:
 
     def is_old(self, where: Where, offset: int) -> bool:
         return offset < self.old
+
+    def word(self, topic: str) -> Word | None:
+        return self.said
 
     def is_read(self, where: Where) -> bool:
         return not self.has_ended
@@ -354,3 +363,33 @@ def test_alarms_say_what_is_wrong(stage: Stage, monkeypatch: pytest.MonkeyPatch)
     assert "for long" in stage.destination.status()["alarm"]
     stage.has_gap = True
     assert "copied again" in stage.destination.status()["alarm"]
+
+
+def test_a_record_of_floors_is_committed_as_a_word_once_all_before_it_is_acknowledged(stage: Stage) -> None:
+    stage.records = [FakeMessage(0), FakeMessage(1, FLOORS, None), FakeMessage(2)]
+    stage.turn()
+    stage.turn()
+    assert stage.commits == []
+    stage.acknowledge(1)
+    stage.turn()
+    assert stage.commits == [{(TOPIC, 0): 3}]
+    assert stage.beside is not None
+    assert stage.beside.words == {(TOPIC, 0): Word(1, 5, frozenset({"eu", "us"}))}
+
+
+def test_the_destination_is_told_every_so_often_what_may_be_said(stage: Stage) -> None:
+    stage.said = Word(1, 2, frozenset(), "there")
+    stage.turn()
+    assert [batch.word for _, _, batch in stage.sent] == [stage.said]
+    stage.acknowledge(1)
+    stage.said = stage.said._replace(time=3)
+    stage.turn()
+    assert len(stage.sent) == 1, "it was told just now"
+    stage.now_ms += 30_000
+    stage.turn()
+    assert [batch.word for _, _, batch in stage.sent[1:]] == [stage.said]
+    stage.acknowledge(2)
+    stage.said = None
+    stage.now_ms += 30_000
+    stage.turn()
+    assert len(stage.sent) == 2

@@ -13,7 +13,8 @@ from tests.unit.core.propagation.test_follower import message
 
 from dynabus.adapters.kafka.group_member import Where
 from dynabus.adapters.kafka.settings import KafkaSettings
-from dynabus.core.global_tables.links import ACTIVE, Link
+from dynabus.core.global_tables.floors import Word
+from dynabus.core.global_tables.links import ACTIVE, COPYING, Link
 from dynabus.core.global_tables.sending import FOR_GOOD
 from dynabus.core.key_schema import KeySchema
 from dynabus.core.streams.view import read_stream
@@ -26,7 +27,8 @@ TOLD = Told(17, 4.5)
 
 def feed(shards: dict[int, int] | None = None, created_ms: int = CREATED_MS, *former: str) -> Feed:
     """`shards`: parents by number."""
-    link = Link("t", "music", "us", 1, ACTIVE, created_ms, True, "1", ["eu"], dict.fromkeys(former, FOR_GOOD))
+    rows, forwards = ["eu"], dict.fromkeys(former, FOR_GOOD)
+    link = Link("t", "music", "us", 1, ACTIVE, created_ms, True, "1", rows, forwards, "there")
     return Feed(link, read_stream(message(shards=shards or {0: -1})), KeySchema("pk", "S"))
 
 
@@ -130,6 +132,9 @@ class Kafka:
 
     def get_watermark_offsets(self, where: TopicPartition, cached: bool) -> tuple[int, int]:
         return self.extents[where.partition]
+
+
+WORD = Word(500, 7, frozenset({"eu", "us"}))
 
 
 @pytest.fixture
@@ -456,3 +461,61 @@ def test_a_link_that_begins_again_and_sends_nothing_on_goes_on_where_it_was(kafk
     kafka.shards.follow({TOPIC: feed(None, AGAIN_MS)})
     kafka.shards.poll(3 * LOOK_MS)
     assert kafka.begun[1:] == []
+
+
+# -- words --------------------------------------------------------------------------------------------------------
+
+
+def speaking(kafka: Kafka, *numbers: int, shards: dict[int, int] | None = None) -> None:
+    """Each of these has been acknowledged up to a record of floors."""
+    for number in numbers:
+        kafka.extents[number], kafka.times[number] = (0, 50), 0
+    begin(kafka, *numbers, shards=shards)
+    for number in numbers:
+        told = TOLD._replace(words={(TOPIC, number): WORD._replace(time=500 + number)})
+        assert kafka.shards.commit({(TOPIC, number): 9}, told)
+
+
+def test_a_destination_is_told_the_least_of_what_all_shards_say_whoever_has_them(kafka: Kafka) -> None:
+    speaking(kafka, 0, 1, shards={0: -1, 1: -1})
+    kafka.revoke([(TOPIC, 0), (TOPIC, 1)])
+    assert kafka.shards.word(TOPIC) == WORD._replace(replica="there")
+
+
+def test_nothing_is_said_while_a_shard_says_nothing(kafka: Kafka) -> None:
+    speaking(kafka, 0, shards={0: -1, 1: -1})
+    assert kafka.shards.word(TOPIC) is None
+
+
+def test_nothing_is_said_before_all_items_are_copied(kafka: Kafka) -> None:
+    speaking(kafka, 0)
+    found = feed()
+    kafka.shards.follow({TOPIC: found._replace(link=found.link._replace(status=COPYING))})
+    assert kafka.shards.word(TOPIC) is None
+    assert kafka.shards.word("another") is None
+
+
+def test_nothing_is_said_while_changes_are_lost(kafka: Kafka) -> None:
+    kafka.extents[0], kafka.times[0] = (20, 50), 30
+    kafka.commits[TOPIC, 0] = (7, "")
+    begin(kafka, 0)
+    assert kafka.shards.commit({(TOPIC, 0): 40}, TOLD._replace(words={(TOPIC, 0): WORD}))
+    assert kafka.shards.word(TOPIC) is None
+    again = feed()
+    kafka.shards.follow({TOPIC: again._replace(link=again.link._replace(created_ms=CREATED_MS + 1))})
+    assert kafka.shards.word(TOPIC) == WORD._replace(replica="there"), "all was copied since"
+
+
+def test_a_word_stays_beside_later_offsets_also_of_who_has_the_shard_next(kafka: Kafka) -> None:
+    speaking(kafka, 0)
+    kafka.revoke([(TOPIC, 0)])
+    kafka.assign([(TOPIC, 0)])
+    kafka.shards.poll(3 * LOOK_MS)
+    assert kafka.shards.commit({(TOPIC, 0): 12}, TOLD)
+    assert kafka.shards.word(TOPIC) == WORD._replace(replica="there")
+
+
+def test_a_word_that_somebody_else_wrote_says_nothing(kafka: Kafka) -> None:
+    speaking(kafka, 0)
+    kafka.commits[TOPIC, 0] = (9, '{"word": {"time": 9}}')
+    assert kafka.shards.word(TOPIC) is None

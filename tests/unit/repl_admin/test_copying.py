@@ -27,7 +27,7 @@ from dynabus.repl_admin import copying as module
 from dynabus.repl_admin.allowance import Allowance
 from dynabus.repl_admin.copying import AGAIN_MS, ASK_MS, FAILED_S, TELL_MS, Copies, Job
 
-LINK = Link(LOG, "t", "us", 1, COPYING, 5, True, "label", ["eu"], {})
+LINK = Link(LOG, "t", "us", 1, COPYING, 5, True, "label", ["eu"], {}, "there")
 PEER = Peer("us", 1, "there:9092", "there", "", "{}", False)
 ROWS = rows(1200)
 

@@ -23,7 +23,7 @@ class Stage:
         self.away = False
         self.told: list[tuple[str, dict[str, Any]]] = []
         links = Links()
-        links.all["t", "us"] = Link("t", "music", "us", 1, status, 7, True, "1", ["eu"], {})
+        links.all["t", "us"] = Link("t", "music", "us", 1, status, 7, True, "1", ["eu"], {}, "there")
         self.duty = Retention(self.ask, cast("TopicAdmin", self), Topics("dynabus"), links)
         self.now_ms = 0.0
 

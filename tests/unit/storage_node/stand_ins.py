@@ -7,7 +7,9 @@ from typing import Any, cast
 from dynabus.adapters.lmdb import LmdbStore
 from dynabus.adapters.log_codec import AvroBodies
 from dynabus.adapters.memory_store import MemoryStore
+from dynabus.core.cluster_view import ClusterView
 from dynabus.core.contents import Contents
+from dynabus.core.global_tables.forgetting import Pace
 from dynabus.core.ids import Incarnation, LogId, NodeName, PartitionId, Writer
 from dynabus.core.local_indexes import IndexRules, LocalIndexes
 from dynabus.core.replication.effects import Append, Surroundings, Timing
@@ -15,9 +17,11 @@ from dynabus.core.replication.place import Origin, start_of_log
 from dynabus.core.replication.records import CHAIN_START, Envelope, Form, Genesis, Kind, decode_record, encode_record
 from dynabus.core.replication.replica import Replica
 from dynabus.core.replication.store import no_more
+from dynabus.storage_node.regions import GlobalTables
 from dynabus.storage_node.replicas.hosted import Hosted
 from dynabus.storage_node.replicas.hosting import Hosting
 from dynabus.storage_node.replicas.readers import Log
+from dynabus.storage_node.upkeep.forgetting import Forgettings
 
 ME = Writer(NodeName("node-1"), Incarnation(7))
 PARTITION = PartitionId(LogId("a" * 32), 0)
@@ -49,6 +53,11 @@ def leading(store: Any = None, members: tuple[str, ...] = ("node-1", "node-2"), 
     read_back(made, 1.0)
     assert made.replica.leader is not None
     return made
+
+
+def regions(view: ClusterView | None = None, clock_lead_ms: int = 0) -> GlobalTables:
+    """What a node knows of global tables; it walks as fast as it may, and forgets whatever is old enough."""
+    return GlobalTables(view or ClusterView(), clock_lead_ms, Forgettings(ME, Pace(30_000.0, 0), 1_000_000))
 
 
 def read_back(replica: Hosted, now_ms: float) -> None:

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import orjson
 import pytest
 from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME
-from tests.unit.storage_node.stand_ins import ME, PARTITION, leading
+from tests.unit.storage_node.stand_ins import ME, PARTITION, leading, regions
 
 from dynabus.adapters.codec import UndecodableMessage, decode, encode
 from dynabus.adapters.log_codec import AvroBodies
@@ -85,7 +85,7 @@ class Desk:
         self.points: list[SplitPoint] = []
         self.leases: list[tuple[str, TokenLease]] = []
         self.admission = NodeAdmission(
-            Mode.ON, (3000, 1000), NodeName("node-1"), lambda *lease: self.leases.append(lease)
+            Mode.ON, (3000, 1000), NodeName("node-1"), lambda *lease: self.leases.append(lease), regions()
         )
         self.scrubs = Scrubs(ME.node, 0, 1.0, self._answer)
         self.places: list[Any] = []
@@ -274,7 +274,7 @@ def test_rows_of_an_index_are_gathered_and_answered_briefly() -> None:
 
 def test_an_initial_copy_waits_until_the_log_says_that_the_table_is_global() -> None:
     desk = Desk()
-    page = encode("request", {**decode(request(PUT))[1], "parts": [rows_part(PARTITION.log, 0, 1, b"")]})
+    page = encode("request", {**decode(request(PUT))[1], "parts": [rows_part(PARTITION.log, 0, 1, b"", "eu")]})
     desk.take(page)
     (answer,) = desk.effects()
     assert answer.outcome.status == ReplyStatus.BUSY

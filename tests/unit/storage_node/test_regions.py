@@ -6,20 +6,23 @@ from typing import Any, cast
 
 import orjson
 import pytest
-from tests.unit.storage_node.stand_ins import PARTITION, hosted, leading, read_back
+from tests.unit.storage_node.stand_ins import PARTITION, hosted, leading, read_back, regions
 from tests.unit.storage_node.test_inbox import Desk, Operations
 
 from dynabus.adapters.codec import encode
 from dynabus.core.cluster_view import ClusterView
-from dynabus.core.global_tables.floors import Floors
+from dynabus.core.errors import ApiError
+from dynabus.core.global_tables.floors import Floors, Word
+from dynabus.core.global_tables.forgetting import Forgetting, encode_word
+from dynabus.core.global_tables.leading import floors_in
 from dynabus.core.global_tables.versions import TICKS_PER_MS, Stamp, Version
 from dynabus.core.key_schema import KeySchema
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.operations import delete_item
-from dynabus.core.operations.calls import Code
+from dynabus.core.operations.calls import Code, part_to
 from dynabus.core.replication.effects import Append, Respond
 from dynabus.core.rows import item_of
-from dynabus.storage_node.regions import CLOCK_AHEAD, GlobalTables
+from dynabus.storage_node.regions import CLOCK_AHEAD
 from dynabus.storage_node.replicas.hosted import Hosted
 
 SCHEMA = KeySchema("pk", "S", None, None)
@@ -61,15 +64,18 @@ class Regions:
 
     def __init__(self, replica: Hosted) -> None:
         self.replica, self.view, self.now_ms = replica, ClusterView(), 10.0
-        self.tables = GlobalTables(self.view, 1_000)
+        self.tables = regions(self.view, 1_000)
+        self.tables.wall_ms = lambda: self.wall_ms
+        self.wall_ms = 1_000
 
     def say(self, version: int, *regions: str) -> bool:
         """Whether it does anything about it."""
         self.view.take("table_metadata", metadata(version, *regions), 0.0)
         return self.step()
 
-    def step(self) -> bool:
-        self.now_ms += 1_000
+    def step(self, ms: float = 1_000) -> bool:
+        self.now_ms += ms
+        self.wall_ms += int(ms)
         done = self.tables.step([self.replica], self.now_ms)
         read_back(self.replica, self.now_ms)
         return bool(done)
@@ -78,6 +84,16 @@ class Regions:
     def floors(self) -> Floors | None:
         assert self.replica.replica.leader is not None
         return self.replica.replica.leader.floors
+
+    @property
+    def known(self) -> tuple[str, set[str]]:
+        assert self.floors is not None
+        return self.floors.region, {*self.floors.others}
+
+    def hear(self, region: str, time: int, seen: int, *known: str) -> None:
+        word = Word(time, seen, frozenset(known))
+        part = part_to(PARTITION.log, 0, 1, Code.FLOORS, b"", detail=encode_word(region, word))
+        assert self.tables.hearing(self.replica, part)(self.replica.store).status == ReplyStatus.OK
 
 
 def test_a_table_that_is_not_global_costs_no_record() -> None:
@@ -89,20 +105,21 @@ def test_a_table_that_is_not_global_costs_no_record() -> None:
 def test_the_log_is_told_once_and_again_when_regions_change() -> None:
     regions = Regions(leading())
     assert regions.say(1, "us", "eu", "za")
-    assert regions.floors == Floors("us", frozenset({"eu", "za"}))
+    assert regions.known == ("us", {"eu", "za"})
     assert not regions.step()
     assert regions.say(2, "us", "za")
-    assert regions.floors == Floors("us", frozenset({"za"}))
+    assert regions.known == ("us", {"za"})
 
 
-def test_floors_of_regions_that_stay_are_kept_and_a_new_one_has_none() -> None:
+def test_floors_are_kept_of_regions_that_went_too_and_a_new_one_has_none() -> None:
     regions = Regions(leading())
     regions.say(1, "us", "eu", "za")
     assert regions.floors is not None
     regions.floors.rise("eu", 7)
     regions.floors.rise("za", 8)
     assert regions.say(2, "us", "eu", "ap")
-    assert regions.floors == Floors("us", frozenset({"eu", "ap"}), {"eu": 7})
+    assert regions.known == ("us", {"eu", "ap"})
+    assert regions.floors.raised == {"eu": 7, "za": 8}
 
 
 @pytest.mark.parametrize("left", [(), ("us",)])
@@ -110,10 +127,49 @@ def test_when_the_last_other_region_goes_versions_go_on(left: tuple[str, ...]) -
     regions = Regions(leading())
     regions.say(1, "us", "eu")
     assert not regions.say(2, *left)
-    assert regions.floors == Floors("us", frozenset({"eu"}))
+    assert regions.known == ("us", {"eu"})
     assert not regions.say(3, "us", "eu"), "nothing has changed for the log"
     assert regions.say(4, "us", "ap")
-    assert regions.floors == Floors("us", frozenset({"ap"}))
+    assert regions.known == ("us", {"ap"})
+
+
+def test_every_so_often_the_log_is_told_what_was_heard_and_promises() -> None:
+    regions = Regions(leading())
+    regions.say(1, "us", "eu")
+    regions.hear("eu", 500, 400, "us", "eu")
+    assert not regions.step(20_000)
+    assert regions.step(10_000)
+    assert regions.floors is not None
+    assert (regions.floors.raised, regions.floors.seen) == ({"eu": 500}, {"eu": 400})
+    assert regions.floors.promised == regions.wall_ms * TICKS_PER_MS - 1
+    assert regions.floors.forgotten == 400
+    assert floors_in(regions.replica.store) == regions.floors
+
+
+def test_a_new_leader_goes_by_its_log_and_tells_it_at_once() -> None:
+    regions = Regions(leading())
+    regions.say(1, "us", "eu")
+    regions.hear("eu", 500, 400, "us", "eu")
+    regions.step(30_000)
+    before = regions.floors
+    assert before is not None
+    regions.wall_ms -= 40_000
+    regions.replica.forgetting = Forgetting(0)
+    assert regions.step()
+    assert regions.floors == before, "its clock is behind"
+
+
+def test_a_word_that_cannot_be_read_is_refused() -> None:
+    regions = Regions(leading())
+    for detail in (b"", b"{}", b'{"region":"eu","time":"x"}'):
+        part = part_to(PARTITION.log, 0, 1, Code.FLOORS, b"", detail=detail)
+        with pytest.raises(ApiError, match="cannot be read"):
+            regions.tables.hearing(regions.replica, part)
+    follower = hosted()
+    word = encode_word("eu", Word(1, 1, frozenset()))
+    part = part_to(PARTITION.log, 0, 1, Code.FLOORS, b"", detail=word)
+    assert regions.tables.hearing(follower, part)(follower.store).status == ReplyStatus.OK
+    assert follower.forgetting is None
 
 
 @pytest.mark.parametrize("what", ["follower", "resigned", "failed"])
@@ -207,6 +263,21 @@ def test_a_write_of_another_region_goes_the_ordinary_way_to_the_leader() -> None
     assert desk.replica.contents.totals == [[1, 3]]
     desk.ask(600, None, 6)
     assert desk.replica.contents.totals == [[0, 0]], "a tombstone is no item"
+    assert desk.replica.contents.buried == 1
+    forgettings = desk.admission.regions.forgettings
+    late = 600 * TICKS_PER_MS
+    forgettings.of(desk.replica).hear("eu", Word(late - 1, late, frozenset({"us", "eu"})))
+    for now_ms, removed in ((40_000.0, 0), (80_000.0, 1)):
+        desk.admission.step([desk.replica], now_ms)
+        read_back(desk.replica, 5.0)
+        desk.admission.step([desk.replica], now_ms + 250)
+        read_back(desk.replica, 5.0)
+        assert forgettings.removed[log] == removed
+        assert forgettings.kept([desk.replica])[log] == 1 - removed
+        forgettings.of(desk.replica).hear("eu", Word(late, late, frozenset({"us", "eu"})))
+    assert desk.replica.store.get(KEY) is None
+    assert desk.ask(600, {"pk": {"S": "k"}}, 7).outcome.body == b"repeat"
+    assert desk.replica.store.get(KEY) is None
 
 
 def test_a_write_of_before_a_region_went_finds_the_tombstone_of_what_was_deleted_meanwhile(

@@ -43,6 +43,7 @@ class LinkRecords:
                 "stream": stream_of(state) or (before["stream"] if before is not None else ""),
                 "rows": rows_of(register, link),
                 "forwards": former_of(register),
+                "replica": link["table"],
             }
             known[destination] = message
             self._bus.metadata(key_of(state.id, destination), "link_metadata", message, _whatever)

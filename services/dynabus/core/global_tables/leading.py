@@ -15,7 +15,7 @@ it, which must find the tombstone of what was deleted meanwhile.
 | a row of a global table | anything                | that row, of `operations.import_item`  |
 
 "The next version" is that of a client's write here over what was there (`versions.written`). All writes come this
-way, whoever asked: clients, commands of Kafka, the end of an item's time.
+way, whoever asked: clients, commands of Kafka, the end of an item's time. Times are above what the log has promised.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def versioned(floors: Floors, previous: bytes | None, decision: Decision, wall_m
     else:
         item, size = item_json(row), row_size(row)
     before = None if previous is None else version_of(previous, floors.region)
-    decision.row = encode_global_row(item, size, wall_ms, written(before, floors.region, wall_ms))
+    decision.row = encode_global_row(item, size, wall_ms, written(before, floors.region, wall_ms, floors.promised))
     return decision
 
 

@@ -27,6 +27,7 @@ class LinkMetadata(TypedDict):
     while a deleted table's changes are sent, DELETING while it ends. `whole`: the
     initial copy has every row; otherwise those that the regions in `rows` wrote. `stream`: label of what is read.
     `forwards`: regions whose changes of until a time (Unix ms) are sent too, since they send none any more.
+    `replica`: id of the table there.
     """
 
     table: str
@@ -39,3 +40,4 @@ class LinkMetadata(TypedDict):
     stream: str
     rows: list[str]
     forwards: dict[str, int]
+    replica: str

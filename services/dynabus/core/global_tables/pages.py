@@ -5,6 +5,7 @@ what is written meanwhile comes by the stream, in any order (`versions.meet`).
 
     request's member of a page
     key              the first key that is wanted
+    detail           the destination, UTF-8
     reply's member   of a page
     body             each row as length of the key (4 bytes, big endian), key, length of the row (likewise), row
     last             the next page's first key; empty: the partition has no more
@@ -15,10 +16,11 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+from dynabus.core.global_tables.leading import floors_in
 from dynabus.core.messages import ReplyPart, ReplyStatus, RequestPart
 from dynabus.core.operations.calls import Code, part_to
 from dynabus.core.replication.place import Place
-from dynabus.core.replication.store import Outcome, Reader
+from dynabus.core.replication.store import Outcome, Store
 
 ROWS_MOST, BYTES_MOST = 500, 512 * 1024
 """Of one page: a few milliseconds of a storage node's turn."""
@@ -33,15 +35,17 @@ class Rows(NamedTuple):
     behind: bytes | None
 
 
-def rows_part(log: str, partition: int, generation: int, position: bytes) -> RequestPart:
+def rows_part(log: str, partition: int, generation: int, position: bytes, destination: str) -> RequestPart:
     """Ask a partition's leader for its rows from `position` on."""
-    return part_to(log, partition, generation, Code.ROWS, position)
+    return part_to(log, partition, generation, Code.ROWS, position, detail=destination.encode())
 
 
-def page(part: RequestPart, place: Place, store: Reader) -> Outcome:
-    """The storage-node half. BUSY where the log has not begun."""
-    group = place.group
-    if group is None:
+def page(part: RequestPart, place: Place, store: Store) -> Outcome:
+    """The storage-node half. BUSY where the log has not begun, or does not know the destination as a region yet: what
+    is written until it is global has no version; and of what is copied before, others would hear too late that this
+    region has given it to the destination (`floors`)."""
+    group, floors = place.group, floors_in(store)
+    if group is None or floors is None or part["detail"].decode() not in floors.others:
         return Outcome(ReplyStatus.BUSY)
     lower = max(part["key"], group.lower)
     pieces: list[bytes] = []

@@ -1,53 +1,72 @@
 """What RepOut can tell of a source's older changes: that there are none any more which were not acknowledged.
 
-A leader *promises* that its shard ends here and that no later write of it has a time at or below this one (its log's
-time: whoever leads next goes on from it). Once all before that end is acknowledged, the promise is a floor of the
-shard's keys. The floor of the table is the lowest of its shards, where a sealed one, acknowledged to its end, is
-replaced by its children: until each of them has a floor, its own last one stands for theirs.
+A leader's record of floors is in its shard, too, in its place. It *promises* that what comes behind it has later
+times (whoever leads next has applied it). Once all before it is acknowledged its word counts: it is committed beside
+the shard's offset, so that whoever has the shard next, or asks for all of the table's, knows it. The table's word is
+the least of what its shards say; a shard that was split stands for those of its children that say nothing yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from dynabus.core.global_tables.floors import Word
+
 
 class Promise(NamedTuple):
-    """Of a shard that ends at `end`: later writes have times above `time`."""
+    """A word that lies in its shard at the offset `end`."""
 
     end: int
-    time: int
+    word: Word
 
 
 @dataclass(slots=True)
 class Promises:
-    """Of one table's shards, by number."""
+    """Of one table's shards, by number: words that wait, one of each at a time."""
 
     _waiting: dict[int, Promise] = field(default_factory=dict)
-    _kept: dict[int, int] = field(default_factory=dict)
 
     def given(self, shard: int, promise: Promise) -> None:
-        """By its leader; one at a time is waited for."""
+        """It was read."""
         self._waiting.setdefault(shard, promise)
 
-    def acknowledged(self, shard: int, offset: int) -> None:
-        """All of it before this offset."""
+    def acknowledged(self, shard: int, offset: int) -> Word | None:
+        """All of it before this offset; what counts by that, if anything does."""
         promise = self._waiting.get(shard)
-        if promise is not None and offset >= promise.end:
-            del self._waiting[shard]
-            self._kept[shard] = max(self._kept.get(shard, -1), promise.time)
+        return self._waiting.pop(shard).word if promise is not None and offset >= promise.end else None
 
     def forget(self, shard: int) -> None:
-        """Another process has it."""
+        """Another process has it, or it is read from elsewhere."""
         self._waiting.pop(shard, None)
-        self._kept.pop(shard, None)
 
-    def floor(self, roots: Sequence[int], children: Mapping[int, Sequence[int]]) -> int:
-        """`children`: of shards that are sealed and acknowledged to their ends. -1: not known."""
-        return min((self._floor(root, children) for root in roots), default=-1)
 
-    def _floor(self, shard: int, children: Mapping[int, Sequence[int]]) -> int:
-        own = self._kept.get(shard, -1)
+def word_of(parents: Mapping[int, int | None], words: Mapping[int, Word]) -> Word | None:
+    """Of a table, by its shards' parents and words; None: one of them says nothing yet."""
+    children: dict[int, list[int]] = {}
+    roots = []
+    for shard, parent in parents.items():
+        if parent in parents and parent is not None:
+            children.setdefault(parent, []).append(shard)
+        else:
+            roots.append(shard)
+
+    def word(shard: int, of_parent: Word | None) -> Word | None:
+        own = words.get(shard, of_parent)
         heirs = children.get(shard)
-        return own if not heirs else max(own, min(self._floor(each, children) for each in heirs))
+        return own if not heirs else _least(word(each, own) for each in heirs)
+
+    return _least(word(root, None) for root in roots)
+
+
+def _least(words: Iterable[Word | None]) -> Word | None:
+    found: list[Word] = []
+    for each in words:
+        if each is None:
+            return None
+        found.append(each)
+    if not found:
+        return None
+    regions = frozenset().union(*(each.regions for each in found))
+    return Word(min(each.time for each in found), min(each.seen for each in found), regions)

@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
+from dynabus.core.global_tables.floors import Word
+from dynabus.core.global_tables.promises import Promise, Promises
 from dynabus.core.global_tables.versions import Stamp, Version
 from dynabus.core.global_tables.window import BATCHES_MOST, Window
 
@@ -51,12 +53,12 @@ Shard = tuple[str, int]
 
 
 class Batch(NamedTuple):
-    """`number`: of one RepOut, whose name as a sender no other one ever has. `floor`: all older changes of the source
-    are acknowledged (`floors`)."""
+    """`number`: of one RepOut, whose name as a sender no other one ever has. `word`: what the source says of what it
+    wrote before (`floors`)."""
 
     number: int
     exports: list[Export]
-    floor: int = -1
+    word: Word | None = None
 
 
 def taken_from(waiting: deque[T], size_of: Callable[[T], int], most: float) -> list[T]:
@@ -95,9 +97,10 @@ class RepOut:
     _own_behind: dict[Shard, int] = field(default_factory=dict)
     """Before these offsets this region's own changes were acknowledged, when only they were sent."""
     _numbers: int = 0
-    floor: int = -1
-    """What the destination is to be told (`promises`)."""
-    _told: int = -1
+    word: Word | None = None
+    """What the destination is to be told."""
+    _told: Word | None = None
+    _promises: Promises = field(default_factory=Promises)
     passed: int = 0
     """Changes that had arrived by replication."""
 
@@ -110,8 +113,9 @@ class RepOut:
     def revoked(self, shards: Iterable[Shard]) -> None:
         """Others have them: what is under way of them is theirs to repeat."""
         gone = set(shards)
-        for of in (self._read, self._confirmed, self._committed, self._own_behind):
-            for shard in gone:
+        for shard in gone:
+            self._promises.forget(shard[1])
+            for of in (self._read, self._confirmed, self._committed, self._own_behind):
                 of.pop(shard, None)
         self._waiting = deque(each for each in self._waiting if each[0] not in gone)
         self._bytes = sum(export.size for _, _, export in self._waiting)
@@ -135,7 +139,7 @@ class RepOut:
     @property
     def is_ready(self) -> bool:
         """Whether there is another batch that may be sent."""
-        return bool(self._waiting or self.floor > self._told) and not self.window.is_full
+        return bool(self._waiting or self.word != self._told) and not self.window.is_full
 
     def positions(self) -> dict[Shard, int]:
         """Where shards are to be read on."""
@@ -160,6 +164,12 @@ class RepOut:
         else:
             self.passed += 1
 
+    def promised(self, shard: Shard, offset: int, word: Word) -> None:
+        """What its leader has said lies there."""
+        if self._read.get(shard) == offset:
+            self._promises.given(shard[1], Promise(offset, word))
+        self.read(shard, offset, None)
+
     def batches(self, now_ms: float, most: float = float("inf")) -> list[Batch]:
         """To be produced now, those that are overdue first, and then no more than `most` changes."""
         wanted = [late.batch for late in self.window.overdue(now_ms)]
@@ -172,9 +182,9 @@ class RepOut:
         taken = taken_from(self._waiting, lambda each: each[2].size, most)
         self._bytes -= sum(export.size for _, _, export in taken)
         self._numbers += 1
-        batch = Batch(self._numbers, [export for _, _, export in taken], self.floor)
+        batch = Batch(self._numbers, [export for _, _, export in taken], self.word)
         behind = {shard: offset + 1 for shard, offset, _ in taken}
-        self._told = self.floor
+        self._told = self.word
         self.window.add(batch.number, Under(batch, behind), now_ms)
         return batch
 
@@ -192,6 +202,11 @@ class RepOut:
         # Of a shard of which nothing is under way all that was read is done, what was passed by too.
         done = {shard: self._confirmed[shard] if shard in under_way else self._read[shard] for shard in self._read}
         return {shard: offset for shard, offset in done.items() if offset > self._committed[shard]}
+
+    def words(self, due: dict[Shard, int]) -> dict[Shard, Word]:
+        """Those that count once these offsets are committed, and are to be committed with them."""
+        found = {shard: self._promises.acknowledged(shard[1], at) for shard, at in due.items()}
+        return {shard: word for shard, word in found.items() if word is not None}
 
     def committed(self, offsets: dict[Shard, int]) -> None:
         """The group has them."""

@@ -81,10 +81,11 @@ def decode_version(raw: bytes) -> Version:
     return Version(Stamp(time, region), dict(entries))
 
 
-def written(before: Version | None, region: str, wall_ms: int) -> Version:
-    """Of a write that a client of this region asked for, over what was there; a deletion is one, too."""
+def written(before: Version | None, region: str, wall_ms: int, promised: int = -1) -> Version:
+    """Of a write that a client of this region asked for, over what was there; a deletion is one, too. `promised`: a
+    time that it must be above, too (`floors`)."""
     seen = {} if before is None else before.seen
-    time = max(wall_ms * TICKS_PER_MS, max(seen.values(), default=-1) + 1)
+    time = max(wall_ms * TICKS_PER_MS, max(seen.values(), default=-1) + 1, promised + 1)
     return Version(Stamp(time, region), {**seen, region: time})
 
 

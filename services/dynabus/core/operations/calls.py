@@ -34,6 +34,8 @@ class Code(IntEnum):
     """Of log propagators: below which floors an index needs no tombstones any more (`core.global_indexes.walk`)."""
     IMPORT = 12
     """Of RepIn: a write of another region (`import_item`)."""
+    FLOORS = 14
+    """Of RepIn: what another region says of what it wrote before (`core.global_tables.forgetting`)."""
     ROWS = 13
     """Of initial copies: rows of a table as they are stored (`core.global_tables.pages`)."""
 

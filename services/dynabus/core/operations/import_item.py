@@ -14,7 +14,7 @@ storage-node half.
 | the version or the item cannot be read        | ERROR, ValidationException                            |
 | the item's key is not that of the request     | ERROR, ValidationException: another key schema        |
 | the log does not say that the table is global | BUSY: it is about to                                  |
-| at or below its region's floor                | OK, `repeat` (`floors`)                               |
+| of a time of which deletions may be forgotten | OK, `repeat` (`floors`)                               |
 | stamped ahead of the clock, beyond the bound  | ERROR, ClockAhead: to be asked for again, later       |
 | stamped more than an hour ahead of it         | ERROR, ClockFarAhead                                  |
 | what meeting the row that is there says       | OK, `repeat`, `news`, `won`, `lost` (`versions.meet`) |

@@ -18,9 +18,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from dynabus.core.global_indexes.backfill import Page
-from dynabus.core.global_tables.conflicts import Conflict, conflict_of
+from dynabus.core.global_tables.conflicts import conflict_of
+from dynabus.core.global_tables.leading import REGIONS_ID
 from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.propagation.checkpoint import NO_MARK, Checkpoint, Marks, mark_of, marks_of, without_bounds
 from dynabus.core.propagation.fills import Fill, Fills
@@ -33,8 +35,8 @@ from dynabus.core.replication.fold import Verdict, fold
 from dynabus.core.replication.place import Origin, Place, start_of_log
 from dynabus.core.replication.records import Bodies, Child, Form, Kind, Mutation, Record
 from dynabus.core.rows import CorruptRow, Source
-from dynabus.core.streams.changes import Change, change_of
-from dynabus.core.streams.reading import CHANGE, CLOSED, CONFLICT, OPENED
+from dynabus.core.streams.changes import change_of
+from dynabus.core.streams.reading import CHANGE, CLOSED, CONFLICT, FLOORS, OPENED
 from dynabus.core.streams.sequence import Sequence as SequenceNumber
 from dynabus.core.streams.view import Stream
 
@@ -233,8 +235,7 @@ class Follower:
             self.stage = Stage.SEALED
 
     def _change(self, place: Place, record: Record) -> None:
-        key_names = self.openings.key_names
-        if key_names is None:
+        if (key_names := self.openings.key_names) is None:
             return
         body = self.bodies.decode(record.schema_number, record.body)
         if not isinstance(body, Mutation):
@@ -246,13 +247,15 @@ class Follower:
             self.stop(f"the mutation at offset {record.offset}: {error}")
             return
         streams = [] if place.is_restoring else self.openings.streams
+        for stream in streams if body.request == REGIONS_ID else ():
+            self._say(stream, FLOORS, record.offset, floors=body.answer)
         if streams:
             self.clock_ms = max(self.clock_ms, body.timestamp_ms)
             if conflict is not None:
                 self._say(streams[0], CONFLICT, record.offset, conflict=conflict)
         if change is not None:
             for stream in streams:
-                self._say(stream, CHANGE, record.offset, change.seen(stream.view))
+                self._say(stream, CHANGE, record.offset, change=change.seen(stream.view))
             assert place.group is not None
             source = Source(self.partition.number, place.group.generation, record.offset)
             self.writes += of_change(self.openings.indexes, change, source)
@@ -275,14 +278,12 @@ class Follower:
         for stream in self.openings.streams:
             self._say(stream, what, offset)
 
-    def _say(
-        self, stream: Stream, what: str, offset: int, change: Change | None = None, conflict: Conflict | None = None
-    ) -> None:
+    def _say(self, stream: Stream, what: str, offset: int, **content: Any) -> None:
         place = self.place
         assert place is not None
         assert place.group is not None
         sequence = SequenceNumber(place.group.generation, self.clock_ms, offset)
-        self._outputs.append(Output(stream, self.partition.number, what, sequence, change, conflict))
+        self._outputs.append(Output(stream, self.partition.number, what, sequence, **content))
 
     # -- rows of before an index, or a table topic ----------------------------------------------------------------
 

@@ -22,7 +22,7 @@ class Stage(Enum):
 
 class Output(NamedTuple):
     """One record for a stream topic, in the topic partition with the number of the log's partition; or, with a
-    `conflict`, for the conflicts topic of the stream's table."""
+    `conflict`, for the conflicts topic of the stream's table. `floors`: as `Floors.encode` has them."""
 
     stream: Stream
     number: int
@@ -30,6 +30,7 @@ class Output(NamedTuple):
     sequence: SequenceNumber
     change: Change | None = None
     conflict: Conflict | None = None
+    floors: bytes = b""
 
 
 class Knowledge(NamedTuple):

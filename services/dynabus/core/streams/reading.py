@@ -5,7 +5,7 @@ prefix of the history from some earlier place on. So in each topic partition:
 
 | record                                          | reader                                 |
 |-------------------------------------------------|----------------------------------------|
-| opened                                          | reads on                               |
+| opened, floors                                  | reads on                               |
 | a change whose sequence is above all before it  | counts it                              |
 | another change                                  | drops it: a repeat                     |
 | closed                                          | has read the shard to its end          |
@@ -19,6 +19,8 @@ from typing import NamedTuple
 from dynabus.core.streams.sequence import Sequence
 
 OPENED, CHANGE, CLOSED = "opened", "change", "closed"
+FLOORS = "floors"
+"""Of a global table: what its leader said of floors there (`global_tables.promises`), for RepOut."""
 CONFLICT = "conflict"
 """In the conflicts topic of a global table, which streams do not have."""
 

@@ -18,6 +18,7 @@ from dynabus.core.cluster_view import ClusterView
 from dynabus.core.global_indexes import GlobalIndexes
 from dynabus.core.global_indexes.charges import charged
 from dynabus.core.global_indexes.leading import checked
+from dynabus.core.global_tables.forgetting import Pace
 from dynabus.core.ids import NodeName, Writer
 from dynabus.core.messages import RequestPart
 from dynabus.core.operations.calls import Code
@@ -29,6 +30,7 @@ from dynabus.storage_node.capacity.lags import IndexLags
 from dynabus.storage_node.config import StorageNodeSettings
 from dynabus.storage_node.regions import GlobalTables
 from dynabus.storage_node.replicas.hosted import Hosted
+from dynabus.storage_node.upkeep.forgetting import Forgettings
 
 AUTHORITIES_MOST = 2500
 """As many as tables; those of tables that are deleted, or led elsewhere by now, are the oldest."""
@@ -51,13 +53,12 @@ class NodeAdmission:
     """`view` is the node's own; it tells what tables there are."""
 
     def __init__(
-        self, mode: Mode, caps: tuple[int, int], node: NodeName, grant: Grant, clock_lead_ms: int = 0
+        self, mode: Mode, caps: tuple[int, int], node: NodeName, grant: Grant, regions: GlobalTables
     ) -> None:
-        self.view = ClusterView()
+        self.regions, self.view = regions, regions.view
         self.throttled = Throttled()
         self.owned: dict[str, _Owned] = {}
         self.lags = IndexLags(mode, self.view, self.throttled)
-        self.regions = GlobalTables(self.view, clock_lead_ms)
         self._mode, self._caps, self._node, self._grant = mode, caps, node, grant
 
     def step(self, replicas: Collection[Hosted], now_ms: float) -> list[Hosted]:
@@ -145,4 +146,7 @@ class NodeAdmission:
 def node_admission(settings: StorageNodeSettings, me: Writer, grant: Grant) -> NodeAdmission:
     """As the settings have it. Routers' leases are granted whatever they say: routers have a setting of their own."""
     caps = (settings.partition_read_units, settings.partition_write_units)
-    return NodeAdmission(settings.throttling, caps, me.node, grant, settings.max_clock_lead_ms)
+    pace = Pace(1000.0 * settings.floors_every_s, 1000 * settings.tombstone_least_s)
+    forgettings = Forgettings(me, pace, settings.tombstone_rows_per_s)
+    regions = GlobalTables(ClusterView(), settings.max_clock_lead_ms, forgettings)
+    return NodeAdmission(settings.throttling, caps, me.node, grant, regions)

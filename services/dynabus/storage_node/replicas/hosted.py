@@ -20,6 +20,7 @@ from dynabus.core.agreement import EVERY, Statements
 from dynabus.core.contents import Contents
 from dynabus.core.global_indexes.lag import Backlogs, Watch
 from dynabus.core.global_indexes.walk import Walk
+from dynabus.core.global_tables.forgetting import Forgetting
 from dynabus.core.ids import PartitionId
 from dynabus.core.local_indexes import IndexRules
 from dynabus.core.pruning import NOTHING, durable_at
@@ -55,6 +56,7 @@ class Hosted:
         "durable",
         "expected",
         "failed",
+        "forgetting",
         "holds",
         "log",
         "meter",
@@ -129,6 +131,8 @@ class Hosted:
         replica.applied = self.watch.applied
         self.walk: Walk | None = None
         """Through the rows of an index, for tombstones that may go; of the last term that was led here."""
+        self.forgetting: Forgetting | None = None
+        """Of a global table: its floors and tombstones; of the last term that was led here."""
         self.read = 0
         """Records read since the process started, those that are void too."""
 

@@ -7,11 +7,14 @@ import pytest
 from tests.simulation.kafka import BODIES
 from tests.unit.core.propagation.test_follower import ROOT, assign, history, message, propagator, types
 
+from dynabus.adapters.stream_codec import encode_output
 from dynabus.core.global_tables.conflicts import Conflict, Side, conflict_of
+from dynabus.core.global_tables.floors import Floors
+from dynabus.core.global_tables.leading import note_of
 from dynabus.core.global_tables.versions import Stamp, Version
 from dynabus.core.replication.records import Kind, Mutation, Resign, decode_record, encode_record
 from dynabus.core.rows import encode_global_row
-from dynabus.core.streams.reading import CHANGE, CONFLICT, OPENED
+from dynabus.core.streams.reading import CHANGE, CONFLICT, FLOORS, OPENED
 from dynabus.core.values import Item
 
 KEY: Item = {"pk": {"S": "k"}}
@@ -82,3 +85,19 @@ def test_what_is_void_tells_nothing() -> None:
     assign(brain)
     brain.read({ROOT: made.logs[0]})
     assert types(brain.outputs()) == [OPENED]
+
+
+def test_what_a_leader_says_of_floors_is_in_the_stream_where_it_was_said() -> None:
+    made, floors = history(0), Floors("us", frozenset({"eu"}), promised=9)
+    made._led(0, Kind.MUTATION, mutation(row(ONE, of(HERE)), row(TWO, of(THERE)), None))
+    made._led(0, Kind.MUTATION, note_of(floors))
+    brain = propagator(message())
+    assign(brain)
+    brain.read({ROOT: made.logs[0]})
+    outputs = brain.outputs()
+    assert types(outputs) == [OPENED, CHANGE, FLOORS]
+    assert outputs[2].floors == floors.encode()
+    assert outputs[1].sequence < outputs[2].sequence
+    headers = dict(encode_output(outputs[2], 5).headers)
+    assert headers["type"] == b"floors"
+    assert headers["dynabus-floors"] == floors.encode()

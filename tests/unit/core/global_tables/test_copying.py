@@ -9,11 +9,15 @@ from tests.unit.core.global_tables.test_replication import export
 from dynabus.adapters.memory_store import MemoryStore
 from dynabus.core.global_tables import copying
 from dynabus.core.global_tables.copying import Copy
+from dynabus.core.global_tables.floors import Floors
+from dynabus.core.global_tables.leading import note_of
 from dynabus.core.global_tables.pages import BYTES_MOST, ROWS_MOST, page, rows_of, rows_part
 from dynabus.core.global_tables.rep_out import BATCH_CHANGES, WAITING_BYTES
 from dynabus.core.global_tables.versions import TICKS_PER_MS, Stamp, Version
 from dynabus.core.global_tables.window import BATCHES_MOST, RESEND_MS
 from dynabus.core.messages import ReplyStatus
+from dynabus.core.replication.request_ids import apply_mutation
+from dynabus.core.replication.store import no_more
 from dynabus.core.rows import CorruptRow, encode_row, version_of
 
 
@@ -96,6 +100,7 @@ def test_damage_is_told() -> None:
 
 def stored(held: list[tuple[bytes, bytes]]) -> MemoryStore:
     store = MemoryStore()
+    apply_mutation(store, note_of(Floors("eu", frozenset({"us"}))), 1, 0, no_more)
     for key, row in held:
         store.put(key, row)
     return store
@@ -103,23 +108,28 @@ def stored(held: list[tuple[bytes, bytes]]) -> MemoryStore:
 
 def test_a_page_is_a_piece_of_a_partition_in_order() -> None:
     store, where = stored(rows(ROWS_MOST + 7)), place(lower=b"k00003", upper=b"k00505")
-    first = page(rows_part("log", 0, 1, b""), where, store)
+    first = page(rows_part("log", 0, 1, b"", "us"), where, store)
     found = rows_of(first.part(0))
     assert found.rows == rows(ROWS_MOST, 3)
     assert found.behind == b"k00503"
-    rest = rows_of(page(rows_part("log", 0, 1, found.behind), where, store).part(0))
+    rest = rows_of(page(rows_part("log", 0, 1, found.behind, "us"), where, store).part(0))
     assert rest.rows == rows(2, 503)
     assert rest.behind is None
-    assert rows_of(page(rows_part("log", 0, 1, b"k9"), where, store).part(0)) == ([], None)
+    assert rows_of(page(rows_part("log", 0, 1, b"k9", "us"), where, store).part(0)) == ([], None)
 
 
 def test_a_page_ends_where_it_is_large_enough() -> None:
     large = [(b"%d" % each, encode_row(b"x" * 200_000, 1, 0)) for each in range(5)]
-    found = rows_of(page(rows_part("log", 0, 1, b""), place(), stored(large)).part(0))
+    found = rows_of(page(rows_part("log", 0, 1, b"", "us"), place(), stored(large)).part(0))
     assert sum(len(row) for _, row in found.rows[:-1]) < BYTES_MOST
     assert (len(found.rows), found.behind) == (3, b"3")
 
 
 def test_a_log_that_has_not_begun_has_no_page() -> None:
     unbegun = place()._replace(group=None)
-    assert page(rows_part("log", 0, 1, b""), unbegun, stored([])).status == ReplyStatus.BUSY
+    assert page(rows_part("log", 0, 1, b"", "us"), unbegun, stored([])).status == ReplyStatus.BUSY
+
+
+@pytest.mark.parametrize("held", [MemoryStore(), stored(rows(1))])
+def test_a_log_that_does_not_know_the_destination_has_none_either(held: MemoryStore) -> None:
+    assert page(rows_part("log", 0, 1, b"", "za"), place(), held).status == ReplyStatus.BUSY

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dynabus.core.global_tables.floors import Word
 from dynabus.core.global_tables.rep_in import Acknowledgement, RepIn
 from dynabus.core.global_tables.rep_out import BATCH_CHANGES, WAITING_BYTES, Batch, Export, RepOut
 from dynabus.core.global_tables.versions import written
 from dynabus.core.global_tables.window import BATCHES_MOST, RESEND_MOST_MS, RESEND_MS
 
+WORD = Word(500, 3, frozenset({"eu", "us"}))
 SHARD, TOPIC = ("music/1", 0), ("eu", 0)
 
 
@@ -140,15 +142,38 @@ def test_of_a_shard_that_another_process_has_nothing_is_committed() -> None:
     assert brain.positions() == {}
 
 
-def test_a_floor_is_told_once_with_or_without_changes() -> None:
+def test_a_word_is_told_once_with_or_without_changes() -> None:
     brain = reading()
-    brain.floor = 500
+    brain.word = WORD
     (batch,) = brain.batches(0)
-    assert batch == Batch(1, [], 500)
+    assert batch == Batch(1, [], WORD)
     assert brain.batches(1) == []
     brain.acknowledged(1)
     brain.read(SHARD, 0, export(1))
-    assert brain.batches(2)[0].floor == 500
+    assert brain.batches(2)[0].word == WORD
+
+
+def test_a_leaders_word_counts_with_the_commit_of_all_before_it() -> None:
+    brain = reading(export(1))
+    brain.promised(SHARD, 1, WORD)
+    brain.promised(SHARD, 1, WORD._replace(time=9))
+    brain.read(SHARD, 2, export(2))
+    assert brain.positions() == {SHARD: 3}
+    first, second = brain.batches(0, 1)[0], brain.batches(0)[0]
+    assert brain.words(brain.due()) == {}
+    brain.acknowledged(first.number)
+    assert brain.due() == {SHARD: 1}
+    assert brain.words(brain.due()) == {SHARD: WORD}
+    brain.acknowledged(second.number)
+    assert brain.words(brain.due()) == {}
+
+
+def test_words_of_shards_that_others_have_are_theirs() -> None:
+    brain = reading()
+    brain.promised(SHARD, 0, WORD)
+    brain.revoked([SHARD])
+    brain.assigned(SHARD, 1)
+    assert brain.words({SHARD: 5}) == {}
 
 
 def test_a_batch_is_acknowledged_when_all_of_it_is_decided_and_committed_behind_that() -> None:
@@ -224,7 +249,7 @@ def test_what_is_refused_is_wanted_again_and_what_is_decided_twice_counts_once()
 def test_a_batch_without_changes_is_acknowledged_at_once() -> None:
     brain = RepIn()
     brain.assigned(TOPIC, 0)
-    brain.read(TOPIC, 0, "eu-1", Batch(1, [], 500))
+    brain.read(TOPIC, 0, "eu-1", Batch(1, [], WORD))
     assert len(brain.acknowledgements()) == 1
 
 

@@ -39,6 +39,7 @@ def link(destination: str, version: int = 1, status: str = "COPYING") -> dict[st
         "stream": "label",
         "rows": ["eu"],
         "forwards": {"ap": 7},
+        "replica": "t2",
     }
     assert decode(encode("link_metadata", message)) == ("link_metadata", message)
     return message

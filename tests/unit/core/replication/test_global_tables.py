@@ -11,6 +11,7 @@ from tests.unit.core.replication.test_replica import Bench, answers, statuses
 
 from dynabus.core.errors import ApiError
 from dynabus.core.global_tables.floors import Floors
+from dynabus.core.global_tables.forgetting import removal
 from dynabus.core.global_tables.leading import floors_in, note_of
 from dynabus.core.global_tables.versions import TICKS_PER_MS, Stamp, Version
 from dynabus.core.ids import Incarnation, RequestId
@@ -279,12 +280,33 @@ def test_a_deletion_arrives_where_there_is_no_item() -> None:
     assert region.version == of("eu", 0, za=-1)
 
 
-def test_what_is_below_its_regions_floor_is_a_repeat_whatever_is_known_of_the_item() -> None:
-    floors = Floors("us", frozenset({"eu"}), {"eu": of("eu", 0).stamp.time})
+def test_what_is_below_what_may_be_forgotten_is_a_repeat_whatever_is_known_of_the_item() -> None:
+    floors = Floors("us", frozenset({"eu"}), {"eu": of("eu", 5).stamp.time}, forgotten=of("eu", 0).stamp.time)
     region = Region(floors)
     assert region.arrive(of("eu", 0), item("e")).body == b"repeat"
     assert region.row is None
     assert region.arrive(of("eu", 1), item("e"), lead_ms=1).body == b"news"
+
+
+def test_a_write_has_a_time_above_what_its_log_has_promised_whatever_clocks_say() -> None:
+    region = Region(Floors("us", frozenset({"eu"}), promised=of("us", 700).stamp.time))
+    region.put(v="u")
+    assert region.version.stamp.time == of("us", 700).stamp.time + 1
+
+
+def test_a_tombstone_that_may_go_goes_by_a_record_of_its_own_and_what_it_won_against_stays_out() -> None:
+    region = Region()
+    region.arrive(of("eu", 0), item("e"))
+    region.delete()
+    assert region.do(removal(OTHERS)).mutation is None, "not yet"
+    floors = Floors("us", OTHERS.others, {"eu": of("eu", 0).stamp.time, "za": 1}, forgotten=region.version.stamp.time)
+    region.say(floors)
+    told = region.do(removal(floors))
+    assert told.mutation is not None
+    assert (told.mutation.new, region.row) == (None, None)
+    assert region.arrive(of("eu", 0), item("e")).body == b"repeat"
+    region.put(v="new")
+    assert region.do(removal(floors)).mutation is None, "it is an item"
 
 
 def test_a_stamp_too_far_ahead_is_an_error_and_nothing_changes() -> None:

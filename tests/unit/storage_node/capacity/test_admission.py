@@ -7,7 +7,7 @@ from unittest.mock import Mock
 
 import orjson
 from tests.unit.core.admission.tables import on_demand, provisioned
-from tests.unit.storage_node.stand_ins import PARTITION, hosted, leading
+from tests.unit.storage_node.stand_ins import PARTITION, hosted, leading, regions
 from tests.unit.storage_node.test_inbox import PUT, Message, Operations, request
 
 from dynabus.adapters.codec import decode, encode
@@ -31,7 +31,9 @@ class Desk:
 
     def __init__(self, described: dict[str, Any], mode: Mode = Mode.ON, replica: Hosted | None = None) -> None:
         self.sent: list[tuple[str, TokenLease]] = []
-        self.admission = NodeAdmission(mode, (2, 1), NodeName("node-1"), lambda *lease: self.sent.append(lease))
+        self.admission = NodeAdmission(
+            mode, (2, 1), NodeName("node-1"), lambda *lease: self.sent.append(lease), regions()
+        )
         self.replica = replica or leading()
         self.describe(described, 1)
 

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.core.admission.tables import provisioned
 from tests.unit.core.global_indexes.indexes import described, index, item
 from tests.unit.storage_node.capacity.test_admission import part
-from tests.unit.storage_node.stand_ins import PARTITION, leading, read_back
+from tests.unit.storage_node.stand_ins import PARTITION, leading, read_back, regions
 
 from dynabus.adapters.codec import decode, encode
 from dynabus.core.admission import Mode
@@ -37,7 +37,7 @@ class Desk:
     """A node that leads a partition of a table with the index `by-a`, whose lag may be 5 s."""
 
     def __init__(self, mode: Mode = Mode.ON, limit_s: int = 5, status: str = "ACTIVE") -> None:
-        self.admission = NodeAdmission(mode, (3000, 1000), NodeName("node-1"), lambda *_: None)
+        self.admission = NodeAdmission(mode, (3000, 1000), NodeName("node-1"), lambda *_: None, regions())
         self.replica = leading()
         self.now_ms, self.counter, self.version = 10.0, 0, 0
         shown = {**index("a"), "IndexStatus": status}
