@@ -22,7 +22,7 @@ SECRETS = frozenset(
         "ssl.keystore.password",
     }
 )
-"""Of librdkafka's properties, those that are none of the public."""
+"""Properties of librdkafka that nobody else is to know."""
 
 FILE = "file:"
 
