@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import KafkaException
 
+from dynabus.adapters.kafka.peers import SECRETS, is_in_file, with_secrets
 from dynabus.adapters.kafka.settings import PROTECTED, KafkaConfigError, KafkaSettings, read_kafka_config
 from dynabus.adapters.kafka.topics import TopicError, TopicIdentity
 from dynabus.cli.arguments import region_name
@@ -110,7 +111,17 @@ def add(target: Target, peers: Sequence[Peer], say: Say) -> None:
     for peer in peers:
         address = {"Kafka": peer.kafka, "Namespace": peer.namespace, "Endpoint": peer.endpoint}
         ask(cluster, "AddRegion", {"Name": peer.name, **address, "Settings": dict(peer.settings)})
+        for name in clear_secrets(peer):
+            say(
+                f"region {peer.name}: {name} is kept in metadata as it is: give file:PATH, which rep-out, rep-in and "
+                "repl-admin read"
+            )
         say(f"region {peer.name} is known here; this cluster must be known there too, by `dynabus region add` there")
+
+
+def clear_secrets(peer: Peer) -> list[str]:
+    """Properties that whoever may read metadata can read, too."""
+    return sorted(name for name, value in peer.settings.items() if name in SECRETS and not is_in_file(name, value))
 
 
 def _look_at(peer: Peer, own: TopicIdentity) -> None:
@@ -118,7 +129,7 @@ def _look_at(peer: Peer, own: TopicIdentity) -> None:
 
     `own`: this cluster's metadata topic. Kafka clusters may have one id: those in containers have, by default.
     """
-    kafka = KafkaSettings(peer.kafka, peer.namespace, ASKER, peer.settings)
+    kafka = KafkaSettings(peer.kafka, peer.namespace, ASKER, with_secrets(peer.settings))
     try:
         there = reached(kafka)
         metadata = Topics(peer.namespace).metadata().name

@@ -10,7 +10,7 @@ import pytest
 from dynabus.cli.arguments import parser
 from dynabus.cli.plan import Wish, plan
 from dynabus.cli.problem import Problem
-from dynabus.cli.region import Peer, peers_of
+from dynabus.cli.region import Peer, clear_secrets, peers_of
 from dynabus.cli.region_status import problems, render
 from dynabus.cli.region_view import Planet
 
@@ -55,6 +55,12 @@ def test_by_a_file(tmp_path: Path) -> None:
         "west",
         {"security.protocol": "SSL"},
     )
+
+
+def test_secrets_that_metadata_would_have() -> None:
+    settings = {"sasl.username": "us", "sasl.password": "hush", "ssl.key.password": "file:/run/secrets/us"}
+    peer = Peer("us-east-1", "127.0.0.1:9093", "http://127.0.0.1:8001", "dynabus", settings)
+    assert clear_secrets(peer) == ["sasl.password"]
 
 
 @pytest.mark.parametrize(
