@@ -147,7 +147,7 @@ class Auditor:
                 self.truth.restored(body)
             return
         if says_so(body):
-            self.promised = floors_of(body).promised
+            self.promised = max(self.promised, floors_of(body).promised)
         self.truth.accepted(body, self.is_global, self.place.origin.partition.number)
         self._check_promise(body)
         self._check_token(body)
