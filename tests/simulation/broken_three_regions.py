@@ -27,8 +27,6 @@ for known in (
     broken_global_tables.losers_are_forgotten,
     broken_global_tables.clocks_stamp,
     broken_global_tables.deletions_leave_nothing,
-    broken_global_tables.leaders_do_not_ask_their_logs,
-    broken_global_tables.heirs_do_not_know,
 ):
     BROKEN[known.__name__] = (known.__name__.replace("_", " "), known)
 

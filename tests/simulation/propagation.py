@@ -396,14 +396,11 @@ class Run:
         elif what < 0.36:
             process.awake = not process.awake
         elif what < 0.40:
-            self._rebalance()
+            rebalance(self.world, self.processes)
         elif what < 0.45:
             world.land_late()
         elif process.awake:
             process.piece()
-
-    def _rebalance(self) -> None:
-        rebalance(self.world, self.processes)
 
     def _settle(self) -> None:
         for process in self.processes:
@@ -412,7 +409,7 @@ class Run:
             self._lose_while_one_ends()
         while self.world.late:
             self.world.land_late()
-        self._rebalance()
+        rebalance(self.world, self.processes)
         for _ in range(self.settle_turns):
             for process in self.processes:
                 process.piece()
@@ -426,7 +423,7 @@ class Run:
     def _lose_while_one_ends(self) -> None:
         """A stream ends while a partition is recovered, whose successor has changes of before that end."""
         world = self.world
-        self._rebalance()
+        rebalance(self.world, self.processes)
         for _ in range(self.settle_turns):
             for process in self.processes:
                 process.piece()

@@ -17,6 +17,7 @@ from dynabus.adapters.replication_codec import decode_batch, version_in
 from dynabus.core.global_tables.links import ACTIVE, COPYING, KIND, key_of
 from dynabus.core.global_tables.versions import Stamp, Version
 from dynabus.core.streams.consuming import Mark, read_metadata
+from dynabus.core.streams.reading import CLOSED
 from dynabus.core.tables.streams import new_stream, stream_message
 from tests.simulation.global_tables import WALL_MS
 from tests.simulation.partitions import LOG
@@ -61,6 +62,10 @@ class Crossed:
     at_ms: float
 
 
+Snapshot = dict[bytes, tuple[Stamp, int]]
+"""By key: of an item, and how many writes of other regions it had got."""
+
+
 class Region:
     """`begin` once it is there."""
 
@@ -79,6 +84,7 @@ class Region:
         self.splits = RegionSplits(self.cluster, 2, self.publish)
         self.crossed = 0
         self.batches = self.lost_links = 0
+        self._snapshots: dict[str, Snapshot] = {}
         self._sent: dict[tuple[str, bytes, Stamp], Crossed] = {}
         self.propagators = [PropagatorHost(self, number) for number in range(PROCESSES)]
         self.hosts: list[Host] = [
@@ -123,6 +129,7 @@ class Region:
             "whole": whole,
             "stream": self._stream["label"],
         }
+        self._snapshots[other.name] = self._snapshot()
         self._say_link(other.name)
 
     def _say_link(self, destination: str) -> None:
@@ -136,9 +143,12 @@ class Region:
             return
         self.world.note(f"{self.name}: {link['destination']} is {after}")
         link |= {"status": after, "version": link["version"] + 1}
-        if after == COPYING:
+        if after == ACTIVE:
+            self._check_copied(link)
+        else:
             self.lost_links += 1
             link["created_ms"] = self._unix_ms()
+            self._snapshots[link["destination"]] = self._snapshot()
         self._say_link(link["destination"])
 
     def _unix_ms(self) -> int:
@@ -224,19 +234,25 @@ class Region:
         number = self.truth.shard_of.get((key, version.stamp))
         lineage = () if number is None else self.cluster.partitions[number].lineage
         offsets = self.kafka.group(TOPICS.rep_outs(to.name)).offsets
-        for ancestor in lineage:
+        for ancestor in reversed(lineage):
+            low, end = self.kafka.extent((self.topic, ancestor))
+            if low == end:
+                return  # retention has taken it, and nobody waits for it, nor for what was before it
             offset, beside = offsets.get((self.topic, ancestor), (0, ""))
             progress = orjson.loads(beside or "{}").get("progress", "")
-            low, end = self.kafka.extent((self.topic, ancestor))
-            if low < end and read_metadata(offset, progress).mark is not Mark.ENDED:
+            if read_metadata(offset, progress).mark is not Mark.ENDED:
                 raise Violation(f"a change of shard {number} crosses before shard {ancestor} is acknowledged")
 
-    def _committed(self, group: str, where: Where, before: int, after: int) -> None:
+    def _committed(self, group: str, where: Where, before: int, after: int, beside: str) -> None:
         if group == TOPICS.rep_ins:
             for stored in self.kafka.records[where][before:after]:
                 self._check_decided(stored, f"RepIn of {self.name} commits")
             return
         other = self.others[group.rpartition(".")[2]]
+        if read_metadata(after, orjson.loads(beside or "{}").get("progress", "")).mark is Mark.ENDED:
+            # Its children may begin, so that all of it must be decided.
+            kinds = [dict(each.headers)["type"] for each in self.kafka.records[where]]
+            after = max(after, kinds.index(CLOSED.encode()))
         # What is older than the link is its copy's.
         least_ms = self.links[other.name]["created_ms"] - BEFORE_MS
         for stored in self.kafka.records[where][max(before, self.kafka.low[where]) : after]:
@@ -244,12 +260,30 @@ class Region:
             if version is None or version.stamp.region != self.name or stored.timestamp_ms < least_ms:
                 continue
             key = orjson.loads(stored.key or b"{}")["pk"]["S"].encode()
-            if not other.truth.has(key, version):
+            if not other.truth.has(key, version.stamp):
                 raise Violation(f"RepOut of {self.name} commits what {other.name} has not decided: {key!r} {version}")
+
+    def _snapshot(self) -> Snapshot:
+        found = {key: version.stamp for key, version in self.truth.versions.items()}
+        # A leader may give pages without what it has not read back yet: that is younger, and the stream brings it.
+        least_ms = self._unix_ms() - BEFORE_MS
+        old = {key: stamp for key, stamp in found.items() if stamp.ms < least_ms}
+        said = {key: stamp for key, stamp in old.items() if (key, stamp) not in self.truth.unsaid}
+        return {key: (stamp, self.truth.imported[key]) for key, stamp in said.items()}
+
+    def _check_copied(self, link: dict[str, Any]) -> None:
+        """The copy is said to be done: what was here before the link is there, and all that had no version.
+        Of what a write of another region was put over meanwhile nothing is known."""
+        other, imported = self.others[link["destination"]], self.truth.imported
+        of_before = {key: (stamp, 0) for key, (stamp, _) in self.truth.before.items()}
+        for key, (stamp, count) in (*self._snapshots[other.name].items(), *of_before.items()):
+            is_sent = link["whole"] or stamp.region == self.name
+            if is_sent and count == imported[key] and not other.truth.has(key, stamp):
+                raise Violation(f"{key!r} of {stamp} is copied from {self.name} and is not in {other.name}")
 
     def _check_decided(self, stored: Stored, what: str) -> None:
         for export in decode_batch(stored.value).batch.exports:
-            if not self.truth.has(export.key, export.version):
+            if not self.truth.has(export.key, export.version.stamp):
                 raise Violation(f"{what} what is not decided: {export}")
 
     # -- the end ----------------------------------------------------------------------------------------------
@@ -264,7 +298,8 @@ class Region:
                 where = self.topic, number
                 offset, beside = offsets.get(where, (0, ""))
                 progress = read_metadata(offset, orjson.loads(beside or "{}").get("progress", ""))
-                if progress.mark is not Mark.ENDED and offset < len(self.kafka.records[where]):
+                low, end = self.kafka.extent(where)
+                if progress.mark is not Mark.ENDED and low < end and offset < end:
                     return f"shard {number} of {self.name} is acknowledged by {name} up to {offset} only"
         for number, log in self.cluster.logs.items():
             place = next((c.place for w, c in self.streams.committed.items() if w.number == number), None)

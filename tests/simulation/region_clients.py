@@ -143,7 +143,7 @@ class Group:
         for each in offsets:
             where = each.topic, each.partition
             before = self.offsets.get(where, (0, ""))[0]
-            self.kafka.committed(self.name, where, before, each.offset)
+            self.kafka.committed(self.name, where, before, each.offset, each.metadata or "")
             self.offsets[where] = (each.offset, each.metadata or "")
         if dice.random() < refused / 2:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))

@@ -8,13 +8,14 @@ times, and what is remembered for the checks: each write of a client that is in 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from dynabus.core.global_tables.conflicts import conflict_of
 from dynabus.core.global_tables.floors import Floors
-from dynabus.core.global_tables.versions import Stamp, Version
+from dynabus.core.global_tables.versions import Stamp
 from dynabus.core.ids import Incarnation, RequestId
 from dynabus.core.messages import SEALED, ReplyPart, ReplyStatus, RequestPart
 from dynabus.core.operations.calls import Call, part_to
@@ -63,6 +64,8 @@ class RegionTruth(Truth):
     """What a client's write was written over."""
     losers: list[tuple[bytes, Stamp, Stamp]] = field(default_factory=list)
     """(key, winner, loser)."""
+    imported: Counter[bytes] = field(default_factory=Counter)
+    """Writes of other regions that are in a log, by key."""
     visible: int = 0
     """Conflicts that are told."""
 
@@ -71,6 +74,7 @@ class RegionTruth(Truth):
         key, old, new = mutation.key, mutation.old, mutation.new
         if key not in GLOBAL_KEYS:
             return
+        self.imported[key] += mutation.answer in DECIDED
         if mutation.losing is not None:
             self._lost(mutation)
         if not said:
@@ -97,10 +101,10 @@ class RegionTruth(Truth):
         """Of this region, of which the last one of all regions counts."""
         return {**{(key, stamp): item for key, (stamp, item) in self.before.items()}, **self.writes}
 
-    def has(self, key: bytes, version: Version) -> bool:
-        """It is decided here."""
+    def has(self, key: bytes, stamp: Stamp) -> bool:
+        """A write is decided here."""
         found = self.versions.get(key)
-        return found is not None and found.includes(version.stamp)
+        return found is not None and found.includes(stamp)
 
 
 class LocalClient(RegionsClient):
@@ -142,7 +146,7 @@ class RegionCluster(Cluster):
         self.floors = Floors(self.region, others)
         for name, at_ms in self.global_from_ms.items():
             if at_ms == float("inf"):
-                self.global_from_ms[name] = self.world.now_ms + self.world.random.uniform(0.0, 1500.0)
+                self.global_from_ms[name] = self.world.now_ms + self.world.random.uniform(0.0, 4000.0)
 
     @property
     def rows(self) -> dict[bytes, bytes]:

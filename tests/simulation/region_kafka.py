@@ -178,12 +178,10 @@ class _Inline:
 
 
 class _Quiet:
-    """A logger."""
+    """A logger: histories tell by their trace."""
 
-    def info(self, *_: Any, **__: Any) -> None:
-        """Histories tell by their trace."""
-
-    warning = error = exception = info
+    def __getattr__(self, _level: str) -> Callable[..., None]:
+        return lambda *_, **__: None
 
 
 class Kafka:
@@ -198,7 +196,7 @@ class Kafka:
         self.groups: dict[str, Group] = {}
         self.landed: Callable[[str, bytes], None] = lambda _topic, _value: None
         """Called before a record is there."""
-        self.committed: Callable[[str, Where, int, int], None] = lambda _group, _where, _before, _after: None
+        self.committed: Callable[[str, Where, int, int, str], None] = lambda *_: None
         """Called before an offset is there."""
         wires.kafkas[region] = self
 
