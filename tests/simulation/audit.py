@@ -9,7 +9,7 @@ from dynabus.core.replication.records import Bodies, Configure, Genesis, Kind, M
 from dynabus.core.replication.request_ids import NO_KEY, TOKENS
 from dynabus.core.replication.standstill import is_fence
 from dynabus.core.replication.tokens import NAME_BYTES
-from tests.simulation.partitions import REGION_KEYS
+from tests.simulation.partitions import GLOBAL_KEYS
 from tests.simulation.region_truth import Truth, says_so
 from tests.simulation.violation import Violation as Violation
 
@@ -141,11 +141,11 @@ class Auditor:
                 self.digest ^= hash((body.key, body.new))
                 self.truth.restored(body)
             return
-        self.truth.accepted(body, self.is_global)
+        self.truth.accepted(body, self.is_global, self.place.origin.partition.number)
         self._check_token(body)
         if body.key == NO_KEY:
             return
-        if body.key in REGION_KEYS:
+        if body.key in GLOBAL_KEYS:
             self._replaced(RowChange(body.key, body.old, body.new), "a write of a global table")
             return
         self._changed(RowChange(body.key, body.old, body.new), int.from_bytes(body.answer[:8], "big"))

@@ -12,7 +12,7 @@ from dynabus.core.replication.records import Form
 from dynabus.core.replication.replica import Replica
 from tests.simulation.audit import Linearizability, Violation
 from tests.simulation.client import Client, RowsClient
-from tests.simulation.global_tables import RegionsClient
+from tests.simulation.global_tables import FLOORS, RegionsClient
 from tests.simulation.kafka import Log
 from tests.simulation.node import Node
 from tests.simulation.part import Part
@@ -57,6 +57,8 @@ class Cluster:
             self.clients += [RowsClient(self, number, pause_ms / 5) for number in numbers]
         self.deletes = not regions
         """Of rows that are none of `core.rows`, of which a global table has no tombstones."""
+        self.floors = FLOORS
+        """What metadata say of the global table's regions."""
         self.global_from_ms = {name: float("inf") for name in self.nodes}
         """When each node hears that the table is global."""
         if regions:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import orjson
 
@@ -28,10 +28,12 @@ from dynabus.core.operations.calls import Code, part_to
 from dynabus.core.replication.effects import Query, Write
 from dynabus.core.replication.replica import Replica
 from dynabus.core.replication.request_ids import encode_request_id
-from dynabus.core.replication.store import Decision, Evaluate, Outcome
+from dynabus.core.replication.store import Decision, Evaluate, Outcome, Read, Reader
 from dynabus.core.replication.unresolved import Sender
 from dynabus.core.rows import encode_row, item_of
+from dynabus.storage_node import inbox
 from tests.simulation.client import Client, Pending
+from tests.simulation.disk import Disk
 from tests.simulation.partitions import REGION_KEYS
 from tests.simulation.region_truth import OWN
 from tests.simulation.violation import Violation
@@ -57,12 +59,13 @@ class Importing:
     """An evaluation that needs the replica that does it."""
 
     part: RequestPart
+    clock_lead_ms: int = 10**9
 
     def at(self, replica: Replica) -> Evaluate:
         def floors() -> Floors | None:
             return None if replica.leader is None else replica.leader.floors
 
-        return import_item.node(self.part, import_item.Here(floors, AnyKey(), 10**9))  # type: ignore[arg-type]
+        return import_item.node(self.part, import_item.Here(floors, AnyKey(), self.clock_lead_ms))  # type: ignore[arg-type]
 
     def __call__(self, _old: bytes | None, _wall_ms: int) -> Decision:
         raise NotImplementedError("its replica is not known")
@@ -74,16 +77,44 @@ def bound(request: Write, replica: Replica) -> Write:
     return request._replace(evaluate=evaluate.at(replica)) if isinstance(evaluate, Importing) else request
 
 
-def declare(replica: Replica, now_ms: float) -> None:
-    """Metadata say that the table is global."""
+class Hosting(NamedTuple):
+    """As much of `Hosted` as a page needs."""
+
+    replica: Replica
+    store: Disk
+
+
+@dataclass(frozen=True)
+class Paging:
+    """A page of rows for an initial copy, likewise."""
+
+    part: RequestPart
+
+    def at(self, replica: Replica, store: Disk) -> Read:
+        return lambda reader: inbox._rows(self.part, cast("Any", Hosting(replica, store)), reader)
+
+    def __call__(self, _reader: Reader) -> Outcome:
+        raise NotImplementedError("its replica is not known")
+
+
+def paging(query: Query, replica: Replica, store: Disk) -> Query:
+    """With what the replica has."""
+    return query._replace(read=query.read.at(replica, store)) if isinstance(query.read, Paging) else query
+
+
+def declare(replica: Replica, floors: Floors, now_ms: float) -> None:
+    """Metadata say that the table is global, and with whom."""
     leader = replica.leader
-    if leader is not None and leader.serving and leader.floors is None and not replica.place.is_restoring:
-        leader.append_unasked(note_of(FLOORS), now_ms)
+    if leader is None or not leader.serving or replica.place.is_restoring:
+        return
+    known = leader.floors
+    if known is None or (known.region, known.others) != (floors.region, floors.others):
+        leader.append_unasked(note_of(floors), now_ms)
 
 
-def item_row(key: bytes, value: int) -> bytes:
+def item_row(key: bytes, value: int, wall_ms: int = WALL_MS) -> bytes:
     item = {"pk": {"S": key.decode()}, "v": {"N": str(value)}}
-    return encode_row(orjson.dumps(item), 9, WALL_MS)
+    return encode_row(orjson.dumps(item), 9, wall_ms)
 
 
 def put(key: bytes, value: int) -> Evaluate:

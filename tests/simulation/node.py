@@ -52,6 +52,7 @@ class Node:
         self.stall_chance = 0.0
         self.fetch_ms = 2.0
         self.wall_jump_ms = 0
+        self.wall_tick_ms = 1
         self._rate = 1.0 + self.world.random.uniform(-0.02, 0.02)
         self._clock_start = self.world.random.uniform(0.0, 1e6)
         self._inbox: list[tuple[Any, ...]] = []
@@ -258,7 +259,7 @@ class Node:
             if part.replica is not None:
                 part.replica.tick(now_ms)
                 if self.world.now_ms >= self.cluster.global_from_ms[self.name]:
-                    declare(part.replica, now_ms)
+                    declare(part.replica, self.cluster.floors, now_ms)
                 if part.replica is not None and part.replica.place.is_restoring:
                     self._restore(part, now_ms)
             elif part.incoming is not None:
@@ -296,7 +297,8 @@ class Node:
         number, *fields = rest
         part = self.parts.get(number)
         if part is not None:
-            part.take(kind, tuple(fields), now_ms, int(now_ms) + self.wall_jump_ms)
+            wall_ms = int(now_ms) // self.wall_tick_ms * self.wall_tick_ms + self.wall_jump_ms
+            part.take(kind, tuple(fields), now_ms, wall_ms)
 
     # -- effects ----------------------------------------------------------------------------------------------
 

@@ -13,6 +13,8 @@ ROWS = (b"k1r", b"k2r")
 """Keys of what is written without request ids."""
 REGION_KEYS = (b"k1g", b"k2g")
 """Of items of a global table."""
+GLOBAL_KEYS = (*REGION_KEYS, b"k1h", b"k2h")
+"""The same, where there is nothing else."""
 
 
 @dataclass

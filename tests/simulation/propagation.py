@@ -334,6 +334,23 @@ class Process:
         self.brain.told_parent(where, self.world.committed.get(parent))
 
 
+def rebalance(world: World, processes: list[Process]) -> None:
+    """Some logs change hands. Who sleeps, or is at something, is not asked."""
+    members = [process.member for process in processes if process.awake] or [0]
+    moved: dict[PartitionId, int] = {}
+    for number in world.history.logs:
+        where = PartitionId(LogId(TABLE), number)
+        old, _ = world.owners.get(where, (None, 0))
+        if old is None or world.dice.random() < 0.3:
+            new = moved[where] = world.dice.choice(members)
+            if old is not None and old != new and processes[old].is_between:
+                processes[old].revoke(where)
+    world.generation += 1
+    for where, new in moved.items():
+        if world.owners.get(where, (None, 0))[0] != new:
+            world.owners[where] = (new, world.generation)
+
+
 class Run:
     """One history."""
 
@@ -379,28 +396,11 @@ class Run:
         elif what < 0.36:
             process.awake = not process.awake
         elif what < 0.40:
-            self._rebalance()
+            rebalance(self.world, self.processes)
         elif what < 0.45:
             world.land_late()
         elif process.awake:
             process.piece()
-
-    def _rebalance(self) -> None:
-        """Some logs change hands. Who sleeps, or is at something, is not asked."""
-        world = self.world
-        members = [process.member for process in self.processes if process.awake] or [0]
-        moved: dict[PartitionId, int] = {}
-        for number in world.history.logs:
-            where = PartitionId(LogId(TABLE), number)
-            old, _ = world.owners.get(where, (None, 0))
-            if old is None or self.dice.random() < 0.3:
-                new = moved[where] = self.dice.choice(members)
-                if old is not None and old != new and self.processes[old].is_between:
-                    self.processes[old].revoke(where)
-        world.generation += 1
-        for where, new in moved.items():
-            if world.owners.get(where, (None, 0))[0] != new:
-                world.owners[where] = (new, world.generation)
 
     def _settle(self) -> None:
         for process in self.processes:
@@ -409,7 +409,7 @@ class Run:
             self._lose_while_one_ends()
         while self.world.late:
             self.world.land_late()
-        self._rebalance()
+        rebalance(self.world, self.processes)
         for _ in range(self.settle_turns):
             for process in self.processes:
                 process.piece()
@@ -423,7 +423,7 @@ class Run:
     def _lose_while_one_ends(self) -> None:
         """A stream ends while a partition is recovered, whose successor has changes of before that end."""
         world = self.world
-        self._rebalance()
+        rebalance(self.world, self.processes)
         for _ in range(self.settle_turns):
             for process in self.processes:
                 process.piece()

@@ -8,7 +8,7 @@ from dynabus.core.global_tables.leading import REGIONS_ID
 from dynabus.core.global_tables.versions import Version
 from dynabus.core.replication.records import Mutation
 from dynabus.core.rows import item_of, version_of
-from tests.simulation.partitions import REGION_KEYS
+from tests.simulation.partitions import GLOBAL_KEYS
 from tests.simulation.violation import Violation
 
 OWN = "us"
@@ -27,19 +27,20 @@ class Truth:
     versions: dict[bytes, Version] = field(default_factory=dict)
     known: set[bytes] = field(default_factory=set)
     """Outcomes of request ids that are in a log."""
+    own: str = OWN
     changes: int = 0
     imports: int = 0
     conflicts: int = 0
 
     def restored(self, mutation: Mutation) -> None:
         """A recovery's log has this row."""
-        if mutation.key in REGION_KEYS and mutation.new is not None:
-            self.versions[mutation.key] = version_of(mutation.new, OWN)
+        if mutation.key in GLOBAL_KEYS and mutation.new is not None:
+            self.versions[mutation.key] = version_of(mutation.new, self.own)
 
-    def accepted(self, mutation: Mutation, said: bool) -> None:
-        """`said`: the log says that the table is global."""
+    def accepted(self, mutation: Mutation, said: bool, number: int) -> None:
+        """In the log of partition `number`; `said`: it says that the table is global."""
         self.known.add(mutation.request)
-        if mutation.key not in REGION_KEYS:
+        if mutation.key not in GLOBAL_KEYS:
             return
         old, new = mutation.old, mutation.new
         is_import = mutation.answer in DECIDED
@@ -50,7 +51,7 @@ class Truth:
             if is_import:
                 raise Violation("a write of another region was decided before the log says that the table is global")
             if new is not None:
-                self.versions[mutation.key] = version_of(new, OWN)
+                self.versions[mutation.key] = version_of(new, self.own)
             else:
                 self.versions.pop(mutation.key, None)
             return
@@ -59,13 +60,13 @@ class Truth:
         if new[0] != 3 and new != old:
             raise Violation("a write of a global table has no version")
         self._check(mutation.key, old, new, is_import)
-        self.versions[mutation.key] = version_of(new, OWN)
+        self.versions[mutation.key] = version_of(new, self.own)
 
     def _check(self, key: bytes, old: bytes | None, new: bytes, is_import: bool) -> None:
-        after = version_of(new, OWN)
+        after = version_of(new, self.own)
         if old is None:
             return
-        before = version_of(old, OWN)
+        before = version_of(old, self.own)
         if any(after.seen.get(region, -1) < time for region, time in before.seen.items()):
             raise Violation(f"{key!r}: {after} does not include {before}")
         if is_import:
@@ -73,7 +74,7 @@ class Truth:
         if item_of(old) == item_of(new):
             if after != before:
                 raise Violation(f"{key!r}: a write that changes nothing took {after} over {before}")
-        elif after.stamp.region != OWN or after.stamp.time <= max(before.seen.values()):
+        elif after.stamp.region != self.own or after.stamp.time <= max(before.seen.values()):
             raise Violation(f"{key!r}: a client's write is stamped {after.stamp} over {before}")
 
     def told(self, request: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from dynabus.core.ids import NodeName
 from tests.simulation.partitions import Partition
@@ -21,6 +21,8 @@ class Splits:
 
     `contested`: most seals are ordered while somebody else claims, which few histories see otherwise.
     """
+
+    at: ClassVar[tuple[bytes, bytes]] = AT
 
     def __init__(self, cluster: Cluster, count: int, contested: bool = False) -> None:
         self.cluster, self.world = cluster, cluster.world
@@ -41,7 +43,7 @@ class Splits:
             self.world.after(LOOK_MS, self.begin, number)
             return
         self.left -= 1
-        at = AT[len(parent.lineage)]
+        at = self.at[len(parent.lineage)]
         names = parent.members
         preferred = self.world.random.choice(names), self.world.random.choice(names)
         self.cluster.decide(parent, parent.split(at, len(self.cluster.partitions), preferred))
