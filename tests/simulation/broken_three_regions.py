@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from dynabus.adapters.replication_codec import version_in
 from dynabus.core.global_tables.copying import Copy
 from dynabus.core.global_tables.pages import page
 from dynabus.core.global_tables.rep_in import Acknowledgement, RepIn, Topic
-from dynabus.core.global_tables.rep_out import Batch, Export, RepOut, Shard
-from dynabus.core.global_tables.versions import Meeting, Version, meet
+from dynabus.core.global_tables.rep_out import Batch, RepOut, Shard
+from dynabus.core.global_tables.versions import Meeting, Stamp, Version, meet
 from dynabus.core.operations import import_item
 from dynabus.core.streams.consuming import Extent, Mark, Progress, write_metadata
 from dynabus.rep_out import shards as shards_module
@@ -75,8 +74,8 @@ def later_acknowledgements_will_do() -> Patches:
 
 @BROKEN.broken("who begins to count anew keeps the name under which an earlier one counted")
 def senders_keep_their_names() -> Patches:
-    def begun(self: Destination, where: Any, offset: int) -> None:
-        real(self, where, offset)
+    def begun(self: Destination, where: Any, offset: int, own_behind: int) -> None:
+        real(self, where, offset, own_behind)
         self._senders[where[0]] = f"rep-out/{where[0]}"
 
     real = Destination._begun
@@ -88,29 +87,17 @@ def senders_keep_their_names() -> Patches:
 
 @BROKEN.broken("what arrived by replication is sent on")
 def echoes() -> Patches:
-    def export(self: Destination, feed: Any, where: Any, entry: Any, headers: Any) -> Export | None:
-        version, own = version_in(headers), self._own
-        self._own = own if version is None else version.stamp.region
-        try:
-            return real(self, feed, where, entry, headers)
-        finally:
-            self._own = own
+    def sends(self: RepOut, shard: Shard, offset: int, stamp: Stamp) -> bool:
+        return True
 
-    def read(self: RepOut, shard: Shard, offset: int, change: Export | None) -> None:
-        own = self.region
-        self.region = own if change is None else change.version.stamp.region
-        real_read(self, shard, offset, change)
-        self.region = own
-
-    real, real_read = Destination._export, RepOut.read
-    return [(Destination, "_export", export), (RepOut, "read", read)]
+    return [(RepOut, "sends", sends)]
 
 
 @BROKEN.broken("what a stream has twice is sent twice")
 def repeats_are_sent() -> Patches:
-    def export(self: Destination, feed: Any, where: Any, entry: Any, headers: Any) -> Export | None:
+    def export(self: Destination, feed: Any, brain: RepOut, where: Any, entry: Any, headers: Any) -> Any:
         self._last.pop(where, None)
-        return real(self, feed, where, entry, headers)
+        return real(self, feed, brain, where, entry, headers)
 
     real = Destination._export
     return [(Destination, "_export", export)]

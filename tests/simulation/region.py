@@ -128,6 +128,9 @@ class Region:
             "created_ms": self._unix_ms(),
             "whole": whole,
             "stream": self._stream["label"],
+            "rows": [self.name],
+            "forwards": {},
+            "replica": LOG,
         }
         self._snapshots[other.name] = self._snapshot()
         self._say_link(other.name)

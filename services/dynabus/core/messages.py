@@ -66,7 +66,7 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "index_progress": 153,
     "region_metadata": 161,
     "link_metadata": 190,
-    "replication_batch": 170,
+    "replication_batch": 195,
     "replication_acknowledgement": 171,
     "parked_change": 172,
     "conflict": 180,
