@@ -31,10 +31,11 @@ from dynabus.core.global_tables.rep_out import Export, RepOut
 from dynabus.core.streams.reading import CHANGE, CLOSED, FLOORS, Entry
 from dynabus.core.streams.sequence import Sequence
 from dynabus.core.topics import Topics
+from dynabus.rep_out.committed import Told
 from dynabus.rep_out.config import RepOutSettings
 from dynabus.rep_out.latency import Latencies
 from dynabus.rep_out.line import Line
-from dynabus.rep_out.shards import Feed, Shards, Told
+from dynabus.rep_out.shards import Feed, Shards
 
 IDLE_S = 0.05
 """How long a turn waits for a record, or for an acknowledgement if nothing can be done before one."""

@@ -3,16 +3,8 @@
 A shard is a topic partition of a stream. A child's is begun once its parent's was acknowledged to its end, by
 whichever member (`core.streams.consuming`). One that the group has no offset of begins a while before its link was
 made: what is older is the initial copy's. So does one of a link that has begun again to send on what other regions
-wrote, which was passed by until then: it is read once more, whether or not anybody reads it at that moment. Beside an
-offset is committed, as JSON:
-
-    progress     how far the shard is, as for other readers of streams
-    acked_ms     milliseconds since 1970 of the newest change that its destination has acknowledged
-    latency_ms   of the last second, the median of how long changes took; null: there was none
-    gap          retention was faster: changes were lost, ReplAdmin has all items copied again
-    since        `created_ms` of the link for which it was read up to there
-    own          what this region wrote was acknowledged up to that offset, which lies behind
-    word         the last one that counts of the shard (`core.global_tables.promises`)
+wrote, which was passed by until then: it is read once more, whether or not anybody reads it at that moment. What is
+committed beside an offset says how far a shard is (`committed`).
 """
 
 from __future__ import annotations
@@ -20,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
-import orjson
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from dynabus.adapters.clock import unix_ms
@@ -28,12 +19,14 @@ from dynabus.adapters.kafka.group_member import GroupMember, Where
 from dynabus.adapters.kafka.positions import OUT_OF_RANGE, extent_of
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
-from dynabus.core.global_tables.floors import Word, read_word
+from dynabus.core.global_tables.floors import Word
 from dynabus.core.global_tables.links import ACTIVE, Link
 from dynabus.core.global_tables.promises import word_of
 from dynabus.core.key_schema import KeySchema
-from dynabus.core.streams.consuming import Extent, Mark, Progress, beginning, read_metadata, write_metadata
+from dynabus.core.streams.consuming import Extent, Mark, Progress, beginning
 from dynabus.core.streams.view import Stream
+from dynabus.rep_out import committed
+from dynabus.rep_out.committed import Found, Told
 
 BEFORE_MS = 600_000
 """So much before its link was made a shard is begun: clocks, and leaders that had not heard of it yet."""
@@ -57,26 +50,6 @@ class Feed(NamedTuple):
     link: Link
     stream: Stream
     schema: KeySchema
-
-
-class Told(NamedTuple):
-    """What is committed beside progress."""
-
-    acked_ms: int | None
-    latency_ms: float | None
-    words: Mapping[Where, Word] = {}
-
-
-class Found(NamedTuple):
-    """What the group has committed of a shard."""
-
-    progress: Progress
-    beside: Mapping[str, object]
-
-    def number(self, name: str) -> int | None:
-        """One of those beside."""
-        value = self.beside.get(name)
-        return value if isinstance(value, int) else None
 
 
 class Shards:
@@ -196,13 +169,10 @@ class Shards:
         return True
 
     def _metadata(self, where: Where, at: int, told: Told) -> str:
-        mark = Mark.ENDED if self._ends.get(where) == at else Mark.READING
-        progress = write_metadata(Progress(at, mark=mark))
-        gap = {"gap": self.gaps[where]} if where in self.gaps else {}
-        word = {"word": self._words[where].told()} if where in self._words else {}
-        own = {"own": behind} if (behind := self._own_behind.get(where, 0)) > at else {}
-        beside = {"acked_ms": told.acked_ms, "latency_ms": told.latency_ms, "since": self._created_ms(where)}
-        return orjson.dumps({"progress": progress, **beside, **gap, **own, **word}).decode()
+        progress = Progress(at, mark=Mark.ENDED if self._ends.get(where) == at else Mark.READING)
+        behind = self._own_behind.get(where, 0)
+        own, word = behind if behind > at else None, self._words.get(where)
+        return committed.write(progress, told, self._created_ms(where), self.gaps.get(where), own, word)
 
     def word(self, topic: str) -> Word | None:
         """What the destination may be told of all of a stream, whoever has its shards. Raises KafkaException.
@@ -214,14 +184,15 @@ class Shards:
             return None
         words = {}
         for (_, number), told in self._group.committed((topic, number) for number in feed.stream.shards).items():
-            beside = _beside(told[1]) if told is not None else {}
-            gap, word = beside.get("gap"), _word(beside)
-            if isinstance(gap, int) and gap >= feed.link.created_ms:
+            if told is None:
+                continue
+            found = committed.read(*told)
+            if (found.number("gap") or -1) >= feed.link.created_ms:
                 return None
-            if word is not None:
-                words[number] = word
-        found = word_of({number: shard.parent for number, shard in feed.stream.shards.items()}, words)
-        return None if found is None else found._replace(replica=feed.link.replica)
+            if found.word is not None:
+                words[number] = found.word
+        least = word_of({number: shard.parent for number, shard in feed.stream.shards.items()}, words)
+        return None if least is None else least._replace(replica=feed.link.replica)
 
     def lacks(self) -> bool:
         """Whether changes were lost since the link began; once it begins again all items are copied."""
@@ -290,13 +261,10 @@ class Shards:
         found: dict[int, Found] = {}
         for where, told in self._group.committed((topic, number) for number in numbers).items():
             if told is not None:
-                beside = _beside(told[1])
-                each = Found(read_metadata(told[0], str(beside.get("progress", ""))), beside)
-                found[where[1]] = each
-                word = _word(beside)
+                each = found[where[1]] = committed.read(*told)
                 if (gap := each.number("gap")) is not None:
                     self.gaps[where] = gap
-                if word is not None:
+                if (word := each.word) is not None:
                     self._words.setdefault(where, word)
         return found
 
@@ -374,19 +342,3 @@ class Shards:
             for known in (self._ends, self._old, self.committed, self.gaps, self._own_behind, self._words):
                 known.pop(where, None)
         self._gone(taken)
-
-
-def _beside(text: str) -> dict[str, object]:
-    """Nothing of what somebody else has committed."""
-    try:
-        found = orjson.loads(text or "{}")
-    except orjson.JSONDecodeError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _word(beside: dict[str, object]) -> Word | None:
-    try:
-        return read_word(beside["word"])
-    except (KeyError, TypeError, ValueError):
-        return None
