@@ -161,6 +161,16 @@ def children_begin_at_their_end() -> Patches:
     return [(Shards, "_first", first)]
 
 
+@BROKEN.broken("a shard that is older than its link ends with its last record, which may be a repeat")
+def old_shards_end_with_their_last_record() -> Patches:
+    def first(self: Shards, where: Any, created_ms: int, extent: Extent) -> int:
+        found = real(self, where, created_ms, extent)
+        return found if self._old.pop(where, None) is None else max(extent.low, extent.end - 1)
+
+    real = Shards._first
+    return [(Shards, "_first", first)]
+
+
 @BROKEN.broken("a shard that was read to its end counts as acknowledged to its end")
 def ends_before_acknowledgements() -> Patches:
     def metadata(self: Shards, where: Any, at: int, told: Any) -> str:
