@@ -159,6 +159,13 @@ class Region:
         where = self.topic, self.world.random.randrange(self.kafka.counts[self.topic])
         low, end = self.kafka.extent(where)
         self.kafka.drop(where, self.world.random.choice([end, self.world.random.randint(low, end)]))
+        self.drop_late(where)
+
+    def drop_late(self, where: Where) -> None:
+        """Retention is hours and repeats come within seconds: with a shard's end it takes those behind it."""
+        low, end = self.kafka.extent(where)
+        if any(dict(each.headers)["type"] == CLOSED.encode() for each in self.kafka.records[where][:low]):
+            self.kafka.drop(where, end)
 
     def _say(self, key: str, kind: str, message: Any) -> None:
         self.metadata.append((key, kind, message))

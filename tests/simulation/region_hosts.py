@@ -337,6 +337,7 @@ class StreamWorld(propagation.World):
         where = TOPICS.stream_name(output.stream.name, output.stream.label), output.number
         headers = [(name, value.encode() if isinstance(value, str) else value) for name, value in message.headers]
         self.region.kafka.land(where, Stored(message.value, message.key, headers, message.timestamp_ms))
+        self.region.drop_late(where)
 
 
 class PropagatorHost(Host):
