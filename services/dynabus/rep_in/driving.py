@@ -88,11 +88,11 @@ class _Pool:
     changes: int = 0
     """Under way."""
 
-    def room(self, now_ms: float) -> int:
+    def room(self, wall_ms: int) -> int:
         """How many changes the next message may have; 0: it has to wait."""
         if self.messages >= MESSAGES_MOST:
             return 0
-        if now_ms - self.waiting[0].wanted.export.version.stamp.ms < PAST_MS:
+        if wall_ms - self.waiting[0].wanted.export.version.stamp.ms < PAST_MS:
             return PARTS_MOST
         room = int(self.window.size) - self.changes
         # Few large messages instead of many small ones, which cost more.
@@ -115,11 +115,13 @@ class Driving:
         park: Park,
         decided: Callable[[Inlet], None],
         now_ms: Callable[[], float],
+        wall_ms: Callable[[], int],
         tasks: Tasks,
         target_ms: float,
     ) -> None:
         self._view, self._ask, self._park = view, ask, park
-        self._decided, self._now_ms, self._tasks, self._target_ms = decided, now_ms, tasks, target_ms
+        self._decided, self._now_ms, self._wall_ms, self._tasks = decided, now_ms, wall_ms, tasks
+        self._target_ms = target_ms
         self._pools: dict[tuple[str, int], _Pool] = {}
         self._windows: dict[tuple[str, int], Ledbat] = {}
         self._delays = Delays()
@@ -202,8 +204,8 @@ class Driving:
     # -- asking ---------------------------------------------------------------------------------------------------
 
     def _send(self, where: tuple[str, int], pool: _Pool, now_ms: float) -> None:
-        pause = self._pauses.get(pool.table)
-        while pool.waiting and (pause is None or now_ms >= pause.until_ms) and (room := pool.room(now_ms)):
+        pause, wall_ms = self._pauses.get(pool.table), self._wall_ms()
+        while pool.waiting and (pause is None or now_ms >= pause.until_ms) and (room := pool.room(wall_ms)):
             taken = [pool.waiting.popleft() for _ in range(min(room, len(pool.waiting)))]
             pool.messages += 1
             pool.changes += len(taken)

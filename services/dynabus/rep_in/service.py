@@ -15,7 +15,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from dynabus.adapters.clock import exact_ms
+from dynabus.adapters.clock import exact_ms, unix_ms
 from dynabus.adapters.codec import UndecodableMessage
 from dynabus.adapters.kafka.topics import TopicError, reach_kafka
 from dynabus.adapters.logs import logger
@@ -58,6 +58,7 @@ class RepInService:
             self.telling.park,
             self._settle,
             exact_ms,
+            unix_ms,
             self.tasks,
             settings.catch_up_delay_ms,
         )

@@ -203,7 +203,7 @@ def test_throttled_changes_are_asked_again_after_a_pause_and_other_tables_go_on(
 def test_what_is_old_goes_a_window_at_a_time_and_what_is_new_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(desk: Desk) -> None:
         old = [export(number) for number in range(600)]
-        desk.now_ms = 2 * driving.PAST_MS
+        desk.wall_ms = 2 * int(driving.PAST_MS)
         desk.take(Inlet(TOPIC, 0), batch(1, *old))
         await asyncio.sleep(0)
         assert [len(calls) for calls in desk.asked] == [LEAST], "while nothing is answered"
@@ -211,7 +211,7 @@ def test_what_is_old_goes_a_window_at_a_time_and_what_is_new_at_once(monkeypatch
         assert sum(map(len, desk.asked)) == 600
         assert max(map(len, desk.asked)) > LEAST, "it grows while answers are fast"
         desk.asked.clear()
-        fresh = [export(int(desk.now_ms) - number) for number in range(600)]
+        fresh = [export(desk.wall_ms + int(desk.now_ms) - number) for number in range(600)]
         desk.take(Inlet(TOPIC, 1), batch(2, *fresh))
         await asyncio.sleep(0)
         assert [len(calls) for calls in desk.asked] == [driving.PARTS_MOST] * 3
@@ -221,7 +221,7 @@ def test_what_is_old_goes_a_window_at_a_time_and_what_is_new_at_once(monkeypatch
 
 def test_slow_answers_hold_the_past_back(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(desk: Desk) -> None:
-        desk.now_ms = 2 * driving.PAST_MS
+        desk.wall_ms = 2 * int(driving.PAST_MS)
         desk.take(Inlet(TOPIC, 0), batch(1, export(0)))
         await desk.until(lambda: desk.service.telling._outboxes)
 
