@@ -75,6 +75,9 @@ class Desk:
         self.service = RepInService(RepInSettings(name="rep-in-1"))
         self.service.driving._ask = self.service.words._ask = self.ask
         self.service.driving._now_ms = lambda: self.now_ms
+        self.wall_ms = 0
+        """By how much the clock on the wall is ahead of `now_ms`."""
+        self.service.driving._wall_ms = lambda: self.wall_ms + int(self.now_ms)
         self.service.failed = self.fail
         for name, kafka in (("us", ""), ("eu", "there:9092")):
             self.service._heard("region_metadata", region(name, kafka=kafka))
