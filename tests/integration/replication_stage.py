@@ -26,6 +26,8 @@ from dynabus.adapters.memory_store import MemoryStore
 from dynabus.adapters.ports import choose_ports
 from dynabus.adapters.stream_codec import encode_output
 from dynabus.core.errors import validation_error
+from dynabus.core.global_tables.floors import Floors
+from dynabus.core.global_tables.leading import note_of
 from dynabus.core.global_tables.pages import page
 from dynabus.core.global_tables.sending import FOR_GOOD
 from dynabus.core.global_tables.versions import Meeting, Version, decode_version, meet, written
@@ -36,7 +38,8 @@ from dynabus.core.operations.calls import Code
 from dynabus.core.propagation.outputs import Output
 from dynabus.core.replication.place import Group, Origin, start_of_log
 from dynabus.core.replication.records import Form
-from dynabus.core.replication.store import Outcome
+from dynabus.core.replication.request_ids import apply_mutation
+from dynabus.core.replication.store import Outcome, no_more
 from dynabus.core.rows import encode_global_row
 from dynabus.core.streams.changes import Change
 from dynabus.core.streams.reading import CHANGE, CLOSED, OPENED
@@ -69,6 +72,8 @@ class Region:
         """(table, what it was, the source) of each import."""
         self.throttled: set[str] = set()
         self._stored: MemoryStore | None = None
+        self._others: frozenset[str] = frozenset()
+        """That its logs know."""
         self._offsets: dict[tuple[str, int], int] = {}
         self._version = 0
         self._lock = threading.Lock()
@@ -98,6 +103,7 @@ class Region:
 
     def meet_peers(self, *others: Region) -> None:
         """Regions, tables, their streams and links, as auto-admin would publish them."""
+        self._others = frozenset(peer.name for peer in others)
         for peer in (self, *others):
             where = ("", "") if peer is self else (peer.kafka.bootstrap, peer.kafka.namespace)
             told = {"name": peer.name, "kafka": where[0], "namespace": where[1], "endpoint": ""}
@@ -261,6 +267,7 @@ class Region:
         """As its store would have them."""
         if self._stored is None:
             self._stored = MemoryStore()
+            apply_mutation(self._stored, note_of(Floors(self.name, self._others)), 1, 0, no_more)
             for (name, key), (item, version) in self.items.items():
                 if name == table:
                     body = b"" if item is None else orjson.dumps(item)
