@@ -57,16 +57,6 @@ def promises_end_with_their_leader() -> Patches:
     return [(leader_module, "floors_in", floors_in)]
 
 
-@broken("global tables", "a leader does not go by floors that it has told its log")
-def floors_go_with_their_leader() -> Patches:
-    def floors_in(store: Any) -> Floors | None:
-        floors = real(store)
-        return None if floors is None else Floors(floors.region, floors.others, promised=floors.promised)
-
-    real = leading.floors_in
-    return [(leader_module, "floors_in", floors_in)]
-
-
 @broken("global tables", "another region's word is of what it wrote, decided or not")
 def words_are_not_true() -> Patches:
     def hear(self: Forgetting, region: str, word: Word) -> None:
