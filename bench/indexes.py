@@ -22,7 +22,6 @@ import random
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -34,9 +33,9 @@ from bench.generator import Generator, choose
 from bench.paced import paced
 from bench.processes import cpu_s, of_cluster
 from bench.wire import Connection, call, request
-from bench.workload import KEYS, PADDING, write_all, write_requests
+from bench.workload import KEYS, PADDING, write_many, write_requests
 
-CONNECTIONS, WRITERS = 32, 4
+CONNECTIONS = 32
 HALF, QUARTER = 0.5, 0.25
 """Of the most puts a second that the table with one index takes: beside lags, and beside a backfill."""
 
@@ -171,10 +170,7 @@ def lags_beside_s(cluster: RunningCluster, table: str, changes: int, rate: float
 def fill_table(port: int, table: str, items: int) -> None:
     """A table without an index that has so many items of 1 KB."""
     create(port, table, ())
-    numbers = range(items)
-    with ThreadPoolExecutor(WRITERS) as pool:
-        parts = [[item(number, f"g{number % 500}", number) for number in numbers[n::WRITERS]] for n in range(WRITERS)]
-        list(pool.map(lambda part: write_all(port, table, part), parts))
+    write_many(port, table, items, lambda number: item(number, f"g{number % 500}", number))
 
 
 def backfill_s(port: int, table: str) -> float:

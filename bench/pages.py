@@ -26,7 +26,7 @@ from bench.peers import UnavailableError, install, serving
 from bench.processes import memory_mb, of_cluster
 from bench.run import throttling_arguments
 from bench.wire import RefusedError, call, request
-from bench.workload import PADDING, create_table, write_all
+from bench.workload import PADDING, create_table, write_all, write_many
 
 COLLECTIONS, ITEMS = 10, 1_000
 CONNECTIONS = (1, 8)
@@ -34,7 +34,7 @@ TABLE, SCANNED = "pages", "scanned"
 PEERS = {"dynalite": 1.0, "ministack": 3.0}
 """How many times as fast the Query is to be."""
 
-SEGMENTS, FILLERS = 4, 4
+SEGMENTS = 4
 SAMPLE_S = 0.2
 
 
@@ -93,9 +93,7 @@ def fill_for_scan(port: int, megabytes: int) -> int:
     """Items of 1 KB; how many."""
     count = megabytes * 1024
     create_table(port, SCANNED, "pk")
-    shares = [range(start, count, FILLERS) for start in range(FILLERS)]
-    with ThreadPoolExecutor(FILLERS) as pool:
-        list(pool.map(lambda share: write_all(port, SCANNED, [_item(each) for each in share]), shares))
+    write_many(port, SCANNED, count, _item)
     return count
 
 

@@ -31,12 +31,10 @@ from bench.groups import Group
 from bench.indexes import create, puts
 from bench.paced import paced
 from bench.wire import call
-from bench.workload import write_all, write_requests
+from bench.workload import write_many, write_requests
 
 TABLE, THIRD = "everywhere", "ap-south-1"
-FILLERS, READERS = 8, 4
-SHARE = 10_000
-"""Items made at once by a filler."""
+READERS = 4
 BEFORE_S, QUIET_S = 30.0, 600.0
 HASH_MASK = (1 << 64) - 1
 
@@ -44,13 +42,7 @@ HASH_MASK = (1 << 64) - 1
 def fill(port: int, items: int) -> float:
     """Seconds."""
     begun = time.monotonic()
-
-    def share(start: int) -> None:
-        numbers = range(start, min(items, start + SHARE))
-        write_all(port, TABLE, [{"pk": {"S": f"item{each:09d}"}, "n": {"N": str(each)}} for each in numbers])
-
-    with ThreadPoolExecutor(FILLERS) as pool:
-        list(pool.map(share, range(0, items, SHARE)))
+    write_many(port, TABLE, items, lambda number: {"pk": {"S": f"item{number:09d}"}, "n": {"N": str(number)}})
     return time.monotonic() - begun
 
 

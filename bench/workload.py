@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ PADDING = "x" * 900
 
 BATCH = 25
 """BatchWriteItem's most."""
+
+WRITERS, SHARE = 4, 1000
+"""Who fill a table together, and how many items one of them makes at once."""
 
 READY_S = 60.0
 
@@ -129,6 +133,16 @@ def write_all(port: int, table: str, items: list[dict[str, Any]]) -> None:
             left = call(port, "BatchWriteItem", {"RequestItems": left}).get("UnprocessedItems") or {}
             if time.monotonic() > deadline:
                 raise TimeoutError(f"BatchWriteItem leaves items over for {READY_S:.0f} s")
+
+
+def write_many(port: int, table: str, items: int, make: Callable[[int], dict[str, Any]]) -> None:
+    """So many items, each made of its number, by several writers. Raises RefusedError, TimeoutError."""
+
+    def share(start: int) -> None:
+        write_all(port, table, [make(number) for number in range(start, min(items, start + SHARE))])
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(share, range(0, items, SHARE)))
 
 
 def check(port: int) -> None:

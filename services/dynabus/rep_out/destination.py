@@ -16,6 +16,7 @@ from typing import Any
 
 from confluent_kafka import KafkaException, Message
 
+from dynabus.adapters.allowance import Allowance
 from dynabus.adapters.clock import exact_ms, new_incarnation, unix_ms
 from dynabus.adapters.codec import UndecodableMessage
 from dynabus.adapters.kafka.group_member import Where
@@ -74,7 +75,8 @@ class Destination:
         self.undecodable = 0
         self._followed: Feeds = {}
         self._last: dict[Where, Sequence] = {}
-        self._allowance, self._allowed_ms, self._commit_ms = float(settings.catch_up_per_s), exact_ms(), 0.0
+        self._allowance = Allowance(settings.catch_up_per_s, exact_ms() - 1000)  # a second's worth from the start
+        self._commit_ms = 0.0
         self._word_ms = 0.0
         self._line: Line | None = None
         self._shards: Shards | None = None
@@ -220,19 +222,18 @@ class Destination:
         return export_of(feed.link.name, feed.schema, version, entry.value)
 
     def _send(self, line: Line, now_ms: float) -> None:
-        rate = self._settings.catch_up_per_s
-        self._allowance = min(rate, self._allowance + (now_ms - self._allowed_ms) * rate / 1000)
-        self._allowed_ms = now_ms
+        allowed = self._allowance.take(now_ms)
         brains = [each for each in self.brains.items() if each[0] in self._followed]
         first = self.turns % len(brains) if brains else 0
         ready = sum(brain.is_ready for _, brain in brains)
         # Each has its share, and another one is the first each time: a busy table does not starve the others.
         for topic, brain in (*brains[first:], *brains[:first]):
-            share = max(min(1.0, self._allowance), self._allowance / max(1, ready))
+            share = max(min(1.0, allowed), allowed / max(1, ready))
             ready -= brain.is_ready
             for batch in brain.batches(now_ms, share):
                 line.send(self._senders[topic], self._followed[topic].link.name, batch)
-                self._allowance -= len(batch.exports)
+                allowed -= len(batch.exports)
+        self._allowance.give_back(allowed)
 
     def _commit(self) -> None:
         assert self._shards is not None

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import orjson
 from confluent_kafka import KafkaException
 
+from dynabus.adapters.allowance import Allowance
 from dynabus.adapters.clock import exact_ms, new_incarnation
 from dynabus.adapters.codec import encode
 from dynabus.adapters.kafka.hearing import Hearing
@@ -32,7 +33,6 @@ from dynabus.core.ids import NodeName
 from dynabus.core.messages import SEALED, PartitionMetadata, ReplyPart, ReplyStatus
 from dynabus.core.topics import Topics
 from dynabus.rep_out.line import Line
-from dynabus.repl_admin.allowance import Allowance
 
 ASK_MS, AGAIN_MS = 2_000.0, 200.0
 """Until a page is asked for again, after silence and after a refusal."""

@@ -10,6 +10,7 @@ from tests.unit.core.global_indexes.test_backfill import place
 from tests.unit.core.global_tables.test_copying import rows, stored
 from tests.unit.request_router.test_asker import LOG, lead, view_message
 
+from dynabus.adapters.allowance import Allowance
 from dynabus.adapters.codec import decode
 from dynabus.adapters.kafka.message_producer import MessageProducer
 from dynabus.adapters.kafka.settings import KafkaSettings
@@ -24,7 +25,6 @@ from dynabus.core.replication.store import Outcome
 from dynabus.core.rows import CorruptRow
 from dynabus.rep_out.line import Line
 from dynabus.repl_admin import copying as module
-from dynabus.repl_admin.allowance import Allowance
 from dynabus.repl_admin.copying import AGAIN_MS, ASK_MS, FAILED_S, TELL_MS, Copies, Job
 
 LINK = Link(LOG, "t", "us", 1, COPYING, 5, True, "label", ["eu"], {}, "there")

@@ -1,4 +1,4 @@
-"""How many items the initial copies of a process may send, all together."""
+"""How many changes may be sent: by all initial copies of a process together, or to one destination."""
 
 from __future__ import annotations
 
