@@ -2,11 +2,11 @@
 
     python -m bench.outage [--minutes 10] [--rate 100] [--output docs]
 
-Both regions run on this machine, with a Kafka each, and each has `--rate` puts a second by a timetable. No RepOut
-runs in either of them for so many minutes; then how long until what their groups have committed is behind the
-streams by no more than before, with the local puts' p99 before, while they are away and meanwhile. A probe a second
-is put in one region and looked for in the other: from its put's answer until it is seen is the replication latency.
-Draws `outage-backlog.svg` and `outage-latency.svg`, and prints what they show.
+Both regions run on this machine, with a Kafka each, and each has `--rate` puts a second by a timetable. The RepOuts
+of both stand still (SIGSTOP) for so many minutes, as if nobody were there; then how long until what their groups have
+committed is behind the streams by no more than before, with the local puts' p99 before, while they stand and
+meanwhile. A probe a second is put in one region and looked for in the other: from its put's answer until it is seen
+is the replication latency. Draws `outage-backlog.svg` and `outage-latency.svg`, and prints what they show.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.integration.cluster import RunningCluster, kill
+from tests.integration.cluster import RunningCluster, paused
 from tests.integration.global_load import EAST, TOPICS, WEST, bootstrap, replicate, two_regions
 
 from bench.curve import Line, draw_lines
@@ -115,15 +115,14 @@ def course_of(regions: dict[str, RunningCluster], rate: float, minutes: float) -
         usual = max(usual, course.look(groups))
         time.sleep(LOOK_S)
     course.cut_s = time.time()
-    for cluster in regions.values():
-        for pid in cluster.pids("rep-out").values():
-            kill(pid)
-    while time.time() < course.cut_s + 60 * minutes:
-        course.look(groups)
-        time.sleep(LOOK_S)
+    with ExitStack() as standing:
+        for cluster in regions.values():
+            for pid in cluster.pids("rep-out").values():
+                standing.enter_context(paused(pid))
+        while time.time() < course.cut_s + 60 * minutes:
+            course.look(groups)
+            time.sleep(LOOK_S)
     course.back_s = time.time()
-    for cluster in regions.values():
-        cluster.up()
     while course.look(groups) > usual:
         if time.time() > course.back_s + CAUGHT_UP_S:
             raise TimeoutError("it did not catch up")
@@ -153,7 +152,7 @@ def tell(course: Course, loads: dict[str, Paced], probes: Probes, minutes: float
     took_s = course.caught_up_s - course.back_s
     most = {region: max(missing for _, missing in points) for region, points in course.backlogs.items()}
     print(f"cut off for {minutes:g} minutes: {most[EAST]:,.0f} and {most[WEST]:,.0f} records waited")
-    print(f"caught up in {took_s:.1f} s, start of the processes included")
+    print(f"caught up in {took_s:.1f} s")
     for region, load in loads.items():
         before = p99_ms(load.answers, course.begun_s, course.cut_s)
         away = p99_ms(load.answers, course.cut_s, course.back_s)

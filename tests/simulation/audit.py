@@ -144,7 +144,7 @@ class Auditor:
             if body.new is not None:
                 self.rows[body.key] = body.new
                 self.digest ^= hash((body.key, body.new))
-                self.truth.restored(body)
+            self.truth.restored(body)
             return
         if says_so(body):
             self.promised = max(self.promised, floors_of(body).promised)

@@ -229,4 +229,4 @@ class RowsClient(Client):
         if pending.kind == "read":
             return super()._message(pending, sender, generation)
         budget_ms = int(pending.deadline_ms - self.world.now_ms)
-        return Write(sender, b"", generation, pending.key, raise_to(pending.operation), budget_ms)
+        return Write(sender, b"", generation, pending.key, raise_to(pending.operation), budget_ms, gathered=True)

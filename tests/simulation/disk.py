@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from dynabus.core.replication.heir import Inheritance
 from dynabus.core.replication.place import Place
 from dynabus.core.replication.request_ids import NO_KEY
-from tests.simulation.partitions import ROWS
+from tests.simulation.partitions import GLOBAL_KEYS, ROWS
 
 Commit = tuple[dict[bytes, bytes], dict[bytes, bytes], int, Place]
 History = list[tuple[bytes, int, bytes | None]]
 """Applied mutations: key, operation, new row."""
 
+WITHOUT_IDS = frozenset({*ROWS, *GLOBAL_KEYS})
 _KEPT_COMMITS = 4
 ANSWER_AT = 21
 """Of a remembered outcome: behind expiry, status, size and digest."""
@@ -45,17 +46,24 @@ class Disk:
         return iter([(k, self.rows[k]) for k in (reversed(keys) if reverse else keys)])
 
     def put(self, key: bytes, row: bytes) -> None:
-        self.delete(key)
+        self._drop(key)
         self.rows[key] = row
         self.digest ^= hash((key, row))
         self._changed = key, row
-        if key in ROWS:
-            # Without a request id; a recovery puts it again.
-            change = key, int.from_bytes(row, "big"), row
+        self._note(key, row)
+
+    def delete(self, key: bytes) -> None:
+        self._drop(key)
+        self._note(key, None)
+
+    def _note(self, key: bytes, row: bytes | None) -> None:
+        """Of a key whose writes need no request id; a recovery puts it again."""
+        if key in WITHOUT_IDS:
+            change = key, int.from_bytes(row or b"", "big") if key in ROWS else 0, row
             if change != next((each for each in reversed(self.history) if each[0] == key), None):
                 self.history.append(change)
 
-    def delete(self, key: bytes) -> None:
+    def _drop(self, key: bytes) -> None:
         old = self.rows.pop(key, None)
         if old is not None:
             self.digest ^= hash((key, old))
@@ -82,7 +90,7 @@ class Disk:
         raise NotImplementedError(_NO_ENTRIES)
 
     def remember(self, request_id: bytes, value: bytes) -> None:
-        if self._changed is not None and self._changed[0] != NO_KEY:
+        if self._changed is not None and self._changed[0] not in (NO_KEY, *WITHOUT_IDS):
             # The outcome of a write says which operation it was.
             key, row = self._changed
             self.history.append((key, int.from_bytes(value[ANSWER_AT:][:8], "big"), row))

@@ -165,7 +165,9 @@ class RegionsClient(Client):
 
     def _message(self, pending: Pending, sender: Sender, generation: int) -> Write | Query:
         budget_ms = int(pending.deadline_ms - self.world.now_ms)
-        request = encode_request_id(RequestId(Incarnation(self.number), pending.counter, 0))
+        request = b""  # the version of a write of another region says what an id would
+        if self._version is None:
+            request = encode_request_id(RequestId(Incarnation(self.number), pending.counter, 0))
         evaluate = self._evaluate(pending)
         return Write(sender, request, generation, pending.key, evaluate, budget_ms, repeat=pending.tries > 1)
 

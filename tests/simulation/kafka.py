@@ -157,7 +157,9 @@ class Log:
         if not same_epoch:
             self.epoch += 1
             self.cuts.append((self.epoch, len(self.records)))
+        words = self.auditor.truth.words
         self.auditor = Auditor(BODIES, ORIGIN, lossy=True)
+        self.auditor.truth.words.update(words)  # other regions said it, and their logs have lost nothing
         for record in self.records:
             self.auditor.landed(record)
 

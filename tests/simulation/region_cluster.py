@@ -16,12 +16,10 @@ from typing import Any, ClassVar
 from dynabus.core.global_tables.conflicts import conflict_of
 from dynabus.core.global_tables.floors import Floors
 from dynabus.core.global_tables.versions import Stamp
-from dynabus.core.ids import Incarnation, RequestId
 from dynabus.core.messages import SEALED, ReplyPart, ReplyStatus, RequestPart
 from dynabus.core.operations.calls import Call, part_to
 from dynabus.core.replication.effects import Query, Timing, Write
 from dynabus.core.replication.records import Mutation
-from dynabus.core.replication.request_ids import encode_request_id
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.replication.unresolved import Sender
 from dynabus.core.rows import item_of, version_of
@@ -266,10 +264,9 @@ class Router:
         to = self.cluster.route(asked.part["key"])
         asked.partition = to.number
         sender = Sender(f"router-{self.number}", self.number, counter, 0)
-        request = encode_request_id(RequestId(Incarnation(self.number), counter, 0))
         budget_ms = int(asked.deadline_ms - self.world.now_ms)
         evaluate = Importing(asked.part, CLOCK_LEAD_MS)
-        write = Write(sender, request, to.generation, asked.part["key"], evaluate, budget_ms, repeat=asked.tries > 1)
+        write = Write(sender, b"", to.generation, asked.part["key"], evaluate, budget_ms, repeat=asked.tries > 1)
         self.cluster.ask(to, write, asked.tries, asked.deadline_ms, anybody=False)
         self.world.after(RESEND_MS, self._send_again, counter, asked.tries)
 

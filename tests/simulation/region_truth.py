@@ -42,8 +42,9 @@ class Truth:
     conflicts: int = 0
 
     def restored(self, mutation: Mutation) -> None:
-        """A recovery's log has this row."""
+        """A recovery's log has this row, or this outcome of a request id."""
         self.is_lost = True
+        self.known.add(mutation.request)
         if mutation.key in GLOBAL_KEYS and mutation.new is not None:
             self.versions[mutation.key] = version_of(mutation.new, self.own)
 
@@ -112,5 +113,7 @@ class Truth:
         found = self.versions.get(key)
         if version.stamp.time <= self.gone.get(key, -1):
             return
+        if self.is_lost and version.stamp.time <= self.words.get(version.stamp.region, -1):
+            return  # its region had been told so before it was lost; links are made anew then, which is not modelled
         if found is None or not found.includes(version.stamp):
             raise Violation(f"{key!r}: {version} was said to be decided, and the version is {found}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dynabus.adapters.codec import UndecodableMessage, decode_body, encode_body
-from dynabus.adapters.row_codec import encode_row_changes
+from dynabus.adapters.row_codec import encode_mutation, encode_row_changes
 from dynabus.core.ids import Incarnation, LogId, NodeName, PartitionId, Writer
 from dynabus.core.messages import SCHEMA_NUMBERS
 from dynabus.core.replication.place import Group, Origin, Place, Reign, TermLeader
@@ -42,10 +42,10 @@ class AvroBodies:
     def encode(self, kind: Kind, body: Body) -> tuple[int, bytes]:
         if isinstance(body, RowChanges):
             return SCHEMA_NUMBERS[_ROWS], encode_row_changes(body)
+        if isinstance(body, Mutation):
+            return SCHEMA_NUMBERS["mutation" if body.losing is None else _CONFLICT], encode_mutation(body)
         # Only a recovery is written so: the genesis of a child must be the same bytes, whoever writes it.
         name = _RECOVERY if isinstance(body, Genesis) and body.recovered is not None else _SCHEMA_OF_KIND[kind]
-        if isinstance(body, Mutation) and body.losing is not None:
-            name = _CONFLICT
         return SCHEMA_NUMBERS[name], encode_body(name, _to_message(body))
 
     def decode(self, schema_number: int, body: bytes) -> Body | None:

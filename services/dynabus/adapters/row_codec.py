@@ -1,6 +1,7 @@
-"""Rows of global secondary indexes in Avro's binary form, as requests and replication logs carry them.
+"""What writes come to in Avro's binary form, as requests of indexes and replication logs carry it.
 
-Written by hand, as `avro_values` is: fastavro takes 6 us for a row and 9 us for the part of a request. It reads them.
+Written by hand, as `avro_values` is: fastavro takes 6 us for a row, 9 us for the part of a request and 11 us for a
+mutation, which takes 5 here. It reads them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dynabus.adapters.avro_values import ABSENT, NO_MORE, PRESENT, integer, sized, text
 from dynabus.adapters.codec import framed
 from dynabus.core.messages import RequestPart
-from dynabus.core.replication.records import RowChanges
+from dynabus.core.replication.records import Mutation, RowChanges
 
 
 def encode_index_request(
@@ -29,6 +30,19 @@ def _rows(parts: Iterable[RequestPart]) -> Iterable[bytes]:
         yield integer(len(key)) + key + integer(len(value))
         yield value
         yield integer(part["size"]) + integer(len(detail)) + detail
+
+
+def encode_mutation(mutation: Mutation) -> bytes:
+    """The body of a record: `mutation`, or `conflict_mutation` where a row lost."""
+    key, old, new, timestamp_ms, request, expires_ms, status, answer, size, outcome, losing = mutation
+    pieces = [integer(len(key)), key]
+    for row in (old, new):
+        pieces += (ABSENT,) if row is None else (PRESENT, integer(len(row)), row)
+    pieces += (integer(timestamp_ms), integer(len(request)), request, integer(expires_ms), integer(status))
+    pieces += (integer(len(answer)), answer, integer(size), integer(len(outcome)), outcome)
+    if losing is not None:
+        pieces += (integer(len(losing)), losing)
+    return b"".join(pieces)
 
 
 def encode_row_changes(changes: RowChanges) -> bytes:

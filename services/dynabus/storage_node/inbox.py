@@ -56,6 +56,9 @@ Clear = Callable[[Hosted, RequestPart], Read]
 Clone = Callable[[CloneRequest, "Hosted | None", float], None]
 """(request, the replica, now): another node wants a copy of it."""
 
+KNOW_REPEATS = frozenset({int(Code.INDEX), int(Code.IMPORT)})
+"""Writes that see by the versions of rows that a repeat changes nothing: they need no request id."""
+
 
 class _Message(NamedTuple):
     """What holds for all parts of a request: how long its asker still waits, whether it was sent before, the time."""
@@ -157,10 +160,10 @@ class Inbox:
         code = part["operation"]
         if (write := self._write(code, hosted)) is not None:
             token = Token.decode(part["token"]) if "token" in part else None
-            # Indexes' writes see for themselves that a repeat changes nothing, and commands have a token.
-            request_id = b"" if code == Code.INDEX or token is not None else _id_of(sender)
+            request_id = b"" if code in KNOW_REPEATS or token is not None else _id_of(sender)
             evaluate = self._admission.evaluation(hosted, write(part), part, now_ms)
-            change = Write(sender, request_id, part["generation"], part["key"], evaluate, budget_ms, token, repeat)
+            to = (part["generation"], part["key"])
+            change = Write(sender, request_id, *to, evaluate, budget_ms, token, repeat, code == Code.INDEX)
             hosted.write(change, now_ms, wall_ms)
         elif (read := self._reads.get(code)) is not None:
             if not part["consistent"] and hosted.replica.place.next_offset < part.get("at_least", NOT_ASKED):

@@ -16,11 +16,13 @@ from dynabus.core.global_tables.floors import Floors, Word
 from dynabus.core.global_tables.forgetting import Forgetting, encode_word
 from dynabus.core.global_tables.leading import floors_in
 from dynabus.core.global_tables.versions import TICKS_PER_MS, Stamp, Version
+from dynabus.core.ids import Incarnation, RequestId
 from dynabus.core.key_schema import KeySchema
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.operations import delete_item
 from dynabus.core.operations.calls import Code, part_to
 from dynabus.core.replication.effects import Append, Respond
+from dynabus.core.replication.request_ids import encode_request_id
 from dynabus.core.rows import item_of
 from dynabus.storage_node.regions import CLOCK_AHEAD
 from dynabus.storage_node.replicas.hosted import Hosted
@@ -182,6 +184,9 @@ def test_only_who_serves_appends(what: str) -> None:
     assert not Regions(replica).say(1, "us", "eu")
 
 
+ID = encode_request_id(RequestId(Incarnation(5), 3, 0))
+
+
 class Importing(Desk):
     """An inbox at a leader."""
 
@@ -256,7 +261,9 @@ def test_a_write_of_another_region_goes_the_ordinary_way_to_the_leader() -> None
     assert desk.ask(500, {"pk": {"S": "k"}}, 3).outcome.body == b"news"
     row = desk.replica.store.get(KEY)
     assert item_of(row) == {"pk": {"S": "k"}}
-    assert desk.ask(500, {"pk": {"S": "k"}}, 4).outcome.body == b"repeat"
+    assert desk.replica.store.remembered(ID) is None, "its version says what an id would"
+    again = desk.ask(500, {"pk": {"S": "k"}}, 4).outcome
+    assert (again.body, again.provisional) == (b"repeat", False), "whatever another copy comes to"
     assert desk.ask(1_001, None, 5).outcome.status == ReplyStatus.ERROR
     log = cast("Any", PARTITION.log)
     assert desk.admission.regions.decided == {(log, "news"): 1, (log, "repeat"): 1, (log, CLOCK_AHEAD): 1}

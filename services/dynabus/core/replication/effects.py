@@ -19,8 +19,9 @@ from dynabus.core.replication.unresolved import Sender
 class Write(NamedTuple):
     """A change of one item. `budget_ms`: how long its sender still waits; `request` is the encoded request id.
 
-    Without one (empty) `evaluate` must itself see that a repeat changes nothing, as writes of indexes do. A command
-    that came through Kafka has a token instead. `repeat`: it has been sent before, under the same id.
+    Without one (empty) `evaluate` must itself see that a repeat changes nothing, as writes of indexes and of other
+    regions do. A command that came through Kafka has a token instead. `repeat`: it has been sent before, under the
+    same id. `gathered`: without an id or a token, its record may be that of others too (`gathering`).
     """
 
     sender: Sender
@@ -31,6 +32,7 @@ class Write(NamedTuple):
     budget_ms: int
     token: Token | None = None
     repeat: bool = False
+    gathered: bool = False
 
 
 class Query(NamedTuple):

@@ -1,10 +1,10 @@
-"""Writes without request ids that came together: at the end of a turn they become one record of the log.
+"""Writes of indexes that came together: at the end of a turn they become one record of the log.
 
 Index rows come in hundreds, and a record of their own costs each of them an envelope, a checksum, a fold at every
 reader and an answer to Kafka. What is gathered counts as sent: later writes are evaluated over it, and no record of
 this leader comes before it (`Leader._append`).
 
-Writes with a request id have records of their own: the offset is the place of their change in streams and indexes.
+Writes of tables have records of their own: the offset is the place of their change in streams and indexes.
 """
 
 from __future__ import annotations

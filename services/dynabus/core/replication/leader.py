@@ -108,12 +108,12 @@ class Leader:
         decision = request.evaluate(previous, wall_ms)
         if self.floors is not None and decision.write:
             decision = versioned(self.floors, previous, decision, wall_ms)
-        if decision.write and not ids:
+        if decision.write and request.gathered:
             self._gather(request, previous, decision, now_ms, wall_ms)
         elif decision.write or _is_kept(request, decision.outcome):
             self._mutate(request, previous, decision, now_ms, wall_ms)
         else:
-            self._answer(sequence, request.sender, replace(decision.outcome, provisional=True), now_ms)
+            self._answer(sequence, request.sender, replace(decision.outcome, provisional=bool(ids)), now_ms)
 
     def _ids(self, request: Write, now_ms: float) -> Sequence[bytes]:
         """Under which its outcome may be remembered, the first one is that of now."""

@@ -67,7 +67,7 @@ class Outcome:
     """What the asker is told: the fields of a `ReplyPart` that the operation decides, and what its leader says of it.
 
     `provisional`: nothing was written and nothing is remembered, so another copy of the request may come to another
-    outcome. It counts only for who has sent no other copy.
+    outcome. It counts only for who has sent no other copy. Of a write without an id any copy's answer will do.
     """
 
     status: int = ReplyStatus.OK

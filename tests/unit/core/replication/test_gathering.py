@@ -20,7 +20,7 @@ def raise_to(bench: Bench, row: bytes, key: bytes = b"k") -> None:
         return Decision(old is None or old < row, row, Outcome(body=old or b"-"))
 
     sender = Sender("propagator", 9, next(bench.counter), 0)
-    bench.replica.write(Write(sender, b"", 1, key, evaluate, 10_000), bench.now_ms, 1_700_000_000_000)
+    bench.replica.write(Write(sender, b"", 1, key, evaluate, 10_000, gathered=True), bench.now_ms, 1_700_000_000_000)
 
 
 def gathered(effects: list[Effect]) -> list[RowChanges]:

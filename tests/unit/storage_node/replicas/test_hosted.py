@@ -47,7 +47,9 @@ def test_rows_of_one_record_count_each_until_they_are_committed() -> None:
     replica.commit(0.0)
     for number in range(9):
         put = write(b"%d" % number)._replace(
-            request=b"", evaluate=lambda _old, _now: Decision(True, encode_row(b"{}", 2, 5), Outcome())
+            request=b"",
+            gathered=True,
+            evaluate=lambda _old, _now: Decision(True, encode_row(b"{}", 2, 5), Outcome()),
         )
         replica.write(put, 2.0, 0)
     read_back(replica, 3.0)
