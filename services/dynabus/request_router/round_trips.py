@@ -2,7 +2,9 @@
 
 A constant one feeds an overload: once answers take longer than it, each request is sent many times, which is more
 work for who is slow already. Other than in TCP a request that was sent again counts too, from its first copy on: what
-it took is never too short, and while all of them are sent again there would be nothing to learn from.
+it took is never too short, and while all of them are sent again there would be nothing to learn from. And there is a
+most: answers that waited for a fail-over say nothing of the next ones, and a message that was lost must be sent
+again, to others at last, well within its deadline.
 """
 
 from __future__ import annotations
@@ -14,6 +16,9 @@ SMOOTHED, VARIED, VARIATIONS = 1 / 8, 1 / 4, 4
 
 BACK_OFF_MOST_MS = 1000.0
 """Doubled for each silence up to here, or what answers take: a new leader is found by asking."""
+
+USUAL_MOST_MS = 2000.0
+"""A fifth of a request's usual deadline."""
 
 
 @dataclass(slots=True)
@@ -43,5 +48,6 @@ class RoundTrips:
         known = self._nodes.get(node)
         usual = self.least_ms
         if known is not None:
-            usual = max(usual, known.smoothed_ms + VARIATIONS * known.variation_ms)
+            took_ms = known.smoothed_ms + VARIATIONS * known.variation_ms
+            usual = max(usual, min(took_ms, USUAL_MOST_MS))
         return min(usual * 2.0**silences, max(usual, BACK_OFF_MOST_MS))

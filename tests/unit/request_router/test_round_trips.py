@@ -6,7 +6,7 @@ from collections import deque
 
 import pytest
 
-from dynabus.request_router.round_trips import BACK_OFF_MOST_MS, RoundTrips
+from dynabus.request_router.round_trips import BACK_OFF_MOST_MS, USUAL_MOST_MS, RoundTrips
 
 LEAST_MS = 250.0
 
@@ -26,13 +26,19 @@ def test_fast_answers_leave_the_least() -> None:
 def test_a_slow_node_has_its_time_and_others_do_not() -> None:
     trips = RoundTrips(LEAST_MS)
     for _ in range(100):
-        trips.took("node-1", 3000.0)
-    assert trips.timeout_ms("node-1", 0) == pytest.approx(3000.0, rel=0.01)
-    assert trips.timeout_ms("node-1", 3) > 2 * BACK_OFF_MOST_MS, "what its answers take, once there were any"
+        trips.took("node-1", 1500.0)
+    assert trips.timeout_ms("node-1", 0) == pytest.approx(1500.0, rel=0.01)
+    assert trips.timeout_ms("node-1", 3) > BACK_OFF_MOST_MS, "what its answers take, once there were any"
     assert trips.timeout_ms("node-2", 0) == LEAST_MS
     for _ in range(50):
         trips.took("node-1", 5.0)
     assert trips.timeout_ms("node-1", 0) == pytest.approx(LEAST_MS, rel=0.2)
+
+
+def test_answers_that_waited_for_a_fail_over_do_not_hold_back_the_next_request() -> None:
+    trips = RoundTrips(LEAST_MS)
+    trips.took("node-1", 5000.0)
+    assert trips.timeout_ms("node-1", 0) == trips.timeout_ms("node-1", 3) == USUAL_MOST_MS
 
 
 def sent_for(requests: int, apart_ms: int, work_ms: int, constant_ms: float | None) -> float:
