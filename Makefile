@@ -1,7 +1,7 @@
 # make up       a cluster in the background, on port 8000; installs what is missing into .venv first
 # make down     stop it                      make status   what runs
 # make test     all tests, a real Apache Kafka included
-# make check    format, lint, types, import rules, fast tests: no broker, under 30 s
+# make check    format, lint, types, import rules, fast tests: no broker, two minutes on two cores
 # make simulate SEEDS=1000                   make bench     beside bare Kafka and peers
 
 SHELL := /bin/bash
@@ -13,7 +13,7 @@ FAST := not broker and not containers and not slow
 # All of their tests are slow, and collecting them takes as long as running a hundred fast ones.
 SLOW := tests/conformance tests/containers
 
-.PHONY: install up down status test check types fast-tests simulate bench
+.PHONY: install up down status test check lint types fast-tests simulate bench
 .DEFAULT_GOAL := check
 
 install: $(INSTALLED)
@@ -54,11 +54,13 @@ test: install
 	$(BIN)/pytest -m "alone or containers"
 
 # Types beside tests, and the tests on as many cores as there are: nothing in them is shared.
-check: install
+check: lint
+	@$(MAKE) --no-print-directory -j2 types fast-tests
+
+lint: install
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/lint-imports
-	@$(MAKE) --no-print-directory -j2 types fast-tests
 
 types: install
 	$(BIN)/mypy
