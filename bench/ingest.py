@@ -19,20 +19,22 @@ from statistics import median
 from typing import Any
 
 import orjson
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, ConsumerGroupState, Producer
+from confluent_kafka.admin import AdminClient
 from tests.integration.cluster import RunningCluster, running, wait_until
 
 from bench.generator import Generator, choose
 from bench.workload import KEYS, PADDING, create_table, put, write_requests
 from dynabus.client import ingest
+from dynabus.core.topics import Topics
 
 HTTP_TABLE, KAFKA_TABLE, PACKAGE_TABLE = "by-http", "by-kafka", "by-package"
 CONNECTIONS = 32
 ESTIMATED_PER_S = 6000
 """So many commands are made for each second of a round; a faster system is done earlier, by the same figure."""
 
-OFF_S = 2.0
-"""Until no router reads any more."""
+SETTLED = (ConsumerGroupState.STABLE, ConsumerGroupState.EMPTY)
+"""Of a group that shares out nothing anew."""
 
 LAST_S = 120.0
 
@@ -43,6 +45,7 @@ class Commands:
     def __init__(self, cluster: RunningCluster, batch: int) -> None:
         kafka = cluster.status()["kafka"]["bootstrap"]
         self._cluster, self._batch = cluster, batch
+        self._admin = AdminClient({"bootstrap.servers": kafka})
         self._producer = Producer({"bootstrap.servers": kafka, "enable.idempotence": True, "linger.ms": 20})
         topics = {f"dynabus.ingest.{KAFKA_TABLE}", f"dynabus.outcomes.{KAFKA_TABLE}"}
         wait_until("topics", lambda: topics <= self._producer.list_topics(timeout=5).topics.keys(), 60)
@@ -52,7 +55,7 @@ class Commands:
     def per_s(self, count: int) -> float:
         """Outcomes a second. Raises RuntimeError where one is not APPLIED, or does not come."""
         self._switch("off")
-        time.sleep(OFF_S)
+        wait_until("no router reads commands of the table", lambda: not self._is_read(), 60)
         dice = random.Random(count)
         for at in range(0, count, self._batch):
             commands = [_command(dice.randrange(KEYS)) for _ in range(min(self._batch, count - at))]
@@ -77,6 +80,12 @@ class Commands:
             if time.monotonic() - started > LAST_S:
                 raise RuntimeError(f"{count - len(found)} outcomes did not come")
         return found
+
+    def _is_read(self) -> bool:
+        group = Topics("dynabus").ingesters
+        found = self._admin.describe_consumer_groups([group])[group].result()
+        topics = {each.topic for member in found.members for each in member.assignment.topic_partitions}
+        return found.state not in SETTLED or f"dynabus.ingest.{KAFKA_TABLE}" in topics
 
     def _switch(self, to: str) -> None:
         self._cluster.command("admin", "ingest", KAFKA_TABLE, to)
