@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dynabus.core.replication.heir import Inheritance
 from dynabus.core.replication.place import Place
 from dynabus.core.replication.request_ids import NO_KEY
-from tests.simulation.partitions import ROWS
+from dynabus.core.rows import is_tombstone
+from tests.simulation.partitions import GLOBAL_KEYS, ROWS
 
 Commit = tuple[dict[bytes, bytes], dict[bytes, bytes], int, Place]
 History = list[tuple[bytes, int, bytes | None]]
@@ -29,6 +30,8 @@ class Disk:
         self.requests: dict[bytes, bytes] = {}
         self._ids: list[bytes] = []
         self.digest = 0
+        self.buried = 0
+        """Rows that became tombstones, as `core.contents` counts them."""
         self.history: History = []
         self._changed: tuple[bytes, bytes | None] | None = None
         self._lengths: dict[tuple[bytes, int], int] = {}
@@ -47,6 +50,7 @@ class Disk:
     def put(self, key: bytes, row: bytes) -> None:
         self.delete(key)
         self.rows[key] = row
+        self.buried += key in GLOBAL_KEYS and is_tombstone(row)
         self.digest ^= hash((key, row))
         self._changed = key, row
         if key in ROWS:
