@@ -12,8 +12,9 @@ from dynabus.core.replication.records import Form
 from dynabus.core.replication.replica import Replica
 from tests.simulation.audit import Linearizability, Violation
 from tests.simulation.client import Client, RowsClient
+from tests.simulation.disk import Disk
 from tests.simulation.forgetting import Abroad
-from tests.simulation.global_tables import FLOORS, RegionsClient
+from tests.simulation.global_tables import FLOORS, WALL_MS, RegionsClient, declare
 from tests.simulation.kafka import Log
 from tests.simulation.node import Node
 from tests.simulation.part import Part
@@ -67,8 +68,7 @@ class Cluster:
             free = len(self.clients) + 1
             self.clients += [RegionsClient(self, free + at, pause_ms / 2) for at in range(REGIONS_CLIENTS)]
         self.abroad = Abroad(world.random)
-        self.forgets = True
-        """Other regions, which are played here, say what they have decided."""
+        """Other regions, which are played here, and say what they have decided."""
         self.pruning: Pruning
         self._channels: dict[tuple[str, str], float] = {}
         self.lossy = False
@@ -93,6 +93,12 @@ class Cluster:
     def truth(self) -> Truth:
         """Of a global table."""
         return self.linear.auditor.truth
+
+    def keep_up(self, node: Node, replica: Replica, _store: Disk, now_ms: float) -> None:
+        """In each turn of a node: its part of global tables."""
+        if self.world.now_ms >= self.global_from_ms[node.name]:
+            declare(replica, self.floors, now_ms)
+            self.abroad.step(replica, self.truth, now_ms, WALL_MS + node.wall_ms(now_ms))
 
     def next_operation(self) -> int:
         self._operations += 1

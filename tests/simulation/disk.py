@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dynabus.core.replication.heir import Inheritance
 from dynabus.core.replication.place import Place
 from dynabus.core.replication.request_ids import NO_KEY
+from dynabus.core.rows import is_tombstone
 from tests.simulation.partitions import GLOBAL_KEYS, ROWS
 
 Commit = tuple[dict[bytes, bytes], dict[bytes, bytes], int, Place]
@@ -30,6 +31,8 @@ class Disk:
         self.requests: dict[bytes, bytes] = {}
         self._ids: list[bytes] = []
         self.digest = 0
+        self.buried = 0
+        """Rows that became tombstones, as `core.contents` counts them."""
         self.history: History = []
         self._changed: tuple[bytes, bytes | None] | None = None
         self._lengths: dict[tuple[bytes, int], int] = {}
@@ -48,6 +51,7 @@ class Disk:
     def put(self, key: bytes, row: bytes) -> None:
         self._drop(key)
         self.rows[key] = row
+        self.buried += key in GLOBAL_KEYS and is_tombstone(row)
         self.digest ^= hash((key, row))
         self._changed = key, row
         self._note(key, row)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import orjson
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from tests.simulation.cluster import Cluster
 
 FLOORS = Floors(OWN, OTHERS)
-CLOCK_OFF_MS = 8_000
+CLOCK_OFF_MS, CLOCK_LEAD_MS = 8_000, 10**9
 WALL_MS = 1_700_000_000_000
 
 
@@ -54,27 +54,34 @@ class AnyKey:
         return str(item["pk"]["S"]).encode()
 
 
-@dataclass(frozen=True)
-class Importing:
+class Evaluated(Protocol):
     """An evaluation that needs the replica that does it."""
 
-    part: RequestPart
-    clock_lead_ms: int = 10**9
+    def at(self, replica: Replica, store: Disk) -> Evaluate:
+        """For this one."""
 
-    def at(self, replica: Replica) -> Evaluate:
+
+@dataclass(frozen=True)
+class Importing:
+    """Such a one: a write of another region."""
+
+    part: RequestPart
+
+    def at(self, replica: Replica, _store: Disk) -> Evaluate:
         def floors() -> Floors | None:
             return None if replica.leader is None else replica.leader.floors
 
-        return import_item.node(self.part, import_item.Here(floors, AnyKey(), self.clock_lead_ms))  # type: ignore[arg-type]
+        return import_item.node(self.part, import_item.Here(floors, AnyKey(), CLOCK_LEAD_MS))  # type: ignore[arg-type]
 
     def __call__(self, _old: bytes | None, _wall_ms: int) -> Decision:
         raise NotImplementedError("its replica is not known")
 
 
-def bound(request: Write, replica: Replica) -> Write:
+def bound(request: Write, replica: Replica, store: Disk) -> Write:
     """With what the replica knows."""
-    evaluate = request.evaluate
-    return request._replace(evaluate=evaluate.at(replica)) if isinstance(evaluate, Importing) else request
+    if not hasattr(request.evaluate, "at"):
+        return request
+    return request._replace(evaluate=cast("Evaluated", request.evaluate).at(replica, store))
 
 
 class Hosting(NamedTuple):
@@ -97,9 +104,18 @@ class Paging:
         raise NotImplementedError("its replica is not known")
 
 
-def paging(query: Query, replica: Replica, store: Disk) -> Query:
+class Asking(Protocol):
+    """What is asked of a replica, and needs it."""
+
+    def at(self, replica: Replica, store: Disk) -> Read:
+        """For this one."""
+
+
+def asking(query: Query, replica: Replica, store: Disk) -> Query:
     """With what the replica has."""
-    return query._replace(read=query.read.at(replica, store)) if isinstance(query.read, Paging) else query
+    if not hasattr(query.read, "at"):
+        return query
+    return query._replace(read=cast("Asking", query.read).at(replica, store))
 
 
 def declare(replica: Replica, floors: Floors, now_ms: float) -> None:

@@ -16,7 +16,6 @@ from dynabus.core.replication.records import Genesis, Kind, decode_record
 from dynabus.core.replication.standstill import is_fence
 from dynabus.storage_node.replicas.heartbeats import acquaint, hear
 from tests.simulation.audit import Violation
-from tests.simulation.global_tables import WALL_MS, declare
 from tests.simulation.kafka import BODIES, LogProducer
 from tests.simulation.part import Part
 from tests.simulation.partitions import Partition
@@ -68,6 +67,10 @@ class Node:
     def clock_ms(self) -> float:
         """This machine's own clock; it counts pauses and drifts by up to 2 %."""
         return self._clock_start + self.world.now_ms * self._rate
+
+    def wall_ms(self, now_ms: float) -> int:
+        """Its wall clock, which goes in steps, since `global_tables.WALL_MS`."""
+        return int(now_ms) // self.wall_tick_ms * self.wall_tick_ms + self.wall_jump_ms
 
     @property
     def replicas(self) -> list[brain.Replica]:
@@ -258,11 +261,7 @@ class Node:
         for part in self.parts.values():
             if part.replica is not None:
                 part.replica.tick(now_ms)
-                if self.world.now_ms >= self.cluster.global_from_ms[self.name]:
-                    declare(part.replica, self.cluster.floors, now_ms)
-                    if self.cluster.forgets:
-                        wall_ms = WALL_MS + int(now_ms) + self.wall_jump_ms
-                        self.cluster.abroad.step(part.replica, self.cluster.truth, now_ms, wall_ms)
+                self.cluster.keep_up(self, part.replica, part.disk, now_ms)
                 if part.replica is not None and part.replica.place.is_restoring:
                     self._restore(part, now_ms)
             elif part.incoming is not None:
@@ -300,8 +299,7 @@ class Node:
         number, *fields = rest
         part = self.parts.get(number)
         if part is not None:
-            wall_ms = int(now_ms) // self.wall_tick_ms * self.wall_tick_ms + self.wall_jump_ms
-            part.take(kind, tuple(fields), now_ms, wall_ms)
+            part.take(kind, tuple(fields), now_ms, self.wall_ms(now_ms))
 
     # -- effects ----------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from dynabus.core.replication.succession import Begin, Succession
 from tests.simulation.audit import Violation
 from tests.simulation.clones import Incoming, Outgoing
 from tests.simulation.disk import Disk
-from tests.simulation.global_tables import WALL_MS, bound, paging
+from tests.simulation.global_tables import WALL_MS, asking, bound
 from tests.simulation.kafka import BODIES, Log, LogProducer, origin_of
 from tests.simulation.partitions import Partition
 from tests.simulation.pruning import RECORDS_LEAST
@@ -274,11 +274,11 @@ class Part:
         if kind == "write":
             write: Write = fields[0]
             if self.node.world.now_ms < fields[1]:
-                replica.write(bound(write, replica), now_ms, WALL_MS + wall_ms)
+                replica.write(bound(write, replica, self.disk), now_ms, WALL_MS + wall_ms)
         elif kind == "query":
             query: Query = fields[0]
             if self.node.world.now_ms < fields[1]:
-                replica.query(paging(query, replica, self.disk), now_ms)
+                replica.query(asking(query, replica, self.disk), now_ms)
         elif kind == "question":
             node, incarnation, term, nonce = fields
             replica.question(node, incarnation, term, nonce, now_ms)

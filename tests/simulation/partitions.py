@@ -13,7 +13,10 @@ ROWS = (b"k1r", b"k2r")
 """Keys of what is written without request ids."""
 REGION_KEYS = (b"k1g", b"k2g")
 """Of items of a global table."""
-GLOBAL_KEYS = (*REGION_KEYS, b"k1h", b"k2h")
+HOT_KEYS = (*REGION_KEYS, b"k1h", b"k2h")
+COLD_KEYS = tuple(b"k%d%c" % (number, letter) for number in (1, 2) for letter in b"bdfmqt")
+"""Written so rarely that a deletion lasts until it is forgotten."""
+GLOBAL_KEYS = (*HOT_KEYS, *COLD_KEYS)
 """The same, where there is nothing else."""
 
 

@@ -79,6 +79,7 @@ class World:
     """By label: where the logs ended when it was ENABLED."""
     disabled_at: dict[str, dict[int, int]] = field(default_factory=dict)
     """By label: where they ended when it was to be disabled."""
+    failing: float = 0.2  # how often outputs do
 
     # -- auto-admin -------------------------------------------------------------------------------------------
 
@@ -254,7 +255,7 @@ class Process:
             self.brain.read(self._batch())
             yield
             self.outgoing = self.brain.outputs()
-            fails = bool(self.outgoing) and dice.random() < 0.2
+            fails = bool(self.outgoing) and dice.random() < world.failing
             left = dice.randint(0, len(self.outgoing)) if fails else 0
             while len(self.outgoing) > left:
                 output = self.outgoing.pop(0)

@@ -16,10 +16,12 @@ from dynabus.adapters.codec import UndecodableMessage
 from dynabus.adapters.replication_codec import decode_batch, version_in
 from dynabus.core.global_tables.links import ACTIVE, COPYING, KIND, key_of
 from dynabus.core.global_tables.versions import Stamp, Version
+from dynabus.core.replication.records import Kind, Mutation, Record
 from dynabus.core.streams.consuming import Mark, read_metadata
-from dynabus.core.streams.reading import CLOSED
+from dynabus.core.streams.reading import CLOSED, FLOORS
 from dynabus.core.tables.streams import new_stream, stream_message
 from tests.simulation.global_tables import WALL_MS
+from tests.simulation.kafka import BODIES, Log
 from tests.simulation.partitions import LOG
 from tests.simulation.propagation import KEY_SCHEMA, rebalance
 from tests.simulation.region_clients import Stored, Where
@@ -34,6 +36,7 @@ from tests.simulation.region_hosts import (
     StreamWorld,
 )
 from tests.simulation.region_kafka import BEFORE_MS, Kafka, Wires
+from tests.simulation.region_truth import says_so
 from tests.simulation.violation import Violation
 from tests.simulation.world import World
 
@@ -83,7 +86,7 @@ class Region:
         self.streams = StreamWorld(self)
         self.splits = RegionSplits(self.cluster, 2, self.publish)
         self.crossed = 0
-        self.batches = self.lost_links = 0
+        self.batches = 0
         self._snapshots: dict[str, Snapshot] = {}
         self._sent: dict[tuple[str, bytes, Stamp], Crossed] = {}
         self.propagators = [PropagatorHost(self, number) for number in range(PROCESSES)]
@@ -149,7 +152,7 @@ class Region:
         if after == ACTIVE:
             self._check_copied(link)
         else:
-            self.lost_links += 1
+            self.truth.lost_links += 1
             link["created_ms"] = self._unix_ms()
             self._snapshots[link["destination"]] = self._snapshot()
         self._say_link(link["destination"])
@@ -288,7 +291,8 @@ class Region:
         of_before = {key: (stamp, 0) for key, (stamp, _) in self.truth.before.items()}
         for key, (stamp, count) in (*self._snapshots[other.name].items(), *of_before.items()):
             is_sent = link["whole"] or stamp.region == self.name
-            if is_sent and count == imported[key] and not other.truth.has(key, stamp):
+            is_kept = stamp.time > self.truth.gone.get(key, -1)
+            if is_sent and is_kept and count == imported[key] and not other.truth.has(key, stamp):
                 raise Violation(f"{key!r} of {stamp} is copied from {self.name} and is not in {other.name}")
 
     def _check_decided(self, stored: Stored, what: str) -> None:
@@ -308,11 +312,29 @@ class Region:
                 where = self.topic, number
                 offset, beside = offsets.get(where, (0, ""))
                 progress = read_metadata(offset, orjson.loads(beside or "{}").get("progress", ""))
-                low, end = self.kafka.extent(where)
+                low, end = self.kafka.low[where], self._end_of_changes(where)
                 if progress.mark is not Mark.ENDED and low < end and offset < end:
                     return f"shard {number} of {self.name} is acknowledged by {name} up to {offset} only"
         for number, log in self.cluster.logs.items():
             place = next((c.place for w, c in self.streams.committed.items() if w.number == number), None)
-            if place is None or not (place.sealed or place.next_offset >= len(log.records)):
+            if place is None or not (place.sealed or place.next_offset >= _end_of_writes(log)):
                 return f"log {number} of {self.name} is not in its stream"
         return None
+
+    def _end_of_changes(self, where: Where) -> int:
+        """Behind the last record of a shard that is more than a word: of those there is no end."""
+        records = self.kafka.records[where]
+        behind = (n + 1 for n in reversed(range(len(records))) if dict(records[n].headers)["type"] != FLOORS.encode())
+        return next(behind, 0)
+
+
+def _end_of_writes(log: Log) -> int:
+    """Behind the last record of a log that no leader appends now and then."""
+    return next((n + 1 for n in reversed(range(len(log.records))) if not _is_regular(log.records[n])), 0)
+
+
+def _is_regular(record: Record) -> bool:
+    if record.kind != Kind.MUTATION:
+        return False
+    body = BODIES.decode(record.schema_number, record.body)
+    return isinstance(body, Mutation) and says_so(body)

@@ -12,34 +12,38 @@ from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 from dynabus.core.global_tables.conflicts import conflict_of
-from dynabus.core.global_tables.floors import Floors
 from dynabus.core.global_tables.versions import Stamp
+from dynabus.core.ids import NodeName
 from dynabus.core.messages import SEALED, ReplyPart, ReplyStatus, RequestPart
-from dynabus.core.operations.calls import Call, part_to
+from dynabus.core.operations.calls import Call, Code, part_to
 from dynabus.core.replication.effects import Query, Timing, Write
 from dynabus.core.replication.records import Mutation
+from dynabus.core.replication.replica import Replica
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.replication.unresolved import Sender
-from dynabus.core.rows import item_of, version_of
+from dynabus.core.rows import is_tombstone, item_of, version_of
 from dynabus.core.values import Item
 from tests.simulation.client import RESEND_MS, Pending
 from tests.simulation.cluster import Cluster
+from tests.simulation.disk import Disk
 from tests.simulation.faults import Faults
-from tests.simulation.global_tables import Importing, Paging, RegionsClient, item_row
+from tests.simulation.global_tables import Paging, RegionsClient, item_row
 from tests.simulation.node import Node
-from tests.simulation.partitions import GLOBAL_KEYS, LOG
+from tests.simulation.partitions import COLD_KEYS, GLOBAL_KEYS, HOT_KEYS, LOG, Partition
 from tests.simulation.pruning import Pruning
+from tests.simulation.region_nodes import Deciding, Hearing, Kept, Metadata, Upkeep
 from tests.simulation.region_truth import DECIDED, Truth
 from tests.simulation.splits import Splits
+from tests.simulation.violation import Violation
 from tests.simulation.world import World
 
-CLIENTS, PAUSE_MS = 3, 220.0
-CLOCK_TICK_MS = 250
-CLOCK_LEAD_MS = 3000
-"""How far ahead a write of another region may be stamped: a second more, and it waits."""
+PAUSES_MS = (250.0, 900.0)
+"""Of clients. The first one writes a few items often, any other one some rarely: deletions last long enough there."""
 
+CLOCK_TICK_MS = 250
 NODE_SKEW_MS, JUMP_MS = 500, 2000
 BUDGET_MS = 3000.0
 
@@ -66,12 +70,19 @@ class RegionTruth(Truth):
     """Writes of other regions that are in a log, by key."""
     visible: int = 0
     """Conflicts that are told."""
+    met: dict[bytes, dict[str, int]] = field(default_factory=dict)
+    """By key, of each region the newest write that was decided here, whatever is left of it."""
+    regions: dict[str, RegionTruth] = field(default_factory=dict)
+    """Of all of them, this one too."""
+    lost_links: int = 0
+    """How often its stream had lost changes that some other region had not acknowledged."""
 
     def accepted(self, mutation: Mutation, said: bool, number: int) -> None:
         super().accepted(mutation, said, number)
         key, old, new = mutation.key, mutation.old, mutation.new
         if key not in GLOBAL_KEYS:
             return
+        self._met(key, new)
         self.imported[key] += mutation.answer in DECIDED
         if mutation.losing is not None:
             self._lost(mutation)
@@ -84,6 +95,7 @@ class RegionTruth(Truth):
                 self.unsaid.add((key, self.before[key][0]))
         elif mutation.answer not in DECIDED and new is not None and old != new:
             written = key, version_of(new, self.own).stamp
+            self._check_new(*written)
             self.writes[written], self.shard_of[written] = item_of(new), number
             if old is not None:
                 self.over[written] = version_of(old, self.own).stamp
@@ -101,8 +113,35 @@ class RegionTruth(Truth):
 
     def has(self, key: bytes, stamp: Stamp) -> bool:
         """A write is decided here."""
-        found = self.versions.get(key)
-        return found is not None and found.includes(stamp)
+        return self.met.get(key, {}).get(stamp.region, -1) >= stamp.time
+
+    def _met(self, key: bytes, new: bytes | None) -> None:
+        met = self.met.setdefault(key, {})
+        for region, time in version_of(new, self.own).seen.items() if new is not None else ():
+            met[region] = max(time, met.get(region, -1))
+
+    def _forgets(self, key: bytes, old: bytes | None) -> None:
+        if old is None or not is_tombstone(old):
+            raise Violation("a deletion in a global table leaves no tombstone")
+        stamp = self.versions.pop(key).stamp
+        self._check_old(key, stamp)
+        self.gone[key] = stamp.time
+        self.forgotten += 1
+
+    def _check_new(self, key: bytes, stamp: Stamp) -> None:
+        """A client's write, in the log: it is above all deletions of the item that any region has forgotten."""
+        for name, other in self.regions.items():
+            if stamp.time <= other.gone.get(key, -1):
+                raise Violation(f"{key!r} is written with {stamp}, and {name} has forgotten a later deletion")
+
+    def _check_old(self, key: bytes, deletion: Stamp) -> None:
+        """It is forgotten: all that is in any region's log and is older was decided here."""
+        for name, other in self.regions.items():
+            if other.lost_links:
+                continue  # what was written over meanwhile nobody brings
+            for where, stamp in other.writes:
+                if where == key and stamp < deletion and not self.has(key, stamp):
+                    raise Violation(f"{key!r}: {self.own} forgets {deletion}, and {stamp} of {name} is to come")
 
 
 class LocalClient(RegionsClient):
@@ -111,7 +150,7 @@ class LocalClient(RegionsClient):
     def _choose(self) -> tuple[bytes, str]:
         dice = self.world.random
         self._value = dice.randrange(1000)
-        return dice.choice(GLOBAL_KEYS), dice.choices(("store", "erase"), (70, 30))[0]
+        return dice.choice(HOT_KEYS if self.number == 1 else COLD_KEYS), dice.choices(("store", "erase"), (55, 45))[0]
 
     def _evaluate(self, pending: Pending) -> Evaluate:
         if pending.kind != "store":
@@ -125,11 +164,14 @@ class RegionCluster(Cluster):
 
     def __init__(self, world: World, region: str, skew_ms: int) -> None:
         dice = world.random
-        super().__init__(world, Timing(caught_up_records=dice.choice([0, 4, 256])), PAUSE_MS)
+        super().__init__(world, Timing(caught_up_records=dice.choice([0, 4, 256])), PAUSES_MS[0])
         self.region, self.skew_ms = region, skew_ms
-        self.clients: list[Any] = [LocalClient(self, number + 1, PAUSE_MS) for number in range(CLIENTS)]
-        self.floors = Floors(region, frozenset())
-        self.forgets = False
+        self.clients: list[Any] = [
+            LocalClient(self, number + 1, pause_ms) for number, pause_ms in enumerate(PAUSES_MS)
+        ]
+        self.kept: WeakKeyDictionary[Replica, Kept] = WeakKeyDictionary()
+        self._metadata = {name: Metadata(region) for name in self.nodes}
+        self._upkeeps: dict[NodeName, tuple[int, Upkeep]] = {}
         self.truth_here = RegionTruth(own=region)
         self.log.auditor.truth = self.truth_here
         self.pruning = Pruning(self, random.Random(0))
@@ -141,10 +183,24 @@ class RegionCluster(Cluster):
 
     def told_of(self, others: frozenset[str]) -> None:
         """Metadata say which other regions there are; each node hears of it at its own time."""
-        self.floors = Floors(self.region, others)
-        for name, at_ms in self.global_from_ms.items():
-            if at_ms == float("inf"):
-                self.global_from_ms[name] = self.world.now_ms + self.world.random.uniform(0.0, 4000.0)
+        for metadata in self._metadata.values():
+            self.world.after(self.world.random.uniform(0.0, 4000.0), self._hear_of, metadata, others)
+
+    def _hear_of(self, metadata: Metadata, others: frozenset[str]) -> None:
+        metadata.others |= others
+
+    def keep_up(self, node: Node, replica: Replica, store: Disk, now_ms: float) -> None:
+        kept = self.kept.get(replica)
+        if kept is None:
+            kept = self.kept[replica] = self._upkeep(node).of(node, replica, store)
+        kept.step(now_ms)
+
+    def _upkeep(self, node: Node) -> Upkeep:
+        run, upkeep = self._upkeeps.get(node.name, (-1, None))
+        if upkeep is None or run != node.incarnation:
+            upkeep = Upkeep(node, self.next_operation(), self._metadata[node.name])
+            self._upkeeps[node.name] = node.incarnation, upkeep
+        return upkeep
 
     @property
     def rows(self) -> dict[bytes, bytes]:
@@ -231,10 +287,10 @@ class Router:
     acknowledged = unknown = 0
     pending = None
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: RegionCluster) -> None:
         self.cluster, self.world = cluster, cluster.world
         self.number = len(cluster.clients) + 1
-        cluster.clients.append(self)  # type: ignore[arg-type] # what answers need of a client
+        cluster.clients.append(self)
         self.is_gone = False
         self._counter = 0
         self._asked: dict[int, Asked] = {}
@@ -264,11 +320,21 @@ class Router:
         to = self.cluster.route(asked.part["key"])
         asked.partition = to.number
         sender = Sender(f"router-{self.number}", self.number, counter, 0)
-        budget_ms = int(asked.deadline_ms - self.world.now_ms)
-        evaluate = Importing(asked.part, CLOCK_LEAD_MS)
-        write = Write(sender, b"", to.generation, asked.part["key"], evaluate, budget_ms, repeat=asked.tries > 1)
-        self.cluster.ask(to, write, asked.tries, asked.deadline_ms, anybody=False)
+        message = (
+            self._query(asked, to, sender)
+            if asked.part["operation"] == Code.FLOORS
+            else self._write(asked, to, sender)
+        )
+        self.cluster.ask(to, message, asked.tries, asked.deadline_ms, anybody=False)
         self.world.after(RESEND_MS, self._send_again, counter, asked.tries)
+
+    def _query(self, asked: Asked, to: Partition, sender: Sender) -> Query:
+        return Query(sender, to.generation, True, Hearing(asked.part, self.cluster))
+
+    def _write(self, asked: Asked, to: Partition, sender: Sender) -> Write:
+        budget_ms = int(asked.deadline_ms - self.world.now_ms)
+        evaluate = Deciding(asked.part, self.cluster)
+        return Write(sender, b"", to.generation, asked.part["key"], evaluate, budget_ms, repeat=asked.tries > 1)
 
     def _send_again(self, counter: int, tries: int) -> None:
         asked = self._asked.get(counter)

@@ -43,15 +43,19 @@ if TYPE_CHECKING:
     from tests.simulation.region import Region
 
 TOPICS = Topics("dynabus")
-TURN_MS = 60.0
+TURN_MS = 90.0
 COPIED_PER_S, COPIES_AT_ONCE = 20_000, 4
+WORDS_EVERY_S = 0.3
+"""Between words of RepOut; less than its setting may be."""
+
 PIECES = 10
 """Of a propagator's turn."""
 
 
 @lru_cache
 def rep_out_settings(region: str, name: str) -> RepOutSettings:
-    return RepOutSettings(name=name, kafka=region, commit_every_ms=100)
+    settings = RepOutSettings(name=name, kafka=region, commit_every_ms=100)
+    return settings.model_copy(update={"floors_every_s": WORDS_EVERY_S})
 
 
 @lru_cache
@@ -213,10 +217,10 @@ class RepInHost(Host):
     def begin(self) -> None:
         service = self.service = RepInService(rep_in_settings(self.region, self.name))
         self._steps = Steps(self)
-        service.tasks = service.driving._tasks = cast("Any", self._steps)
+        service.tasks = service.driving._tasks = service.words._tasks = cast("Any", self._steps)
         self.router = Router(self.of.cluster)
         service.driving._ask, service.driving._park = self.router.ask, self._park
-        service.words.hear = lambda *_: None  # type: ignore[method-assign]  # nobody forgets here: `forgetting` does
+        service.words._ask, service.words._has_parked = self.router.ask, _nothing_is_parked
         service.failed = self._failed
         service.reader._deliver = service.take
         self._consumer = self.wires.consumer(service.reader._properties())
@@ -245,6 +249,10 @@ class RepInHost(Host):
 
     def _failed(self) -> None:
         raise Violation(f"RepIn of {self.region} failed")
+
+
+async def _nothing_is_parked(_table: str) -> bool:
+    return False
 
 
 class CopiesHost(Host):

@@ -20,7 +20,7 @@ import structlog
 from dynabus.adapters.kafka import group_member, hearing, outbox
 from dynabus.adapters.kafka.topics import TopicError
 from dynabus.core import cluster_view
-from dynabus.core.global_tables import pages
+from dynabus.core.global_tables import pages, window
 from dynabus.core.topics import Topic
 from dynabus.rep_in import service as rep_in_service
 from dynabus.rep_in import telling
@@ -39,9 +39,12 @@ BEFORE_MS = 6000
 LATE_MS, LOOK_MS = 1000, 1000.0
 """In place of a minute and of ten seconds: histories are short."""
 
+RESEND_MS, RESEND_MOST_MS = 1500.0, 6000.0
+"""Of batches, likewise, in place of five seconds and a minute."""
+
 RETENTION_MS = 1e9
 
-PAGE_ROWS = 1
+PAGE_ROWS = 3
 """Of a page of an initial copy: tables are small."""
 
 
@@ -143,6 +146,9 @@ class Wires:
                 patch.object(line, "REPLICATION_PARTITIONS", REPLICATION_PARTITIONS),
                 patch.object(shards, "BEFORE_MS", BEFORE_MS),
                 patch.object(pages, "ROWS_MOST", PAGE_ROWS),
+                patch.object(window, "RESEND_MS", RESEND_MS),
+                patch.object(window, "RESEND_MOST_MS", RESEND_MOST_MS),
+                patch.object(window.Sent.__init__, "__defaults__", (RESEND_MS, False)),
                 patch.object(retention, "LOOK_MS", LOOK_MS),
                 patch.object(retention, "Worker", _Inline),
                 patch.object(shards, "LATE_MS", LATE_MS),

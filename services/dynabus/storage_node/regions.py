@@ -67,7 +67,8 @@ class GlobalTables:
         table = self.view.table(part["log"])
         if table is None:
             return lambda _old, _wall_ms: Decision(False, None, Outcome(ReplyStatus.BUSY))
-        here = import_item.Here(lambda: _floors(hosted), table.schema, self.clock_lead_ms)
+        named = frozenset((*table.regions, *table.former))
+        here = import_item.Here(lambda: _floors(hosted), table.schema, self.clock_lead_ms, named)
         evaluate = import_item.node(part, here)
 
         def counted(old: bytes | None, wall_ms: int) -> Decision:

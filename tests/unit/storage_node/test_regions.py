@@ -196,11 +196,11 @@ class Importing(Desk):
         self.replica.replica.take_effects()
         self.admission.regions.clock_lead_ms = 1_000
 
-    def know(self) -> None:
-        self.admission.view.take("table_metadata", metadata(1, "us", "eu"), 0.0)
+    def know(self, version: int = 1, *others: str) -> None:
+        self.admission.view.take("table_metadata", metadata(version, "us", "eu", *others), 0.0)
 
-    def ask(self, ms: int, item: dict[str, Any] | None, counter: int) -> Respond:
-        version = Version(Stamp(ms * TICKS_PER_MS, "eu"), {"eu": ms * TICKS_PER_MS})
+    def ask(self, ms: int, item: dict[str, Any] | None, counter: int, region: str = "eu") -> Respond:
+        version = Version(Stamp(ms * TICKS_PER_MS, region), {region: ms * TICKS_PER_MS})
         part = {
             "operation": int(Code.IMPORT),
             "log": PARTITION.log,
@@ -247,6 +247,20 @@ class Importing(Desk):
             read_back(self.replica, 3.0)
             effects = self.effects()
         return next(each for each in effects if isinstance(each, Respond))
+
+
+def test_a_write_of_a_region_waits_until_the_log_names_it() -> None:
+    desk = Importing()
+    desk.know()
+    desk.admission.step([desk.replica], 1_000.0)
+    read_back(desk.replica, 3.0)
+    desk.know(2, "za")
+    assert desk.ask(500, {"pk": {"S": "k"}}, 1, "za").outcome.status == ReplyStatus.BUSY
+    assert desk.ask(500, {"pk": {"S": "k"}}, 2, "eu").outcome.body == b"news"
+    desk.admission.step([desk.replica], 2_000.0)
+    read_back(desk.replica, 3.0)
+    assert desk.ask(501, {"pk": {"S": "k"}}, 3, "za").outcome.body == b"won"
+    assert desk.ask(502, {"pk": {"S": "k"}}, 4, "of-before").outcome.body == b"won", "nobody will ever name it"
 
 
 def test_a_write_of_another_region_goes_the_ordinary_way_to_the_leader() -> None:

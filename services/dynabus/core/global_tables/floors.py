@@ -8,9 +8,9 @@ and arrives later, would bring the item back in one region and not in the others
     seen       by region: it has decided all that this region wrote up to this time
     forgotten  tombstones up to this time may be gone
 
-All rise and never fall. Regions tell each other by *words* (`Word`). A word counts whole only if who says it knows
-no region that this one does not know: that one could still get the item from it, and nothing of the deletion from
-here, since it is sent what is there.
+All rise and never fall. Regions tell each other by *words* (`Word`). A word counts only if who says it knows no
+region that this one does not know: that one could still get the item from it, and nothing of the deletion from here,
+since it is sent what is there; and a write of that one may be older than a deletion of which the word tells.
 
 | forgotten rises to the lowest of        | else, with the tombstone gone                                      |
 |-----------------------------------------|--------------------------------------------------------------------|
@@ -21,8 +21,8 @@ here, since it is sent what is there.
 A region that has left counts as another one: its late writes may be on their way, and it may come back.
 
 What arrives is compared with the row that is there, tombstones too. Only at or below `forgotten` that may be gone: so
-what is stamped there is a repeat, whatever is known of its item, unless it is of one of the others who says that it
-has not sent it yet (it has just come, say, and its clock is behind).
+what is stamped there is a repeat, whatever is known of its item, unless it is of a region that has not said that it
+was sent: it has just come, say, and its clock is behind, or this log has not heard of it yet.
 """
 
 from __future__ import annotations
@@ -81,6 +81,10 @@ class Floors:
         """All that count: others that there are, and were."""
         return self.others | self.raised.keys()
 
+    def knows(self, region: str) -> bool:
+        """This one, or one that there is, or was."""
+        return region == self.region or region in self.others or region in self.raised
+
     def with_regions(self, own: str, others: frozenset[str]) -> Floors:
         """With these as own and other regions; those that are none any more still count."""
         raised = {**dict.fromkeys(self.others - others, NEVER), **self.raised}
@@ -92,10 +96,8 @@ class Floors:
 
     def hear(self, region: str, word: Word) -> None:
         """Of one of the others; what anybody else says is nothing."""
-        if region not in self.others:
-            return
-        self.rise(region, word.time)
-        if word.regions <= self.regions | {self.region}:
+        if region in self.others and all(map(self.knows, word.regions)):
+            self.rise(region, word.time)
             self.seen[region] = max(self.seen.get(region, NEVER), word.seen)
 
     def promise(self, time: int) -> None:
@@ -109,8 +111,8 @@ class Floors:
 
     def is_repeat(self, stamp: Stamp) -> bool:
         """Of a write that arrives: decided long ago, whether or not anything is left of it."""
-        unknown = NEVER if stamp.region in self.others else self.forgotten
-        return stamp.time <= min(self.forgotten, self.raised.get(stamp.region, unknown))
+        sent = self.forgotten if stamp.region == self.region else self.raised.get(stamp.region, NEVER)
+        return stamp.time <= min(self.forgotten, sent)
 
     def may_forget(self, tombstone: Stamp) -> bool:
         """It may go."""

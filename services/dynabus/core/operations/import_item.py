@@ -14,6 +14,8 @@ storage-node half.
 | the version or the item cannot be read        | ERROR, ValidationException                            |
 | the item's key is not that of the request     | ERROR, ValidationException: another key schema        |
 | the log does not say that the table is global | BUSY: it is about to                                  |
+| or does not name the region of the stamp yet  | the same: what is decided before that, others could   |
+|                                               | forget the deletion of, and get it themselves later   |
 | of a time of which deletions may be forgotten | OK, `repeat` (`floors`)                               |
 | stamped ahead of the clock, beyond the bound  | ERROR, ClockAhead: to be asked for again, later       |
 | stamped more than an hour ahead of it         | ERROR, ClockFarAhead                                  |
@@ -46,11 +48,13 @@ FAR_MS = 3_600_000
 
 
 class Here(NamedTuple):
-    """What the leader knows. `floors`: as its log has them when they are asked for; None: the table is not global."""
+    """What the leader knows. `floors`: as its log has them when they are asked for; None: the table is not global.
+    `regions`: all that metadata name, of which the log is to say that there are, or were."""
 
     floors: Callable[[], Floors | None]
     schema: KeySchema
     clock_lead_ms: int
+    regions: frozenset[str] = frozenset()
 
 
 def node(part: RequestPart, here: Here) -> Evaluate:
@@ -62,9 +66,9 @@ def node(part: RequestPart, here: Here) -> Evaluate:
 
     def evaluate(old: bytes | None, wall_ms: int) -> Decision:
         floors = here.floors()
-        if floors is None:
-            return Decision(False, None, Outcome(ReplyStatus.BUSY))
         stamp = arriving.stamp
+        if floors is None or (stamp.region in here.regions and not floors.knows(stamp.region)):
+            return Decision(False, None, Outcome(ReplyStatus.BUSY))
         largest = size if old is None else max(size, row_size(old))
         if floors.is_repeat(stamp):
             return Decision(False, None, _answer(Meeting.REPEAT, largest))
