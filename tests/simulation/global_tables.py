@@ -31,6 +31,7 @@ from dynabus.core.replication.request_ids import encode_request_id
 from dynabus.core.replication.store import Decision, Evaluate, Outcome, Read, Reader
 from dynabus.core.replication.unresolved import Sender
 from dynabus.core.rows import encode_row, item_of
+from dynabus.core.values import item_size
 from dynabus.storage_node import inbox
 from tests.simulation.client import Client, Pending
 from tests.simulation.disk import Disk
@@ -130,7 +131,7 @@ def declare(replica: Replica, floors: Floors, now_ms: float) -> None:
 
 def item_row(key: bytes, value: int, wall_ms: int = WALL_MS) -> bytes:
     item = {"pk": {"S": key.decode()}, "v": {"N": str(value)}}
-    return encode_row(orjson.dumps(item), 9, wall_ms)
+    return encode_row(orjson.dumps(item), item_size(item), wall_ms)
 
 
 def put(key: bytes, value: int) -> Evaluate:
