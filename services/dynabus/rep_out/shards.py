@@ -232,7 +232,7 @@ class Shards:
             if begin is None:
                 continue
             where, extent, known = (topic, number), extents[number], found.get(number)
-            if known is None or (feed.link.forwards and known.number("since") != feed.link.created_ms):
+            if known is None or _is_of_before(known, feed.link):
                 self._begin_anew(where, feed, extent, known)
             elif begin.mark is Mark.READING:
                 self._own_behind[where] = known.number("own") or 0
@@ -342,3 +342,9 @@ class Shards:
             for known in (self._ends, self.committed, self.gaps, self._own_behind, self._words):
                 known.pop(where, None)
         self._gone(taken)
+
+
+def _is_of_before(known: Found, link: Link) -> bool:
+    """Of an earlier life of the link. What somebody else has committed counts, unless others' changes are sent on."""
+    since = known.number("since")
+    return since != link.created_ms and (since is not None or bool(link.forwards))

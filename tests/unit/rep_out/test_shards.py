@@ -348,3 +348,34 @@ def test_a_link_that_begins_again_and_sends_nothing_on_goes_on_where_it_was(kafk
     kafka.shards.follow({TOPIC: feed(None, AGAIN_MS)})
     kafka.shards.poll(3 * LOOK_MS)
     assert kafka.begun[1:] == []
+
+
+# -- a link whose region is copied to again ------------------------------------------------------------------------
+
+
+def again(kafka: Kafka, first: int, *former: str) -> None:
+    """It has begun so while nobody read, with own rows; what is not older stands from that offset on."""
+    kafka.lose([(TOPIC, 0)])
+    kafka.times[0] = first
+    found = feed(None, AGAIN_MS, *former)
+    kafka.shards.follow({TOPIC: found._replace(link=found.link._replace(rows=["eu", *former]))})
+    kafka.assign([(TOPIC, 0)])
+    kafka.shards.poll(3 * LOOK_MS)
+
+
+@pytest.mark.parametrize("former", [(), ("ap",)])
+def test_a_region_that_comes_back_is_not_sent_what_its_copy_has(kafka: Kafka, former: tuple[str, ...]) -> None:
+    read_to(kafka, 20)
+    again(kafka, 40, *former)
+    assert (kafka.reading, kafka.own_behind) == ({0: 40}, {(TOPIC, 0): 40})
+    offset, beside = kafka.commits[TOPIC, 0]
+    assert (offset, orjson.loads(beside)["since"]) == (40, AGAIN_MS)
+
+
+@pytest.mark.parametrize("former", [(), ("ap",)])
+def test_what_retention_took_before_is_copied_once(kafka: Kafka, former: tuple[str, ...]) -> None:
+    read_to(kafka, 20)
+    kafka.extents[0] = (30, 90)
+    again(kafka, 40, *former)
+    assert kafka.reading == {0: 40}
+    assert not kafka.shards.lacks()
