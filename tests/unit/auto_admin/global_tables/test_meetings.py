@@ -384,6 +384,7 @@ def test_a_replica_whose_log_lost_writes_gets_from_others_what_they_have() -> No
         if e["whole"]
     ]
     assert records == [(HOME, AWAY)]
+    assert link(planet, THIRD, AWAY)["rows"] == [AWAY, THIRD], "maybe nobody else has what it wrote itself"
     assert planet.links(AWAY) == {HOME: "COPYING", THIRD: "COPYING"}
     assert planet.described(AWAY)["TableStatus"] == "ACTIVE"
     assert planet.links(HOME)[THIRD] == planet.links(THIRD)[HOME] == "ACTIVE"
