@@ -199,6 +199,12 @@ def taken(register: Register, message: Mapping[str, Any], wall_ms: int) -> Regis
     return _moved(after, register, wall_ms)
 
 
+def staying(register: Register, message: Mapping[str, Any], wall_ms: int) -> Register:
+    """As `taken`, but for what is said of this region's own membership."""
+    own = {register["own"]: register["membership"][register["own"]]}
+    return taken(register, {**message, "membership": {**message["membership"], **own}}, wall_ms)
+
+
 def to_tell(register: Register) -> list[str]:
     """Regions that have not acknowledged what is here, or have not done what it asks for. Of who is no member
     itself no more is asked for."""
