@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from dynabus.core.global_tables.beginning import Begin, Known, begin_anew
 from dynabus.core.global_tables.copying import Copy
 from dynabus.core.global_tables.pages import page
 from dynabus.core.global_tables.rep_in import Acknowledgement, RepIn, Topic
@@ -150,12 +151,12 @@ def children_begin_at_their_end() -> Patches:
 
 @BROKEN.broken("a shard that is older than its link ends with its last record, which may be a repeat")
 def old_shards_end_with_their_last_record() -> Patches:
-    def first(self: Shards, where: Any, created_ms: int, extent: Extent) -> int:
-        found = real(self, where, created_ms, extent)
-        return found if self._old.pop(where, None) is None else max(extent.low, extent.end - 1)
+    def anew(first: int, extent: Extent, known: Known | None, **about: bool) -> Begin | None:
+        if about["is_open"] or first < extent.end:
+            return begin_anew(first, extent, known, **about)
+        return Begin(max(extent.low, extent.end - 1), extent.end)
 
-    real = Shards._first
-    return [(Shards, "_first", first)]
+    return [(shards_module, "begin_anew", anew)]
 
 
 @BROKEN.broken("a shard that was read to its end counts as acknowledged to its end")

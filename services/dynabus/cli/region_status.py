@@ -121,7 +121,7 @@ def render(status: dict[str, Any]) -> str:
         rows += [(each["table"], each["region"], each["state"], str(each["items"])) for each in status["copies"]]
         lines += [
             "",
-            f"copies    {limits['at_once']} at once, {limits['items_per_s']} items/s together",
+            f"copies    {limits['at_once']} at once to a region, {limits['items_per_s']} items/s together",
             *aligned(rows),
         ]
     return "\n".join([*lines, *_alarms(status)])

@@ -117,7 +117,8 @@ class Destination:
             logger().warning("region not reached yet", region=self.peer.name, reason=str(error))
             return False
         group = Topics(kafka.namespace).rep_outs(self.peer.name)
-        self.begin(line, Shards(kafka, group, self._settings.session_timeout_ms, self._begun, self._gone))
+        session_ms = self._settings.session_timeout_ms
+        self.begin(line, Shards(kafka, self._own, group, session_ms, self._begun, self._gone))
         return True
 
     def begin(self, line: Line, shards: Shards) -> None:
@@ -192,7 +193,7 @@ class Destination:
         offset, headers = message.offset() or 0, headers_of(message)
         try:
             entry = read_entry(offset, headers, message.value())
-            export = None if shards.is_old(where, offset) else self._export(feed, brain, where, entry, headers)
+            export = self._export(feed, brain, where, entry, headers)
         except UndecodableMessage as fault:
             # None that a propagator wrote; to stop would hold back the table for ever.
             self.undecodable += 1

@@ -2,9 +2,9 @@
 
 A shard is a topic partition of a stream. A child's is begun once its parent's was acknowledged to its end, by
 whichever member (`core.streams.consuming`). One that the group has no offset of begins a while before its link was
-made: what is older is the initial copy's. So does one of a link that has begun again to send on what other regions
-wrote, which was passed by until then: it is read once more, whether or not anybody reads it at that moment. What is
-committed beside an offset says how far a shard is (`committed`).
+made: what is older is the initial copy's. One of a link that has begun again to send on what other regions wrote,
+which was passed by until then, is read once more, whether or not anybody reads it at that moment (`beginning`). What
+is committed beside an offset says how far a shard is (`committed`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dynabus.adapters.kafka.group_member import GroupMember, Where
 from dynabus.adapters.kafka.positions import OUT_OF_RANGE, extent_of
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
+from dynabus.core.global_tables.beginning import Known, begin_anew
 from dynabus.core.global_tables.floors import Word
 from dynabus.core.global_tables.links import ACTIVE, Link
 from dynabus.core.global_tables.promises import word_of
@@ -53,18 +54,19 @@ class Feed(NamedTuple):
 
 
 class Shards:
-    """Used from one thread. `begun` and `gone` are told of shards that are ours from an offset on, up to which other
-    one this region's own changes were acknowledged already (0: none), or no more."""
+    """Used from one thread, for region `own`. `begun` and `gone` are told of shards that are ours from an offset on,
+    before which other one this region's own changes are passed by (0: none), or no more."""
 
     def __init__(
         self,
         kafka: KafkaSettings,
+        own: str,
         group: str,
         session_timeout_ms: int,
         begun: Callable[[Where, int, int], None],
         gone: Callable[[list[Where]], None],
     ) -> None:
-        self._begun, self._gone = begun, gone
+        self._own, self._begun, self._gone = own, begun, gone
         self._feeds: Mapping[str, Feed] = {}
         self._given: set[Where] = set()
         """Ours, as the group has it."""
@@ -74,8 +76,6 @@ class Shards:
         self._paused: set[str] = set()
         self._ends: dict[Where, int] = {}
         """Of shards that were read to their end: behind it."""
-        self._old: dict[Where, int] = {}
-        """Of shards that are older than their link: where they ended when they were begun."""
         self.gaps: dict[Where, int] = {}
         """Shards that lost changes to retention, and the `created_ms` that their link had then."""
         self._own_behind: dict[Where, int] = {}
@@ -152,10 +152,6 @@ class Shards:
     def is_read(self, where: Where) -> bool:
         """Whether more of it counts: it is ours, and was not read to its end. Behind that there may be repeats."""
         return where in self._read
-
-    def is_old(self, where: Where, offset: int) -> bool:
-        """A change of before the link, which its initial copy has: the shard is read for its end only."""
-        return offset < self._old.get(where, 0)
 
     def commit(self, due: Mapping[Where, int], told: Told) -> bool:
         """What was acknowledged; whether the group has it."""
@@ -236,26 +232,31 @@ class Shards:
             if begin is None:
                 continue
             where, extent, known = (topic, number), extents[number], found.get(number)
-            if known is None or (feed.link.forwards and known.number("since") != feed.link.created_ms):
-                self._begin_anew(where, feed.link, extent, known)
+            if known is None or _is_of_before(known, feed.link):
+                self._begin_anew(where, feed, extent, known)
             elif begin.mark is Mark.READING:
                 self._own_behind[where] = known.number("own") or 0
                 self._begin(where, begin.offset, extent)
             self._waiting.discard(where)
 
-    def _begin_anew(self, where: Where, link: Link, extent: Extent, known: Found | None) -> None:
-        offset = self._first(where, link.created_ms, extent)
-        if known is None:
-            self._begin(where, offset, extent)
-            return
-        behind = known.progress.offset
-        if known.progress.mark is Mark.ENDED and offset >= behind - 1:
-            self._ends[where] = self.committed[where] = behind  # all of it is older
-        else:
-            self._own_behind[where] = max(behind, known.number("own") or 0)
-            self._begin(where, min(behind, offset), extent)
-        # At once: whoever comes later must not ask what retention took for this.
-        self.commit({where: self.committed[where]}, Told(known.number("acked_ms"), None))
+    def _begin_anew(self, where: Where, feed: Feed, extent: Extent, found: Found | None) -> None:
+        known = Known(found.progress, found.number("own") or 0) if found is not None else None
+        begin = begin_anew(
+            self._first(where, feed.link.created_ms, extent),
+            extent,
+            known,
+            is_open=feed.stream.shards[where[1]].is_open,
+            copies_own=feed.link.copies(self._own),
+            forwards=bool(feed.link.forwards),
+        )
+        if begin is not None:
+            self._own_behind[where] = begin.own_behind
+            self._begin(where, begin.offset, extent)
+        elif known is not None:
+            self._ends[where] = self.committed[where] = known.progress.offset
+        if found is not None:
+            # At once: whoever comes later must not ask what retention took for this.
+            self.commit({where: self.committed[where]}, Told(found.number("acked_ms"), None))
 
     def _found(self, topic: str, numbers: Iterable[int]) -> dict[int, Found]:
         found: dict[int, Found] = {}
@@ -269,8 +270,8 @@ class Shards:
         return found
 
     def _first(self, where: Where, created_ms: int, extent: Extent) -> int:
-        """Of a shard without an offset. One that is older as a whole is read for its end, behind which there may be
-        repeats: its last record, or if it is closed all of it, which is passed by (`is_old`).
+        """Of the records that are not older than the link. If all are: behind the end, or the last one if the shard
+        may have been closed since.
 
         A link whose RepOut comes late may find that records are gone: that is a gap, unless older ones are there.
         """
@@ -284,8 +285,7 @@ class Shards:
             return found.offset
         if self._feeds[where[0]].stream.shards[where[1]].is_open:
             return max(extent.low, extent.end - 1)
-        self._old[where] = extent.end
-        return extent.low
+        return extent.end
 
     def _begin(self, where: Where, offset: int, extent: Extent) -> None:
         if offset < extent.low:
@@ -339,6 +339,12 @@ class Shards:
         self._given.difference_update(taken)
         self._waiting.difference_update(taken)
         for where in taken:
-            for known in (self._ends, self._old, self.committed, self.gaps, self._own_behind, self._words):
+            for known in (self._ends, self.committed, self.gaps, self._own_behind, self._words):
                 known.pop(where, None)
         self._gone(taken)
+
+
+def _is_of_before(known: Found, link: Link) -> bool:
+    """Of an earlier life of the link. What somebody else has committed counts, unless others' changes are sent on."""
+    since = known.number("since")
+    return since != link.created_ms and (since is not None or bool(link.forwards))

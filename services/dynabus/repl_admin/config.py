@@ -26,7 +26,7 @@ class ReplAdminSettings(ServiceSettings):
         default=4,
         ge=1,
         le=100,
-        description="So many initial copies of tables to other regions at once; the others wait.",
+        description="So many initial copies of tables to each other region at once; the others wait.",
     )
     copy_items_per_s: int = Field(
         default=20_000,

@@ -1,5 +1,5 @@
-"""Initial copies: of each link that is COPYING the table's rows go to its destination, by a thread for each; a few at
-once, the oldest first. All have one allowance.
+"""Initial copies: of each link that is COPYING the table's rows go to its destination, by a thread for each; a few to
+each region at once, the oldest first. All have one allowance.
 
 A duty of ReplAdmin's active process. Pages of rows are asked of the leaders of whatever partitions hold the keys, so
 that splits in between do not matter; batches go the way that RepOut's go. Nothing is kept: whoever comes next begins
@@ -258,9 +258,8 @@ class Copies:
         self._waiting = waiting
 
     def _is_full(self, peer: Peer) -> bool:
-        """Copies that cannot go on hold back none to other regions."""
-        stuck = [job.peer.name for job in self.jobs.values() if job.problem]
-        return len(self.jobs) - len(stuck) >= self._at_once or stuck.count(peer.name) >= self._at_once
+        """A region that takes nothing, for whatever reason, holds back its own copies alone."""
+        return sum(job.peer.name == peer.name for job in self.jobs.values()) >= self._at_once
 
     def status(self) -> list[dict[str, Any]]:
         """Copies that are under way, and those that wait for their turn. Another thread may ask."""
@@ -283,7 +282,7 @@ class Copies:
 
     @property
     def limits(self) -> dict[str, int]:
-        """Those of all copies together."""
+        """Of copies to one region, and of all together."""
         return {"at_once": self._at_once, "items_per_s": self._allowance.items_per_s}
 
     def close(self) -> None:

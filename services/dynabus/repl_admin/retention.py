@@ -14,7 +14,7 @@ from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
 from dynabus.adapters.logs import logger
 from dynabus.adapters.worker import Worker
 from dynabus.core.global_tables.backlog import LOST, Backlog, backlog_of, shard
-from dynabus.core.global_tables.links import ACTIVE, DRAINING, Link, Links
+from dynabus.core.global_tables.links import ACTIVE, DRAINING, Link, Links, Where
 from dynabus.core.topic_settings import STREAM_RETENTION_MS
 from dynabus.core.topics import Topics
 from dynabus.repl_admin.definitions import OWN, Ask
@@ -23,7 +23,7 @@ LOOK_MS = 10_000.0
 """Between two looks: retention is hours."""
 
 DRAIN_MS = 1_000.0
-"""The same while somebody waits for a link to be drained."""
+"""The same of links that are drained, for which somebody waits."""
 
 
 class Seen(NamedTuple):
@@ -44,7 +44,8 @@ class Retention:
         self._ask, self._admin, self._topics, self._links = ask, admin, topics, links
         self._worker = Worker("retention")
         self._job: Future[list[Seen]] | None = None
-        self._due_ms = 0.0
+        self._due_ms = self._drain_due_ms = 0.0
+        self._lines: dict[Where, dict[str, Any]] = {}
 
     def turn(self, now_ms: float) -> None:
         """Look, if it is time, and tell the own auto-admin of links that are lost."""
@@ -53,10 +54,19 @@ class Retention:
             self._job = None
         if not self._links.all:
             self.lines = []
-        if self._job is None and now_ms >= self._due_ms and self._links.all:
-            links = list(self._links.all.values())
-            self._due_ms = now_ms + (DRAIN_MS if any(each.status == DRAINING for each in links) else LOOK_MS)
+        if self._job is None and (links := self._due(now_ms)):
             self._job = self._worker.submit(lambda: look(self._admin, self._topics, links, unix_ms()))
+
+    def _due(self, now_ms: float) -> list[Link]:
+        """Those that are looked at now."""
+        links = list(self._links.all.values())
+        if links and now_ms >= self._due_ms:
+            self._due_ms, self._drain_due_ms = now_ms + LOOK_MS, now_ms + DRAIN_MS
+            return links
+        if now_ms < self._drain_due_ms:
+            return []
+        self._drain_due_ms = now_ms + DRAIN_MS
+        return [each for each in links if each.status == DRAINING]
 
     def _seen(self, job: Future[list[Seen]]) -> None:
         try:
@@ -64,7 +74,9 @@ class Retention:
         except (KafkaException, TopicError) as error:
             logger().warning("how far links are is not known, looked again", reason=str(error))
             return
-        self.lines = [line(each) for each in seen]
+        self._lines |= {(link.table, link.destination): line(Seen(link, backlog)) for link, backlog in seen}
+        self._lines = {where: each for where, each in self._lines.items() if where in self._links.all}
+        self.lines = [*self._lines.values()]
         for link, backlog in seen:
             if backlog.alarm:
                 logger().warning("a link is behind", table=link.name, region=link.destination, alarm=backlog.alarm)

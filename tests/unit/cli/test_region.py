@@ -189,7 +189,7 @@ def test_copies_and_what_services_say_is_wrong() -> None:
     limits = {"at_once": 4, "items_per_s": 900}
     text = render({**status(), "copies": copies, "copy_limits": limits, "problems": problems(told)})
     assert ["films", "us-east-1", "copying", "7"] in [line.split() for line in text.splitlines()]
-    assert "copies    4 at once, 900 items/s together" in text
+    assert "copies    4 at once to a region, 900 items/s together" in text
     assert [line for line in text.splitlines() if line.startswith("ALARM")] == [
         "ALARM  to us-east-1: not reached: refused",
         "ALARM  from us-east-1 music: 3 changes are parked: another key",

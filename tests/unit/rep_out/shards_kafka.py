@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -24,11 +25,16 @@ TOPIC, CREATED_MS = "dynabus.stream.music", 5_000_000
 TOLD = Told(17, 4.5)
 
 
-def feed(shards: dict[int, int] | None = None, created_ms: int = CREATED_MS, *former: str) -> Feed:
-    """`shards`: parents by number."""
-    rows, forwards = ["eu"], dict.fromkeys(former, FOR_GOOD)
-    link = Link("t", "music", "us", 1, ACTIVE, created_ms, True, "1", rows, forwards, "there")
-    return Feed(link, read_stream(message(shards=shards or {0: -1})), KeySchema("pk", "S"))
+def feed(
+    shards: dict[int, int] | None = None, created_ms: int = CREATED_MS, *former: str, closed: Iterable[int] = ()
+) -> Feed:
+    """`shards`: parents by number. With former members the copy has their rows alone."""
+    rows, forwards = [*former] or ["eu"], dict.fromkeys(former, FOR_GOOD)
+    link = Link("t", "music", "us", 1, ACTIVE, created_ms, not former, "1", rows, forwards, "there")
+    found = read_stream(message(shards=shards or {0: -1}))
+    for number in closed:
+        found.shards[number] = replace(found.shards[number], is_open=False)
+    return Feed(link, found, KeySchema("pk", "S"))
 
 
 class FakeError:
@@ -75,7 +81,7 @@ class Kafka:
         monkeypatch.setattr(module, "Consumer", lambda *_, **__: self)
         monkeypatch.setattr(module, "GroupMember", self.member)
         monkeypatch.setattr(module, "extent_of", lambda _consumer, _topic, number, _s: self.extents[number])
-        self.shards = Shards(KafkaSettings("x"), "group", 6000, self.note, self.gone.extend)
+        self.shards = Shards(KafkaSettings("x"), "eu", "group", 6000, self.note, self.gone.extend)
 
     def note(self, where: Where, offset: int, own_behind: int) -> None:
         self.begun.append((where, offset))

@@ -80,7 +80,6 @@ class Stage:
     """Line and shards as lists; `done` is what was done, in order."""
 
     has_gap = False
-    old = 0
     problem: str | None = None
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
@@ -136,9 +135,6 @@ class Stage:
     def ended(self, where: Where, offset: int) -> None:
         self.done.append(f"ended {offset}")
         self.has_ended = True
-
-    def is_old(self, where: Where, offset: int) -> bool:
-        return offset < self.old
 
     def word(self, topic: str) -> Word | None:
         return self.said
@@ -238,13 +234,6 @@ def test_the_end_of_a_shard_is_told_and_committed_behind_its_changes(stage: Stag
     stage.acknowledge(1)
     stage.turn()
     assert stage.commits == [{(TOPIC, 0): 2}]
-
-
-def test_what_is_older_than_the_link_is_read_for_the_shards_end_only(stage: Stage) -> None:
-    stage.old = 3
-    stage.records = [FakeMessage(0), FakeMessage(1, CLOSED), FakeMessage(2, sequence=0)]
-    assert stage.turn() == ["hear", "follow 1", "read", "ended 1", "commit"]
-    assert (stage.sent, stage.commits) == ([], [{(TOPIC, 0): 2}])
 
 
 def test_repeats_behind_the_end_of_a_shard_do_not_count(stage: Stage) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -138,16 +137,11 @@ def test_a_shard_that_is_older_than_its_link_is_read_for_its_end_which_repeats_m
     kafka: Kafka, is_open: bool, begin_at: int
 ) -> None:
     kafka.extents[0] = (3, 50)
-    found = feed()
-    found.stream.shards[0] = replace(found.stream.shards[0], is_open=is_open)
-    kafka.shards.follow({TOPIC: found})
+    kafka.shards.follow({TOPIC: feed(closed=[] if is_open else [0])})
     kafka.assign([(TOPIC, 0)])
     kafka.shards.poll(LOOK_MS)
     assert kafka.begun == [((TOPIC, 0), begin_at)]
-    old = [offset for offset in range(60) if kafka.shards.is_old((TOPIC, 0), offset)]
-    assert old == ([] if is_open else [*range(50)])
-    kafka.lose([(TOPIC, 0)])
-    assert not kafka.shards.is_old((TOPIC, 0), 3)
+    assert kafka.own_behind == {(TOPIC, 0): 49 if is_open else 50}
 
 
 def test_a_shard_that_retention_overtakes_begins_anew(kafka: Kafka) -> None:
@@ -244,10 +238,10 @@ def read_to(kafka: Kafka, offset: int) -> None:
     kafka.shards.commit({(TOPIC, 0): offset}, TOLD)
 
 
-def gone(kafka: Kafka, first: int) -> None:
+def gone(kafka: Kafka, first: int, *closed: int) -> None:
     """Another region is, and the link has begun again; what is not older stands from that offset on."""
     kafka.times[0] = first
-    kafka.shards.follow({TOPIC: feed(None, AGAIN_MS, "ap")})
+    kafka.shards.follow({TOPIC: feed(None, AGAIN_MS, "ap", closed=closed)})
 
 
 def test_a_link_that_sends_on_what_others_wrote_reads_once_more_what_was_passed_by(kafka: Kafka) -> None:
@@ -294,6 +288,30 @@ def test_what_was_not_acknowledged_before_is_not_left_out(kafka: Kafka) -> None:
     assert (kafka.reading, kafka.own_behind) == ({0: 20}, {(TOPIC, 0): 20})
 
 
+def test_of_a_closed_shard_of_which_all_is_older_what_was_not_acknowledged_is_not_left_out(kafka: Kafka) -> None:
+    read_to(kafka, 20)
+    gone(kafka, -1, 0)
+    kafka.shards.poll(3 * LOOK_MS)
+    assert (kafka.reading, kafka.own_behind) == ({0: 20}, {(TOPIC, 0): 20})
+
+
+def test_nor_of_its_child_which_was_held_and_has_no_offset(kafka: Kafka) -> None:
+    kafka.extents |= {0: (0, 90), 1: (0, 500)}
+    kafka.times |= {0: 0, 1: 0}
+    kafka.shards.follow({TOPIC: feed({0: -1, 1: 0}, closed=[0])})
+    kafka.assign([(TOPIC, 0), (TOPIC, 1)])
+    kafka.shards.poll(LOOK_MS)
+    kafka.shards.commit({(TOPIC, 0): 20}, TOLD)
+    kafka.times |= {0: -1, 1: 400}
+    kafka.shards.follow({TOPIC: feed({0: -1, 1: 0}, AGAIN_MS, "ap", closed=[0])})
+    kafka.shards.poll(3 * LOOK_MS)
+    assert kafka.reading == {0: 20}
+    kafka.shards.ended((TOPIC, 0), 89)
+    kafka.shards.commit({(TOPIC, 0): 90}, TOLD)
+    kafka.shards.poll(6 * LOOK_MS)
+    assert (kafka.reading, kafka.own_behind[TOPIC, 1]) == ({1: 0}, 0)
+
+
 def test_shards_that_were_read_to_their_ends_are_read_once_more_too(kafka: Kafka) -> None:
     kafka.extents[0] = (0, 10)
     kafka.commits[TOPIC, 0] = (10, '{"progress":"1:ended:-"}')
@@ -310,12 +328,15 @@ def test_shards_that_were_read_to_their_ends_are_read_once_more_too(kafka: Kafka
     assert kafka.reading == {}
 
 
-@pytest.mark.parametrize(("extent", "first"), [((0, 10), -1), ((10, 10), -1), ((0, 10), 9)])
-def test_but_not_those_of_which_all_is_older(kafka: Kafka, extent: tuple[int, int], first: int) -> None:
+@pytest.mark.parametrize("closed", [(), (0,)])
+@pytest.mark.parametrize(("extent", "first"), [((0, 10), -1), ((10, 10), -1), ((0, 10), 9), ((0, 12), -1)])
+def test_but_not_those_of_which_all_is_older(
+    kafka: Kafka, extent: tuple[int, int], first: int, closed: tuple[int, ...]
+) -> None:
     kafka.extents[0] = extent
     kafka.commits[TOPIC, 0] = (10, '{"progress":"1:ended:-"}')
     begin(kafka, 0)
-    gone(kafka, first)
+    gone(kafka, first, *closed)
     kafka.shards.poll(3 * LOOK_MS)
     assert (kafka.reading, kafka.begun) == ({}, [])
     offset, beside = kafka.commits[TOPIC, 0]
@@ -327,3 +348,34 @@ def test_a_link_that_begins_again_and_sends_nothing_on_goes_on_where_it_was(kafk
     kafka.shards.follow({TOPIC: feed(None, AGAIN_MS)})
     kafka.shards.poll(3 * LOOK_MS)
     assert kafka.begun[1:] == []
+
+
+# -- a link whose region is copied to again ------------------------------------------------------------------------
+
+
+def again(kafka: Kafka, first: int, *former: str) -> None:
+    """It has begun so while nobody read, with own rows; what is not older stands from that offset on."""
+    kafka.lose([(TOPIC, 0)])
+    kafka.times[0] = first
+    found = feed(None, AGAIN_MS, *former)
+    kafka.shards.follow({TOPIC: found._replace(link=found.link._replace(rows=["eu", *former]))})
+    kafka.assign([(TOPIC, 0)])
+    kafka.shards.poll(3 * LOOK_MS)
+
+
+@pytest.mark.parametrize("former", [(), ("ap",)])
+def test_a_region_that_comes_back_is_not_sent_what_its_copy_has(kafka: Kafka, former: tuple[str, ...]) -> None:
+    read_to(kafka, 20)
+    again(kafka, 40, *former)
+    assert (kafka.reading, kafka.own_behind) == ({0: 40}, {(TOPIC, 0): 40})
+    offset, beside = kafka.commits[TOPIC, 0]
+    assert (offset, orjson.loads(beside)["since"]) == (40, AGAIN_MS)
+
+
+@pytest.mark.parametrize("former", [(), ("ap",)])
+def test_what_retention_took_before_is_copied_once(kafka: Kafka, former: tuple[str, ...]) -> None:
+    read_to(kafka, 20)
+    kafka.extents[0] = (30, 90)
+    again(kafka, 40, *former)
+    assert kafka.reading == {0: 40}
+    assert not kafka.shards.lacks()

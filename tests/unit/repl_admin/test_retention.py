@@ -22,7 +22,8 @@ class Stage:
         self.extent, self.committed = (0, 50), 50
         self.away = False
         self.told: list[tuple[str, dict[str, Any]]] = []
-        links = Links()
+        self.looked: list[str] = []
+        self.links = links = Links()
         links.all["t", "us"] = Link("t", "music", "us", 1, status, 7, True, "1", ["eu"], {}, "there")
         self.duty = Retention(self.ask, cast("TopicAdmin", self), Topics("dynabus"), links)
         self.now_ms = 0.0
@@ -44,7 +45,8 @@ class Stage:
 
     # -- Kafka ------------------------------------------------------------------------------------------------
 
-    def extents(self, _name: str) -> dict[int, tuple[int, int]]:
+    def extents(self, name: str) -> dict[int, tuple[int, int]]:
+        self.looked.append(name.split(".")[2])
         if self.away:
             raise TopicError("no Kafka", retriable=True)
         return {0: self.extent}
@@ -81,6 +83,21 @@ def test_of_other_links_it_is_not_asked_and_looked_at_seldom(status: str) -> Non
     assert stage.duty.lines[0]["backlog"] == 0
     stage.look(LOOK_MS)
     assert stage.duty.lines[0]["backlog"] == 47
+
+
+def test_while_one_is_drained_the_others_are_looked_at_as_seldom() -> None:
+    stage = Stage(DRAINING)
+    other = stage.links.all["t", "us"]._replace(table="o", name="art", status=ACTIVE)
+    stage.links.all["o", "us"] = other
+    stage.committed = 40
+    stage.look(LOOK_MS)
+    for after_ms in (DRAIN_MS, DRAIN_MS / 2, DRAIN_MS / 2):
+        stage.look(after_ms)
+    assert stage.looked == ["music", "art", "music", "music"]
+    assert [each["table"] for each in stage.duty.lines] == ["music", "art"]
+    del stage.links.all["o", "us"]
+    stage.look(LOOK_MS)
+    assert [each["table"] for each in stage.duty.lines] == ["music"]
 
 
 @pytest.mark.parametrize(("status", "told"), [(ACTIVE, ["LinkLost"]), (COPYING, []), (DRAINING, [])])

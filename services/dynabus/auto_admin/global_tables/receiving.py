@@ -185,6 +185,13 @@ def _leave(said: Said, state: TableState, after: Register, wall_ms: int) -> Deci
         return _answer(state.status)
     if state.description["DeletionProtectionEnabled"]:
         return _answer("ACTIVE", f"the table in region {after['own']} is protected against deletion")
+    staying = registers.staying(state.global_table, said.message, wall_ms)
+    lacking = [each for each in after["members"] if registers.is_copied_again(staying, each)]
+    if lacking:
+        # Maybe nobody else has that. What else is said counts at once: there may be more to copy because of it.
+        kept = replace(state, global_table=staying) if staying != state.global_table else None
+        why = f"the table in region {after['own']} is being copied again to {', '.join(lacking)}"
+        return _answer("ACTIVE", why, write=kept)
     gone = replace(
         state,
         status="DELETING",

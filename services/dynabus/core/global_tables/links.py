@@ -46,6 +46,10 @@ class Link(NamedTuple):
     def is_read(self) -> bool:
         return self.status in (COPYING, ACTIVE, DRAINING)
 
+    def copies(self, region: str) -> bool:
+        """Whether its initial copy, which is under way or was acknowledged, has the rows that this region wrote."""
+        return self.status != DRAINING and (self.whole or region in self.rows)
+
 
 def key_of(table: str, destination: str) -> str:
     """Of a link's record."""

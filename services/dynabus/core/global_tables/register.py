@@ -152,18 +152,17 @@ def copied_to(register: Register, region: str, wall_ms: int) -> Register:
     return _with(after, "origins", wall_ms, {region: {"from": ""}})
 
 
-def copied_again(register: Register, region: str, wall_ms: int) -> Register:
-    """With a link whose initial copy is to be made once more."""
-    link = sending.again(register, register["links"][region], wall_ms)
+def copied_again(register: Register, region: str, wall_ms: int, *lost: str) -> Register:
+    """With a link whose initial copy is to be made once more, with what regions have `lost` too."""
+    link = sending.again(register, register["links"][region], wall_ms, *lost)
     return {**register, "links": {**register["links"], region: link}}
 
 
 def _moved(after: Register, before: Register, wall_ms: int) -> Register:
     """Who was a member `before` and is none leaves. Who came again stays."""
     members, own = members_of(after["membership"]), after["own"]
-    gone = {*before["members"]} - {*members, own}
-    leaving = sorted({*after["leaving"], *gone} - {*members, own})
-    return sending.changed({**after, "members": members, "leaving": leaving}, before, gone, wall_ms)
+    leaving = sorted({*after["leaving"], *before["members"]} - {*members, own})
+    return sending.changed({**after, "members": members, "leaving": leaving}, before, wall_ms)
 
 
 def message_of(register: Register) -> dict[str, Any]:
@@ -198,6 +197,12 @@ def taken(register: Register, message: Mapping[str, Any], wall_ms: int) -> Regis
     if message["definition_stamp"] > register["definition_stamp"]:
         after |= {member: message[member] for member in _SETTINGS}
     return _moved(after, register, wall_ms)
+
+
+def staying(register: Register, message: Mapping[str, Any], wall_ms: int) -> Register:
+    """As `taken`, but for what is said of this region's own membership."""
+    own = {register["own"]: register["membership"][register["own"]]}
+    return taken(register, {**message, "membership": {**message["membership"], **own}}, wall_ms)
 
 
 def to_tell(register: Register) -> list[str]:
@@ -251,7 +256,7 @@ def answered(
 
 def _made_anew(register: Register, region: str, table: str, wall_ms: int) -> Register:
     """The region had lost its table, and has none of the items that were sent to the one before."""
-    after = with_link(copied_again(register, region, wall_ms), region, table=table)
+    after = with_link(copied_again(register, region, wall_ms, region), region, table=table)
     if origin_of(register, region):
         return after
     complete = [
@@ -261,8 +266,8 @@ def _made_anew(register: Register, region: str, table: str, wall_ms: int) -> Reg
 
 
 def lost_writes(register: Register, wall_ms: int) -> Register:
-    """Of a replica whose log lost what it had acknowledged: another one sends it every item, all others what they
-    wrote, and it sends all of its own once more."""
+    """Of a replica whose log lost what it had acknowledged: another one sends it every item, all others what they and
+    it wrote, and it sends all of its own once more."""
     rest = others(register)
     if not rest:
         return register

@@ -7,8 +7,12 @@
 | all of its writes                    | later is sent on by the stream (`former`), so whoever has one gives it      |
 | leaves, and was somebody's origin    | another member sends that one every row                                     |
 | comes back                           | it sends itself what it writes from then on                                 |
+| lost items, or all of them           | one member sends it every row, all others what they wrote, and what of its  |
+|                                      | own they have: whoever has the only copy of one gives it back, and it sends |
+|                                      | that to all                                                                 |
 
 Rows and changes are those of all former members, since what was the leaving one's to send on may be missing, too.
+Whoever hears at once that one left and came back does as if it had heard of both.
 """
 
 from __future__ import annotations
@@ -22,6 +26,13 @@ Register = dict[str, Any]
 
 FOR_GOOD = (1 << 63) - 1
 """Milliseconds; of a region that is no member any more."""
+
+
+def went(after: Register, before: Register) -> set[str]:
+    """Other regions that were members before, and left since, whether or not they have come back."""
+    known, now = before["membership"], after["membership"]
+    others = {*before["members"]} - {after["own"]}
+    return {each for each in others if not now[each]["member"] or now[each]["stamp"] > known[each]["stamp"]}
 
 
 def former_of(register: Register) -> dict[str, int]:
@@ -44,8 +55,9 @@ def origin_of(register: Register, region: str) -> str:
     return min(rest, key=lambda each: bool(register["origins"].get(each, {"from": ""})["from"]), default="")
 
 
-def changed(after: Register, before: Register, gone: Collection[str], wall_ms: int) -> Register:
-    """With what follows from other members than `before`, of which these are `gone`."""
+def changed(after: Register, before: Register, wall_ms: int) -> Register:
+    """With what follows from other members than `before`."""
+    gone = went(after, before)
     after = {**after, "former": _former(after, gone)}
     links = {region: _link(after, before, region, gone, wall_ms) for region in after["links"]}
     return {**after, "links": links}
@@ -53,11 +65,11 @@ def changed(after: Register, before: Register, gone: Collection[str], wall_ms: i
 
 def _former(register: Register, gone: Iterable[str]) -> dict[str, int]:
     membership = register["membership"]
-    known = {
+    known = {**former_of(register), **dict.fromkeys(gone, FOR_GOOD)}
+    return {
         region: membership[region]["stamp"][0] if membership[region]["member"] and until_ms == FOR_GOOD else until_ms
-        for region, until_ms in former_of(register).items()
+        for region, until_ms in known.items()
     }
-    return {**known, **dict.fromkeys(gone, FOR_GOOD)}
 
 
 def _link(after: Register, before: Register, region: str, gone: Collection[str], wall_ms: int) -> Mapping[str, Any]:
@@ -69,7 +81,7 @@ def _link(after: Register, before: Register, region: str, gone: Collection[str],
     if after["own"] not in after["members"]:
         return {**link, "status": DRAINING}
     if origin_of(after, region) not in ("", origin_of(before, region)):
-        return again(after, link, wall_ms)
+        return again(after, link, wall_ms, region)
     if not gone:
         return link
     unfinished = rows_of(after, link) if link["status"] == COPYING else []
@@ -87,9 +99,9 @@ def draining(register: Register) -> list[str]:
     return [region for region, link in register.get("links", {}).items() if link["status"] == DRAINING]
 
 
-def again(register: Register, link: Mapping[str, Any], wall_ms: int) -> dict[str, Any]:
-    """With another initial copy of all that this region has to send."""
-    return _copying(link, {register["own"], *former_of(register)}, wall_ms)
+def again(register: Register, link: Mapping[str, Any], wall_ms: int, *lost: str) -> dict[str, Any]:
+    """With another initial copy of all that this region has to send, and of what regions have `lost`."""
+    return _copying(link, {register["own"], *former_of(register), *lost}, wall_ms)
 
 
 def _copying(link: Mapping[str, Any], rows: Iterable[str], wall_ms: int) -> dict[str, Any]:

@@ -335,6 +335,28 @@ def test_once_that_is_sent_replicas_are_active_and_what_comes_later_is_sent_on_s
         assert link(planet, one, other)["forwards"] == {THIRD: FOR_GOOD}
 
 
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_replica_that_others_delete_stays_until_they_have_what_maybe_nobody_else_has(at_once: bool) -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated(AWAY, THIRD)
+    planet.held = {(AWAY, HOME)}
+    given_up(planet, THIRD, HOME)
+    if at_once:
+        planet.cut = {AWAY, THIRD}
+    else:
+        planet.until("again", lambda: planet.links(AWAY)[HOME] == "COPYING")
+    planet.update(ReplicaUpdates=[{"Delete": {"RegionName": AWAY}}])
+    planet.cut = {THIRD}
+    planet.until("told", lambda: "ReplicaStatusDescription" in planet.described(HOME)["Replicas"][0])
+    (shown,) = planet.described(HOME)["Replicas"]
+    assert (shown["RegionName"], shown["ReplicaStatus"]) == (AWAY, "DELETING")
+    assert shown["ReplicaStatusDescription"] == "the table in region us-east-1 is being copied again to eu-west-1"
+    record = link(planet, AWAY, HOME)
+    assert (planet.status(AWAY), record["status"], record["rows"]) == ("ACTIVE", "COPYING", [THIRD])
+    planet.held.clear()
+    planet.until("gone", lambda: planet.status(AWAY) is None and planet.replicas(HOME) == {})
+
+
 def test_a_member_that_comes_back_sends_itself_what_it_writes_then() -> None:
     planet = Planet(HOME, AWAY, THIRD)
     planet.replicated(AWAY, THIRD)
@@ -384,6 +406,7 @@ def test_a_replica_whose_log_lost_writes_gets_from_others_what_they_have() -> No
         if e["whole"]
     ]
     assert records == [(HOME, AWAY)]
+    assert link(planet, THIRD, AWAY)["rows"] == [AWAY, THIRD], "maybe nobody else has what it wrote itself"
     assert planet.links(AWAY) == {HOME: "COPYING", THIRD: "COPYING"}
     assert planet.described(AWAY)["TableStatus"] == "ACTIVE"
     assert planet.links(HOME)[THIRD] == planet.links(THIRD)[HOME] == "ACTIVE"

@@ -175,6 +175,43 @@ def test_a_replica_whose_log_lost_writes_gets_every_item_and_sends_its_own_once_
     assert registers.lost_writes(begun(), 6000) == begun()
 
 
+def seen_by(region: str, register: Register) -> Register:
+    """What a member has of the register, whose links are ACTIVE."""
+    others = [each for each in register["members"] if each != region]
+    links = {each: {"status": "ACTIVE", "created_ms": 2000, "table": "t"} for each in others}
+    return {**register, "own": region, "links": links}
+
+
+def test_it_gets_its_own_writes_too_from_whoever_has_the_only_copy() -> None:
+    message = registers.message_of(registers.lost_writes(linked("ACTIVE", "ACTIVE"), 6000))
+    for region in (AWAY, THIRD):
+        known = registers.taken(seen_by(region, linked("ACTIVE", "ACTIVE")), message, 7000)
+        whole = registers.is_whole(known, HOME)
+        assert whole == (region == THIRD)
+        assert known["links"][HOME] == {**known["links"][HOME], "status": "COPYING", "rows": sorted([HOME, region])}
+        assert {each["status"] for to, each in known["links"].items() if to != HOME} == {"ACTIVE"}
+
+
+def test_so_does_one_that_was_made_anew() -> None:
+    complete = registers.copied_to(linked("ACTIVE", "COPYING"), THIRD, 3000)
+    after = answered(complete, THIRD, table="another", wall_ms=6000)
+    assert after["links"][THIRD]["rows"] == [THIRD, HOME]
+    heard = registers.taken(seen_by(AWAY, complete), registers.message_of(after), 7000)
+    assert heard["links"][THIRD]["rows"] == [THIRD, AWAY]
+
+
+def test_but_not_one_that_fell_behind() -> None:
+    assert registers.copied_again(linked("ACTIVE", "ACTIVE"), AWAY, 6000)["links"][AWAY]["rows"] == [HOME]
+
+
+def test_who_hears_at_once_that_a_member_left_and_came_back_sends_on_what_it_wrote_before() -> None:
+    back = registers.with_members(left(linked("ACTIVE", "ACTIVE")), [HOME, AWAY, THIRD], 7000)
+    after = registers.taken(seen_by(AWAY, linked("ACTIVE", "ACTIVE")), registers.message_of(back), 8000)
+    assert former_of(after) == former_of(back) == {THIRD: 7000}
+    assert after["links"][HOME] == {**after["links"][HOME], "status": "COPYING", "created_ms": 8000, "rows": [THIRD]}
+    assert registers.taken(after, registers.message_of(back), 9000) == after
+
+
 def test_who_joins_later_sends_on_too() -> None:
     after = registers.with_members(left(linked("ACTIVE", "ACTIVE")), [HOME, AWAY, FOURTH], 7000)
     assert former_of(registers.joined(FOURTH, registers.message_of(after))) == {THIRD: FOR_GOOD}

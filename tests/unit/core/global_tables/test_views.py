@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+import pytest
 
 from dynabus.adapters.codec import decode, encode
 from dynabus.core.global_tables.links import Links, key_of
@@ -103,3 +104,14 @@ def test_links_are_read_while_they_are_copied_and_active() -> None:
         links.take("link_metadata", key_of("t1", "us"), link("us", version, status))
         assert [each.status for each in links.to("us")] == ([status] if are_read else [])
         assert links.to("af") == []
+
+
+@pytest.mark.parametrize(
+    ("status", "whole", "own", "other"),
+    [("COPYING", True, True, True), ("ACTIVE", False, True, False), ("DRAINING", True, False, False)],
+)
+def test_whose_rows_a_link_s_copy_has(status: str, whole: bool, own: bool, other: bool) -> None:
+    links = Links()
+    links.take("link_metadata", key_of("t1", "us"), {**link("us", status=status), "whole": whole})
+    [found] = links.of("t1")
+    assert (found.copies("eu"), found.copies("ap")) == (own, other)
