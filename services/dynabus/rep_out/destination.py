@@ -147,11 +147,11 @@ class Destination:
         assert shards is not None
         self.turns += 1
         self._hear(line, IDLE_S if self._is_full() else 0)
-        if self.feeds is not self._followed:
-            self._followed = self.feeds
-            shards.follow(self._followed)
-            for topic in self.brains.keys() - self._followed.keys():
+        if (feeds := self.feeds) is not self._followed:
+            shards.follow(feeds)  # it may raise: then once more
+            for topic in self.brains.keys() - feeds.keys():
                 del self.brains[topic], self._senders[topic]
+            self._followed = feeds
         shards.poll(exact_ms())
         for topic, brain in self.brains.items():
             brain.forwards = self._followed[topic].link.forwards

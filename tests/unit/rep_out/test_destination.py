@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import pytest
+from confluent_kafka import KafkaException
 from tests.unit.adapters.test_stream_codec import ITEM, STREAM
 
 from dynabus.adapters.kafka.group_member import Where
@@ -80,6 +81,7 @@ class Stage:
     """Line and shards as lists; `done` is what was done, in order."""
 
     has_gap = False
+    refuses = False
     old = 0
     problem: str | None = None
 
@@ -121,6 +123,8 @@ class Stage:
 
     def follow(self, feeds: Mapping[str, Feed]) -> None:
         self.done.append(f"follow {len(feeds)}")
+        if self.refuses:
+            raise KafkaException
 
     def poll(self, now_ms: float) -> None:
         """Tests begin and end shards."""
@@ -322,6 +326,17 @@ def test_a_stream_that_is_sent_no_more_is_forgotten(stage: Stage) -> None:
     stage.now_ms += 2 * RESEND_MS
     assert "send" not in stage.turn()
     assert stage.destination.oldest_ms is None
+
+
+def test_where_kafka_refuses_streams_are_followed_once_more(stage: Stage) -> None:
+    stage.records = [FakeMessage(0)]
+    stage.turn()
+    stage.destination.feeds, stage.refuses = {}, True
+    with pytest.raises(KafkaException):
+        stage.turn()
+    stage.refuses = False
+    assert stage.turn() == ["hear", "follow 0", "read"]
+    assert not stage.destination.brains
 
 
 def test_what_an_earlier_brain_sent_is_not_taken_for_what_this_one_sends(stage: Stage) -> None:

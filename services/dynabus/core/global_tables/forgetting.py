@@ -29,8 +29,8 @@ from dynabus.core.rows import is_tombstone, version_of
 
 FAR_MS = 3_600_000
 """What others have seen of a table that was here before is promised, too, unless it lies further ahead of the clock:
-that was promised by a clock that was wrong, and it would be so for good. None of them forgets by it: what is forgotten
-is no later than what each one has promised itself."""
+that was promised by a clock that was wrong, and it would be so for good. None of them forgets by it: what is
+forgotten is no later than what each one has promised itself."""
 
 
 class Pace(NamedTuple):
