@@ -52,6 +52,11 @@ class Feed(NamedTuple):
     schema: KeySchema
 
 
+def has_all(feed: Feed) -> bool:
+    """The destination has all items, as far as it has acknowledged the stream."""
+    return feed.link.status == ACTIVE
+
+
 class Shards:
     """Used from one thread. `begun` and `gone` are told of shards that are ours from an offset on, up to which other
     one this region's own changes were acknowledged already (0: none), or no more."""
@@ -180,7 +185,7 @@ class Shards:
         Nothing while it does not have all items: what it lacks may be older than what its shards say.
         """
         feed = self._feeds.get(topic)
-        if feed is None or feed.link.status != ACTIVE:
+        if feed is None or not has_all(feed):
             return None
         words = {}
         for (_, number), told in self._group.committed((topic, number) for number in feed.stream.shards).items():

@@ -13,7 +13,7 @@ from tests.unit.adapters.test_stream_codec import ITEM, STREAM
 from dynabus.adapters.kafka.group_member import Where
 from dynabus.adapters.stream_codec import encode_output
 from dynabus.core.global_tables.floors import Floors, Word
-from dynabus.core.global_tables.links import ACTIVE, Link
+from dynabus.core.global_tables.links import ACTIVE, COPYING, Link
 from dynabus.core.global_tables.regions import Peer
 from dynabus.core.global_tables.rep_out import BATCH_CHANGES, Batch
 from dynabus.core.global_tables.sending import FOR_GOOD
@@ -409,3 +409,18 @@ def test_the_destination_is_told_every_so_often_what_may_be_said(stage: Stage) -
     stage.now_ms += 30_000
     stage.turn()
     assert len(stage.sent) == 2
+    stage.records = [FakeMessage(0)]
+    stage.turn()
+    assert stage.sent[-1][2].word is None, "what was said before may not be so any more"
+
+
+def test_once_items_are_copied_again_nothing_more_is_said(stage: Stage) -> None:
+    stage.said = Word(1, 2, frozenset(), "there")
+    stage.turn()
+    stage.destination.feeds = {TOPIC: FEED._replace(link=FEED.link._replace(status=COPYING))}
+    stage.records = [FakeMessage(0)]
+    stage.turn()
+    assert [batch.word for _, _, batch in stage.sent] == [stage.said, None]
+    stage.now_ms += RESEND_MS
+    stage.turn()
+    assert [(batch.number, batch.word) for _, _, batch in stage.sent[2:]] == [(1, None), (2, None)]
