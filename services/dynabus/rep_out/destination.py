@@ -161,8 +161,9 @@ class Destination:
             self._take(shards, message)
         if exact_ms() >= self._word_ms:
             self._word_ms = exact_ms() + 1000 * self._settings.floors_every_s
+            words = shards.words()
             for topic, brain in self.brains.items():
-                brain.word = shards.word(topic)
+                brain.word = words.get(topic)
         self._send(line, exact_ms())
         shards.pause(topic for topic, brain in self.brains.items() if brain.is_full)
         self.problem = line.problem

@@ -144,8 +144,8 @@ class Stage:
     def is_old(self, where: Where, offset: int) -> bool:
         return offset < self.old
 
-    def word(self, topic: str) -> Word | None:
-        return self.said
+    def words(self) -> dict[str, Word]:
+        return {} if self.said is None else {TOPIC: self.said}
 
     def is_read(self, where: Where) -> bool:
         return not self.has_ended
