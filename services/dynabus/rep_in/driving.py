@@ -150,6 +150,10 @@ class Driving:
             for _, inlet, wanted in due:
                 if not inlet.gone:
                     self._place(inlet, wanted)
+        if self._unknown:
+            # Once all is parked, what comes later may be of the region's next life there: it waits for its own minute.
+            waits = {(inlet.region, wanted.export.table) for _, inlet, wanted in self._later}
+            self._unknown = {where: since_ms for where, since_ms in self._unknown.items() if where in waits}
         for where, pool in [*self._pools.items()]:
             self._send(where, pool, now_ms)
 

@@ -180,7 +180,7 @@ class Shards:
         return committed.write(progress, told, self._created_ms(where), self.gaps.get(where), own, word)
 
     def words(self) -> dict[str, Word]:
-        """What may be told of all of a stream, by topic, whoever has its shards; of all at once. Raises KafkaException.
+        """What may be told of all of a stream, by topic, whoever has its shards. Raises KafkaException.
 
         Nothing while the destination lacks items: they may be older than what its shards say.
         """

@@ -336,6 +336,24 @@ def test_a_table_that_is_not_shared_with_the_source_is_waited_for_and_then_its_c
     run(scene, monkeypatch)
 
 
+def test_after_a_minute_in_which_it_was_unknown_a_table_may_be_so_for_another_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene(desk: Desk) -> None:
+        desk.table("t", 7, ["us", "ap"])
+        desk.take(Inlet(TOPIC, 0), batch(1, export(1), export(2)))
+        await settled(desk, lambda: len(desk.own.letters) == 2)
+        assert not desk.service.driving.unknown, "nothing waits"
+        desk.own.deliver()
+        desk.take(Inlet(TOPIC, 0), batch(2, export(3)))
+        await desk.until(lambda: desk.service.driving.unknown)
+        desk.table("t", 8, ["us", "eu"])
+        await desk.until(lambda: desk.asked)
+        assert not desk.own.letters
+
+    run(scene, monkeypatch)
+
+
 def test_a_table_without_partitions_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(desk: Desk) -> None:
         announced = {**view_message(), "name": "t", "version": 7, "regions": ["us", "eu"]}
