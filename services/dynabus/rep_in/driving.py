@@ -10,8 +10,10 @@
 A change of a table that is not here, or does not know its source as one of its regions, waits for a minute, since
 metadata may be behind; then it is parked. Order does not matter: versions decide (`core.global_tables.versions`).
 
-Changes of now go as they come. A partition whose first change was made more than `PAST_MS` ago is catching up: then
-no more are under way than leaves its leader to the clients here (`core.global_tables.ledbat`).
+Changes of now go as they come. Of those that were made more than `PAST_MS` ago no more are under way to a partition
+than leaves its leader to the clients here (`core.global_tables.ledbat`). Each kind has a line and messages of its own,
+so neither waits for the other: news does not stand behind another source's backlog or copy, and what is old goes on at
+its window, however much news there is.
 """
 
 from __future__ import annotations
@@ -78,25 +80,32 @@ class Wanted(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Pool:
-    """Of one partition of a table."""
+class _Line:
+    """Changes that wait, in order; messages and changes under way. `window`: of the past; None: of now."""
 
-    table: str
-    window: Ledbat
+    window: Ledbat | None = None
     waiting: deque[Wanted] = field(default_factory=deque)
     messages: int = 0
     changes: int = 0
-    """Under way."""
 
-    def room(self, wall_ms: int) -> int:
+    def room(self) -> int:
         """How many changes the next message may have; 0: it has to wait."""
-        if self.messages >= MESSAGES_MOST:
+        if not self.waiting or self.messages >= MESSAGES_MOST:
             return 0
-        if wall_ms - self.waiting[0].wanted.export.version.stamp.ms < PAST_MS:
+        if self.window is None:
             return PARTS_MOST
         room = int(self.window.size) - self.changes
         # Few large messages instead of many small ones, which cost more.
         return min(PARTS_MOST, room) if room >= PARTS_MOST or not self.changes else 0
+
+
+class _Pool(NamedTuple):
+    """Of one partition of a table."""
+
+    table: str
+    window: Ledbat
+    news: _Line
+    past: _Line
 
 
 @dataclass(slots=True)
@@ -142,7 +151,7 @@ class Driving:
             self._place(inlet, wanted)
 
     def go_on(self) -> None:
-        """Send what may be sent now."""
+        # Once all is parked, what comes later may be of the region's next life there: it has a minute of its own.
         now_ms = self._now_ms()
         if self._later:
             due = [each for each in self._later if each[0] <= now_ms]
@@ -150,6 +159,10 @@ class Driving:
             for _, inlet, wanted in due:
                 if not inlet.gone:
                     self._place(inlet, wanted)
+        if self._unknown:
+            # Once all is parked, what comes later may be of the region's next life there: it waits for its own minute.
+            waits = {(inlet.region, wanted.export.table) for _, inlet, wanted in self._later}
+            self._unknown = {where: since_ms for where, since_ms in self._unknown.items() if where in waits}
         for where, pool in [*self._pools.items()]:
             self._send(where, pool, now_ms)
 
@@ -183,13 +196,16 @@ class Driving:
             self._tasks.begin(self._park_one(inlet, wanted, f"its item is none: {error}"))
             return
         number = table.partition_of(export.key)["number"]
-        self._pool((table.id, number), export.table).waiting.append(Wanted(inlet, wanted, call))
+        pool = self._pool((table.id, number), export.table)
+        is_past = self._wall_ms() - export.version.stamp.ms >= PAST_MS
+        (pool.past if is_past else pool.news).waiting.append(Wanted(inlet, wanted, call))
 
     def _pool(self, where: tuple[str, int], table: str) -> _Pool:
         if where not in self._pools:
             if len(self._windows) >= WINDOWS_MOST:
                 self._windows.clear()
-            self._pools[where] = _Pool(table, self._windows.setdefault(where, Ledbat(self._target_ms)))
+            window = self._windows.setdefault(where, Ledbat(self._target_ms))
+            self._pools[where] = _Pool(table, window, _Line(), _Line(window))
         return self._pools[where]
 
     def _wait_for_table(self, where: tuple[str, str], inlet: Inlet, wanted: Import) -> None:
@@ -204,24 +220,25 @@ class Driving:
     # -- asking ---------------------------------------------------------------------------------------------------
 
     def _send(self, where: tuple[str, int], pool: _Pool, now_ms: float) -> None:
-        pause, wall_ms = self._pauses.get(pool.table), self._wall_ms()
-        while pool.waiting and (pause is None or now_ms >= pause.until_ms) and (room := pool.room(wall_ms)):
-            taken = [pool.waiting.popleft() for _ in range(min(room, len(pool.waiting)))]
-            pool.messages += 1
-            pool.changes += len(taken)
-            self._tasks.begin(self._try(pool, taken))
-        if not pool.waiting and not pool.messages:
+        pause, lines = self._pauses.get(pool.table), (pool.news, pool.past)
+        for line in lines if pause is None or now_ms >= pause.until_ms else ():
+            while room := line.room():
+                taken = [line.waiting.popleft() for _ in range(min(room, len(line.waiting)))]
+                line.messages += 1
+                line.changes += len(taken)
+                self._tasks.begin(self._try(pool, line, taken))
+        if not any(line.waiting or line.messages for line in lines):
             del self._pools[where]
 
-    async def _try(self, pool: _Pool, taken: list[Wanted]) -> None:
+    async def _try(self, pool: _Pool, line: _Line, taken: list[Wanted]) -> None:
         batch = [each for each in taken if not each.inlet.gone]
         begun_ms = self._now_ms()
         try:
             replies = await self._ask([each.call for each in batch]) if batch else []
         except ApiError:
             replies = [None] * len(batch)
-        pool.messages -= 1
-        pool.changes -= len(taken)
+        line.messages -= 1
+        line.changes -= len(taken)
         refused = False
         for each, reply in zip(batch, replies, strict=True):
             if not each.inlet.gone:

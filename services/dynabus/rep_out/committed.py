@@ -65,3 +65,11 @@ def read(offset: int, text: str) -> Found:
         found = {}
     beside = found if isinstance(found, dict) else {}
     return Found(read_metadata(offset, str(beside.get("progress", ""))), beside)
+
+
+def words(told: Mapping[int, tuple[int, str] | None], created_ms: int) -> dict[int, Word]:
+    """Those of one stream's shards; none where changes were lost since its link was made."""
+    found = {number: read(*each) for number, each in told.items() if each is not None}
+    if any((each.number("gap") or -1) >= created_ms for each in found.values()):
+        return {}
+    return {number: word for number, each in found.items() if (word := each.word) is not None}

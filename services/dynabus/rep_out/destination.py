@@ -36,7 +36,7 @@ from dynabus.rep_out.committed import Told
 from dynabus.rep_out.config import RepOutSettings
 from dynabus.rep_out.latency import Latencies
 from dynabus.rep_out.line import Line
-from dynabus.rep_out.shards import Feed, Shards
+from dynabus.rep_out.shards import Feed, Shards, has_all
 
 IDLE_S = 0.05
 """How long a turn waits for a record, or for an acknowledgement if nothing can be done before one."""
@@ -148,20 +148,23 @@ class Destination:
         assert shards is not None
         self.turns += 1
         self._hear(line, IDLE_S if self._is_full() else 0)
-        if self.feeds is not self._followed:
-            self._followed = self.feeds
-            shards.follow(self._followed)
-            for topic in self.brains.keys() - self._followed.keys():
+        if (feeds := self.feeds) is not self._followed:
+            shards.follow(feeds)  # it may raise: then once more
+            for topic in self.brains.keys() - feeds.keys():
                 del self.brains[topic], self._senders[topic]
+            self._followed = feeds
         shards.poll(exact_ms())
         for topic, brain in self.brains.items():
             brain.forwards = self._followed[topic].link.forwards
+            if not has_all(self._followed[topic]):
+                brain.word = None  # at once: what it was told before may not be so any more
         for message in shards.read(0 if self._is_under_way() else IDLE_S):
             self._take(shards, message)
         if exact_ms() >= self._word_ms:
             self._word_ms = exact_ms() + 1000 * self._settings.floors_every_s
+            words = shards.words()
             for topic, brain in self.brains.items():
-                brain.word = shards.word(topic) or brain.word
+                brain.word = words.get(topic)
         self._send(line, exact_ms())
         shards.pause(topic for topic, brain in self.brains.items() if brain.is_full)
         self.problem = line.problem

@@ -53,6 +53,11 @@ class Feed(NamedTuple):
     schema: KeySchema
 
 
+def has_all(feed: Feed) -> bool:
+    """The destination has all items, as far as it has acknowledged the stream."""
+    return feed.link.status == ACTIVE
+
+
 class Shards:
     """Used from one thread, for region `own`. `begun` and `gone` are told of shards that are ours from an offset on,
     before which other one this region's own changes are passed by (0: none), or no more."""
@@ -170,25 +175,21 @@ class Shards:
         own, word = behind if behind > at else None, self._words.get(where)
         return committed.write(progress, told, self._created_ms(where), self.gaps.get(where), own, word)
 
-    def word(self, topic: str) -> Word | None:
-        """What the destination may be told of all of a stream, whoever has its shards. Raises KafkaException.
+    def words(self) -> dict[str, Word]:
+        """What may be told of all of a stream, by topic, whoever has its shards. Raises KafkaException.
 
-        Nothing while it does not have all items: what it lacks may be older than what its shards say.
+        Nothing while the destination lacks items: they may be older than what its shards say.
         """
-        feed = self._feeds.get(topic)
-        if feed is None or feed.link.status != ACTIVE:
-            return None
+        feeds = {topic: feed for topic, feed in self._feeds.items() if has_all(feed)}
+        wanted = [(topic, number) for topic, feed in feeds.items() for number in feed.stream.shards]
+        told = self._group.committed(wanted) if wanted else {}
         words = {}
-        for (_, number), told in self._group.committed((topic, number) for number in feed.stream.shards).items():
-            if told is None:
-                continue
-            found = committed.read(*told)
-            if (found.number("gap") or -1) >= feed.link.created_ms:
-                return None
-            if found.word is not None:
-                words[number] = found.word
-        least = word_of({number: shard.parent for number, shard in feed.stream.shards.items()}, words)
-        return None if least is None else least._replace(replica=feed.link.replica)
+        for topic, (link, stream, _) in feeds.items():
+            said = committed.words({number: told[topic, number] for number in stream.shards}, link.created_ms)
+            least = word_of({number: shard.parent for number, shard in stream.shards.items()}, said)
+            if least is not None:
+                words[topic] = least._replace(replica=link.replica)
+        return words
 
     def lacks(self) -> bool:
         """Whether changes were lost since the link began; once it begins again all items are copied."""

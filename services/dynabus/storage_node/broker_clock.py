@@ -2,7 +2,8 @@
 
 The broker stamps each message when it appends it (LogAppendTime). The difference between receiving and appending is
 the message's way plus an unknown constant between the two clocks; the smallest difference seen belongs to the
-fastest way, so whatever a message has above it is time that it has lain somewhere. Pure: times are passed in.
+fastest way, so whatever a message has above it is time that it has lain somewhere. It also tells what the broker's
+clock says now, by which a node sees that its own is off. Pure: times are passed in.
 """
 
 from __future__ import annotations
@@ -34,3 +35,8 @@ class BrokerClock:
         elif difference < self._smallest:
             self._smallest = difference
         return max(0.0, difference - min(self._smallest, self._before))
+
+    def time_ms(self, now_ms: float) -> float | None:
+        """What the broker's clock says at least, in milliseconds since 1970; None: it was not heard yet."""
+        smallest = min(self._smallest, self._before)
+        return None if smallest == float("inf") else now_ms - smallest

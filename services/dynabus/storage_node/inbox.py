@@ -56,6 +56,15 @@ Clear = Callable[[Hosted, RequestPart], Read]
 Clone = Callable[[CloneRequest, "Hosted | None", float], None]
 """(request, the replica, now): another node wants a copy of it."""
 
+
+def age_of(message: Arrival, clock: BrokerClock, now_ms: float) -> float:
+    """How long it has waited, by the clock of its topic partition."""
+    kind, stamp_ms = message.timestamp()
+    if kind != TIMESTAMP_LOG_APPEND_TIME:
+        return 0.0  # librdkafka's mock broker: its time of creation is of another host's clock
+    return clock.age_ms(now_ms, stamp_ms, message.leader_epoch())
+
+
 KNOW_REPEATS = frozenset({int(Code.INDEX), int(Code.IMPORT)})
 """Writes that see by the versions of rows that a repeat changes nothing: they need no request id."""
 
@@ -105,7 +114,7 @@ class Inbox:
         if kind in REQUESTS:
             if kind == INDEX_REQUEST:
                 body["parts"] = parts_of(body)
-            age_ms = self._age_ms(message, now_ms)
+            age_ms = age_of(message, self._clock, now_ms)
             if age_ms > body["budget_ms"]:
                 self.expired += len(body["parts"])
             else:
@@ -132,12 +141,6 @@ class Inbox:
                 self._tell_place(body, hosted)
         else:
             raise UndecodableMessage(f"a {kind} does not belong here")
-
-    def _age_ms(self, message: Arrival, now_ms: float) -> float:
-        kind, stamp_ms = message.timestamp()
-        if kind != TIMESTAMP_LOG_APPEND_TIME:
-            return 0.0  # librdkafka's mock broker: its time of creation is of another host's clock
-        return self._clock.age_ms(now_ms, stamp_ms, message.leader_epoch())
 
     def _request(self, request: Request, message: _Message) -> None:
         asker, incarnation, counter = request["asker"], request["incarnation"], request["counter"]

@@ -21,7 +21,7 @@ from dynabus.core.replication.records import Record, decode_record
 from dynabus.core.replication.unresolved import Sender
 from dynabus.core.topics import Topics
 from dynabus.storage_node.capacity.admission import NodeAdmission
-from dynabus.storage_node.inbox import Clear, Clone, Inbox, Operations
+from dynabus.storage_node.inbox import Clear, Clone, Inbox, Operations, age_of
 from dynabus.storage_node.mistakes import Mistakes
 from dynabus.storage_node.orders import Orders
 from dynabus.storage_node.outbox import Outbox
@@ -59,7 +59,7 @@ class Intake:
             operations, self._find, outbox.respond, orders, admission, scrub, clear, clone, outbox.tell_place
         )
         self.mistakes = Mistakes()
-        self.view = admission.view
+        self.view, self._broker = admission.view, admission.regions.broker
         self.heard_itself = False
         self.heartbeats_wanted = False
         """Somebody asked; until the loop takes it."""
@@ -125,6 +125,7 @@ class Intake:
 
     def _take_heartbeats(self, now_ms: float) -> None:
         for message in self._heartbeats:
+            age_of(message, self._broker, now_ms)
             kind, heartbeat = self._decoded(("heartbeat", "heartbeats_wanted"), message, now_ms)
             if kind == "heartbeats_wanted":
                 self.heartbeats_wanted = True

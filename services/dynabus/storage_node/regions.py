@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from dynabus.adapters.clock import unix_ms
 from dynabus.core.cluster_view import ClusterView
@@ -13,6 +14,7 @@ from dynabus.core.global_tables.floors import Floors
 from dynabus.core.messages import ReplyStatus, RequestPart
 from dynabus.core.operations import import_item
 from dynabus.core.replication.store import Decision, Evaluate, Outcome, Read
+from dynabus.storage_node.broker_clock import BrokerClock
 from dynabus.storage_node.replicas.hosted import Hosted
 from dynabus.storage_node.upkeep.forgetting import Forgettings
 
@@ -24,17 +26,28 @@ NOTES_MOST = 50
 
 CLOCK_AHEAD = "clock-ahead"
 
+CLOCK_OFF = "this node's clock is ahead of Kafka's by more than max_clock_lead_ms: other regions wait for its writes"
+
+
+class Sure(NamedTuple):
+    """A time of which logs may be told, None: none is known yet; and what is wrong with this node's clock."""
+
+    wall_ms: int | None
+    alarm: str
+
 
 @dataclass(slots=True)
 class GlobalTables:
     """`decided`: imports of partitions that are led here, by (table id, what became of them), since the start: what
-    `versions.Meeting` says, or `CLOCK_AHEAD`. Evaluated, that is: a few may be of records that are void."""
+    `versions.Meeting` says, or `CLOCK_AHEAD`. Evaluated, that is: a few may be of records that are void. `broker`:
+    the clock of the broker that has heartbeats."""
 
     view: ClusterView
     clock_lead_ms: int
     forgettings: Forgettings
     wall_ms: Callable[[], int] = unix_ms
     decided: Counter[tuple[str, str]] = field(default_factory=Counter)
+    broker: BrokerClock = field(default_factory=BrokerClock)
     _look_ms: float = 0.0
     _walked_ms: float = 0.0
 
@@ -45,18 +58,29 @@ class GlobalTables:
         looks_ms, self._walked_ms = min(now_ms - self._walked_ms, LOOK_MS), now_ms
         if now_ms >= self._look_ms:
             self._look_ms = now_ms + LOOK_MS
+            sure = self._sure(now_ms, wall_ms)
             for each in replicas:
-                if len(done) < NOTES_MOST and self._declare(each, now_ms, wall_ms):
+                if len(done) < NOTES_MOST and self._declare(each, now_ms, sure):
                     done.append(each)
         return done + self.forgettings.walk(replicas, looks_ms, now_ms, wall_ms)
 
-    def _declare(self, hosted: Hosted, now_ms: float, wall_ms: int) -> bool:
+    def _sure(self, now_ms: float, wall_ms: int) -> Sure:
+        """What logs are told holds for good, so no node's clock decides it alone: one that is ahead of Kafka's by
+        more than other regions allow is not believed."""
+        broker_ms = self.broker.time_ms(now_ms)
+        if broker_ms is None:
+            return Sure(None, "")
+        is_off = wall_ms > broker_ms + self.clock_lead_ms
+        return Sure(int(broker_ms), CLOCK_OFF) if is_off else Sure(wall_ms, "")
+
+    def _declare(self, hosted: Hosted, now_ms: float, sure: Sure) -> bool:
         table = self.view.table(hosted.partition.log) if hosted.replica.leader is not None else None
         if table is None or not table.regions[1:]:
             return False  # what was global once has versions for good; metadata without regions may be old, too
         # Who is gone raises no floor any more: what is newer than its last one may still arrive by another region.
         own, others = table.regions[0], frozenset({*table.regions[1:], *table.former} - {table.regions[0]})
-        return self.forgettings.tell(hosted, own, others, now_ms, wall_ms)
+        self.forgettings.of(hosted).alarm = sure.alarm
+        return self.forgettings.tell(hosted, own, others, now_ms, sure.wall_ms)
 
     def hearing(self, hosted: Hosted, part: RequestPart) -> Read:
         """What is answered to a word of another region. Raises ApiError."""

@@ -116,6 +116,12 @@ class Desk:
         outboxes: dict[Peer, Outbox] = self.service.telling._outboxes
         return cast("FakeOutbox", next(iter(outboxes.values())))
 
+    def acknowledged_by(self, source: str) -> list[tuple[str, int]]:
+        """In the Kafka of one of several sources."""
+        outboxes = cast("dict[Peer, FakeOutbox]", self.service.telling._outboxes)
+        letters = [letter for peer, outbox in outboxes.items() if peer.name == source for letter in outbox.letters]
+        return [decode_acknowledgement(letter.value) for letter in letters]
+
     def acknowledged(self) -> list[tuple[str, int]]:
         return [decode_acknowledgement(letter.value) for letter in self.there.letters]
 
@@ -241,6 +247,38 @@ def test_slow_answers_hold_the_past_back(monkeypatch: pytest.MonkeyPatch) -> Non
     run(scene, monkeypatch)
 
 
+def test_news_does_not_wait_for_the_past_of_another_source_and_the_past_goes_on_beside_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene(desk: Desk) -> None:
+        desk.wall_ms = 2 * int(driving.PAST_MS)
+        desk.table("t", 3, ["us", "eu", "ap"])
+        desk.service._heard("region_metadata", region("ap"))
+        silent = asyncio.Event()
+
+        async def past_is_silent(calls: list[Call]) -> list[ReplyPart | None]:
+            replies = await desk.ask(calls)
+            if calls[0].key in {b"k%d" % number for number in range(600)}:
+                await silent.wait()
+            return replies
+
+        desk.service.driving._ask = past_is_silent
+        desk.take(Inlet(TOPIC, 0), batch(1, *(export(number) for number in range(600))))
+        await asyncio.sleep(0)
+        assert [len(calls) for calls in desk.asked] == [LEAST]
+        for number in range(2, 30):
+            now = desk.wall_ms + int(desk.now_ms)
+            desk.take(Inlet("dynabus.replication.ap", 0), batch(number, export(now), source="ap"))
+            await desk.until(lambda number=number: len(desk.asked) == number)  # type: ignore[misc]
+        silent.set()
+        fresh = [export(desk.wall_ms + int(desk.now_ms) - number) for number in range(999)]
+        for number in range(30, 60):
+            desk.take(Inlet("dynabus.replication.ap", number), batch(number, *fresh, source="ap"))
+        await desk.until(lambda: ("sender", 1) in desk.acknowledged_by("eu"))
+
+    run(scene, monkeypatch)
+
+
 @pytest.mark.parametrize("reply", [None, PASSING])
 def test_silence_and_passing_errors_decide_nothing(reply: Outcome | None, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(desk: Desk) -> None:
@@ -332,6 +370,24 @@ def test_a_table_that_is_not_shared_with_the_source_is_waited_for_and_then_its_c
         desk.table("t", 8, ["us", "eu"])
         desk.take(Inlet(TOPIC, 2), batch(3, export(3)))
         await desk.until(lambda: desk.asked)
+
+    run(scene, monkeypatch)
+
+
+def test_after_a_minute_in_which_it_was_unknown_a_table_may_be_so_for_another_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene(desk: Desk) -> None:
+        desk.table("t", 7, ["us", "ap"])
+        desk.take(Inlet(TOPIC, 0), batch(1, export(1), export(2)))
+        await settled(desk, lambda: len(desk.own.letters) == 2)
+        assert not desk.service.driving.unknown, "nothing waits"
+        desk.own.deliver()
+        desk.take(Inlet(TOPIC, 0), batch(2, export(3)))
+        await desk.until(lambda: desk.service.driving.unknown)
+        desk.table("t", 8, ["us", "eu"])
+        await desk.until(lambda: desk.asked)
+        assert not desk.own.letters
 
     run(scene, monkeypatch)
 

@@ -71,6 +71,7 @@ class Kafka:
         self.asked_ms: list[int] = []
         self.commits: dict[Where, tuple[int, str]] = {}
         self.takes = True
+        self.asked = 0
         self.reading: dict[int, int] = {}
         self.paused: set[int] = set()
         self.messages: list[FakeMessage] = []
@@ -97,6 +98,7 @@ class Kafka:
         self.subscribed = [*topics]
 
     def committed(self, wanted: Iterable[Where]) -> dict[Where, tuple[int, str] | None]:
+        self.asked += 1
         return {where: self.commits.get(where) for where in wanted}
 
     def commit(self, offsets: list[TopicPartition]) -> bool:

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import pytest
+from confluent_kafka import KafkaException
 from tests.unit.adapters.test_stream_codec import ITEM, STREAM
 
 from dynabus.adapters.kafka.group_member import Where
 from dynabus.adapters.stream_codec import encode_output
 from dynabus.core.global_tables.floors import Floors, Word
-from dynabus.core.global_tables.links import ACTIVE, Link
+from dynabus.core.global_tables.links import ACTIVE, COPYING, Link
 from dynabus.core.global_tables.regions import Peer
 from dynabus.core.global_tables.rep_out import BATCH_CHANGES, Batch
 from dynabus.core.global_tables.sending import FOR_GOOD
@@ -80,6 +81,7 @@ class Stage:
     """Line and shards as lists; `done` is what was done, in order."""
 
     has_gap = False
+    refuses = False
     problem: str | None = None
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
@@ -120,6 +122,8 @@ class Stage:
 
     def follow(self, feeds: Mapping[str, Feed]) -> None:
         self.done.append(f"follow {len(feeds)}")
+        if self.refuses:
+            raise KafkaException
 
     def poll(self, now_ms: float) -> None:
         """Tests begin and end shards."""
@@ -136,8 +140,8 @@ class Stage:
         self.done.append(f"ended {offset}")
         self.has_ended = True
 
-    def word(self, topic: str) -> Word | None:
-        return self.said
+    def words(self) -> dict[str, Word]:
+        return {} if self.said is None else {TOPIC: self.said}
 
     def is_read(self, where: Where) -> bool:
         return not self.has_ended
@@ -313,6 +317,17 @@ def test_a_stream_that_is_sent_no_more_is_forgotten(stage: Stage) -> None:
     assert stage.destination.oldest_ms is None
 
 
+def test_where_kafka_refuses_streams_are_followed_once_more(stage: Stage) -> None:
+    stage.records = [FakeMessage(0)]
+    stage.turn()
+    stage.destination.feeds, stage.refuses = {}, True
+    with pytest.raises(KafkaException):
+        stage.turn()
+    stage.refuses = False
+    assert stage.turn() == ["hear", "follow 0", "read"]
+    assert not stage.destination.brains
+
+
 def test_what_an_earlier_brain_sent_is_not_taken_for_what_this_one_sends(stage: Stage) -> None:
     stage.records = [FakeMessage(0)]
     stage.turn()
@@ -383,3 +398,18 @@ def test_the_destination_is_told_every_so_often_what_may_be_said(stage: Stage) -
     stage.now_ms += 30_000
     stage.turn()
     assert len(stage.sent) == 2
+    stage.records = [FakeMessage(0)]
+    stage.turn()
+    assert stage.sent[-1][2].word is None, "what was said before may not be so any more"
+
+
+def test_once_items_are_copied_again_nothing_more_is_said(stage: Stage) -> None:
+    stage.said = Word(1, 2, frozenset(), "there")
+    stage.turn()
+    stage.destination.feeds = {TOPIC: FEED._replace(link=FEED.link._replace(status=COPYING))}
+    stage.records = [FakeMessage(0)]
+    stage.turn()
+    assert [batch.word for _, _, batch in stage.sent] == [stage.said, None]
+    stage.now_ms += RESEND_MS
+    stage.turn()
+    assert [(batch.number, batch.word) for _, _, batch in stage.sent[2:]] == [(1, None), (2, None)]

@@ -41,3 +41,12 @@ def test_another_leader_of_the_topic_is_another_clock() -> None:
     clock = BrokerClock()
     clock.age_ms(1000.0, 1_000_000, 1)
     assert clock.age_ms(1001.0, 990_000, 2) == 0.0
+    assert clock.time_ms(1001.0) == 990_000
+
+
+def test_what_the_broker_says_now_is_by_the_fastest_way() -> None:
+    clock = BrokerClock()
+    assert clock.time_ms(0.0) is None
+    for received_ms, appended_ms in ((5010.0, 1_000_000), (5012.0, 1_000_010), (9000.0, 1_000_020)):
+        clock.age_ms(received_ms, appended_ms, 1)
+    assert clock.time_ms(9002.0) == 1_004_000

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from typing import Any, cast
+from unittest.mock import Mock
 
 import orjson
 import pytest
-from tests.unit.storage_node.stand_ins import PARTITION, hosted, leading, read_back, regions
+from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME
+from tests.unit.storage_node.stand_ins import ME, PARTITION, hosted, leading, read_back, regions
 from tests.unit.storage_node.test_inbox import Desk, Operations
 
+from dynabus.adapters.clock import unix_ms
 from dynabus.adapters.codec import encode
+from dynabus.core.admission import Mode
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import ApiError
 from dynabus.core.global_tables.floors import Floors, Word
@@ -24,7 +28,11 @@ from dynabus.core.operations.calls import Code, part_to
 from dynabus.core.replication.effects import Append, Respond
 from dynabus.core.replication.request_ids import encode_request_id
 from dynabus.core.rows import item_of
+from dynabus.core.topics import Topics
+from dynabus.storage_node.capacity.admission import NodeAdmission
+from dynabus.storage_node.intake import Intake
 from dynabus.storage_node.regions import CLOCK_AHEAD
+from dynabus.storage_node.replicas.heartbeats import replica_state
 from dynabus.storage_node.replicas.hosted import Hosted
 
 SCHEMA = KeySchema("pk", "S", None, None)
@@ -68,7 +76,7 @@ class Regions:
         self.replica, self.view, self.now_ms = replica, ClusterView(), 10.0
         self.tables = regions(self.view, 1_000)
         self.tables.wall_ms = lambda: self.wall_ms
-        self.wall_ms = 1_000
+        self.wall_ms = self.broker_ms = 1_000
 
     def say(self, version: int, *regions: str) -> bool:
         """Whether it does anything about it."""
@@ -78,6 +86,8 @@ class Regions:
     def step(self, ms: float = 1_000) -> bool:
         self.now_ms += ms
         self.wall_ms += int(ms)
+        self.broker_ms += int(ms)
+        self.tables.broker.age_ms(self.now_ms, self.broker_ms, 1)
         done = self.tables.step([self.replica], self.now_ms)
         read_back(self.replica, self.now_ms)
         return bool(done)
@@ -161,6 +171,55 @@ def test_a_new_leader_goes_by_its_log_and_tells_it_at_once() -> None:
     assert regions.floors == before, "its clock is behind"
 
 
+@pytest.mark.parametrize("ahead_ms", [1_001, 365 * 86_400_000])
+def test_a_leader_whose_clock_is_far_ahead_of_kafkas_promises_no_more_than_kafkas(ahead_ms: int) -> None:
+    regions = Regions(leading())
+    regions.wall_ms += ahead_ms
+    regions.say(1, "us", "eu")
+    assert regions.floors is not None
+    assert regions.floors.promised == regions.broker_ms * TICKS_PER_MS - 1
+    regions.hear("eu", 1 << 62, 1 << 62, "us", "eu")
+    regions.step(30_000)
+    assert regions.floors.forgotten == regions.floors.promised == regions.broker_ms * TICKS_PER_MS - 1
+    assert "clock is ahead" in replica_state(regions.replica, 0.0)["alarm"]
+    assert not regions.replica.alarm, "it is well, and may be cloned"
+    regions.wall_ms = regions.broker_ms
+    regions.step()
+    assert replica_state(regions.replica, 0.0)["alarm"] == ""
+
+
+def test_a_clock_that_is_ahead_by_less_is_believed() -> None:
+    regions = Regions(leading())
+    regions.wall_ms += 1_000
+    regions.say(1, "us", "eu")
+    assert regions.floors is not None
+    assert regions.floors.promised == regions.wall_ms * TICKS_PER_MS - 1
+    assert replica_state(regions.replica, 0.0)["alarm"] == ""
+
+
+def test_nothing_is_promised_before_kafkas_clock_was_heard() -> None:
+    regions = Regions(leading())
+    regions.tables.broker = Mock()
+    regions.tables.broker.time_ms.return_value = None
+    regions.say(1, "us", "eu")
+    assert regions.known == ("us", {"eu"})
+    assert regions.floors is not None
+    assert regions.floors.promised == -1
+
+
+def test_kafkas_clock_is_heard_by_heartbeats() -> None:
+    admission, topics = NodeAdmission(Mode.ON, (3000, 1000), ME.node, Mock(), regions()), Topics("dynabus")
+    intake = Intake(ME, topics, Mock(), Mock(), Mock(), Mock(), admission, Mock(), Mock(), Mock())
+    message = Mock()
+    message.error.return_value = None
+    message.topic.return_value = topics.heartbeats().name
+    message.value.return_value = encode("heartbeats_wanted", {"asker": "router-1"})
+    for kind, heard in ((TIMESTAMP_CREATE_TIME, None), (TIMESTAMP_LOG_APPEND_TIME, 1_000_010)):
+        message.timestamp.return_value = (kind, 1_000_000)
+        intake.take([message], [], 5_000.0)
+        assert admission.regions.broker.time_ms(5_010.0) == heard
+
+
 def test_a_word_that_cannot_be_read_is_refused() -> None:
     regions = Regions(leading())
     for detail in (b"", b"{}", b'{"region":"eu","time":"x"}'):
@@ -195,6 +254,7 @@ class Importing(Desk):
         self.replica = leading(real_rows=True)
         self.replica.replica.take_effects()
         self.admission.regions.clock_lead_ms = 1_000
+        self.admission.regions.broker.age_ms(0.0, unix_ms(), 1)
 
     def know(self, version: int = 1, *others: str) -> None:
         self.admission.view.take("table_metadata", metadata(version, "us", "eu", *others), 0.0)

@@ -28,7 +28,9 @@ from dynabus.core.replication.store import Decision, Evaluate, Outcome, Reader
 from dynabus.core.rows import is_tombstone, version_of
 
 FAR_MS = 3_600_000
-"""No promise lies further ahead of the clock: what others have seen of a table that was here before may."""
+"""What others have seen of a table that was here before is promised, too, unless it lies further ahead of the clock:
+that was promised by a clock that was wrong, and it would be so for good. None of them forgets by it: what is
+forgotten is no later than what each one has promised itself."""
 
 
 class Pace(NamedTuple):
@@ -61,10 +63,11 @@ def decode_word(raw: bytes) -> tuple[str, Word]:
 
 @dataclass(slots=True)
 class Forgetting:
-    """`term` of the leader. `kept`: tombstones that the last whole walk has left."""
+    """`term` of the leader. `kept`: tombstones that the last whole walk has left. `alarm`: of its node's clock."""
 
     term: int
     kept: int = 0
+    alarm: str = ""
     _words: dict[str, Word] = field(default_factory=dict)
     _told_ms: float = float("-inf")
     _with: int = NEVER
@@ -83,9 +86,10 @@ class Forgetting:
         self._words[region] = word
 
     def note(
-        self, known: Floors | None, own: str, others: frozenset[str], pace: Pace, now_ms: float, wall_ms: int
+        self, known: Floors | None, own: str, others: frozenset[str], pace: Pace, now_ms: float, wall_ms: int | None
     ) -> Floors | None:
-        """What is to be appended now. `known`: what the log says."""
+        """What is to be appended now. `known`: what the log says; `wall_ms`: a time that is sure, else nothing is
+        promised or forgotten by it, since neither ever falls."""
         is_known = known is not None and (known.region, known.others) == (own, others)
         if is_known and now_ms - self._told_ms < pace.every_ms:
             return None
@@ -93,10 +97,12 @@ class Forgetting:
         floors = (known or Floors(own, others)).with_regions(own, others)
         for region, word in self._words.items():
             floors.hear(region, word)
-        floors.promise(wall_ms * TICKS_PER_MS - 1)
-        # A table that was here before is known by others; what it promised them they go by.
-        floors.promise(min(max(floors.seen.values(), default=NEVER), (wall_ms + FAR_MS) * TICKS_PER_MS))
-        floors.forget((wall_ms - pace.least_ms) * TICKS_PER_MS)
+        if wall_ms is not None:
+            floors.promise(wall_ms * TICKS_PER_MS - 1)
+            # A table that was here before is known by others; what it promised them they go by.
+            seen = max(floors.seen.values(), default=NEVER)
+            floors.promise(seen if seen <= (wall_ms + FAR_MS) * TICKS_PER_MS else NEVER)
+            floors.forget((wall_ms - pace.least_ms) * TICKS_PER_MS)
         return floors
 
     def look(self, store: Reader, floors: Floors, buried: int, rows_most: int, over_most: int) -> Slice:

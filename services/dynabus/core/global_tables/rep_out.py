@@ -98,7 +98,7 @@ class RepOut:
     """Before these offsets this region's own changes were acknowledged, when only they were sent."""
     _numbers: int = 0
     word: Word | None = None
-    """What the destination is to be told."""
+    """What the destination is to be told; None: nothing."""
     _told: Word | None = None
     _promises: Promises = field(default_factory=Promises)
     passed: int = 0
@@ -139,7 +139,8 @@ class RepOut:
     @property
     def is_ready(self) -> bool:
         """Whether there is another batch that may be sent."""
-        return bool(self._waiting or self.word != self._told) and not self.window.is_full
+        is_told = self.word is None or self.word == self._told
+        return bool(self._waiting or not is_told) and not self.window.is_full
 
     def positions(self) -> dict[Shard, int]:
         """Where shards are to be read on."""
@@ -172,7 +173,7 @@ class RepOut:
 
     def batches(self, now_ms: float, most: float = float("inf")) -> list[Batch]:
         """To be produced now, those that are overdue first, and then no more than `most` changes."""
-        wanted = [late.batch for late in self.window.overdue(now_ms)]
+        wanted = [late.batch._replace(word=self.word) for late in self.window.overdue(now_ms)]
         while most >= 1 and self.is_ready:
             wanted.append(self._next(now_ms, min(BATCH_CHANGES, most)))
             most -= len(wanted[-1].exports)

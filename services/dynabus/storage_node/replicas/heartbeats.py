@@ -33,7 +33,7 @@ def replica_state(hosted: Hosted, now_ms: float) -> ReplicaState:
         "sequence": place.next_sequence - 1,
         "next_offset": place.next_offset,
         "lag": replica.lag,
-        "alarm": hosted.alarm,
+        "alarm": hosted.alarm or hosted.warning,
         "totals": [number for pair in hosted.contents.totals for number in pair],
         # A store that failed may have stopped between a place and its rows.
         "checked": [] if hosted.failed else hosted.statements.say(place.next_offset, hosted.contents.checksum),

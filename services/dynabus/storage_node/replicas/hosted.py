@@ -185,6 +185,11 @@ class Hosted:
         """What people should know of it; empty if it is well."""
         return self.replica.alarm or self.replica.standstill.why or self.note or self.damage or self.aside
 
+    @property
+    def warning(self) -> str:
+        """What people should know of who leads it, though it is well."""
+        return self.forgetting.alarm if self.forgetting is not None and self.replica.leader is not None else ""
+
     def read_log(self, records: list[Record], now_ms: float) -> None:
         """Records of its log, in order."""
         before, self.watch.read_ms = self.replica.place.next_offset, now_ms

@@ -61,7 +61,7 @@ class Forgettings:
 
         return read
 
-    def tell(self, hosted: Hosted, own: str, others: frozenset[str], now_ms: float, wall_ms: int) -> bool:
+    def tell(self, hosted: Hosted, own: str, others: frozenset[str], now_ms: float, wall_ms: int | None) -> bool:
         """Have its log say what regions there are and what they have told, if it is time."""
         leader = hosted.replica.leader
         if leader is None or not serves(hosted):

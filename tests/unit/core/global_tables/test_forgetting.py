@@ -42,8 +42,16 @@ def test_nothing_is_forgotten_that_is_younger_than_the_least() -> None:
     assert found.forgotten == ticks(-4_000)
 
 
+def test_by_a_clock_that_is_not_sure_nothing_is_promised_or_forgotten() -> None:
+    forgetting = Forgetting(1)
+    forgetting.hear("us", Word(5, ticks(900), BOTH))
+    assert forgetting.note(Floors("eu", US, promised=7), "eu", US, PACE, 0.0, None) == Floors(
+        "eu", US, {"us": 5}, {"us": ticks(900)}, promised=7
+    )
+
+
 def test_what_others_have_seen_of_a_table_that_was_here_before_is_promised() -> None:
-    for seen, promised in ((ticks(900), ticks(900)), (ticks(2 * FAR_MS), ticks(FAR_MS))):
+    for seen, promised in ((ticks(900), ticks(900)), (ticks(FAR_MS) + 1, ticks(0) - 1)):
         forgetting = Forgetting(1)
         forgetting.hear("us", Word(-1, seen, BOTH))
         found = note(forgetting, None)
