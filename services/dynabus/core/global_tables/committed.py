@@ -16,9 +16,16 @@ from typing import NamedTuple
 
 import orjson
 
-from dynabus.adapters.kafka.group_member import Where
 from dynabus.core.global_tables.floors import Word, read_word
 from dynabus.core.streams.consuming import Progress, read_metadata, write_metadata
+
+Where = tuple[str, int]
+"""(stream topic, number)."""
+
+
+def is_lost(gap: int | None, created_ms: int) -> bool:
+    """Whether the gap is one since the link began, or began again: then all items are copied."""
+    return gap is not None and gap >= created_ms
 
 
 class Told(NamedTuple):
