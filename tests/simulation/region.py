@@ -268,9 +268,14 @@ class Region:
             after = max(after, kinds.index(CLOSED.encode()))
         # What is older than the link is its copy's.
         least_ms = self.links[other.name]["created_ms"] - BEFORE_MS
-        for stored in self.kafka.records[where][max(before, self.kafka.low[where]) : after]:
+        low = self.kafka.low[where]
+        # A repeat of what retention took is passed by: what came of that, its copy or who wrote over it brings.
+        taken = [(each.key, version_in(dict(each.headers))) for each in self.kafka.records[where][:low]]
+        for stored in self.kafka.records[where][max(before, low) : after]:
             version = version_in(dict(stored.headers))
             if version is None or version.stamp.region != self.name or stored.timestamp_ms < least_ms:
+                continue
+            if (stored.key, version) in taken:
                 continue
             key = orjson.loads(stored.key or b"{}")["pk"]["S"].encode()
             if not other.truth.has(key, version.stamp):

@@ -26,13 +26,13 @@ from dynabus.adapters.kafka.topics import TopicError
 from dynabus.adapters.logs import logger
 from dynabus.adapters.replication_codec import export_of, version_in, word_in
 from dynabus.adapters.stream_codec import headers_of, read_entry
+from dynabus.core.global_tables.committed import Told
 from dynabus.core.global_tables.floors import Word
 from dynabus.core.global_tables.regions import Peer
 from dynabus.core.global_tables.rep_out import Export, RepOut
 from dynabus.core.streams.reading import CHANGE, CLOSED, FLOORS, Entry
 from dynabus.core.streams.sequence import Sequence
 from dynabus.core.topics import Topics
-from dynabus.rep_out.committed import Told
 from dynabus.rep_out.config import RepOutSettings
 from dynabus.rep_out.latency import Latencies
 from dynabus.rep_out.line import Line

@@ -19,15 +19,15 @@ from dynabus.adapters.kafka.group_member import GroupMember, Where
 from dynabus.adapters.kafka.positions import OUT_OF_RANGE, extent_of
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
+from dynabus.core.global_tables import committed
 from dynabus.core.global_tables.beginning import Known, begin_anew
+from dynabus.core.global_tables.committed import Found, Told
 from dynabus.core.global_tables.floors import Word
 from dynabus.core.global_tables.links import ACTIVE, Link
 from dynabus.core.global_tables.promises import word_of
 from dynabus.core.key_schema import KeySchema
 from dynabus.core.streams.consuming import Extent, Mark, Progress, beginning
 from dynabus.core.streams.view import Stream
-from dynabus.rep_out import committed
-from dynabus.rep_out.committed import Found, Told
 
 BEFORE_MS = 600_000
 """So much before its link was made a shard is begun: clocks, and leaders that had not heard of it yet."""
@@ -193,7 +193,7 @@ class Shards:
 
     def lacks(self) -> bool:
         """Whether changes were lost since the link began; once it begins again all items are copied."""
-        return any(since >= self._created_ms(where) for where, since in [*self.gaps.items()])
+        return any(committed.is_lost(gap, self._created_ms(where)) for where, gap in [*self.gaps.items()])
 
     def _created_ms(self, where: Where) -> int:
         feed = self._feeds.get(where[0])

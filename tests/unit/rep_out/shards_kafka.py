@@ -12,13 +12,13 @@ from tests.unit.core.propagation.test_follower import message
 
 from dynabus.adapters.kafka.group_member import Where
 from dynabus.adapters.kafka.settings import KafkaSettings
+from dynabus.core.global_tables.committed import Told
 from dynabus.core.global_tables.floors import Word
 from dynabus.core.global_tables.links import ACTIVE, Link
 from dynabus.core.global_tables.sending import FOR_GOOD
 from dynabus.core.key_schema import KeySchema
 from dynabus.core.streams.view import read_stream
 from dynabus.rep_out import shards as module
-from dynabus.rep_out.committed import Told
 from dynabus.rep_out.shards import LOOK_MS, Feed, Shards
 
 TOPIC, CREATED_MS = "dynabus.stream.music", 5_000_000

@@ -12,6 +12,7 @@ from tests.unit.adapters.test_stream_codec import ITEM, STREAM
 
 from dynabus.adapters.kafka.group_member import Where
 from dynabus.adapters.stream_codec import encode_output
+from dynabus.core.global_tables.committed import Told
 from dynabus.core.global_tables.floors import Floors, Word
 from dynabus.core.global_tables.links import ACTIVE, COPYING, Link
 from dynabus.core.global_tables.regions import Peer
@@ -25,7 +26,6 @@ from dynabus.core.streams.changes import Change
 from dynabus.core.streams.reading import CHANGE, CLOSED, FLOORS, OPENED
 from dynabus.core.streams.sequence import Sequence
 from dynabus.rep_out import destination as module
-from dynabus.rep_out.committed import Told
 from dynabus.rep_out.config import RepOutSettings
 from dynabus.rep_out.destination import Destination
 from dynabus.rep_out.line import Line

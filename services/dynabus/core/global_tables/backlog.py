@@ -10,12 +10,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
-import orjson
-
-from dynabus.core.streams.consuming import Mark, read_metadata
+from dynabus.core.global_tables import committed
+from dynabus.core.streams.consuming import Mark
 
 LOST, AT_RISK = "lost", "at risk"
 
@@ -58,22 +57,17 @@ def shard(extent: tuple[int, int], commit: tuple[int, str] | None) -> Shard:
     """
     if commit is None:
         return Shard(*extent, None)
-    told: Mapping[str, object] = {}
-    try:
-        found = orjson.loads(commit[1] or "{}")
-        told = found if isinstance(found, dict) else {}
-    except ValueError:
-        pass
-    acked, latency, gap = told.get("acked_ms"), told.get("latency_ms"), told.get("gap")
+    found = committed.read(*commit)
+    acked, latency = found.beside.get("acked_ms"), found.beside.get("latency_ms")
     low, high = extent
-    ended = read_metadata(commit[0], str(told.get("progress", ""))).mark is Mark.ENDED
+    ended = found.progress.mark is Mark.ENDED
     return Shard(
         high if ended else low,
         high,
         high if ended else commit[0],
         float(acked) if isinstance(acked, int | float) else None,
         float(latency) if isinstance(latency, int | float) else None,
-        gap if isinstance(gap, int) else None,
+        found.number("gap"),
     )
 
 
@@ -89,7 +83,7 @@ def backlog_of(shards: Iterable[Shard], wall_ms: float, retention_ms: float, sin
 def _alarm(each: Shard, wall_ms: float, retention_ms: float, since_ms: int) -> str:
     if each.committed is None:
         return AT_RISK if each.records and wall_ms - since_ms > UNREAD_MS else ""
-    if each.committed < each.low or (each.gap is not None and each.gap >= since_ms):
+    if each.committed < each.low or committed.is_lost(each.gap, since_ms):
         return LOST
     most = 2 * each.records > each.high - each.low
     old = each.acked_ms is not None and wall_ms - each.acked_ms > retention_ms / 2

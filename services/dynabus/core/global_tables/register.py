@@ -37,7 +37,8 @@ from dynabus.core.global_tables import sending
 from dynabus.core.global_tables.definition import Definition
 from dynabus.core.global_tables.links import ACTIVE, COPYING, DELETING
 from dynabus.core.global_tables.sending import Register as Register
-from dynabus.core.global_tables.sending import is_copied_again, origin_of
+from dynabus.core.global_tables.sending import is_copied_again as is_copied_again
+from dynabus.core.global_tables.sending import origin_of
 
 GONE, REFUSED = "GONE", "REFUSED"
 """What a region says besides a table's status: it has no such replica; it will not have one."""

@@ -16,9 +16,16 @@ from typing import NamedTuple
 
 import orjson
 
-from dynabus.adapters.kafka.group_member import Where
 from dynabus.core.global_tables.floors import Word, read_word
 from dynabus.core.streams.consuming import Progress, read_metadata, write_metadata
+
+Where = tuple[str, int]
+"""(stream topic, number)."""
+
+
+def is_lost(gap: int | None, created_ms: int) -> bool:
+    """Whether the gap is one since the link began, or began again: then all items are copied."""
+    return gap is not None and gap >= created_ms
 
 
 class Told(NamedTuple):
@@ -70,6 +77,6 @@ def read(offset: int, text: str) -> Found:
 def words(told: Mapping[int, tuple[int, str] | None], created_ms: int) -> dict[int, Word]:
     """Those of one stream's shards; none where changes were lost since its link was made."""
     found = {number: read(*each) for number, each in told.items() if each is not None}
-    if any((each.number("gap") or -1) >= created_ms for each in found.values()):
+    if any(is_lost(each.number("gap"), created_ms) for each in found.values()):
         return {}
     return {number: word for number, each in found.items() if (word := each.word) is not None}
