@@ -10,6 +10,7 @@ from dynabus.core.errors import ApiError
 from dynabus.core.global_tables.floors import Word
 from dynabus.core.global_tables.forgetting import decode_word
 from dynabus.core.global_tables.rep_out import Batch
+from dynabus.core.messages import ReplyStatus
 from dynabus.core.operations.calls import Call, Code
 from dynabus.core.replication.store import Outcome
 from dynabus.rep_in.inlet import Inlet
@@ -81,7 +82,7 @@ def test_leaders_that_are_not_reached_are_told_the_next_one(monkeypatch: pytest.
             raise ApiError("ServiceUnavailable", "too much", 500)
 
         inlet, well = Inlet(TOPIC, 0), desk.answer
-        for answer in (busy, lambda _: None):
+        for answer in (busy, lambda _: None, lambda _: REFUSED, lambda _: Outcome(ReplyStatus.BUSY)):
             desk.answer = answer
             before = len(words(desk))
             desk.take(inlet, saying(desk, time=500 + before))
