@@ -119,8 +119,8 @@ class StorageNodeSettings(ServiceSettings):
         ge=0,
         le=1_000_000,
         description="Rows that this node looks at in a second at most, of all partitions that it leads, for "
-        "tombstones that are not needed any more: so many of global secondary indexes, and as many of global tables; a "
-        "partition is walked only while there may be some (0: they stay).",
+        "tombstones that are not needed any more: so many of global secondary indexes, and as many of global tables; "
+        "a partition is walked only while there may be some (0: they stay).",
     )
 
     tombstone_least_s: int = Field(

@@ -71,7 +71,8 @@ class Desk:
         self.failed = False
         self.made: list[str] = []
         self.topics_are_made = True
-        monkeypatch.setattr(telling, "reach_kafka", lambda _: self)
+        self.reached = 0
+        monkeypatch.setattr(telling, "reach_kafka", lambda _: self.reach())
         self.service = RepInService(RepInSettings(name="rep-in-1"))
         self.service.driving._ask = self.service.words._ask = self.ask
         self.service.driving._now_ms = lambda: self.now_ms
@@ -90,6 +91,10 @@ class Desk:
 
     def fail(self) -> None:
         self.failed = True
+
+    def reach(self) -> Desk:
+        self.reached += 1
+        return self
 
     def extents(self, name: str) -> dict[int, tuple[int, int]]:
         if not self.topics_are_made:

@@ -48,6 +48,14 @@ def test_one_is_told_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
         desk.take(inlet, saying(desk, time=502))
         await desk.until(lambda: desk.service.words.told == 2)
         assert [decode_word(call.detail)[1].time for call in words(desk)][:: len(words(desk)) - 1] == [500, 502]
+        assert desk.reached == 1, "the client is kept"
+        desk.topics_are_made = False
+        desk.take(inlet, saying(desk, time=503))
+        await desk.until(lambda: not desk.service.words._under_way)
+        desk.topics_are_made = True
+        desk.take(inlet, saying(desk, time=504))
+        await desk.until(lambda: desk.service.words.told == 3)
+        assert desk.reached == 2, "but not after an error"
 
     run(scene, monkeypatch)
 
