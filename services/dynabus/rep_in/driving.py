@@ -11,9 +11,9 @@ A change of a table that is not here, or does not know its source as one of its 
 metadata may be behind; then it is parked. Order does not matter: versions decide (`core.global_tables.versions`).
 
 Changes of now go as they come. Of those that were made more than `PAST_MS` ago no more are under way to a partition
-than leaves its leader to the clients here (`core.global_tables.ledbat`). Each kind has a line and messages of its own,
-so neither waits for the other: news does not stand behind another source's backlog or copy, and what is old goes on at
-its window, however much news there is.
+than leaves its leader to the clients here (`core.global_tables.ledbat`). Each kind has a line, and messages, of its
+own, so neither waits for the other: news does not stand behind another source's backlog or copy, and what is old goes
+on at its window, however much news there is.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class Driving:
             self._place(inlet, wanted)
 
     def go_on(self) -> None:
-        # Once all is parked, what comes later may be of the region's next life there: it has a minute of its own.
+        """Send what may be sent now."""
         now_ms = self._now_ms()
         if self._later:
             due = [each for each in self._later if each[0] <= now_ms]
@@ -160,7 +160,7 @@ class Driving:
                 if not inlet.gone:
                     self._place(inlet, wanted)
         if self._unknown:
-            # Once all is parked, what comes later may be of the region's next life there: it waits for its own minute.
+            # Once all is parked, what comes later may be of the region's next life: it has a minute of its own.
             waits = {(inlet.region, wanted.export.table) for _, inlet, wanted in self._later}
             self._unknown = {where: since_ms for where, since_ms in self._unknown.items() if where in waits}
         for where, pool in [*self._pools.items()]:

@@ -16,7 +16,7 @@ from dynabus.adapters.kafka.outbox import Letter, Outbox
 from dynabus.adapters.kafka.peers import kafka_of
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
-from dynabus.adapters.kafka.topics import TopicError, reach_kafka
+from dynabus.adapters.kafka.topics import TopicAdmin, TopicError, reach_kafka
 from dynabus.adapters.logs import logger
 from dynabus.adapters.replication_codec import encode_acknowledgement, encode_parked, encode_unreadable
 from dynabus.core.global_tables.regions import Peer, Regions
@@ -45,6 +45,7 @@ class Telling:
         self._own = Outbox(kafka, now_ms)
         self._outboxes: dict[Peer, Outbox] = {}
         self._ready: set[str] = set()
+        self._admin: TopicAdmin | None = None
         self._parked_batches: dict[bytes, None] = {}
         self.parked: Counter[tuple[str, str]] = Counter()
         self.unreadable: Counter[str] = Counter()
@@ -74,8 +75,15 @@ class Telling:
     async def has_parked(self, table: str) -> bool:
         """Whether there are changes of the table that were parked, by any process. Raises TopicError, UnsafeKafka."""
         name = self._topics.parked(table).name
-        extents = await asyncio.to_thread(lambda: reach_kafka(self._kafka).extents(name))
+        extents = await asyncio.to_thread(self._extents, name)
         return any(low < end for low, end in extents.values())
+
+    def _extents(self, name: str) -> dict[int, tuple[int, int]]:
+        """In a thread. The client is kept until it fails, since words of each source and table ask."""
+        admin, self._admin = self._admin or reach_kafka(self._kafka), None
+        extents = admin.extents(name)
+        self._admin = admin
+        return extents
 
     async def park(self, source: str, export: Export, reason: str) -> None:
         """Returns once Kafka has it; it is decided then. Raises TopicError, UnsafeKafka: its topic is not there."""

@@ -13,6 +13,7 @@ from dynabus.core.cluster_view import ClusterView
 from dynabus.core.errors import ApiError
 from dynabus.core.global_tables.floors import Word
 from dynabus.core.global_tables.forgetting import encode_word
+from dynabus.core.messages import ReplyStatus
 from dynabus.core.operations.calls import Call, Code
 from dynabus.core.published_table import Table
 from dynabus.rep_in.driving import Ask
@@ -51,4 +52,4 @@ class Words:
             return  # too much is under way, or Kafka is away
         finally:
             self._under_way.discard((source, table.name))
-        self.told += all(reply is not None for reply in replies)
+        self.told += all(reply is not None and reply["status"] == ReplyStatus.OK for reply in replies)

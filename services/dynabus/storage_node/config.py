@@ -118,9 +118,9 @@ class StorageNodeSettings(ServiceSettings):
         default=10_000,
         ge=0,
         le=1_000_000,
-        description="Rows of global secondary indexes, and of global tables, that this node looks at in a second at "
-        "most, of all partitions that it leads, for tombstones that are not needed any more; a partition is walked "
-        "only while there may be some (0: they stay).",
+        description="Rows that this node looks at in a second at most, of all partitions that it leads, for "
+        "tombstones that are not needed any more: so many of global secondary indexes, and as many of global tables; "
+        "a partition is walked only while there may be some (0: they stay).",
     )
 
     tombstone_least_s: int = Field(

@@ -10,6 +10,7 @@ from dynabus.core.errors import ApiError
 from dynabus.core.global_tables.floors import Word
 from dynabus.core.global_tables.forgetting import decode_word
 from dynabus.core.global_tables.rep_out import Batch
+from dynabus.core.messages import ReplyStatus
 from dynabus.core.operations.calls import Call, Code
 from dynabus.core.replication.store import Outcome
 from dynabus.rep_in.inlet import Inlet
@@ -47,6 +48,14 @@ def test_one_is_told_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
         desk.take(inlet, saying(desk, time=502))
         await desk.until(lambda: desk.service.words.told == 2)
         assert [decode_word(call.detail)[1].time for call in words(desk)][:: len(words(desk)) - 1] == [500, 502]
+        assert desk.reached == 1, "the client is kept"
+        desk.topics_are_made = False
+        desk.take(inlet, saying(desk, time=503))
+        await desk.until(lambda: not desk.service.words._under_way)
+        desk.topics_are_made = True
+        desk.take(inlet, saying(desk, time=504))
+        await desk.until(lambda: desk.service.words.told == 3)
+        assert desk.reached == 2, "but not after an error"
 
     run(scene, monkeypatch)
 
@@ -81,7 +90,7 @@ def test_leaders_that_are_not_reached_are_told_the_next_one(monkeypatch: pytest.
             raise ApiError("ServiceUnavailable", "too much", 500)
 
         inlet, well = Inlet(TOPIC, 0), desk.answer
-        for answer in (busy, lambda _: None):
+        for answer in (busy, lambda _: None, lambda _: REFUSED, lambda _: Outcome(ReplyStatus.BUSY)):
             desk.answer = answer
             before = len(words(desk))
             desk.take(inlet, saying(desk, time=500 + before))
