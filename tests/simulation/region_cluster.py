@@ -136,8 +136,12 @@ class RegionTruth(Truth):
                 raise Violation(f"{key!r} is written with {stamp}, and {name} has forgotten a later deletion")
 
     def _check_old(self, key: bytes, deletion: Stamp) -> None:
-        """It is forgotten: all that is in any region's log and is older was decided here."""
+        """It is forgotten: all that is in any region's log and is older was decided here, and a deletion of this
+        region is not needed from here once more, as it would be if its stream lost it."""
         for name, other in self.regions.items():
+            there = other.versions.get(key)
+            if deletion.region == self.own and there and there.stamp < deletion and not other.has(key, deletion):
+                raise Violation(f"{key!r}: {self.own} forgets {deletion}, and {name} has not decided it")
             if other.lost_links:
                 continue  # what was written over meanwhile nobody brings
             for where, stamp in other.writes:
