@@ -103,8 +103,7 @@ class Run:
     def _join(self, name: str) -> None:
         """A region gets the table: from the first one all items, from any other what that wrote itself."""
         steps = SKEW_MS // CLOCK_TICK_MS
-        # Who comes last is not behind what others have forgotten: elsewhere a tombstone's least age is above that.
-        skew_ms = self.dice.randint(-steps if len(self.regions) < 2 else 0, steps) * CLOCK_TICK_MS
+        skew_ms = self.dice.randint(-steps, steps) * CLOCK_TICK_MS
         region = Region(self.world, self.wires, name, skew_ms)
         self.truths[name] = region.truth
         region.truth.regions = self.truths
