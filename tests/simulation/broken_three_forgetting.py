@@ -102,7 +102,7 @@ def who_comes_is_refused() -> Patches:
         unknown = NEVER if stamp.region in self.others else self.forgotten
         return stamp.time <= min(self.forgotten, self.raised.get(stamp.region, unknown))
 
-    return [(Floors, "is_repeat", is_repeat), *who_comes_is_decided_at_once()]
+    return [(Floors, "is_repeat", is_repeat), *words_of_strangers_count()]
 
 
 @BROKEN.broken("writes of a region are decided before the log names it")

@@ -51,7 +51,8 @@ PROCESSES = 2
 """Of each kind, so that work changes hands."""
 
 CALM_MS = 8000.0
-"""After a group was dealt out: until then batches of before may land, whose changes are read and sent again."""
+"""After a group was dealt out: until then batches of before may land, whose changes are read and sent again. So is a
+repeat that is the first record that retention has left."""
 
 HEARD_MS = 1500.0
 """Until a region has heard of another one, and that its table there is ACTIVE."""
@@ -64,6 +65,9 @@ class Crossed:
     number: int
     at_ms: float
 
+
+LATE_MOST_MS = 3000.0
+"""Of records of streams."""
 
 Snapshot = dict[bytes, tuple[Stamp, int]]
 """By key: of an item, and how many writes of other regions it had got."""
@@ -87,6 +91,7 @@ class Region:
         self.splits = RegionSplits(self.cluster, 2, self.publish)
         self.crossed = 0
         self.batches = 0
+        self.dropped_ms = float("-inf")
         self._snapshots: dict[str, Snapshot] = {}
         self._sent: dict[tuple[str, bytes, Stamp], Crossed] = {}
         self.propagators = [PropagatorHost(self, number) for number in range(PROCESSES)]
@@ -102,8 +107,15 @@ class Region:
         self.cluster.begin()
         self._say(f"region/{self.name}", "region_metadata", self._peer(self.name, ""))
         self.publish()
+        self._land_late()
         for host in self.hosts:
             host.start()
+
+    def _land_late(self) -> None:
+        """What propagators produced lands within seconds, or not at all: long before what is older than any link."""
+        while self.streams.late:
+            self.streams.land_late()
+        self.world.after(LATE_MOST_MS, self._land_late)
 
     # -- metadata ---------------------------------------------------------------------------------------------
 
@@ -164,6 +176,7 @@ class Region:
         """Retention takes a part of a shard, whether it is acknowledged or not."""
         where = self.topic, self.world.random.randrange(self.kafka.counts[self.topic])
         low, end = self.kafka.extent(where)
+        self.dropped_ms = self.world.now_ms
         self.kafka.drop(where, self.world.random.choice([end, self.world.random.randint(low, end)]))
         self.drop_late(where)
 
@@ -235,7 +248,7 @@ class Region:
             which = (arrived.sender, export.key, stamp)
             group = source.kafka.group(TOPICS.rep_outs(self.name))
             before = source._sent.setdefault(which, Crossed(arrived.batch.number, self.world.now_ms))
-            is_calm = before.at_ms > group.shared_ms + CALM_MS
+            is_calm = before.at_ms > max(group.shared_ms, source.dropped_ms) + CALM_MS
             if before.number != arrived.batch.number and is_calm:
                 raise Violation(f"{export} crosses the link from {source.name} to {self.name} twice")
             if not is_copy:

@@ -18,6 +18,9 @@ Where = tuple[str, int]
 SESSION_MS = 6000.0
 FETCHED_MOST = 6
 
+LATE_MOST_MS = 14_000.0
+"""Until what was produced lands: long after it was produced once more, and what it was deleted by is forgotten."""
+
 
 class Stored(NamedTuple):
     """A record of a topic partition."""
@@ -302,7 +305,7 @@ class Producer:
             world.after(fails_ms, self._report, on_delivery, KafkaError(KafkaError.REQUEST_TIMED_OUT))
         elif what < troubles.lost + troubles.late:
             world.after(fails_ms, self._report, on_delivery, KafkaError(KafkaError.REQUEST_TIMED_OUT))
-            world.after(dice.uniform(10.0, 6000.0), self._land_late, (topic, partition), stored)
+            world.after(dice.uniform(10.0, LATE_MOST_MS), self._land_late, (topic, partition), stored)
         else:
             reported = dice.random() >= troubles.unreported
             world.after(dice.uniform(1.0, 20.0), self._arrive, (topic, partition), stored, on_delivery, reported)

@@ -11,6 +11,7 @@ from dynabus.core.global_tables.forgetting import Forgetting, Pace
 from dynabus.core.global_tables.rep_in import Acknowledgement, Topic
 from dynabus.core.global_tables.rep_out import Batch, Export, Shard
 from dynabus.core.global_tables.versions import Meeting, Stamp, Version, meet, written
+from tests.simulation.violation import Violation
 
 NAMES = ("eu", "us", "za")
 KEYS, SHARDS_MOST = 8, 5
@@ -49,6 +50,8 @@ class Region:
     """Requests of processes that are gone."""
     decided: set[Write] = field(default_factory=set)
     forgotten: int = 0
+    gone: dict[int, int] = field(default_factory=dict)
+    """By key, the time of the last deletion that was forgotten."""
     refuses_repeats: ClassVar[bool] = True
     forgets_early: ClassVar[bool] = False
 
@@ -92,13 +95,16 @@ class Region:
         change = Export(STREAM, str(key).encode(), None if value is None else value.encode(), version)
         self.shards[self.shard_of(key)].records.append(change)
 
-    def forget(self) -> None:
-        """Tombstones that nothing can be lost without."""
+    def forget(self) -> dict[int, Stamp]:
+        """Tombstones that nothing can be lost without; returns them."""
+        over = {}
         for key, (value, version) in [*self.items.items()]:
             floors = self.shards[self.shard_of(key)].floors
             if value is None and (self.forgets_early or floors.may_forget(version.stamp)):
                 del self.items[key]
+                over[key], self.gone[key] = version.stamp, version.stamp.time
                 self.forgotten += 1
+        return over
 
     def split(self, number: int) -> None:
         log = self.shards[number]
@@ -188,6 +194,31 @@ class World:
         old = region.items.get(key)
         version = region.write(key, value, self.now_ms)
         if version is not None:
+            self._check_new(key, version.stamp)
             self.acknowledged.setdefault(key, []).append((version, value))
             if old is not None:
                 self.before[key, version.stamp] = old[1].stamp
+
+    def forget(self, name: str) -> None:
+        """A region takes away what it may."""
+        for key, deletion in self.regions[name].forget().items():
+            self._check_old(name, key, deletion)
+
+    def _check_new(self, key: int, stamp: Stamp) -> None:
+        """A client's write is above all deletions of the item that any region has forgotten."""
+        for region in self.regions.values():
+            if stamp.time <= region.gone.get(key, -1):
+                raise Violation(f"{key} is written with {stamp}, and {region.name} has forgotten a later deletion")
+
+    def _check_old(self, name: str, key: int, deletion: Stamp) -> None:
+        """All that is older was decided here; nobody needs this region's deletion from here once more."""
+        here, name_of = self.regions[name], str(key).encode()
+        has_lost = any(link.copies for link in self.links.values())
+        for version, _ in self.acknowledged.get(key, []):
+            is_here = version.stamp.region == name or (name_of, version.stamp) in here.decided
+            if version.stamp < deletion and not (is_here or has_lost):
+                raise Violation(f"{name} forgets {deletion} of {key}, and {version.stamp} is to come")
+        for other in self.regions.values() if deletion.region == name else ():
+            there = other.items.get(key)
+            if there and there[1].stamp < deletion and (name_of, deletion) not in other.decided:
+                raise Violation(f"{name} forgets {deletion} of {key}, and {other.name} has not decided it")

@@ -25,13 +25,10 @@ from dynabus.core.global_tables.rep_out import Batch, Export, RepOut
 from dynabus.core.global_tables.versions import Stamp, Version
 from tests.simulation.brains import run_histories
 from tests.simulation.region_world import CLOCKS_OFF_MS, NAMES, STREAM, Link, Region, World
+from tests.simulation.violation import Violation
 
 STEPS, SETTLE_TURNS = 800, 1200
 TURN_MS = 50
-
-
-class Violation(Exception):
-    """A promise does not hold."""
 
 
 class Sender:
@@ -284,7 +281,7 @@ class Run:
         elif what < 0.19:
             self._land_late()
         elif what < 0.28 and world.forgetting:
-            world.regions[dice.choice(NAMES)].forget()
+            world.forget(dice.choice(NAMES))
         elif what < 0.36:
             region = world.regions[dice.choice(NAMES)]
             region.note(dice.choice(region.open_shards()), world.now_ms)
@@ -321,7 +318,7 @@ class Run:
                         region.note(number, world.now_ms)
         for region in world.regions.values():
             if world.forgetting:
-                region.forget()
+                world.forget(region.name)
             while region.late:
                 region.arrive(region.late.pop())
 
