@@ -183,11 +183,10 @@ class Shards:
         feeds = {topic: feed for topic, feed in self._feeds.items() if has_all(feed)}
         wanted = [(topic, number) for topic, feed in feeds.items() for number in feed.stream.shards]
         told = self._group.committed(wanted) if wanted else {}
-        words = {}
+        words = dict[str, Word]()
         for topic, (link, stream, _) in feeds.items():
             said = committed.words({number: told[topic, number] for number in stream.shards}, link.created_ms)
-            least = word_of({number: shard.parent for number, shard in stream.shards.items()}, said)
-            if least is not None:
+            if (least := word_of({number: each.parent for number, each in stream.shards.items()}, said)) is not None:
                 words[topic] = least._replace(replica=link.replica)
         return words
 
