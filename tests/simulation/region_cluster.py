@@ -30,7 +30,7 @@ from tests.simulation.client import RESEND_MS, Pending
 from tests.simulation.cluster import Cluster
 from tests.simulation.disk import Disk
 from tests.simulation.faults import Faults
-from tests.simulation.global_tables import Paging, RegionsClient, item_row
+from tests.simulation.global_tables import WALL_MS, Paging, RegionsClient, item_row
 from tests.simulation.node import Node
 from tests.simulation.partitions import COLD_KEYS, GLOBAL_KEYS, HOT_KEYS, LOG, Partition
 from tests.simulation.pruning import Pruning
@@ -203,7 +203,7 @@ class RegionCluster(Cluster):
         kept = self.kept.get(replica)
         if kept is None:
             kept = self.kept[replica] = self._upkeep(node).of(node, replica, store)
-        kept.step(now_ms)
+        kept.step(now_ms, WALL_MS + WALL_BASE_MS + int(self.world.now_ms) + self.skew_ms)
 
     def _upkeep(self, node: Node) -> Upkeep:
         run, upkeep = self._upkeeps.get(node.name, (-1, None))

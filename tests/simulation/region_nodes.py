@@ -99,8 +99,9 @@ class Kept:
         """Its rows cannot be read."""
         raise Violation(f"a row cannot be read: {fault}")
 
-    def step(self, now_ms: float) -> None:
-        """In each turn of its node."""
+    def step(self, now_ms: float, kafka_ms: int) -> None:
+        """In each turn of its node; a heartbeat has just come, which Kafka stamped."""
+        self.tables.broker.age_ms(now_ms, kafka_ms, 0)
         self.tables.step([cast("Any", self)], now_ms)
 
 
