@@ -269,8 +269,9 @@ class Shards:
         return found
 
     def _first(self, where: Where, created_ms: int, extent: Extent) -> int:
-        """Of a shard without an offset. One that is older as a whole is read for its end, behind which there may be
-        repeats: its last record, or if it is closed all of it, which is passed by (`is_old`).
+        """Of a shard without an offset. One that is older as a whole is read for its end: its last record. One that is
+        closed is read as a whole, since there may be repeats behind its end, which are younger; what is older is passed
+        by (`is_old`).
 
         A link whose RepOut comes late may find that records are gone: that is a gap, unless older ones are there.
         """
@@ -280,11 +281,9 @@ class Shards:
         older_are_gone = extent.low > 0 and (found.offset == extent.low or extent.low == extent.end)
         if older_are_gone and unix_ms() - created_ms > LATE_MS:
             return extent.low - 1
-        if found.offset >= 0:
-            return found.offset
         if self._feeds[where[0]].stream.shards[where[1]].is_open:
-            return max(extent.low, extent.end - 1)
-        self._old[where] = extent.end
+            return found.offset if found.offset >= 0 else max(extent.low, extent.end - 1)
+        self._old[where] = found.offset if found.offset >= 0 else extent.end
         return extent.low
 
     def _begin(self, where: Where, offset: int, extent: Extent) -> None:

@@ -150,6 +150,17 @@ def test_a_shard_that_is_older_than_its_link_is_read_for_its_end_which_repeats_m
     assert not kafka.shards.is_old((TOPIC, 0), 3)
 
 
+def test_so_is_a_closed_one_of_which_only_repeats_behind_its_end_may_be_younger(kafka: Kafka) -> None:
+    kafka.extents[0], kafka.times[0] = (0, 50), 40
+    found = feed()
+    found.stream.shards[0] = replace(found.stream.shards[0], is_open=False)
+    kafka.shards.follow({TOPIC: found})
+    kafka.assign([(TOPIC, 0)])
+    kafka.shards.poll(LOOK_MS)
+    assert kafka.begun == [((TOPIC, 0), 0)]
+    assert [offset for offset in (39, 40) if kafka.shards.is_old((TOPIC, 0), offset)] == [39]
+
+
 def test_a_shard_that_retention_overtakes_begins_anew(kafka: Kafka) -> None:
     kafka.extents[0], kafka.times[0] = (0, 50), 0
     begin(kafka, 0)
