@@ -170,7 +170,7 @@ class LocalClient(RegionsClient):
 
     def _choose(self) -> tuple[bytes, str]:
         dice = self.world.random
-        self._value = dice.randrange(1000)
+        self._value = dice.randrange(10**9)
         return dice.choice(HOT_KEYS if self.number == 1 else COLD_KEYS), dice.choices(("store", "erase"), (55, 45))[0]
 
     def _evaluate(self, pending: Pending) -> Evaluate:
