@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 from dynabus.core.global_tables.conflicts import conflict_of
+from dynabus.core.global_tables.leading import floors_of
 from dynabus.core.global_tables.versions import Stamp
 from dynabus.core.ids import NodeName
 from dynabus.core.messages import SEALED, ReplyPart, ReplyStatus, RequestPart
@@ -35,7 +36,7 @@ from tests.simulation.node import Node
 from tests.simulation.partitions import COLD_KEYS, GLOBAL_KEYS, HOT_KEYS, LOG, Partition
 from tests.simulation.pruning import Pruning
 from tests.simulation.region_nodes import Deciding, Hearing, Kept, Metadata, Upkeep
-from tests.simulation.region_truth import DECIDED, Truth
+from tests.simulation.region_truth import DECIDED, Truth, says_so
 from tests.simulation.splits import Splits
 from tests.simulation.violation import Violation
 from tests.simulation.world import World
@@ -77,7 +78,14 @@ class RegionTruth(Truth):
     lost_links: int = 0
     """How often its stream had lost changes that some other region had not acknowledged."""
 
+    named: dict[int, frozenset[str]] = field(default_factory=dict)
+    """The other regions that the log of a partition names."""
+    _number: int = 0
+
     def accepted(self, mutation: Mutation, said: bool, number: int) -> None:
+        self._number = number
+        if says_so(mutation):
+            self.named[number] = floors_of(mutation).others
         super().accepted(mutation, said, number)
         key, old, new = mutation.key, mutation.old, mutation.new
         if key not in GLOBAL_KEYS:
@@ -141,17 +149,19 @@ class RegionTruth(Truth):
                 raise Violation(f"{key!r} is written with {stamp}, and {name} has forgotten a later deletion")
 
     def _check_old(self, key: bytes, deletion: Stamp) -> None:
-        """It is forgotten: all that is in any region's log and is older was decided here, and a deletion of this
-        region is not needed from here once more, as it would be if its stream lost it."""
-        for name, other in self.regions.items():
+        """It is forgotten. Of the regions that its log names each has decided it, if it is this region's, where it
+        has what is older: it would need it from here once more if the stream lost it. And what a region has of its
+        own that is older was decided here. (One that comes gets of the stream's last minutes, too, where the deletion
+        is as well: elsewhere a tombstone is older than these.)"""
+        for name in self.named.get(self._number, ()):
+            other = self.regions[name]
             there = other.versions.get(key)
-            if deletion.region == self.own and there and there.stamp < deletion and not other.has(key, deletion):
+            if there is None or there.stamp >= deletion:
+                continue
+            if deletion.region == self.own and not other.has(key, deletion):
                 raise Violation(f"{key!r}: {self.own} forgets {deletion}, and {name} has not decided it")
-            if other.lost_links:
-                continue  # what was written over meanwhile nobody brings
-            for where, stamp in other.writes:
-                if where == key and stamp < deletion and not self.has(key, stamp):
-                    raise Violation(f"{key!r}: {self.own} forgets {deletion}, and {stamp} of {name} is to come")
+            if there.stamp.region == name and not (other.lost_links or self.has(key, there.stamp)):
+                raise Violation(f"{key!r}: {self.own} forgets {deletion}, and {there.stamp} is to come")
 
 
 class LocalClient(RegionsClient):
@@ -159,7 +169,7 @@ class LocalClient(RegionsClient):
 
     def _choose(self) -> tuple[bytes, str]:
         dice = self.world.random
-        self._value = dice.randrange(1000)
+        self._value = dice.randrange(10**9)
         return dice.choice(HOT_KEYS if self.number == 1 else COLD_KEYS), dice.choices(("store", "erase"), (55, 45))[0]
 
     def _evaluate(self, pending: Pending) -> Evaluate:

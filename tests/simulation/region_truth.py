@@ -72,7 +72,7 @@ class Truth:
             self._forgets(mutation.key, old)
             return
         version = version_of(new, self.own)
-        if not self.is_lost and old is None and version.stamp.time <= self.gone.get(mutation.key, -1):
+        if not self.is_lost and old is None and version.stamp.time < self.gone.get(mutation.key, -1):
             raise Violation(f"{mutation.key!r}: {version} was deleted, and that was forgotten")
         if new[0] != 3 and new != old:
             raise Violation("a write of a global table has no version")

@@ -144,6 +144,14 @@ def test_a_shard_that_is_older_than_its_link_is_read_for_its_end_which_repeats_m
     assert kafka.own_behind == {(TOPIC, 0): 49 if is_open else 50}
 
 
+def test_so_is_a_closed_one_of_which_only_repeats_behind_its_end_may_be_younger(kafka: Kafka) -> None:
+    kafka.extents[0], kafka.times[0] = (0, 50), 40
+    kafka.shards.follow({TOPIC: feed(closed=[0])})
+    kafka.assign([(TOPIC, 0)])
+    kafka.shards.poll(LOOK_MS)
+    assert (kafka.begun, kafka.own_behind) == ([((TOPIC, 0), 0)], {(TOPIC, 0): 40})
+
+
 def test_a_shard_that_retention_overtakes_begins_anew(kafka: Kafka) -> None:
     kafka.extents[0], kafka.times[0] = (0, 50), 0
     begin(kafka, 0)
