@@ -269,9 +269,9 @@ class Shards:
         return found
 
     def _first(self, where: Where, created_ms: int, extent: Extent) -> int:
-        """Of a shard without an offset. One that is older as a whole is read for its end: its last record. One that is
-        closed is read as a whole, since there may be repeats behind its end, which are younger; what is older is passed
-        by (`is_old`).
+        """Of a shard without an offset. One that is older as a whole is read for its end: its last record. One that
+        is closed is read as a whole, since there may be repeats behind its end, which are younger; what is older is
+        passed by (`is_old`).
 
         A link whose RepOut comes late may find that records are gone: that is a gap, unless older ones are there.
         """
