@@ -20,7 +20,7 @@ CAUGHT_AT = {
     "earlier_writes_are_not_waited_for": 86,
     "replicas_may_be_behind": 64,
     "pages_are_always_news": 86,
-    "silence_is_consent": 41,
+    "silence_is_consent": 134,
 }
 """Where hunts begin that would take minutes. A change of the brain moves the numbers: then all seeds are tried."""
 
