@@ -22,6 +22,7 @@ from dynabus.adapters.kafka.topics import TopicAdmin
 from dynabus.core.ids import LogId
 from dynabus.core.topic_settings import MESSAGE_LIMIT_BYTES
 from dynabus.core.topics import Topics
+from tests.integration.cluster import wait_until
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
@@ -130,6 +131,7 @@ def test_topics_are_made_grown_and_deleted(broker: LocalBroker) -> None:
     assert len(metadata.topics[log.name].partitions) == 5
     before = admin.identity(log.name).topic_id
     admin.delete([log.name, "no-such-topic"])
+    wait_until("the broker has heard of it", lambda: not admin.names(log.name))
     admin.ensure([log])
     assert admin.identity(log.name).topic_id != before
 
