@@ -9,7 +9,6 @@ from dynabus.core.global_tables import committed, leading, pages, promises
 from dynabus.core.global_tables.committed import Told
 from dynabus.core.global_tables.floors import NEVER, Floors, Word
 from dynabus.core.global_tables.forgetting import Forgetting
-from dynabus.core.global_tables.links import ACTIVE
 from dynabus.core.global_tables.promises import Promises
 from dynabus.core.global_tables.versions import Stamp
 from dynabus.core.operations import import_item
@@ -155,16 +154,16 @@ def children_say_nothing() -> Patches:
 
 @BROKEN.broken("a table's word is that of the shards of one RepOut")
 def others_shards_are_not_asked() -> Patches:
-    def word_of(parents: Mapping[int, int | None], words: Mapping[int, Word]) -> Word | None:
-        return promises._least(words.values())
+    def words(self: Shards) -> dict[str, Word]:
+        found = {}
+        for topic, feed in self._feeds.items():
+            known = [word for where, word in self._words.items() if where[0] == topic]
+            least = promises._least(known) if shards_module.has_all(feed) else None
+            if least is not None:
+                found[topic] = least._replace(replica=feed.link.replica)
+        return found
 
-    def word(self: Shards, topic: str) -> Word | None:
-        if topic not in self._feeds or self._feeds[topic].link.status != ACTIVE:
-            return None
-        least = word_of({}, {where[1]: word for where, word in self._words.items() if where[0] == topic})
-        return None if least is None else least._replace(replica=self._feeds[topic].link.replica)
-
-    return [(Shards, "word", word)]
+    return [(Shards, "words", words)]
 
 
 # -- logs -------------------------------------------------------------------------------------------------------
