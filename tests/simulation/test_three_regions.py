@@ -26,12 +26,14 @@ NOT_CAUGHT = {
     "promises_are_floors",
     "promises_end_with_their_leader",
     "removals_do_not_look",
+    "rows_of_before",
     "who_comes_is_decided_at_once",
     "who_comes_is_refused",
     "words_of_strangers_count",
 }
 """Rules of the end of tombstones that the first histories do not catch; more than a few were not tried. What else
-stands for them is said in ARCHITECTURE.md."""
+stands for them is said in ARCHITECTURE.md. `rows_of_before` was caught before leaders waited for their log to name the
+region of a write; since then 70 histories do not."""
 
 
 def test_histories_are_clean_and_eventful() -> None:
