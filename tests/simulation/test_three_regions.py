@@ -32,8 +32,8 @@ NOT_CAUGHT = {
     "words_of_strangers_count",
 }
 """Rules of the end of tombstones that the first histories do not catch; more than a few were not tried. What else
-stands for them is said in ARCHITECTURE.md. `rows_of_before` was caught before leaders waited for their log to name the
-region of a write; since then 70 histories do not."""
+stands for them is said in ARCHITECTURE.md. `rows_of_before` was caught before leaders waited for their log to name
+the region of a write; since then 70 histories do not."""
 
 
 def test_histories_are_clean_and_eventful() -> None:
