@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dynabus.core.global_tables.beginning import Begin, Known, begin_anew
+from dynabus.core.global_tables.beginning import Begin, begin_anew
+from dynabus.core.global_tables.committed import Found
 from dynabus.core.global_tables.copying import Copy
 from dynabus.core.global_tables.pages import page
 from dynabus.core.global_tables.rep_in import Acknowledgement, RepIn, Topic
@@ -151,7 +152,7 @@ def children_begin_at_their_end() -> Patches:
 
 @BROKEN.broken("a shard that is older than its link ends with its last record, which may be a repeat")
 def old_shards_end_with_their_last_record() -> Patches:
-    def anew(first: int, extent: Extent, known: Known | None, **about: bool) -> Begin | None:
+    def anew(first: int, extent: Extent, known: Found | None, **about: bool) -> Begin | None:
         if about["is_open"] or first < extent.end:
             return begin_anew(first, extent, known, **about)
         return Begin(max(extent.low, extent.end - 1), extent.end)

@@ -106,35 +106,32 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Deciding:
-    """A write of another region, as an evaluation that needs the replica that does it."""
+class AtReplica:
+    """What needs the replica that does it."""
 
     part: RequestPart
     cluster: RegionCluster
+
+    def __call__(self, *_arguments: object) -> NoReturn:
+        raise NotImplementedError("its replica is not known")
+
+
+class Deciding(AtReplica):
+    """A write of another region, as an evaluation."""
 
     def at(self, replica: Replica, _store: Disk) -> Evaluate:
         """What this replica decides."""
         kept = self.cluster.kept.get(replica)
         return _busy if kept is None else kept.tables.importing(cast("Any", kept), self.part)
 
-    def __call__(self, _old: bytes | None, _wall_ms: int) -> Decision:
-        raise NotImplementedError("its replica is not known")
 
-
-@dataclass(frozen=True)
-class Hearing:
-    """A word of another region, as a question whose answer needs the replica that gives it."""
-
-    part: RequestPart
-    cluster: RegionCluster
+class Hearing(AtReplica):
+    """A word of another region, as a question."""
 
     def at(self, replica: Replica, _store: Disk) -> Read:
         """What this replica answers."""
         kept = self.cluster.kept.get(replica)
         return _nothing if kept is None else kept.tables.hearing(cast("Any", kept), self.part)
-
-    def __call__(self, _reader: Reader) -> Outcome:
-        raise NotImplementedError("its replica is not known")
 
 
 def _busy(_old: bytes | None, _wall_ms: int) -> Decision:

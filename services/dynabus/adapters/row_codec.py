@@ -35,9 +35,7 @@ def _rows(parts: Iterable[RequestPart]) -> Iterable[bytes]:
 def encode_mutation(mutation: Mutation) -> bytes:
     """The body of a record: `mutation`, or `conflict_mutation` where a row lost."""
     key, old, new, timestamp_ms, request, expires_ms, status, answer, size, outcome, losing = mutation
-    pieces = [integer(len(key)), key]
-    for row in (old, new):
-        pieces += (ABSENT,) if row is None else (PRESENT, integer(len(row)), row)
+    pieces = _change(key, old, new)
     pieces += (integer(timestamp_ms), integer(len(request)), request, integer(expires_ms), integer(status))
     pieces += (integer(len(answer)), answer, integer(size), integer(len(outcome)), outcome)
     if losing is not None:
@@ -49,8 +47,14 @@ def encode_row_changes(changes: RowChanges) -> bytes:
     """The body of a record; there is one row at least."""
     pieces = [integer(changes.timestamp_ms), integer(len(changes.rows))]
     for key, old, new in changes.rows:
-        pieces.append(sized(key))
-        for row in (old, new):
-            pieces += (ABSENT,) if row is None else (PRESENT, integer(len(row)), row)
+        pieces += _change(key, old, new)
     pieces.append(NO_MORE)
     return b"".join(pieces)
+
+
+def _change(key: bytes, old: bytes | None, new: bytes | None) -> list[bytes]:
+    """Rows as pieces of their own: they may be large."""
+    pieces = [sized(key)]
+    for row in (old, new):
+        pieces += (ABSENT,) if row is None else (PRESENT, integer(len(row)), row)
+    return pieces

@@ -20,7 +20,7 @@ from dynabus.adapters.kafka.positions import OUT_OF_RANGE, extent_of
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
 from dynabus.core.global_tables import committed
-from dynabus.core.global_tables.beginning import Known, begin_anew
+from dynabus.core.global_tables.beginning import begin_anew
 from dynabus.core.global_tables.committed import Found, Told
 from dynabus.core.global_tables.floors import Word
 from dynabus.core.global_tables.links import ACTIVE, Link
@@ -235,12 +235,11 @@ class Shards:
             if known is None or _is_of_before(known, feed.link):
                 self._begin_anew(where, feed, extent, known)
             elif begin.mark is Mark.READING:
-                self._own_behind[where] = known.number("own") or 0
+                self._own_behind[where] = known.own_behind
                 self._begin(where, begin.offset, extent)
             self._waiting.discard(where)
 
-    def _begin_anew(self, where: Where, feed: Feed, extent: Extent, found: Found | None) -> None:
-        known = Known(found.progress, found.number("own") or 0) if found is not None else None
+    def _begin_anew(self, where: Where, feed: Feed, extent: Extent, known: Found | None) -> None:
         begin = begin_anew(
             self._first(where, feed.link.created_ms, extent),
             extent,
@@ -254,9 +253,9 @@ class Shards:
             self._begin(where, begin.offset, extent)
         elif known is not None:
             self._ends[where] = self.committed[where] = known.progress.offset
-        if found is not None:
+        if known is not None:
             # At once: whoever comes later must not ask what retention took for this.
-            self.commit({where: self.committed[where]}, Told(found.number("acked_ms"), None))
+            self.commit({where: self.committed[where]}, Told(known.number("acked_ms"), None))
 
     def _found(self, topic: str, numbers: Iterable[int]) -> dict[int, Found]:
         found: dict[int, Found] = {}

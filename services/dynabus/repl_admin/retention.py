@@ -37,23 +37,25 @@ Look = Callable[[list[Link]], "Future[list[Seen]]"]
 
 
 class Retention:
-    """A duty of ReplAdmin. `lines`: how far links are, for status; another thread may read them."""
+    """A duty of ReplAdmin."""
 
     def __init__(self, ask: Ask, admin: TopicAdmin, topics: Topics, links: Links) -> None:
-        self.lines: list[dict[str, Any]] = []
         self._ask, self._admin, self._topics, self._links = ask, admin, topics, links
         self._worker = Worker("retention")
         self._job: Future[list[Seen]] | None = None
         self._due_ms = self._drain_due_ms = 0.0
         self._lines: dict[Where, dict[str, Any]] = {}
 
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """How far links are, for status; another thread may ask."""
+        return [each for where, each in [*self._lines.items()] if where in self._links.all]
+
     def turn(self, now_ms: float) -> None:
         """Look, if it is time, and tell the own auto-admin of links that are lost."""
         if self._job is not None and self._job.done():
             self._seen(self._job)
             self._job = None
-        if not self._links.all:
-            self.lines = []
         if self._job is None and (links := self._due(now_ms)):
             self._job = self._worker.submit(lambda: look(self._admin, self._topics, links, unix_ms()))
 
@@ -74,9 +76,9 @@ class Retention:
         except (KafkaException, TopicError) as error:
             logger().warning("how far links are is not known, looked again", reason=str(error))
             return
-        self._lines |= {(link.table, link.destination): line(Seen(link, backlog)) for link, backlog in seen}
-        self._lines = {where: each for where, each in self._lines.items() if where in self._links.all}
-        self.lines = [*self._lines.values()]
+        now = {(each.link.table, each.link.destination): line(each) for each in seen}
+        known = {**self._lines, **now}
+        self._lines = {where: each for where, each in known.items() if where in self._links.all}
         for link, backlog in seen:
             if backlog.alarm:
                 logger().warning("a link is behind", table=link.name, region=link.destination, alarm=backlog.alarm)

@@ -17,7 +17,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from dynabus.core.streams.consuming import Extent, Mark, Progress
+from dynabus.core.global_tables.committed import Found
+from dynabus.core.streams.consuming import Extent, Mark
 
 
 class Begin(NamedTuple):
@@ -27,20 +28,13 @@ class Begin(NamedTuple):
     own_behind: int
 
 
-class Known(NamedTuple):
-    """What the group has committed of a shard. `own_behind`: own changes before it were acknowledged, too."""
-
-    progress: Progress
-    own_behind: int
-
-
 def begin_anew(
-    first: int, extent: Extent, known: Known | None, *, is_open: bool, copies_own: bool, forwards: bool
+    first: int, extent: Extent, known: Found | None, *, is_open: bool, copies_own: bool, forwards: bool
 ) -> Begin | None:
     """None: it was read to its end, and nothing is sent once more.
 
-    `first`: of the records that are not older than the link; `extent.end`: all are older; below `extent.low`: some
-    are gone. `copies_own`: the initial copy of this life has own rows.
+    `known`: what the group has of the shard. `first`: of the records that are not older than the link; `extent.end`:
+    all are older; below `extent.low`: some are gone. `copies_own`: the initial copy of this life has own rows.
     """
     if known is None:
         at = extent.low

@@ -17,10 +17,8 @@ from typing import NamedTuple
 import orjson
 
 from dynabus.core.global_tables.floors import Word, read_word
+from dynabus.core.global_tables.rep_out import Shard
 from dynabus.core.streams.consuming import Progress, read_metadata, write_metadata
-
-Where = tuple[str, int]
-"""(stream topic, number)."""
 
 
 def is_lost(gap: int | None, created_ms: int) -> bool:
@@ -33,7 +31,7 @@ class Told(NamedTuple):
 
     acked_ms: int | None
     latency_ms: float | None
-    words: Mapping[Where, Word] = {}
+    words: Mapping[Shard, Word] = {}
 
 
 class Found(NamedTuple):
@@ -46,6 +44,11 @@ class Found(NamedTuple):
         """One of those beside."""
         value = self.beside.get(name)
         return value if isinstance(value, int) else None
+
+    @property
+    def own_behind(self) -> int:
+        """What this region wrote was acknowledged up to this offset, too."""
+        return self.number("own") or 0
 
     @property
     def word(self) -> Word | None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from dynabus.core.global_tables.beginning import Begin, Known, begin_anew
+from dynabus.core.global_tables.beginning import Begin, begin_anew
+from dynabus.core.global_tables.committed import Found
 from dynabus.core.streams.consuming import Extent, Mark, Progress
 
 EXTENT = Extent(5, 90)
 
 
-def at(offset: int, own_behind: int = 0) -> Known:
-    return Known(Progress(offset), own_behind)
+def at(offset: int, own_behind: int = 0) -> Found:
+    return Found(Progress(offset), {"own": own_behind})
 
 
-ENDED = Known(Progress(90, mark=Mark.ENDED), 0)
+ENDED = Found(Progress(90, mark=Mark.ENDED), {})
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ ENDED = Known(Progress(90, mark=Mark.ENDED), 0)
     ],
 )
 def test_where_it_begins(
-    first: int, known: Known | None, is_open: bool, copies_own: bool, forwards: bool, begin: Begin | None
+    first: int, known: Found | None, is_open: bool, copies_own: bool, forwards: bool, begin: Begin | None
 ) -> None:
     found = begin_anew(first, EXTENT, known, is_open=is_open, copies_own=copies_own, forwards=forwards)
     assert found == begin
