@@ -93,4 +93,4 @@ class Abroad:
         mine = [stamp.time for stamp in self.open if stamp.region == region]
         time = min(mine) - 1 if mine else max(self.newest.get(region, -1), truth.promised)
         truth.words[region] = max(time, truth.words.get(region, -1))
-        return Word(truth.words[region], min(truth.words[region], truth.promised), others | {own})
+        return Word(truth.words[region], truth.promised, others | {own})
