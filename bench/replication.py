@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -26,7 +27,7 @@ from confluent_kafka import OFFSET_END, Consumer, Producer, TopicPartition
 from tests.integration.cluster import RunningCluster, kill
 from tests.integration.global_load import EAST, TOPICS, WEST, bootstrap, replicate, two_regions
 
-from bench.figures import Measured, percentile_ms
+from bench.figures import percentile_ms
 from bench.indexes import create, item, puts
 from bench.paced import paced
 from bench.processes import cpu_s, of_cluster
@@ -106,17 +107,20 @@ def acknowledge(source: str, destination: str) -> None:
         producer.poll(0)
 
 
-def cpu_of_puts(cluster: RunningCluster, path: Path, rate: float) -> tuple[float, Measured]:
-    """Microseconds for a put, of all processes but Kafka."""
+def cpu_of_puts(cluster: RunningCluster, path: Path, rate: float) -> Counter[str]:
+    """Microseconds for a put, by kind of process, of all but Kafka."""
     pids = {name: pid for name, pid in of_cluster(cluster.status()).items() if name != "kafka"}
     with paced(cluster.port, path, rate) as load:
-        before = sum(cpu_s(pid) for pid in pids.values())
+        before = {name: cpu_s(pid) for name, pid in pids.items()}
         begun = time.monotonic()
         time.sleep(CPU_S)
-        spent = sum(cpu_s(pid) for pid in pids.values()) - before
+        spent = {name: cpu_s(pid) - before[name] for name, pid in pids.items()}
         took_s = time.monotonic() - begun
     assert load.measured is not None
-    return 1e6 * spent / (load.measured.ops_per_s * took_s), load.measured
+    found = Counter[str]()
+    for name, seconds in spent.items():
+        found[name.rpartition("-")[0] or name] += round(1e6 * seconds / (load.measured.ops_per_s * took_s))
+    return found
 
 
 def tell_cpu(regions: dict[str, RunningCluster], paths: dict[str, Path], rate: float) -> None:
@@ -126,10 +130,12 @@ def tell_cpu(regions: dict[str, RunningCluster], paths: dict[str, Path], rate: f
     ratios = []
     with acknowledging(source, regions[WEST]):
         for _ in range(ROUNDS):
-            without, _ = cpu_of_puts(source, plain, rate)
-            beside, _ = cpu_of_puts(source, paths[EAST], rate)
-            ratios.append(beside / without)
-            print(f"CPU of a put: {without:.0f} us without, {beside:.0f} us with a replica", flush=True)
+            without, beside = cpu_of_puts(source, plain, rate), cpu_of_puts(source, paths[EAST], rate)
+            ratios.append(beside.total() / without.total())
+            parts = ", ".join(f"{kind} {without[kind]} and {us}" for kind, us in sorted(beside.items()))
+            print(
+                f"CPU of a put: {without.total()} us without, {beside.total()} us with a replica: {parts}", flush=True
+            )
     print(f"ratio of CPU {median(ratios):.2f}")
 
 

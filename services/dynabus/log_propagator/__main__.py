@@ -15,6 +15,7 @@ from dynabus.core.topics import Topics
 from dynabus.log_propagator.config import PropagatorSettings
 from dynabus.log_propagator.metrics import PropagatorMetrics
 from dynabus.log_propagator.service import LogPropagator
+from dynabus.log_propagator.status import indexes, logs
 
 
 def _connect(settings: PropagatorSettings) -> LogPropagator:
@@ -28,7 +29,7 @@ def _connect(settings: PropagatorSettings) -> LogPropagator:
 
 def _status(propagator: LogPropagator) -> dict[str, Any]:
     """The logs that are this process's, and what it wrote to indexes."""
-    return {"logs": propagator.status(), "indexes": propagator.amplification()}
+    return {"logs": logs(propagator), "indexes": indexes(propagator)}
 
 
 def main(argv: Sequence[str]) -> int:

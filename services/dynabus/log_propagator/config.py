@@ -16,6 +16,13 @@ class PropagatorSettings(ServiceSettings):
         le=60_000,
         description="Milliseconds between two commits: how much is repeated after a crash.",
     )
+    gather_ms: int = Field(
+        default=20,
+        ge=0,
+        le=1000,
+        description="Milliseconds in which changes of streams gather once some were sent: larger batches cost less. "
+        "One that comes alone goes at once; 0: each does.",
+    )
     schema_registry: str | None = Field(
         default=None,
         pattern=r"^https?://[^/\s]+(/\S*)?$",

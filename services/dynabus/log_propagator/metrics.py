@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from dynabus.core.propagation.outputs import Stage
 from dynabus.log_propagator.service import LogPropagator
+from dynabus.log_propagator.status import indexes
 
 
 class PropagatorMetrics(Collector):
@@ -56,7 +57,7 @@ class PropagatorMetrics(Collector):
 
 def _amplification(propagator: LogPropagator) -> Iterator[Metric]:
     """Write amplification by index (`core.propagation.amplification`)."""
-    found = propagator.amplification()
+    found = indexes(propagator)
     for name, text in (
         ("changes", "Changes of items of an index's table that were read"),
         ("records", "Log records of an index that they made"),

@@ -23,6 +23,7 @@ from dynabus.core.replication.records import Record
 from dynabus.log_propagator import service
 from dynabus.log_propagator.config import PropagatorSettings
 from dynabus.log_propagator.service import LOST_MS, LogPropagator
+from dynabus.log_propagator.status import logs
 
 
 class World:
@@ -127,6 +128,7 @@ class FakeSender:
         self.culprit = self._world.culprit if not self._world.delivers else None
         if self._world.delivers:
             self._world.delivered += outputs
+            self.sent += len(outputs)
         return self._world.delivers or not outputs
 
     def close(self) -> None:
@@ -182,17 +184,40 @@ def test_what_is_not_delivered_is_not_committed_and_comes_again(world: World) ->
     assert world.committed[ROOT].place.next_offset == len(world.log)
 
 
+@pytest.mark.parametrize(("most", "gathers"), [(service.GATHERED_MOST, True), (1, False)])
+def test_changes_gather_after_some_were_sent_unless_they_come_in_masses(
+    world: World, most: int, *, gathers: bool
+) -> None:
+    process = propagator(world)
+    world.callbacks[0]([ROOT])
+    pauses: list[tuple[float, int]] = []
+    with (
+        patch.object(service, "GATHERED_MOST", most),
+        patch("time.sleep", lambda pause_s: pauses.append((pause_s, world.done.count("deliver")))),
+        patch.object(process, "turn", lambda turn=process.turn: _turn_or_stop(process, turn, world)),
+    ):
+        process.run()
+    count = world.done.count("deliver")
+    assert count > 1
+    assert pauses == ([(0.02, number) for number in range(1, count + 1)] if gathers else [])
+
+
+def _turn_or_stop(process: LogPropagator, turn: Callable[[], None], world: World) -> None:
+    turn()
+    process.stopping = len(world.delivered) > 10
+
+
 def test_a_stream_that_cannot_be_written_is_left_alone_for_a_while(world: World) -> None:
     process = propagator(world)
     world.callbacks[0]([ROOT])
     world.delivers, world.culprit = False, ROOT
     turns(world, process, 3)
     assert world.done.count("deliver") == 1
-    (shown,) = process.status()
+    (shown,) = logs(process)
     assert shown["alarm"] == "its stream cannot be written: the registry refuses it"
     world.delivers = True
     turns(world, process, 70)
-    assert "alarm" not in process.status()[0]
+    assert "alarm" not in logs(process)[0]
     assert world.committed[ROOT].place.next_offset == len(world.log)
 
 
@@ -250,7 +275,7 @@ def test_a_log_that_does_not_reach_to_its_checkpoint_stops_after_a_while(world: 
     turns(world, process, 20)
     assert process.brain.logs[ROOT].follower.stage is Stage.STOPPED
     assert "records are lost, or pruned" in (process.readiness() or "")
-    (shown,) = process.status()
+    (shown,) = logs(process)
     assert shown["state"] == "stopped"
     assert "lost" in shown["alarm"]
 
