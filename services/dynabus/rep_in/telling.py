@@ -32,6 +32,8 @@ CLOSE_S = 2.0
 UNREACHED = (TopicError, UnsafeKafka)
 """What `park` raises: it is tried again."""
 
+HELD = "changes of it were parked before: deletions of the table are kept until they are dealt with"
+
 Done = Callable[[], None]
 
 
@@ -72,11 +74,18 @@ class Telling:
     def _is_current(self, peer: Peer) -> bool:
         return self._regions.others.get(peer.name) == peer
 
-    async def has_parked(self, table: str) -> bool:
-        """Whether there are changes of the table that were parked, by any process. Raises TopicError, UnsafeKafka."""
+    async def has_parked(self, source: str, table: str) -> bool:
+        """Whether there are changes of the table that were parked, of any region and by any process; while there are
+        `source`'s words wait, and that is an alarm. Raises TopicError, UnsafeKafka."""
         name = self._topics.parked(table).name
         extents = await asyncio.to_thread(self._extents, name)
-        return any(low < end for low, end in extents.values())
+        found = any(low < end for low, end in extents.values())
+        if found:
+            self.reasons.setdefault((source, table), HELD)
+        else:
+            for where in [each for each in self.reasons if each[1] == table]:
+                del self.reasons[where]  # somebody has dealt with them
+        return found
 
     def _extents(self, name: str) -> dict[int, tuple[int, int]]:
         """In a thread. The client is kept until it fails, since words of each source and table ask."""

@@ -22,10 +22,10 @@ from dynabus.rep_in.telling import UNREACHED
 
 
 class Words:
-    """`has_parked`: whether there is something of this table; raises what is in `UNREACHED`."""
+    """`has_parked`: whether there is something of this table (source, name); raises what is in `UNREACHED`."""
 
     def __init__(
-        self, view: ClusterView, ask: Ask, has_parked: Callable[[str], Awaitable[bool]], tasks: Tasks
+        self, view: ClusterView, ask: Ask, has_parked: Callable[[str, str], Awaitable[bool]], tasks: Tasks
     ) -> None:
         self._view, self._ask, self._has_parked, self._tasks = view, ask, has_parked, tasks
         self._under_way: set[tuple[str, str]] = set()
@@ -45,7 +45,7 @@ class Words:
         detail = encode_word(source, word)
         lowers = [partition["lower"] for partition in table.partitions]
         try:
-            if await self._has_parked(table.name):
+            if await self._has_parked(source, table.name):
                 return
             replies = await self._ask([Call(table, at, Code.FLOORS, False, True, at, detail=detail) for at in lowers])
         except (ApiError, *UNREACHED):

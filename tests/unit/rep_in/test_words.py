@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.unit.rep_in.test_service import REFUSED, TOPIC, Desk, export, run
 
+from dynabus.adapters.kafka.outbox import Letter
 from dynabus.adapters.replication_codec import encode_batch
 from dynabus.core.errors import ApiError
 from dynabus.core.global_tables.floors import Word
@@ -80,6 +81,27 @@ def test_what_is_not_for_this_table_or_may_lack_something_is_not_told(
         await desk.until(lambda: 500 in [number for _, number in desk.acknowledged()])
         await desk.until(lambda: not desk.service.words._under_way)
         assert words(desk) == []
+
+    run(scene, monkeypatch)
+
+
+def test_words_that_wait_for_what_another_process_has_parked_are_an_alarm_until_it_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene(desk: Desk) -> None:
+        topic, inlet = "dynabus.parked.t", Inlet(TOPIC, 0)
+        desk.made.append(topic)
+        desk.own.letters.append(Letter(topic, b"k", b"of before", [], lambda: True, lambda: None))
+        desk.take(inlet, saying(desk))
+        await desk.until(lambda: desk.service.alarms())
+        (alarm,) = desk.service.alarms()
+        assert (alarm["source"], alarm["table"]) == ("eu", "t")
+        assert "parked" in alarm["alarm"]
+        assert words(desk) == []
+        desk.own.letters.clear()
+        desk.take(inlet, saying(desk, time=501))
+        await desk.until(lambda: desk.service.words.told)
+        assert desk.service.alarms() == []
 
     run(scene, monkeypatch)
 
