@@ -35,7 +35,7 @@ from tests.simulation.region_hosts import (
     RepOutHost,
     StreamWorld,
 )
-from tests.simulation.region_kafka import BEFORE_MS, Kafka, Wires
+from tests.simulation.region_kafka import BEFORE_MS, LATE_MS, Kafka, Wires
 from tests.simulation.region_truth import says_so
 from tests.simulation.violation import Violation
 from tests.simulation.world import World
@@ -173,11 +173,17 @@ class Region:
         return WALL_MS + WALL_BASE_MS + int(self.world.now_ms) + self.cluster.skew_ms
 
     def drop(self) -> None:
-        """Retention takes a part of a shard, whether it is acknowledged or not."""
+        """Retention takes a part of a shard, whether it is acknowledged or not, but for the last `LATE_MS`: no stream
+        keeps less."""
         where = self.topic, self.world.random.randrange(self.kafka.counts[self.topic])
         low, end = self.kafka.extent(where)
         self.dropped_ms = self.world.now_ms
-        self.kafka.drop(where, self.world.random.choice([end, self.world.random.randint(low, end)]))
+        wanted, late_ms = (
+            self.world.random.choice([end, self.world.random.randint(low, end)]),
+            self._unix_ms() - LATE_MS,
+        )
+        records = self.kafka.records[where]
+        self.kafka.drop(where, next((at for at in range(low, wanted) if records[at].timestamp_ms > late_ms), wanted))
         self.drop_late(where)
 
     def drop_late(self, where: Where) -> None:

@@ -251,7 +251,7 @@ class RepInHost(Host):
         raise Violation(f"RepIn of {self.region} failed")
 
 
-async def _nothing_is_parked(_table: str) -> bool:
+async def _nothing_is_parked(_source: str, _table: str) -> bool:
     return False
 
 
