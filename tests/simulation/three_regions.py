@@ -34,7 +34,7 @@ from tests.simulation.region import Region
 from tests.simulation.region_clients import LATE_MOST_MS
 from tests.simulation.region_cluster import CLOCK_TICK_MS, RegionFaults, RegionTruth
 from tests.simulation.region_hosts import Host
-from tests.simulation.region_kafka import Troubles, Wires
+from tests.simulation.region_kafka import BEFORE_MS, Troubles, Wires
 from tests.simulation.violation import Violation
 from tests.simulation.world import World
 
@@ -249,10 +249,15 @@ class Run:
             self._check_conflicts(region, over)
 
     def _seen(self, key: bytes, version: Version) -> set[Stamp]:
-        """What all regions must have seen."""
+        """What all regions must have seen: streams have brought it, since it is not older than the last link."""
         gone = max(truth.gone.get(key, -1) for truth in self.truths.values())
         seen = {Stamp(time, region) for region, time in version.seen.items() if time > gone}
-        return {stamp for stamp in seen if (key, stamp) not in self.regions[stamp.region].truth.unsaid}
+        return {stamp for stamp in seen if not self._is_of_before(key, stamp)}
+
+    def _is_of_before(self, key: bytes, stamp: Stamp) -> bool:
+        region = self.regions[stamp.region]
+        since_ms = max(link["created_ms"] for link in region.links.values()) - BEFORE_MS
+        return stamp.ms < since_ms or (key, stamp) in region.truth.unsaid
 
     def _check_conflicts(self, region: Region, over: dict[tuple[bytes, Stamp], Stamp]) -> None:
         losers = Counter((key, loser) for key, _, loser in region.truth.losers)
