@@ -62,6 +62,8 @@ class RegionTruth(Truth):
     """What an item was when it said so."""
     unsaid: set[Written] = field(default_factory=set)
     """Writes of before. Of one that was written over before it was copied no other region ever hears."""
+    late: set[bytes] = field(default_factory=set)
+    """Keys of which such a write has come behind the end of a deletion that is later."""
     shard_of: dict[Written, int] = field(default_factory=dict)
     over: dict[Written, Stamp] = field(default_factory=dict)
     """What a client's write was written over."""
@@ -124,6 +126,14 @@ class RegionTruth(Truth):
     def has(self, key: bytes, stamp: Stamp) -> bool:
         """A write is decided here."""
         return self.met.get(key, {}).get(stamp.region, -1) >= stamp.time
+
+    def _may_come_late(self, key: bytes, stamp: Stamp) -> bool:
+        """Its region wrote it before it was one, as its log has it. The deletion is younger than that region's table,
+        and only the least age of tombstones keeps it until others know the region; here they have none."""
+        found = (key, stamp) in self.regions[stamp.region].unsaid
+        if found:
+            self.late.add(key)
+        return found
 
     def _met(self, key: bytes, new: bytes | None) -> None:
         met = self.met.setdefault(key, {})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dynabus.core.global_tables.leading import REGIONS_ID, floors_of
-from dynabus.core.global_tables.versions import Version
+from dynabus.core.global_tables.versions import Stamp, Version
 from dynabus.core.replication.records import Mutation
 from dynabus.core.rows import is_tombstone, item_of, version_of
 from tests.simulation.partitions import GLOBAL_KEYS
@@ -72,12 +72,17 @@ class Truth:
             self._forgets(mutation.key, old)
             return
         version = version_of(new, self.own)
-        if not self.is_lost and old is None and version.stamp.time < self.gone.get(mutation.key, -1):
+        is_old = not self.is_lost and old is None and version.stamp.time < self.gone.get(mutation.key, -1)
+        if is_old and not self._may_come_late(mutation.key, version.stamp):
             raise Violation(f"{mutation.key!r}: {version} was deleted, and that was forgotten")
         if new[0] != 3 and new != old:
             raise Violation("a write of a global table has no version")
         self._check(mutation.key, old, new, is_import)
         self.versions[mutation.key] = version
+
+    def _may_come_late(self, _key: bytes, _stamp: Stamp) -> bool:
+        """It is older than a deletion that was forgotten."""
+        return False
 
     def _forgets(self, key: bytes, old: bytes | None) -> None:
         if old is None or not is_tombstone(old):
