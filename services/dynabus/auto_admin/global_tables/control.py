@@ -25,7 +25,7 @@ OF_REGIONS = frozenset({"AddRegion", "RemoveRegion"})
 OF_LINKS = {"ReplicaCopied": answers.copied, "LinkLost": answers.lost, "LinkDrained": answers.drained}
 OF_TABLES = frozenset({"CreateGlobalTable", "UpdateGlobalTable", "GlobalDefinition", "DefinitionAnswered", *OF_LINKS})
 TOLD_MOST = 100
-"""Words for each other region in one answer; the next ones come when these are acknowledged."""
+"""Words for each other region in one answer; the next answer begins behind them."""
 
 Place = Callable[[dict[str, Any], bytes, float], list[Placement]]
 
@@ -35,6 +35,8 @@ class GlobalControl:
 
     def __init__(self, settings: AutoAdminSettings, tables: Tables, view: ClusterView, store: Reader) -> None:
         self._settings, self._tables, self._view, self._store = settings, tables, view, store
+        self._told_last: dict[str, str] = {}
+        """By region, the last table in an answer that had no room for all."""
 
     @property
     def own(self) -> str:
@@ -84,18 +86,30 @@ class GlobalControl:
     def pending(self) -> dict[str, Any]:
         """What other regions are to be told: the newest word about each table that they have not acknowledged. And
         which tables here refuse a setting."""
-        words: list[dict[str, Any]] = []
-        rooms = dict.fromkeys(self._peers(), TOLD_MOST)
+        waiting: dict[str, list[TableState]] = {region: [] for region in self._peers()}
         refused = []
         for each in self._tables.all().values():
             if (why := refusal_of(each)) is not None:
                 refused.append({"TableName": each.name, "Why": why})
             for region in registers.to_tell(each.global_table):
-                if rooms.get(region, 0):
-                    rooms[region] -= 1
-                    word = {"TableName": each.name, "Region": region}
-                    words.append({**word, "Definition": registers.message_of(each.global_table)})
-        return {"Words": words, "Refused": refused}
+                if region in waiting:
+                    waiting[region].append(each)
+        return {
+            "Words": [word for region in waiting for word in self._words(region, waiting[region])],
+            "Refused": refused,
+        }
+
+    def _words(self, region: str, waiting: list[TableState]) -> list[dict[str, Any]]:
+        """Those that come first this time; some may be refused for ever, and others must not wait behind them."""
+        last = self._told_last.get(region, "")
+        waiting.sort(key=lambda state: (state.name <= last, state.name))
+        told = waiting[:TOLD_MOST]
+        if len(waiting) > TOLD_MOST:
+            self._told_last[region] = told[-1].name
+        return [
+            {"TableName": each.name, "Region": region, "Definition": registers.message_of(each.global_table)}
+            for each in told
+        ]
 
     def _peers(self) -> list[str]:
         return peers_of(read_regions(self._store))

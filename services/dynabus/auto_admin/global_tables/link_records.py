@@ -21,7 +21,10 @@ class LinkRecords:
         """By table id and destination."""
 
     def saw(self, link: LinkMetadata) -> None:
-        self._known.setdefault(link["table"], {}).setdefault(link["destination"], link)
+        """The newest counts: an earlier one may be of a stream that was there before."""
+        known = self._known.setdefault(link["table"], {})
+        if link["destination"] not in known or link["version"] >= known[link["destination"]]["version"]:
+            known[link["destination"]] = link
 
     def publish(self, state: TableState, version: int) -> None:
         """All of the table's with one version; those that it has no more go."""

@@ -148,7 +148,8 @@ def _created(said: Said, here: Here, create: Evaluate | None, wall_ms: int) -> D
 def _adopt(said: Said, here: Here, state: TableState, wall_ms: int) -> Decision:
     """A table that nobody knows as a replica of this group."""
     if state.status != "ACTIVE":
-        return _answer(state.status)
+        # Not yet: for the teller a table that changes otherwise is no replica.
+        return _answer("CREATING" if state.status == "UPDATING" else state.status)
     if registers.is_global(state.global_table) or not here.empty or state.of_table:
         return _answer(REFUSED, existing(said.name).message)
     if not same_keys(said.message["definition"], definition_here(state)):
@@ -181,15 +182,16 @@ def _leave(said: Said, state: TableState, after: Register, wall_ms: int) -> Deci
     if state.status == "DELETING":
         changed = replace(state, global_table=after) if after != state.global_table else None
         return _reply(said, after, state, write=changed)
-    if state.status != "ACTIVE":
-        return _answer(state.status)
-    if state.description["DeletionProtectionEnabled"]:
-        return _answer("ACTIVE", f"the table in region {after['own']} is protected against deletion")
+    # As long as it stays, what else is said counts at once: who else left is not told of by anybody later.
     staying = registers.staying(state.global_table, said.message, wall_ms)
+    kept = replace(state, global_table=staying) if staying != state.global_table else None
+    if state.status != "ACTIVE":
+        return _answer(state.status, write=kept)
+    if state.description["DeletionProtectionEnabled"]:
+        return _answer("ACTIVE", f"the table in region {after['own']} is protected against deletion", write=kept)
     lacking = [each for each in after["members"] if registers.is_copied_again(staying, each)]
     if lacking:
-        # Maybe nobody else has that. What else is said counts at once: there may be more to copy because of it.
-        kept = replace(state, global_table=staying) if staying != state.global_table else None
+        # Maybe nobody else has that.
         why = f"the table in region {after['own']} is being copied again to {', '.join(lacking)}"
         return _answer("ACTIVE", why, write=kept)
     gone = replace(

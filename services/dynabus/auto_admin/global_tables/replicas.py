@@ -43,6 +43,8 @@ def create_global(name: str, regions: Sequence[str], own: str, known: Sequence[s
             return refuse(no_such_source(name))
         if registers.is_global(read_row(old).global_table):
             return refuse(exists_already(name))
+        if not actions:
+            return refuse(rules.alone(own))
         return _in_older_words(lambda: _changed(name, old, actions, own, known, wall_ms))
 
     return evaluate
@@ -103,6 +105,10 @@ def _with_members(state: TableState, own: str, actions: Sequence[Action], wall_m
     if not registers.is_global(register):
         # Another group than any before, so that whoever was a member of that one does not take it for the same.
         register = {**registers.begun(own, f"{state.id}.{state.revision}"), "definition": definition_here(state)}
+    reads = {**register["definition"]["ReadUnits"], **definition_here(state)["ReadUnits"]}
+    if any(what == "Create" for what, _ in actions) and register["definition"]["ReadUnits"] != reads:
+        # Who comes begins with those of now; others' stay as they are.
+        register = registers.with_definition(register, {**register["definition"], "ReadUnits": reads}, wall_ms)
     members = dict.fromkeys(register["members"])
     for what, each in actions:
         if what == "Create":

@@ -187,7 +187,9 @@ class Tables:
             return Ending.NONE
         if not self._waits(state):
             return Ending.DONE
-        if progress.published != state.status or now_ms - progress.published_ms < END_MOST_MS:
+        is_early = progress.published != state.status or now_ms - progress.published_ms < END_MOST_MS
+        if is_early or draining(state.global_table):
+            # What other regions have yet to get may be in the log alone. `region remove --force` ends that.
             return Ending.WAITS
         if progress.decided != state.revision:
             logger().error(

@@ -7,6 +7,7 @@ from typing import Any
 
 from dynabus.core.global_tables.links import ACTIVE
 from dynabus.core.global_tables.register import REFUSED, Register, others
+from dynabus.core.global_tables.sending import origin_of
 
 VERSION = "2019.11.21"
 MEMBERS = ("GlobalTableVersion", "Replicas", "GlobalTableSettingsReplicationMode")
@@ -41,8 +42,8 @@ def status_of(register: Register, region: str) -> str:
     if region in register["leaving"]:
         return "DELETING"
     link = register["links"].get(region, {})
-    if link.get("status") == ACTIVE:
-        # Whatever it refuses since: it has what is written here.
+    if link.get("status") == ACTIVE and not origin_of(register, region):
+        # Whatever it refuses since: it has what is written here, and what it was to get of others.
         return "ACTIVE"
     if register["replicas"].get(region, {}).get("status") == REFUSED:
         return "CREATION_FAILED"
@@ -50,8 +51,10 @@ def status_of(register: Register, region: str) -> str:
 
 
 def is_busy(register: Register) -> bool:
-    """A replica is coming or going."""
+    """A replica is coming or going, or the one that is here does not have all items yet."""
     if not register:
         return False
+    if origin_of(register, register["own"]):
+        return True
     shown = [*others(register), *register["leaving"]]
     return any(status_of(register, each) in ("CREATING", "DELETING") for each in shown)

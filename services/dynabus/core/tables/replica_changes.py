@@ -66,6 +66,12 @@ def refuse_changing(
         raise resource_in_use("The resource which you are attempting to change is in use.")
 
 
+def alone(own: str) -> ApiError:
+    """CreateGlobalTable of this region and no other one: nothing would come of it. (DynamoDB's own words are not
+    known.)"""
+    return validation_error(f"A replication group of {own} alone is no global table: name another region besides")
+
+
 def refuse_regions(actions: Sequence[Action], known: Sequence[str]) -> None:
     """Raise for a region that is not known here."""
     for what, members in actions:

@@ -279,7 +279,7 @@ def test_the_items_come_from_another_region_if_their_origin_is_given_up() -> Non
     planet.replicated(AWAY)
     planet.held = {(HOME, THIRD)}
     planet.replicate(THIRD)
-    planet.until("partly", lambda: planet.replicas(AWAY).get(THIRD) == "ACTIVE")
+    planet.until("partly", lambda: planet.links(AWAY).get(THIRD) == "ACTIVE")
     planet.cut, planet.held = {HOME}, {(AWAY, THIRD)}
     planet.regions[AWAY].ask("RemoveRegion", Name=HOME, Force=True)
     planet.until("again", lambda: planet.links(AWAY).get(THIRD) == "COPYING")

@@ -136,6 +136,15 @@ def test_a_table_that_holds_items(planet: Planet) -> None:
     assert planet.status(AWAY) == "ACTIVE", "it is nobody's replica, and stays"
 
 
+def test_a_global_table_of_this_region_alone(planet: Planet) -> None:
+    """Of the older API: it would say ACTIVE, and there would be none."""
+    before = planet.state(HOME)
+    answer = planet.regions[HOME].ask("CreateGlobalTable", Name="music", Regions=[HOME])
+    assert answer["__type"].endswith("ValidationException")
+    assert answer["message"].startswith(f"A replication group of {HOME} alone is no global table")
+    assert planet.state(HOME) == before
+
+
 def test_an_empty_table_of_the_same_key_becomes_the_replica(planet: Planet) -> None:
     planet.regions[AWAY].ask("CreateTable", **TABLE)
     planet.until("there", lambda: planet.status(AWAY) == "ACTIVE")

@@ -85,7 +85,7 @@ def test_a_third_region_has_links_with_both() -> None:
     for own in (HOME, AWAY, THIRD):
         others = {each: "ACTIVE" for each in (HOME, AWAY, THIRD) if each != own}
         planet.until("links", lambda own=own, others=others: planet.links(own) == others)
-        assert planet.replicas(own) == others
+        planet.until("known", lambda own=own, others=others: planet.replicas(own) == others)
 
 
 def test_a_replica_that_is_deleted_goes_and_the_rest_is_no_global_table() -> None:

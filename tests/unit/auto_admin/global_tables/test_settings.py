@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.unit.auto_admin.global_tables.planet import AWAY, HOME, Planet
+from tests.unit.auto_admin.global_tables.planet import AWAY, HOME, THIRD, Planet
 
 from dynabus.auto_admin.global_tables import following
 from dynabus.auto_admin.global_tables.stamping import definition_here
@@ -112,6 +112,26 @@ def test_read_units_of_one_replica(planet: Planet) -> None:
     for _ in range(30):
         planet.turn()
     assert planet.described(AWAY)["ProvisionedThroughput"]["ReadCapacityUnits"] == 40, "it was given once"
+
+
+def test_a_later_replica_begins_with_the_read_units_of_now() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated()
+    change(planet, HOME, BillingMode="PROVISIONED", ProvisionedThroughput=UNITS)
+    policy = {"TargetTrackingScalingPolicyConfiguration": {"TargetValue": 70.0}}
+    settings = {"MinimumUnits": 6, "MaximumUnits": 70, "ScalingPolicyUpdate": policy}
+    planet.regions[HOME].ask(
+        "UpdateTableReplicaAutoScaling", TableName="music", ProvisionedWriteCapacityAutoScalingUpdate=settings
+    )
+    planet.settle()
+    planet.update(ProvisionedThroughput={"ReadCapacityUnits": 500, "WriteCapacityUnits": 6})
+    planet.settle()
+    answer = planet.replicate(THIRD)
+    assert "TableDescription" in answer, answer
+    planet.until("made", lambda: planet.status(THIRD) == "ACTIVE")
+    assert planet.described(THIRD)["ProvisionedThroughput"]["ReadCapacityUnits"] == 500
+    planet.settle()
+    assert planet.described(AWAY)["ProvisionedThroughput"]["ReadCapacityUnits"] == 5, "that is its own"
 
 
 def test_changes_on_both_sides_while_they_are_apart_end_alike(planet: Planet) -> None:
