@@ -19,7 +19,7 @@ from dynabus.core.global_tables.rep_out import Batch, Export
 from dynabus.core.global_tables.versions import Version, decode_version
 from dynabus.core.key_schema import KeySchema
 
-FORMAT = 1
+FORMAT = 2
 
 
 class Arrived(NamedTuple):
@@ -28,13 +28,16 @@ class Arrived(NamedTuple):
     source: str
     sender: str
     table: str
+    replica: str
     batch: Batch
 
 
-def encode_batch(source: str, sender: str, table: str, batch: Batch) -> bytes:
-    """A message for the destination's topic; all of a batch is of one table."""
+def encode_batch(source: str, sender: str, table: str, batch: Batch, replica: str = "") -> bytes:
+    """A message for the destination's topic; all of a batch is of one table. `replica`: the table's id there; empty:
+    whichever has that name."""
     changes = [{"key": each.key, "item": each.item, "version": each.version.encode()} for each in batch.exports]
     head = {"format": FORMAT, "source": source, "sender": sender, "number": batch.number, "table": table}
+    head["replica"] = replica
     word = batch.word.told() if batch.word is not None else None
     return encode("replication_batch", {**head, "word": word, "changes": changes})
 
@@ -51,7 +54,7 @@ def decode_batch(value: bytes | None) -> Arrived:
         raise UndecodableMessage(f"a version that is none: {error}") from error
     word = read_word(message["word"]) if message["word"] is not None else None
     batch = Batch(message["number"], exports, word)
-    return Arrived(message["source"], message["sender"], message["table"], batch)
+    return Arrived(message["source"], message["sender"], message["table"], message["replica"], batch)
 
 
 def encode_acknowledgement(region: str, sender: str, number: int) -> bytes:

@@ -182,6 +182,7 @@ class Sender:
         stuck, self._producer = self._producer, self._make()
         self._failed, self.reason = "", why
         self._counts.clear()
+        self._ensured.clear()  # somebody may have deleted one
         self.replaced += 1
         stuck.purge(blocking=False)
         let_go([stuck])

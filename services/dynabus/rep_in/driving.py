@@ -8,7 +8,9 @@
 | throttled, or nothing         | again after a pause, doubled each time, in which no change of the table is sent |
 
 A change of a table that is not here, or does not know its source as one of its regions, waits for a minute, since
-metadata may be behind; then it is parked. Order does not matter: versions decide (`core.global_tables.versions`).
+metadata may be behind; then it is parked. One for a table that was here before under this name is passed by with its
+batch, which is not acknowledged: what is still to be sent comes again for the one that is here. Order does not
+matter: versions decide (`core.global_tables.versions`).
 
 Changes of now go as they come. Of those that were made more than `PAST_MS` ago no more are under way to a partition
 than leaves its leader to the clients here (`core.global_tables.ledbat`). Each kind has a line, and messages, of its
@@ -142,6 +144,10 @@ class Driving:
         self._later: list[tuple[float, Inlet, Import]] = []
         self.meetings: Counter[tuple[str, str, Meeting]] = Counter()
         """By source and table."""
+        self._passed: dict[Inlet, None] = {}
+        """Of which something was passed by."""
+        self.passed = 0
+        """Changes for a table that was here before, in batches that are not acknowledged."""
         self.again = 0
         """Tries that decided nothing."""
 
@@ -165,6 +171,10 @@ class Driving:
             self._unknown = {where: since_ms for where, since_ms in self._unknown.items() if where in waits}
         for where, pool in [*self._pools.items()]:
             self._send(where, pool, now_ms)
+        passed, self._passed = self._passed, {}
+        for inlet in passed:
+            if not inlet.gone:
+                self._decided(inlet)
 
     @property
     def unknown(self) -> list[tuple[str, str]]:
@@ -186,6 +196,12 @@ class Driving:
             self._wait_for_table(where, inlet, wanted)
             return
         self._unknown.pop(where, None)
+        if wanted.replica not in ("", table.id):
+            # Of the life of another table. What could take its place is not here any more, or not known yet.
+            inlet.brain.passed(wanted.number)
+            self._passed[inlet] = None
+            self.passed += 1
+            return
         if not table.partitions:
             # It is being made, or recovered as a whole.
             self._later.append((self._now_ms() + LOOK_MS, inlet, wanted))

@@ -36,6 +36,8 @@ class RepInMetrics(Collector):
         yield unreadable
         again = "Tries of changes that decided nothing: throttled, no leader"
         yield CounterMetricFamily("dynabus_rep_in_again", again, value=rep_in.driving.again)
+        passed = "Changes for a table that was here before, in batches that are not acknowledged"
+        yield CounterMetricFamily("dynabus_rep_in_passed", passed, value=rep_in.driving.passed)
         told = "Words of other regions about what they wrote before, told to all leaders of their tables"
         yield CounterMetricFamily("dynabus_rep_in_words", told, value=rep_in.words.told)
         failed = "Acknowledgements and parked changes that were sent again"

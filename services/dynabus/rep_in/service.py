@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from dynabus.adapters.clock import exact_ms, unix_ms
@@ -34,6 +35,9 @@ from dynabus.request_router.ingest.reader import Arrival, Batch, Reader
 from dynabus.request_router.service import Router
 
 TICK_S = 0.02
+
+LOOK_S = 30.0
+"""Between two looks at whether what was parked is still there."""
 
 AGAIN_S = 2.0
 """Between two attempts to make what is needed in Kafka."""
@@ -76,6 +80,7 @@ class RepInService:
         await self.router.start()
         self.tasks.begin(self._tick())
         self.tasks.begin(self._follow_regions())
+        self.tasks.begin(self._look_at_parked())
 
     async def stop(self) -> None:
         self.tasks.cancel()
@@ -99,6 +104,12 @@ class RepInService:
             await asyncio.sleep(TICK_S)
             self.telling.serve()
             self.go_on()
+
+    async def _look_at_parked(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            with suppress(*UNREACHED):
+                await self.telling.look_again()
 
     # -- regions --------------------------------------------------------------------------------------------------
 
@@ -160,9 +171,10 @@ class RepInService:
             parked = inlet.brain.unreadable(inlet.of_brain, arrival.offset)
             self.tasks.begin(self._pass_by(inlet, arrival.value or b"", str(error), parked))
             return
+        self.telling.has_read(inlet.region)
         if arrived.batch.word is not None:
             self.words.hear(inlet.region, arrived.table, arrived.batch.word)
-        inlet.brain.read(inlet.of_brain, arrival.offset, arrived.sender, arrived.batch)
+        inlet.brain.read(inlet.of_brain, arrival.offset, arrived.sender, arrived.batch, arrived.replica)
 
     def _read(self, inlet: Inlet, arrival: Arrival) -> Arrived:
         arrived = decode_batch(arrival.value)

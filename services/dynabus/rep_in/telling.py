@@ -29,6 +29,12 @@ UNREADABLE_MOST = 10_000
 
 CLOSE_S = 2.0
 
+DELIVERY_S = 10.0
+"""Then its topic may be gone."""
+
+HEALED_MS = 300_000.0
+"""A batch that cannot be read comes again sooner."""
+
 UNREACHED = (TopicError, UnsafeKafka)
 """What `park` raises: it is tried again."""
 
@@ -49,6 +55,10 @@ class Telling:
         self._ready: set[str] = set()
         self._admin: TopicAdmin | None = None
         self._parked_batches: dict[bytes, None] = {}
+        self._parking: Counter[str] = Counter()
+        """Changes that are to be parked and are not yet, by table."""
+        self._unreadable_ms: dict[str, float] = {}
+        """By source, when the last batch came that could not be read."""
         self.parked: Counter[tuple[str, str]] = Counter()
         self.unreadable: Counter[str] = Counter()
         self.reasons: dict[tuple[str, str | None], str] = {}
@@ -82,7 +92,7 @@ class Telling:
         found = any(low < end for low, end in extents.values())
         if found:
             self.reasons.setdefault((source, table), HELD)
-        else:
+        elif not self._parking[table]:
             for where in [each for each in self.reasons if each[1] == table]:
                 del self.reasons[where]  # somebody has dealt with them
         return found
@@ -100,13 +110,18 @@ class Telling:
         if self.reasons.get(where) != reason:
             logger().error("a change of another region is parked", source=source, table=export.table, reason=reason)
         self.reasons[where] = reason
-        await self._post(self._topics.parked(export.table), export.key, encode_parked(source, export, reason))
+        self._parking[export.table] += 1
+        try:
+            await self._post(self._topics.parked(export.table), export.key, encode_parked(source, export, reason))
+        finally:
+            self._parking[export.table] -= 1
         self.parked[where] += 1
 
     async def park_batch(self, source: str, value: bytes, reason: str) -> None:
         """The same of a batch that cannot be read; one that was parked before is not parked again."""
         digest = blake2b(value, digest_size=16).digest()
         self.unreadable[source] += 1
+        self._unreadable_ms[source] = self._now_ms()
         self.reasons[source, None] = reason
         if digest in self._parked_batches:
             return
@@ -120,13 +135,36 @@ class Telling:
             self._parked_batches.pop(digest, None)
             raise
 
+    def has_read(self, source: str) -> None:
+        """A batch of this region. The alarm of one that could not be read ends if none was for a while."""
+        if self._now_ms() - self._unreadable_ms.get(source, self._now_ms()) > HEALED_MS:
+            del self._unreadable_ms[source]
+            self.reasons.pop((source, None), None)
+
+    async def look_again(self) -> None:
+        """At what was parked of tables of which no words come: whether it is still there. Raises as `park`."""
+        for source, table in [*self.reasons]:
+            if table is not None:
+                await self.has_parked(source, table)
+
     async def _post(self, topic: Topic, key: bytes | None, value: bytes) -> None:
+        while not await self._is_posted(topic, key, value):
+            logger().warning("not parked yet, tried again", topic=topic.name, reason=self._own.reason)
+
+    async def _is_posted(self, topic: Topic, key: bytes | None, value: bytes) -> bool:
+        """If not in time, somebody may have deleted the topic, and it is made once more."""
         if topic.name not in self._ready:
             await asyncio.to_thread(lambda: reach_kafka(self._kafka).ensure([topic]))
             self._ready.add(topic.name)
-        delivered = asyncio.Event()
-        self._own.send(Letter(topic.name, key, value, [], lambda: True, delivered.set))
-        await delivered.wait()
+        delivered, given_up = asyncio.Event(), asyncio.Event()
+        self._own.send(Letter(topic.name, key, value, [], lambda: not given_up.is_set(), delivered.set))
+        try:
+            await asyncio.wait_for(delivered.wait(), DELIVERY_S)
+        except TimeoutError:
+            given_up.set()
+            self._ready.discard(topic.name)
+            return False
+        return True
 
     def serve(self) -> None:
         """Hear about deliveries."""

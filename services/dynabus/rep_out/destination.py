@@ -235,7 +235,7 @@ class Destination:
             share = max(min(1.0, allowed), allowed / max(1, ready))
             ready -= brain.is_ready
             for batch in brain.batches(now_ms, share):
-                line.send(self._senders[topic], self._followed[topic].link.name, batch)
+                line.send(self._senders[topic], self._followed[topic].link, batch)
                 allowed -= len(batch.exports)
         self._allowance.give_back(allowed)
 

@@ -21,6 +21,7 @@ from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topics import reach_kafka
 from dynabus.adapters.logs import kafka_logger, logger
 from dynabus.adapters.replication_codec import decode_acknowledgement, encode_batch
+from dynabus.core.global_tables.links import Link
 from dynabus.core.global_tables.regions import Peer
 from dynabus.core.global_tables.rep_out import Batch
 from dynabus.core.topic_settings import REPLICATION_PARTITIONS
@@ -57,15 +58,15 @@ class Line:
         """Why batches do not reach the destination's Kafka, as far as they do not."""
         return self._outbox.reason if self._undelivered and self._outbox.reason else None
 
-    def send(self, sender: str, table: str, batch: Batch) -> None:
-        """Unless it is on its way already."""
+    def send(self, sender: str, link: Link, batch: Batch) -> None:
+        """Unless it is on its way already. Sent again it is for the link's replica of then."""
         which = (sender, batch.number)
         if which in self._undelivered:
             return
         self._undelivered.add(which)
-        value = encode_batch(self._own, sender, table, batch)
+        value = encode_batch(self._own, sender, link.name, batch, link.replica)
         self.bytes += len(value)
-        partition = (crc32(table.encode()) + batch.number) % REPLICATION_PARTITIONS
+        partition = (crc32(link.name.encode()) + batch.number) % REPLICATION_PARTITIONS
 
         def done() -> None:
             self._undelivered.discard(which)

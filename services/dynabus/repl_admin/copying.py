@@ -134,7 +134,7 @@ class Job:
             self._ask(producer, position, now_ms)
         allowed = self._allowance.take(now_ms)
         for batch in self.copy.batches(now_ms, allowed):
-            line.send(self._sender, self.link.name, batch)
+            line.send(self._sender, self.link, batch)
             allowed -= len(batch.exports)
         self._allowance.give_back(allowed)
 

@@ -29,12 +29,12 @@ from dynabus.core.streams.changes import Change
 VERSION = written(None, "eu", 17)
 EXPORTS = [Export("music", b"a", b"{}", VERSION), Export("music", b"b", None, written(VERSION, "us", 18))]
 WORD = Word(3, -1, frozenset({"eu", "us"}), "there")
-BATCH = encode_batch("eu", "eu-1", "music", Batch(7, EXPORTS, WORD))
+BATCH = encode_batch("eu", "eu-1", "music", Batch(7, EXPORTS, WORD), "there")
 SCHEMA = KeySchema("pk", "S")
 
 
 def test_a_batch_comes_back() -> None:
-    assert decode_batch(BATCH) == Arrived("eu", "eu-1", "music", Batch(7, EXPORTS, WORD))
+    assert decode_batch(BATCH) == Arrived("eu", "eu-1", "music", "there", Batch(7, EXPORTS, WORD))
 
 
 def test_a_batch_need_not_say_anything_of_the_time_before() -> None:
@@ -65,10 +65,10 @@ def test_a_batch_with_a_changed_byte_is_refused(at: int) -> None:
 def test_what_is_of_another_format_or_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UndecodableMessage, match="a replication_batch where"):
         decode_acknowledgement(BATCH)
-    monkeypatch.setattr(replication_codec, "FORMAT", 2)
+    monkeypatch.setattr(replication_codec, "FORMAT", 3)
     newer = encode_batch("eu", "eu-1", "music", Batch(7, EXPORTS))
     monkeypatch.undo()
-    with pytest.raises(UndecodableMessage, match="format 2; this code reads 1"):
+    with pytest.raises(UndecodableMessage, match="format 3; this code reads 2"):
         decode_batch(newer)
 
 

@@ -38,7 +38,7 @@ PASSING = Outcome(ReplyStatus.ERROR, b'{"__type":"x#InternalServerError","messag
 class FakeOutbox:
     """Letters that are delivered when the test says so."""
 
-    failed = 0
+    failed, reason = 0, ""
 
     def __init__(self, *_: Any) -> None:
         self.letters: list[Letter] = []
@@ -163,9 +163,9 @@ def export(number: int, table: str = "t", item: bytes | None = None) -> Export:
     return Export(table, f"k{number}".encode(), body or None, written(None, "eu", number))
 
 
-def batch(number: int, *exports: Export, source: str = "eu") -> bytes:
+def batch(number: int, *exports: Export, source: str = "eu", replica: str = "") -> bytes:
     table = exports[0].table if exports else "t"
-    return encode_batch(source, "sender", table, Batch(number, [*exports]))
+    return encode_batch(source, "sender", table, Batch(number, [*exports]), replica)
 
 
 def test_a_batch_is_acknowledged_once_decided_and_committed_once_that_is_delivered(
@@ -357,6 +357,40 @@ async def settled(desk: Desk, holds: Callable[[], Any]) -> None:
         desk.service.go_on()
         await asyncio.sleep(0.002)
     raise AssertionError("it does not come")
+
+
+def test_what_is_for_a_table_that_was_here_before_is_neither_written_nor_acknowledged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its sender, if there is one yet, sends it again, and then for the table that is here."""
+
+    async def scene(desk: Desk) -> None:
+        table, inlet = desk.service.router.view.tables["t"].id, Inlet(TOPIC, 0)
+        desk.take(inlet, batch(1, export(1), export(2), replica="before"), batch(2, export(3), replica=table))
+        await desk.until(lambda: desk.service.telling._outboxes)
+        assert [call.key for calls in desk.asked for call in calls] == [b"k3"]
+        assert (desk.acknowledged(), desk.service.driving.passed) == ([("sender", 2)], 2)
+        desk.there.deliver()
+        await desk.until(lambda: inlet.committable == 2)
+        assert not desk.own.letters, "nor is it parked"
+        desk.take(inlet, batch(1, export(1), export(2), replica=table))
+        await desk.until(lambda: ("sender", 1) in desk.acknowledged())
+        assert len([call for calls in desk.asked for call in calls]) == 3
+
+    run(scene, monkeypatch)
+
+
+def test_a_table_that_comes_is_another_one_than_was_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(desk: Desk) -> None:
+        desk.table("t", 7, ["us"])
+        inlet = Inlet(TOPIC, 0)
+        desk.take(inlet, batch(1, export(1), export(2), replica="before"))
+        await desk.until(lambda: desk.service.alarms())
+        desk.table("t", 8, ["us", "eu"])
+        await desk.until(lambda: inlet.committable == 1)
+        assert (desk.asked, desk.service.telling._outboxes) == ([], {})
+
+    run(scene, monkeypatch)
 
 
 @pytest.mark.parametrize("regions", [["us"], ["us", "ap"]])

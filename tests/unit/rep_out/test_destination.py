@@ -114,9 +114,9 @@ class Stage:
         told, self.told = self.told, []
         return told
 
-    def send(self, sender: str, table: str, batch: Batch) -> None:
+    def send(self, sender: str, link: Link, batch: Batch) -> None:
         self.done.append("send")
-        self.sent.append((sender, table, batch))
+        self.sent.append((sender, link.name, batch))
 
     # -- the shards -----------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError
 from dynabus.adapters.kafka.outbox import Letter
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.replication_codec import decode_batch, encode_acknowledgement
+from dynabus.core.global_tables.links import Link
 from dynabus.core.global_tables.regions import Peer
 from dynabus.core.global_tables.rep_out import Batch
 from dynabus.core.topic_settings import REPLICATION_PARTITIONS
@@ -17,6 +18,7 @@ from dynabus.core.topics import Topic
 from dynabus.rep_out import line as module
 from dynabus.rep_out.line import Line
 
+LINK = Link("here", "music", "us", 1, "ACTIVE", 0, True, "label", [], {}, "there")
 PEER = Peer("us", 1, "there:9092", "there", "", '{"sasl.username": "me"}', False)
 
 
@@ -100,13 +102,13 @@ def test_topics_are_made_in_the_kafka_of_who_reads_them(kafka: Kafka) -> None:
 
 
 def test_a_batch_is_handed_over_again_only_once_kafka_has_it(kafka: Kafka) -> None:
-    kafka.line.send("me", "music", Batch(1, []))
-    kafka.line.send("me", "music", Batch(1, []))
+    kafka.line.send("me", LINK, Batch(1, []))
+    kafka.line.send("me", LINK, Batch(1, []))
     [letter] = kafka.letters
     assert letter.topic == "there.replication.eu"
-    assert decode_batch(letter.value).sender == "me"
+    assert (decode_batch(letter.value).sender, decode_batch(letter.value).replica) == ("me", "there")
     letter.done()
-    kafka.line.send("me", "music", Batch(1, []))
+    kafka.line.send("me", LINK, Batch(1, []))
     assert len(kafka.letters) == 2
     assert letter.wanted()
     kafka.line.close()
@@ -115,7 +117,7 @@ def test_a_batch_is_handed_over_again_only_once_kafka_has_it(kafka: Kafka) -> No
 
 def test_batches_of_a_table_are_dealt_out_and_a_repeat_goes_where_the_first_went(kafka: Kafka) -> None:
     for number in range(2 * REPLICATION_PARTITIONS):
-        kafka.line.send("me", "music", Batch(number, []))
+        kafka.line.send("me", LINK, Batch(number, []))
         kafka.letters[-1].done()
     partitions = [letter.partition for letter in kafka.letters]
     assert sorted(partitions[:REPLICATION_PARTITIONS]) == [*range(REPLICATION_PARTITIONS)]
@@ -125,7 +127,7 @@ def test_batches_of_a_table_are_dealt_out_and_a_repeat_goes_where_the_first_went
 def test_it_says_why_nothing_arrives_there(kafka: Kafka) -> None:
     kafka.reason = "no brokers"
     assert kafka.line.problem is None
-    kafka.line.send("me", "music", Batch(1, []))
+    kafka.line.send("me", LINK, Batch(1, []))
     assert kafka.line.problem == "no brokers"
     kafka.letters[0].done()
     assert kafka.line.problem is None

@@ -53,8 +53,8 @@ class Stage:
         told, self.told = self.told, []
         return told
 
-    def send(self, sender: str, table: str, batch: Batch) -> None:
-        self.batches.append((sender, table, batch))
+    def send(self, sender: str, link: Link, batch: Batch) -> None:
+        self.batches.append((sender, link.name, batch))
 
     def send_one(self, topic: str, value: bytes) -> None:
         self.asked.append((topic, decode(value)[1]))

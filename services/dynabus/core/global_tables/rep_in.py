@@ -35,10 +35,12 @@ class Acknowledgement(NamedTuple):
 
 
 class Import(NamedTuple):
-    """A change that is to be sent, by the number it has in this process."""
+    """A change that is to be sent, by the number it has in this process. `replica`: id of the table that it is for;
+    empty: whichever has its name."""
 
     number: int
     export: Export
+    replica: str = ""
 
 
 @dataclass(slots=True)
@@ -49,6 +51,7 @@ class _Open:
     """None: nobody is told."""
     batch: int
     undecided: set[int]
+    replica: str = ""
 
 
 @dataclass(slots=True)
@@ -81,15 +84,15 @@ class RepIn:
         """Changes that are not decided."""
         return len(self._undecided)
 
-    def read(self, topic: Topic, offset: int, sender: str, batch: Batch) -> None:
-        """The next one of a topic partition; one without a change is decided at once."""
+    def read(self, topic: Topic, offset: int, sender: str, batch: Batch, replica: str = "") -> None:
+        """The next one of a topic partition; one without a change is decided at once. `replica`: as an import's."""
         if topic not in self._open:
             return
         if any(each.undecided and (each.sender, each.batch) == (sender, batch.number) for each in self._open[topic]):
             # Sent again while it is under way: to ask for all of it a second time would slow down what is slow.
             self._open[topic].append(_Open(topic, offset, None, -1, set()))
             return
-        opened = _Open(topic, offset, sender, batch.number, set())
+        opened = _Open(topic, offset, sender, batch.number, set(), replica)
         for export in batch.exports:
             self._numbers += 1
             opened.undecided.add(self._numbers)
@@ -110,7 +113,8 @@ class RepIn:
     def wanted(self) -> list[Import]:
         """To be sent now, in order."""
         numbers, self._unsent = self._unsent, deque()
-        return [Import(number, self._undecided[number][1]) for number in numbers if number in self._undecided]
+        found = [(number, *self._undecided[number]) for number in numbers if number in self._undecided]
+        return [Import(number, export, opened.replica) for number, opened, export in found]
 
     def decided(self, number: int) -> None:
         """Accepted in its leader's log, or known to change nothing; or parked."""
@@ -118,6 +122,16 @@ class RepIn:
         if opened is not None:
             opened.undecided.discard(number)
             self._settle(opened)
+
+    def passed(self, number: int) -> None:
+        """The batch of this change is for a table that is not here any more. It is not acknowledged: who still has
+        its changes to send sends them for the table that is here, and if nobody has, nobody wants them."""
+        opened, _ = self._undecided.get(number, (None, None))
+        if opened is not None:
+            for each in opened.undecided:
+                self._undecided.pop(each, None)
+            opened.undecided.clear()
+            opened.sender = None
 
     def refused(self, number: int) -> None:
         """Throttled, or nobody leads: again, when the caller thinks it is time."""
