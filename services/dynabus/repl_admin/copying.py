@@ -34,8 +34,12 @@ from dynabus.core.messages import SEALED, PartitionMetadata, ReplyPart, ReplySta
 from dynabus.core.topics import Topics
 from dynabus.rep_out.line import Line
 
-ASK_MS, AGAIN_MS = 2_000.0, 200.0
-"""Until a page is asked for again, after silence and after a refusal."""
+ASK_MS, ASK_MOST_MS, AGAIN_MS = 2_000.0, 30_000.0, 200.0
+"""Until a page is asked for again, after silence (doubled each time, since answers may take longer), and after a
+refusal."""
+
+STILL_MS = 60_000.0
+"""Nothing was read or acknowledged for so long: somebody should look."""
 
 TELL_MS = 1_000.0
 """Between two messages to auto-admin that a copy is done."""
@@ -72,6 +76,10 @@ class Job:
         self._counter, self._asked = 0, _Asked(0, _NOWHERE, 0.0)
         self._node: str | None = None
         """Who is said to lead."""
+        self._ask_ms, self._refused = ASK_MS, ""
+        self._moved: tuple[int, bytes | None] = (-1, None)
+        """Items that were acknowledged, and where the next page begins, since `_moved_ms`."""
+        self._moved_ms = 0.0
         self._told_ms = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"copy to {peer.name}", daemon=True)
@@ -125,7 +133,7 @@ class Job:
         for sender, number in line.acknowledged(0):
             if sender == self._sender:
                 self.copy.acknowledged(number)
-        self.problem = line.problem
+        self.problem = line.problem or self._stillness(now_ms)
         if self.copy.is_done:
             self._tell(producer, now_ms)
             return
@@ -138,6 +146,19 @@ class Job:
             allowed -= len(batch.exports)
         self._allowance.give_back(allowed)
 
+    def _stillness(self, now_ms: float) -> str | None:
+        """What it waits for, if it does not go on."""
+        copy, moved = self.copy, (self.copy.sent, self.copy.position)
+        if moved != self._moved:
+            self._moved, self._moved_ms = moved, now_ms
+        still_s = (now_ms - self._moved_ms) / 1000
+        if 1000 * still_s < STILL_MS or copy.is_done:
+            return None
+        if copy.window.sent:
+            return f"{self.peer.name} has decided nothing of it for {still_s:.0f} s: does rep-in run there?"
+        why = self._refused or "no answer"
+        return f"no rows were read for {still_s:.0f} s: {why}" if copy.wants is not None else None
+
     # -- pages ----------------------------------------------------------------------------------------------------
 
     def _ask(self, producer: MessageProducer, position: bytes, now_ms: float) -> None:
@@ -149,18 +170,20 @@ class Job:
         node = self._node or (led[1] if led is not None else partition["preferred"])
         self._node = None
         self._counter += 1
-        self._asked = _Asked(self._counter, partition, now_ms + ASK_MS)
+        self._ask_ms = min(2 * self._ask_ms, ASK_MOST_MS) if self._asked.counter else ASK_MS
+        self._asked = _Asked(self._counter, partition, now_ms + self._ask_ms)
         generation, destination = partition["generation"], self.link.destination
         part = rows_part(table.id, partition["number"], generation, position, destination)
         asker = {"asker": self._slot, "incarnation": self._incarnation, "counter": self._counter}
-        request = {**asker, "budget_ms": int(ASK_MS), "repeat": False, "parts": [part]}
+        request = {**asker, "budget_ms": int(self._ask_ms), "repeat": False, "parts": [part]}
         producer.send_one(self._topics.requests(NodeName(node)).name, encode("request", request))
 
     def _replied(self, reply: Any) -> None:
         if reply["incarnation"] != self._incarnation or reply["counter"] != self._asked.counter:
             return
         part: ReplyPart = reply["parts"][0]
-        partition = self._asked.partition
+        partition, status = self._asked.partition, ReplyStatus(part["status"]).name
+        self._refused = f"partition {partition['number']} says {status}"
         if part["status"] == ReplyStatus.OK:
             page = rows_of(part)
             self.copy.took(page.rows, partition["upper"] if page.behind is None else page.behind)

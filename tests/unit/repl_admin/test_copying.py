@@ -25,7 +25,7 @@ from dynabus.core.replication.store import Outcome
 from dynabus.core.rows import CorruptRow
 from dynabus.rep_out.line import Line
 from dynabus.repl_admin import copying as module
-from dynabus.repl_admin.copying import AGAIN_MS, ASK_MS, FAILED_S, TELL_MS, Copies, Job
+from dynabus.repl_admin.copying import AGAIN_MS, ASK_MS, FAILED_S, STILL_MS, TELL_MS, Copies, Job
 
 LINK = Link(LOG, "t", "us", 1, COPYING, 5, True, "label", ["eu"], {}, "there")
 PEER = Peer("us", 1, "there:9092", "there", "", "{}", False)
@@ -98,6 +98,26 @@ def test_all_rows_go_page_by_page_and_then_auto_admin_is_told(stage: Stage) -> N
     assert len(stage.asked) == 4
     stage.turn(TELL_MS)
     assert len(stage.asked) == 5
+
+
+def test_a_copy_that_does_not_go_on_says_why(stage: Stage) -> None:
+    stage.turn()
+    for _ in range(40):
+        stage.turn(ASK_MS)
+    assert stage.job.problem == "no rows were read for 80 s: no answer"
+    assert len(stage.asked) < 10, "it asks less and less often: an answer may take longer"
+    stage.reply(Outcome(ReplyStatus.BUSY))
+    stage.turn(AGAIN_MS)
+    assert stage.job.problem is not None
+    assert stage.job.problem.endswith("partition 0 says BUSY")
+    stage.reply()
+    stage.turn()
+    assert (stage.job.problem, stage.job._ask_ms) == (None, ASK_MS)
+    stage.turn(STILL_MS)
+    assert stage.job.problem == "us has decided nothing of it for 60 s: does rep-in run there?"
+    stage.acknowledge()
+    stage.turn()
+    assert stage.job.problem is None
 
 
 def test_a_page_is_asked_for_again_after_silence_of_whoever_is_said_to_lead(stage: Stage) -> None:
