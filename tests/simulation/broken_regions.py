@@ -40,8 +40,8 @@ def later_batches_will_do() -> Patches:
 
 @broken("a batch is acknowledged when it is read, and not when it is decided")
 def acknowledged_unread() -> Patches:
-    def read(self: RepIn, topic: Topic, offset: int, sender: str, batch: Any) -> None:
-        real(self, topic, offset, sender, batch)
+    def read(self: RepIn, topic: Topic, offset: int, sender: str, batch: Any, replica: str = "") -> None:
+        real(self, topic, offset, sender, batch, replica)
         for opened in self._open[topic]:
             opened.undecided.clear()
             self._settle(opened)
@@ -52,7 +52,7 @@ def acknowledged_unread() -> Patches:
 
 @broken("RepIn commits what is not decided yet")
 def committed_undecided() -> Patches:
-    def acknowledged(self: RepIn) -> None:
+    def acknowledged(self: RepIn, _told: Any = ()) -> None:
         for topic, opened in self._open.items():
             for each in opened:
                 self._done[topic] = each.offset + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from dynabus.core.global_tables.beginning import Begin, begin_anew
@@ -45,9 +46,9 @@ def offsets_before_acknowledgements() -> Patches:
 
 @BROKEN.broken("a batch is acknowledged when it is read")
 def acknowledged_unread() -> Patches:
-    def read(self: RepIn, topic: Topic, offset: int, sender: str, batch: Batch) -> None:
-        real(self, topic, offset, sender, batch)
-        self._acknowledgements.append(Acknowledgement(topic, sender, batch.number))
+    def read(self: RepIn, topic: Topic, offset: int, sender: str, batch: Batch, replica: str = "") -> None:
+        real(self, topic, offset, sender, batch, replica)
+        self._acknowledgements.append(Acknowledgement(topic, sender, batch.number, offset))
 
     real = RepIn.read
     return [(RepIn, "read", read)]
@@ -55,7 +56,7 @@ def acknowledged_unread() -> Patches:
 
 @BROKEN.broken("RepIn commits what is not decided")
 def committed_undecided() -> Patches:
-    def acknowledged(self: RepIn) -> None:
+    def acknowledged(self: RepIn, _told: Iterable[Acknowledgement] = ()) -> None:
         for topic, opened in self._open.items():
             if opened:
                 self._done[topic] = opened[-1].offset + 1

@@ -217,7 +217,7 @@ class Receiver:
             for each in told:
                 self.links[each.topic].acknowledgements.append(each)
             yield
-            self.brain.acknowledged()
+            self.brain.acknowledged(told)
             due = self.brain.due()
             for topic, offset in due.items():
                 self._check_decided(self.links[topic], offset)

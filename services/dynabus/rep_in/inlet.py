@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dynabus.core.global_tables.rep_in import RepIn, Topic
+from dynabus.core.global_tables.rep_in import Acknowledgement, RepIn, Topic
 from dynabus.request_router.ingest.reader import Share
 
 
 @dataclass(slots=True, eq=False)
 class Inlet(Share):
-    """`outstanding`: acknowledgements on their way to Kafka; `done`: what may be committed."""
+    """`done`: what may be committed."""
 
     brain: RepIn = field(default_factory=RepIn)
-    outstanding: int = 0
     done: int | None = None
     is_begun: bool = False
 
@@ -37,10 +36,9 @@ class Inlet(Share):
             self.is_begun = True
             self.brain.assigned(self.of_brain, offset)
 
-    def advance(self) -> None:
-        """Once all acknowledgements that were taken are in Kafka."""
-        if self.outstanding == 0:
-            self.brain.acknowledged()
-            due = self.brain.due()
-            self.done = due.get(self.of_brain, self.done)
-            self.brain.committed(due)
+    def advance(self, *told: Acknowledgement) -> None:
+        """As far as acknowledgements are in Kafka; these are now."""
+        self.brain.acknowledged(told)
+        due = self.brain.due()
+        self.done = due.get(self.of_brain, self.done)
+        self.brain.committed(due)

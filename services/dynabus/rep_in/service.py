@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from dynabus.adapters.clock import exact_ms, unix_ms
@@ -200,16 +201,11 @@ class RepInService:
         if inlet.gone:
             return
         for told in inlet.brain.acknowledgements():
-            inlet.outstanding += 1
-            self.telling.acknowledge(told, lambda: self._acknowledged(inlet))
+            self.telling.acknowledge(told, partial(inlet.advance, told))
         inlet.advance()
         # Begun again only when half is done: a pause throws away what was fetched.
         inlet.full = inlet.brain.undecided >= CHANGES_MOST // (2 if inlet.full else 1)
         self.driving.take(inlet)
-
-    def _acknowledged(self, inlet: Inlet) -> None:
-        inlet.outstanding -= 1
-        inlet.advance()
 
     def go_on(self) -> None:
         """What waited may go."""

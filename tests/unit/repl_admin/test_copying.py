@@ -63,6 +63,9 @@ class Stage:
         self.now_ms += passed_ms
         self.job.turn(cast("Line", self), cast("MessageProducer", self), self.now_ms)
 
+    def problem_now(self) -> str | None:
+        return self.job.problem
+
     def reply(self, outcome: Outcome | None = None, **others: int) -> None:
         """To the last question; without an outcome with the rows."""
         _, request = self.asked[-1]
@@ -104,20 +107,19 @@ def test_a_copy_that_does_not_go_on_says_why(stage: Stage) -> None:
     stage.turn()
     for _ in range(40):
         stage.turn(ASK_MS)
-    assert stage.job.problem == "no rows were read for 80 s: no answer"
+    assert stage.problem_now() == "no rows were read for 80 s: no answer"
     assert len(stage.asked) < 10, "it asks less and less often: an answer may take longer"
     stage.reply(Outcome(ReplyStatus.BUSY))
     stage.turn(AGAIN_MS)
-    assert stage.job.problem is not None
-    assert stage.job.problem.endswith("partition 0 says BUSY")
+    assert str(stage.problem_now()).endswith("partition 0 says BUSY")
     stage.reply()
     stage.turn()
-    assert (stage.job.problem, stage.job._ask_ms) == (None, ASK_MS)
+    assert (stage.problem_now(), stage.job._ask_ms) == (None, ASK_MS)
     stage.turn(STILL_MS)
-    assert stage.job.problem == "us has decided nothing of it for 60 s: does rep-in run there?"
+    assert stage.problem_now() == "us has decided nothing of it for 60 s: does rep-in run there?"
     stage.acknowledge()
     stage.turn()
-    assert stage.job.problem is None
+    assert stage.problem_now() is None
 
 
 def test_a_page_is_asked_for_again_after_silence_of_whoever_is_said_to_lead(stage: Stage) -> None:

@@ -1,6 +1,6 @@
 """RepIn: takes batches of other regions in the order of their topic, drives each change to its leader, acknowledges.
 
-    1. `read`: a batch of a topic partition      4. `acknowledgements`: produce them
+    1. `read`: a batch of a topic partition      4. `acknowledgements`: produce them, then `acknowledged`
     2. `wanted`: changes to be sent              5. `due`: commit these offsets, then `committed`
     3. `decided`, or `refused` for now
 
@@ -13,7 +13,7 @@ the acknowledgement and never before: a batch that is read again is decided agai
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -27,11 +27,12 @@ Topic = tuple[str, int]
 
 
 class Acknowledgement(NamedTuple):
-    """To the source: who sent the batch, and its number."""
+    """To the source: who sent the batch, and its number. `offset`: where it was read."""
 
     topic: Topic
     sender: str
     number: int
+    offset: int
 
 
 class Import(NamedTuple):
@@ -53,6 +54,11 @@ class _Open:
     undecided: set[int]
     replica: str = ""
 
+    @property
+    def name(self) -> tuple[Topic, str | None, int]:
+        """What it has in common with a copy of it."""
+        return self.topic, self.sender, self.batch
+
 
 @dataclass(slots=True)
 class RepIn:
@@ -61,14 +67,18 @@ class RepIn:
     _open: dict[Topic, deque[_Open]] = field(default_factory=dict)
     _undecided: dict[int, tuple[_Open, Export]] = field(default_factory=dict)
     _unsent: deque[int] = field(default_factory=deque)
+    _under_way: set[tuple[Topic, str | None, int]] = field(default_factory=set)
+    """Topic partition, sender and number of batches of which something is not decided."""
     _acknowledgements: list[Acknowledgement] = field(default_factory=list)
+    _untold: dict[Topic, set[int]] = field(default_factory=dict)
+    """Offsets of batches that are decided, and whose acknowledgements are not in Kafka."""
     _done: dict[Topic, int] = field(default_factory=dict)
     _committed: dict[Topic, int] = field(default_factory=dict)
     _numbers: int = 0
 
     def assigned(self, topic: Topic, offset: int) -> None:
         """The group gave it to this process."""
-        self._open[topic] = deque()
+        self._open[topic], self._untold[topic] = deque(), set()
         self._done[topic] = self._committed[topic] = offset
 
     def revoked(self, topic: Topic) -> None:
@@ -76,6 +86,8 @@ class RepIn:
         for each in self._open.pop(topic, ()):
             for number in each.undecided:
                 self._undecided.pop(number, None)
+            self._under_way.discard(each.name)
+        self._untold.pop(topic, None)
         self._done.pop(topic, None)
         self._committed.pop(topic, None)
 
@@ -88,7 +100,7 @@ class RepIn:
         """The next one of a topic partition; one without a change is decided at once. `replica`: as an import's."""
         if topic not in self._open:
             return
-        if any(each.undecided and (each.sender, each.batch) == (sender, batch.number) for each in self._open[topic]):
+        if (topic, sender, batch.number) in self._under_way:
             # Sent again while it is under way: to ask for all of it a second time would slow down what is slow.
             self._open[topic].append(_Open(topic, offset, None, -1, set()))
             return
@@ -99,6 +111,7 @@ class RepIn:
             self._undecided[self._numbers] = (opened, export)
             self._unsent.append(self._numbers)
         self._open[topic].append(opened)
+        self._under_way.add(opened.name)
         self._settle(opened)
 
     def unreadable(self, topic: Topic, offset: int) -> Callable[[], None]:
@@ -131,6 +144,7 @@ class RepIn:
             for each in opened.undecided:
                 self._undecided.pop(each, None)
             opened.undecided.clear()
+            self._under_way.discard(opened.name)
             opened.sender = None
 
     def refused(self, number: int) -> None:
@@ -140,18 +154,23 @@ class RepIn:
 
     def _settle(self, opened: _Open) -> None:
         if not opened.undecided and opened.sender is not None:
-            self._acknowledgements.append(Acknowledgement(opened.topic, opened.sender, opened.batch))
+            self._under_way.discard(opened.name)
+            self._untold.setdefault(opened.topic, set()).add(opened.offset)
+            self._acknowledgements.append(Acknowledgement(opened.topic, opened.sender, opened.batch, opened.offset))
 
     def acknowledgements(self) -> list[Acknowledgement]:
-        """To be produced; offsets become due once that is done (`acknowledged`)."""
+        """To be produced; their offsets become due once they are there (`acknowledged`)."""
         taken, self._acknowledgements = self._acknowledgements, []
         return taken
 
-    def acknowledged(self) -> None:
-        """Those that were taken are in Kafka."""
-        told = {(each.topic, each.sender, each.number) for each in self._acknowledgements}
+    def acknowledged(self, told: Iterable[Acknowledgement] = ()) -> None:
+        """Kafka has these; what is decided and not to be acknowledged counts, too. Each frees what is its own: where
+        there is much to tell some are always on their way."""
+        for each in told:
+            self._untold.get(each.topic, set()).discard(each.offset)
         for topic, opened in self._open.items():
-            while opened and not opened[0].undecided and (topic, opened[0].sender, opened[0].batch) not in told:
+            untold = self._untold[topic]
+            while opened and not opened[0].undecided and opened[0].offset not in untold:
                 self._done[topic] = opened.popleft().offset + 1
 
     def due(self) -> dict[Topic, int]:

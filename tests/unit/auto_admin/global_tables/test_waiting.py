@@ -84,7 +84,7 @@ def test_the_newest_record_of_a_link_counts() -> None:
     sent: dict[str, Any] = {}
     records = LinkRecords(cast("Any", _Recorder(sent)))
     for version, stream in ((3, "first"), (5, "second"), (4, "late")):
-        records.saw({**known, "version": version, "stream": stream})
+        records.saw(cast("Any", {**known, "version": version, "stream": stream}))
     records.publish(replace(state, streams=[]), 6)
     assert sent[key_of(state.id, AWAY)]["stream"] == "second"
 

@@ -184,16 +184,36 @@ def test_a_batch_is_acknowledged_when_all_of_it_is_decided_and_committed_behind_
     one, two, three = brain.wanted()
     brain.decided(one.number)
     brain.decided(three.number)
-    assert brain.acknowledgements() == [Acknowledgement(TOPIC, "eu-1", 2)]
-    brain.acknowledged()
+    told = brain.acknowledgements()
+    assert told == [Acknowledgement(TOPIC, "eu-1", 2, 5)]
+    brain.acknowledged(told)
     assert brain.due() == {}
     brain.decided(two.number)
     brain.acknowledged()
     assert brain.due() == {}, "its acknowledgement was not taken yet"
-    assert brain.acknowledgements() == [Acknowledgement(TOPIC, "eu-1", 1)]
-    brain.acknowledged()
+    told = brain.acknowledgements()
+    assert told == [Acknowledgement(TOPIC, "eu-1", 1, 4)]
+    brain.acknowledged(told)
     assert brain.due() == {TOPIC: 6}
     brain.committed(brain.due())
+    assert brain.due() == {}
+
+
+def test_acknowledgements_that_are_on_their_way_hold_back_nothing_that_is_before_them() -> None:
+    brain = RepIn()
+    brain.assigned(TOPIC, 4)
+    last: list[Acknowledgement] = []
+    for number in range(100):
+        brain.read(TOPIC, 4 + number, "eu-1", Batch(1 + number, []))
+        told = brain.acknowledgements()
+        if number:
+            brain.acknowledged(last)
+            assert brain.due() == {TOPIC: 4 + number}
+            brain.committed(brain.due())
+        last = told
+    assert len(brain._open[TOPIC]) == 1
+    brain.revoked(TOPIC)
+    brain.acknowledged(last)
     assert brain.due() == {}
 
 
@@ -205,15 +225,34 @@ def test_a_batch_that_comes_again_while_it_is_under_way_is_asked_for_and_acknowl
     brain.read(TOPIC, 6, "eu-2", Batch(1, [export(2)]))
     first, other = brain.wanted()
     brain.decided(other.number)
-    brain.acknowledgements()
-    brain.acknowledged()
+    brain.acknowledged(brain.acknowledgements())
     assert brain.due() == {}
     brain.decided(first.number)
-    assert brain.acknowledgements() == [Acknowledgement(TOPIC, "eu-1", 1)]
-    brain.acknowledged()
+    told = brain.acknowledgements()
+    assert told == [Acknowledgement(TOPIC, "eu-1", 1, 4)]
+    brain.acknowledged(told)
     assert brain.due() == {TOPIC: 7}
     brain.read(TOPIC, 7, "eu-1", Batch(1, [export(1)]))
     assert len(brain.wanted()) == 1, "its acknowledgement was lost: it is told once more"
+
+
+def test_a_batch_for_another_table_is_passed_by_whole_and_may_come_again() -> None:
+    brain = RepIn()
+    brain.assigned(TOPIC, 4)
+    brain.read(TOPIC, 4, "eu-1", Batch(1, [export(1), export(2), export(3)]), "before")
+    one, two, three = brain.wanted()
+    assert one.replica == "before"
+    brain.decided(one.number)
+    brain.passed(two.number)
+    for late in (one, two, three):
+        brain.decided(late.number)
+        brain.refused(late.number)
+        brain.passed(late.number)
+    assert (brain.acknowledgements(), brain.wanted(), brain.undecided) == ([], [], 0)
+    brain.acknowledged()
+    assert brain.due() == {TOPIC: 5}
+    brain.read(TOPIC, 5, "eu-1", Batch(1, [export(1)]), "now")
+    assert [each.replica for each in brain.wanted()] == ["now"]
 
 
 def test_an_unreadable_batch_is_passed_by_and_not_acknowledged() -> None:
@@ -222,8 +261,9 @@ def test_an_unreadable_batch_is_passed_by_and_not_acknowledged() -> None:
     brain.read(TOPIC, 4, "eu-1", Batch(1, [export(1)]))
     pass_by = brain.unreadable(TOPIC, 5)
     brain.decided(brain.wanted()[0].number)
-    assert brain.acknowledgements() == [Acknowledgement(TOPIC, "eu-1", 1)]
-    brain.acknowledged()
+    told = brain.acknowledgements()
+    assert told == [Acknowledgement(TOPIC, "eu-1", 1, 4)]
+    brain.acknowledged(told)
     assert brain.due() == {TOPIC: 5}, "it is not parked yet"
     pass_by()
     assert brain.acknowledgements() == []
