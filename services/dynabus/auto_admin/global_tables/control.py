@@ -135,8 +135,7 @@ class GlobalControl:
         return evaluate
 
     def _creation(self, said: Said, request_id: bytes, place: Place, now_ms: float) -> Evaluate | None:
-        override = said.message["overrides"].get(self.own)
-        units = None if override is None else override["units"]
+        units = registers.units_for(said.message, self.own)
         request = creation_request(said.name, said.message["definition"], units)
         placements = place(request, request_id, now_ms)
         if not placements:

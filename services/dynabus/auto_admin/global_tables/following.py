@@ -24,7 +24,7 @@ from dynabus.auto_admin.global_tables.stamping import definition_here
 from dynabus.auto_admin.tables.decisions import TableState, next_revision, read_row, table_key, updated, written
 from dynabus.core.errors import ApiError
 from dynabus.core.global_tables import register as registers
-from dynabus.core.global_tables.definition import ON_DEMAND, Definition, next_change
+from dynabus.core.global_tables.definition import ON_DEMAND, Definition, next_change, write_units
 from dynabus.core.global_tables.sending import draining
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.tables.auto_scaling import Scaling, kind_and_index
@@ -85,12 +85,11 @@ def _next(state: TableState) -> dict[str, Any] | None:
     scaling = _scaling(wanted, have, state.scaling)
     if wanted["TimeToLive"] != state.time_to_live or scaling != state.scaling:
         return {"time_to_live": wanted["TimeToLive"], "scaling": scaling}
-    units = registers.override_of(register)
-    if units is not None and (have["BillingMode"] == ON_DEMAND or have["ReadUnits"][""] == units):
+    units, reads = registers.override_of(register), have["ReadUnits"]
+    if units and (have["BillingMode"] == ON_DEMAND or all(reads.get(of, each) == each for of, each in units.items())):
         stamp = register["overrides"][register["own"]]["stamp"]
         return {"global_table": {**register, "overridden": stamp}}
-    writes = int(state.description["ProvisionedThroughput"]["WriteCapacityUnits"])
-    change = next_change(wanted, have, units, writes)
+    change = next_change(wanted, have, units, write_units(state.description))
     return None if change is None else {"Update": {"TableName": state.name, **change}}
 
 

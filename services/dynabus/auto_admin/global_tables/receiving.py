@@ -73,7 +73,11 @@ class Said(NamedTuple):
                 for key, each in message["origins"].items()
             },
             "overrides": {
-                str(key): {"units": whole(each["units"]), "stamp": stamp_of(each["stamp"])}
+                str(key): {
+                    "units": whole(each["units"]),
+                    "indexes": {str(index): int(units) for index, units in each.get("indexes", {}).items()},
+                    "stamp": stamp_of(each["stamp"]),
+                }
                 for key, each in message["overrides"].items()
             },
             "definition": read_definition(message["definition"]),

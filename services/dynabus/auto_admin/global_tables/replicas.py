@@ -120,7 +120,6 @@ def _with_members(state: TableState, own: str, actions: Sequence[Action], wall_m
 
 def _with_overrides(register: Register, actions: Sequence[Action], wall_ms: int) -> Register:
     for _, each in actions:
-        units = each.get("ProvisionedThroughputOverride", {}).get("ReadCapacityUnits")
-        if units is not None:
-            register = registers.with_override(register, each["RegionName"], int(units), wall_ms)
+        if units := rules.overrides_in(each):
+            register = registers.with_override(register, each["RegionName"], units, wall_ms)
     return register

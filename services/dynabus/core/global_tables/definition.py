@@ -103,7 +103,7 @@ def read_definition(said: Mapping[str, Any]) -> Definition:
         raise ValueError("an index of another name")
     if any(kind_and_index(what)[0] != WRITE for what in found["WriteScaling"]):
         raise ValueError("auto scaling of reads")
-    creation_request("", found, None)
+    creation_request("", found, {})
     return found
 
 
@@ -159,10 +159,10 @@ def merged(wanted: Definition, before: Definition, after: Definition) -> Definit
     return {**found, "AttributeDefinitions": _used(found, types)}
 
 
-def creation_request(name: str, definition: Definition, read_units: int | None) -> dict[str, Any]:
-    """CreateTable of a replica. `read_units`: its own, if it was given some."""
+def creation_request(name: str, definition: Definition, read_units: Mapping[str, int]) -> dict[str, Any]:
+    """CreateTable of a replica. `read_units`: its own, of the table ("") and of indexes, as far as there are some."""
     provisioned = definition["BillingMode"] != ON_DEMAND
-    reads = {**definition["ReadUnits"], **({} if read_units is None else {"": read_units})}
+    reads = {**definition["ReadUnits"], **read_units}
     indexes = [
         {
             **{member: each[member] for member in _SHAPE},
@@ -190,24 +190,26 @@ def _throughput(definition: Definition, reads: Mapping[str, int], index: str = "
 
 
 def next_change(
-    wanted: Definition, have: Definition, read_units: int | None, write_units: int
+    wanted: Definition, have: Definition, read_units: Mapping[str, int], write_units: Mapping[str, int]
 ) -> dict[str, Any] | None:
     """Members of the next UpdateTable that brings a table closer to what is wanted; None: there is none left.
 
-    `read_units`: that it shall have by an override, None for as it has. `write_units`: that it has, scaled or not;
-    they stay where no others are wanted. `have` tells of a table that is not changing.
+    Both by index, "" for the table: `read_units` that it shall have by an override, as far as there is one;
+    `write_units` that it has, scaled or not, which stay where no others are wanted. `have` tells of a table that is
+    not changing.
     """
     provisioned = wanted["BillingMode"] != ON_DEMAND
     reads = {**wanted["ReadUnits"], **have["ReadUnits"]} if have["BillingMode"] != ON_DEMAND else wanted["ReadUnits"]
-    reads = {**reads, **({} if read_units is None else {"": read_units})}
+    reads = {**reads, **read_units}
     if wanted["BillingMode"] != have["BillingMode"]:
         return _other_mode(wanted, have, reads, provisioned)
     if provisioned and (_differs(wanted, have) or reads[""] != have["ReadUnits"][""]):
         units = _throughput(wanted, reads)
         if not _differs(wanted, have):
-            units["WriteCapacityUnits"] = write_units
+            units["WriteCapacityUnits"] = write_units[""]
         return {"ProvisionedThroughput": units}
-    return _other_indexes(wanted, have, reads, provisioned)
+    change = _other_indexes(wanted, have, reads, provisioned)
+    return change or (_other_reads(have, read_units, write_units) if provisioned else None)
 
 
 def _differs(wanted: Mapping[str, Any], have: Mapping[str, Any]) -> bool:
@@ -236,6 +238,27 @@ def _other_mode(wanted: Definition, have: Definition, reads: Mapping[str, int], 
         "ProvisionedThroughput": _throughput(wanted, reads),
         **({"GlobalSecondaryIndexUpdates": indexes} if indexes else {}),
     }
+
+
+def _other_reads(
+    have: Definition, read_units: Mapping[str, int], write_units: Mapping[str, int]
+) -> dict[str, Any] | None:
+    """Of indexes that were given some."""
+    for name in have["GlobalSecondaryIndexes"]:
+        reads = read_units.get(name, have["ReadUnits"][name])
+        if reads != have["ReadUnits"][name]:
+            throughput = {"ReadCapacityUnits": reads, "WriteCapacityUnits": write_units[name]}
+            return {
+                "GlobalSecondaryIndexUpdates": [{"Update": {"IndexName": name, "ProvisionedThroughput": throughput}}]
+            }
+    return None
+
+
+def write_units(description: Mapping[str, Any]) -> dict[str, int]:
+    """Of a table ("") and its indexes, as they have them."""
+    indexes = {each["IndexName"]: each for each in description.get("GlobalSecondaryIndexes", ())}
+    all_of_it = {"": description, **indexes}
+    return {name: int(each["ProvisionedThroughput"]["WriteCapacityUnits"]) for name, each in all_of_it.items()}
 
 
 def _other_indexes(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dynabus.core.global_tables.links import ACTIVE
-from dynabus.core.global_tables.register import REFUSED, Register, others
+from dynabus.core.global_tables.register import REFUSED, Register, others, units_for
 from dynabus.core.global_tables.sending import origin_of
 
 VERSION = "2019.11.21"
@@ -27,13 +27,16 @@ def described(description: Mapping[str, Any], register: Register) -> dict[str, A
 
 def replica(register: Register, region: str) -> dict[str, Any]:
     """A ReplicaDescription."""
-    said, override = register["replicas"].get(region, {}), register["overrides"].get(region, {"units": None})
+    said, units = register["replicas"].get(region, {}), units_for(register, region)
+    given = {of: {"ProvisionedThroughputOverride": {"ReadCapacityUnits": each}} for of, each in units.items()}
+    indexes = [{"IndexName": name, **given[name]} for name in sorted(given) if name]
     why = said.get("why", "")
     return {
         "RegionName": region,
         "ReplicaStatus": status_of(register, region),
         **({"ReplicaStatusDescription": why} if why else {}),
-        **({"ProvisionedThroughputOverride": {"ReadCapacityUnits": override["units"]}} if override["units"] else {}),
+        **given.get("", {}),
+        **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
     }
 
 

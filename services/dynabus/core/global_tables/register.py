@@ -6,7 +6,8 @@ that a change of settings by a region that has not heard of a member takes none 
     group              id of the table with which it began: another group is another global table
     membership         by region: whether it is a `member`
     origins            by region that was added: who sends it every item (`from`), empty once it has them
-    overrides          by region: read `units` that it was given; null for none any more
+    overrides          by region: read units that it was given, of the table (`units`; null for none any more) and of
+                       `indexes` by name
     definition         settings that are kept alike (`definition`)
     definition_stamp   [Unix ms, region] of their last change
 
@@ -43,6 +44,7 @@ from dynabus.core.global_tables.sending import origin_of
 GONE, REFUSED = "GONE", "REFUSED"
 """What a region says besides a table's status: it has no such replica; it will not have one."""
 
+NO_UNITS: Mapping[str, Any] = {"units": None, "indexes": {}}
 _BY_REGION = ("membership", "origins", "overrides")
 _SETTINGS = ("definition", "definition_stamp")
 _SHARED = ("group", *_BY_REGION, *_SETTINGS)
@@ -136,13 +138,21 @@ def with_members(register: Register, members: Sequence[str], wall_ms: int) -> Re
     added, gone = {*members} - {*register["members"]}, {*register["members"]} - {*members}
     after = _with(register, "membership", wall_ms, {each: {"member": each in added} for each in added | gone})
     after = _with(after, "origins", wall_ms, {key: {"from": register["own"]} for key in added})
-    after = _with(after, "overrides", wall_ms, {key: {"units": None} for key in gone & register["overrides"].keys()})
+    after = _with(after, "overrides", wall_ms, dict.fromkeys(gone & register["overrides"].keys(), NO_UNITS))
     return _moved(after, register, wall_ms)
 
 
-def with_override(register: Register, region: str, units: int, wall_ms: int) -> Register:
-    """With read units for a region."""
-    return _with(register, "overrides", wall_ms, {region: {"units": units}})
+def units_for(register: Mapping[str, Any], region: str) -> dict[str, int]:
+    """Read units that a region was given, of the table ("") and of its indexes by name."""
+    override = register["overrides"].get(region, NO_UNITS)
+    return {**({} if override["units"] is None else {"": override["units"]}), **override.get("indexes", {})}
+
+
+def with_override(register: Register, region: str, units: Mapping[str, int], wall_ms: int) -> Register:
+    """With read units for a region, as `units_for` has them, besides those that it was given before."""
+    after = {**units_for(register, region), **units}
+    table = after.pop("", None)
+    return _with(register, "overrides", wall_ms, {region: {"units": table, "indexes": after}})
 
 
 def copied_to(register: Register, region: str, wall_ms: int) -> Register:
@@ -318,9 +328,9 @@ def incomplete(register: Register) -> list[str]:
     return [each for each in others(register) if is_whole(register, each) or is_copied_again(register, each)]
 
 
-def override_of(register: Register) -> int | None:
-    """Read units that this table was given and does not have yet."""
+def override_of(register: Register) -> dict[str, int]:
+    """Read units that this table, and its indexes, were given and may not have yet."""
     override = register["overrides"].get(register["own"])
-    if override is None or override["units"] is None or override["stamp"] <= register["overridden"]:
-        return None
-    return int(override["units"])
+    if override is None or override["stamp"] <= register["overridden"]:
+        return {}
+    return units_for(register, register["own"])

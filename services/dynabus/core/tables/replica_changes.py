@@ -53,6 +53,10 @@ def _asks_nothing(update: Mapping[str, Any]) -> bool:
     return "Update" in update and [*update["Update"]] == ["RegionName"]
 
 
+OVERRIDE, INDEXES = "ProvisionedThroughputOverride", "GlobalSecondaryIndexes"
+"""Of a replica's Create and Update."""
+
+
 def refuse_changing(
     name: str, description: Description | None, register: Register, actions: Sequence[Action]
 ) -> None:
@@ -140,9 +144,21 @@ def refuse_stream(description: Description) -> bool:
     return stream is None
 
 
+def overrides_in(members: Mapping[str, Any]) -> dict[str, int]:
+    """Read units in a Create or Update of a replica, of the table ("") and of its indexes by name."""
+    given = {each["IndexName"]: each for each in members.get(INDEXES, ())}
+    units = {of: each.get(OVERRIDE, {}).get("ReadCapacityUnits") for of, each in {"": members, **given}.items()}
+    return {of: int(each) for of, each in units.items() if each is not None}
+
+
 def refuse_overrides(description: Description, actions: Sequence[Action]) -> None:
-    """Raise for read units of a replica whose table is on demand (DDB-TABLE-223)."""
-    given = any(what == "Update" and "ProvisionedThroughputOverride" in each for what, each in actions)
+    """Raise for read units of an index that is not there (words ours), or of a replica whose table is on demand
+    (DDB-TABLE-223)."""
+    known = {"", *(each["IndexName"] for each in description.get("GlobalSecondaryIndexes", ()))}
+    named = {each["IndexName"] for _, members in actions for each in members.get(INDEXES, ())}
+    if strangers := sorted(named - known):
+        raise validation_error(f"The table does not have the specified index: {', '.join(strangers)}")
+    given = any(what == "Update" and overrides_in(members) for what, members in actions)
     if given and billing_mode(description) == "PAY_PER_REQUEST":
         raise validation_error(
             "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"

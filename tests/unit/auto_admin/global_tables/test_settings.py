@@ -10,6 +10,7 @@ from tests.unit.auto_admin.global_tables.planet import AWAY, HOME, THIRD, Planet
 from dynabus.auto_admin.global_tables import following
 from dynabus.auto_admin.global_tables.stamping import definition_here
 from dynabus.core.errors import validation_error
+from dynabus.core.global_tables import register as registers
 from dynabus.core.global_tables.definition import is_alike
 
 INDEX: dict[str, Any] = {
@@ -112,6 +113,41 @@ def test_read_units_of_one_replica(planet: Planet) -> None:
     for _ in range(30):
         planet.turn()
     assert planet.described(AWAY)["ProvisionedThroughput"]["ReadCapacityUnits"] == 40, "it was given once"
+
+
+def test_read_units_of_one_replicas_index(planet: Planet) -> None:
+    change(planet, HOME, AttributeDefinitions=ALBUM, GlobalSecondaryIndexUpdates=[{"Create": INDEX}])
+    name = INDEX["IndexName"]
+    both = [{"Update": {"IndexName": name, "ProvisionedThroughput": UNITS}}]
+    change(planet, HOME, BillingMode="PROVISIONED", ProvisionedThroughput=UNITS, GlobalSecondaryIndexUpdates=both)
+
+    def reads(region: str) -> dict[str, int]:
+        found = planet.described(region)
+        units = {each["IndexName"]: each["ProvisionedThroughput"] for each in found["GlobalSecondaryIndexes"]}
+        return {of: each["ReadCapacityUnits"] for of, each in {"": found["ProvisionedThroughput"], **units}.items()}
+
+    def give(of_index: int, of_table: int | None = None) -> None:
+        index = {"IndexName": name, "ProvisionedThroughputOverride": {"ReadCapacityUnits": of_index}}
+        table = {} if of_table is None else {"ProvisionedThroughputOverride": {"ReadCapacityUnits": of_table}}
+        answer = planet.update(
+            ReplicaUpdates=[{"Update": {"RegionName": AWAY, "GlobalSecondaryIndexes": [index], **table}}]
+        )
+        assert "TableDescription" in answer, answer
+
+    give(44, 33)
+    planet.until("has", lambda: reads(AWAY) == {"": 33, name: 44})
+    planet.settle()
+    give(55)
+    planet.until("has", lambda: reads(AWAY) == {"": 33, name: 55})
+    planet.settle()
+    assert reads(HOME) == {"": 5, name: 5}
+    (shown,) = planet.described(HOME)["Replicas"]
+    assert shown["ProvisionedThroughputOverride"] == {"ReadCapacityUnits": 33}
+    assert shown["GlobalSecondaryIndexes"] == [
+        {"IndexName": name, "ProvisionedThroughputOverride": {"ReadCapacityUnits": 55}}
+    ]
+    assert alike(planet), "writes stay"
+    assert registers.override_of(planet.state(AWAY).global_table) == {}  # type: ignore[union-attr]
 
 
 def test_a_later_replica_begins_with_the_read_units_of_now() -> None:

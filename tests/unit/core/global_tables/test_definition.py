@@ -117,11 +117,11 @@ UNITS = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 7}
     ],
 )
 def test_the_next_step(wanted: Definition, have: Definition, change: dict[str, Any] | None) -> None:
-    assert next_change(wanted, have, None, 6) == change
+    assert next_change(wanted, have, {}, {"": 6}) == change
 
 
 def test_an_index_is_made_with_its_attributes() -> None:
-    step = next_change(definition(index("x")), definition(), None, 0)
+    step = next_change(definition(index("x")), definition(), {}, {"": 0})
     assert step is not None
     (create,) = step["GlobalSecondaryIndexUpdates"]
     assert {*create["Create"]} == {"IndexName", "KeySchema", "Projection"}
@@ -129,24 +129,38 @@ def test_an_index_is_made_with_its_attributes() -> None:
 
 
 def test_read_units_that_were_given() -> None:
-    step = next_change(definition(writes=7), definition(writes=7), 33, 7)
+    step = next_change(definition(writes=7), definition(writes=7), {"": 33}, {"": 7})
     assert step == {"ProvisionedThroughput": {"ReadCapacityUnits": 33, "WriteCapacityUnits": 7}}
-    assert next_change(definition(), definition(), 33, 0) is None
+    assert next_change(definition(), definition(), {"": 33}, {"": 0}) is None
+
+
+def test_read_units_that_an_index_was_given() -> None:
+    have = definition(index("x", writes=None), writes=7, WriteScaling=scaled())
+    step = next_change(have, have, {"x": 33, "gone": 5}, {"": 7, "x": 40})
+    throughput = {"ReadCapacityUnits": 33, "WriteCapacityUnits": 40}
+    assert step == {
+        "GlobalSecondaryIndexUpdates": [{"Update": {"IndexName": "x", "ProvisionedThroughput": throughput}}]
+    }
+    assert next_change(have, have, {"x": 3}, {"": 7, "x": 40}) is None
+    on_demand = definition(index("x"))
+    assert next_change(on_demand, on_demand, {"x": 33}, {"": 0, "x": 0}) is None
 
 
 def test_write_units_that_were_scaled_stay_when_read_units_are_given() -> None:
     wanted = definition(writes=7, WriteCapacityUnits=None, WriteScaling={"write": scaled()["write/x"]})
-    step = next_change(wanted, wanted, 33, 60)
+    step = next_change(wanted, wanted, {"": 33}, {"": 60})
     assert step == {"ProvisionedThroughput": {"ReadCapacityUnits": 33, "WriteCapacityUnits": 60}}
 
 
 def test_a_replica_begins_with_all_of_it() -> None:
-    request = creation_request("music", definition(index("x", writes=None), writes=7, WriteScaling=scaled()), 33)
+    request = creation_request(
+        "music", definition(index("x", writes=None), writes=7, WriteScaling=scaled()), {"": 33}
+    )
     assert request["ProvisionedThroughput"] == {"ReadCapacityUnits": 33, "WriteCapacityUnits": 7}
     (made,) = request["GlobalSecondaryIndexes"]
     assert made["ProvisionedThroughput"] == {"ReadCapacityUnits": 3, "WriteCapacityUnits": 2}, "scaled from its least"
     assert request["StreamSpecification"]["StreamViewType"] == "NEW_AND_OLD_IMAGES"
-    assert "ProvisionedThroughput" not in creation_request("music", definition(), None)
+    assert "ProvisionedThroughput" not in creation_request("music", definition(), {})
 
 
 def scaled() -> dict[str, Any]:

@@ -120,11 +120,35 @@ def test_what_a_replica_cannot_have_of_its_own(cluster: Cluster) -> None:
         ("KMSMasterKeyId", "alias/x"),
         ("TableClassOverride", "STANDARD"),
         ("OnDemandThroughputOverride", {"MaxReadRequestUnits": 5}),
-        ("GlobalSecondaryIndexes", [{"IndexName": "abc"}]),
     ):
-        updates = created(AWAY, **{member: value})
         text = f"{member} is not supported by this version of Dynabus"
-        assert cluster.message("UpdateTable", TableName="tab", ReplicaUpdates=updates) == text
+        for updates in (
+            created(AWAY, **{member: value}),
+            created(AWAY, GlobalSecondaryIndexes=[{"IndexName": "abc", member: value}]),
+        ):
+            assert cluster.message("UpdateTable", TableName="tab", ReplicaUpdates=updates) == text
+
+
+@pytest.mark.parametrize(
+    ("indexes", "text"),
+    [
+        ([], "replicaUpdates.1.member.create.globalSecondaryIndexes' failed"),
+        ([{}], "globalSecondaryIndexes.1.member.indexName' failed to satisfy constraint: Member must not be null"),
+        ([{"IndexName": "a"}], "Member must have length greater than or equal to 3"),
+        (
+            [{"IndexName": "abc", "ProvisionedThroughputOverride": {"ReadCapacityUnits": 0}}],
+            "globalSecondaryIndexes.1.member.provisionedThroughputOverride.readCapacityUnits' failed",
+        ),
+        ([{"IndexName": "abc"}], "The table does not have the specified index: abc"),
+        ({"IndexName": "abc"}, "Start of structure or map found where not expected"),
+        (["abc"], "Unexpected value type in payload"),
+        ([{"IndexName": "abc", "ProvisionedThroughputOverride": [5]}], "found where not expected"),
+    ],
+)
+def test_read_units_of_indexes_that_are_none(cluster: Cluster, indexes: Any, text: str) -> None:
+    cluster.table("tab")
+    updates = created(AWAY, GlobalSecondaryIndexes=indexes)
+    assert text in cluster.message("UpdateTable", TableName="tab", ReplicaUpdates=updates)
 
 
 def test_consistency_of_many_regions(cluster: Cluster) -> None:
