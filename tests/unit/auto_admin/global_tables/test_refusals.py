@@ -139,7 +139,7 @@ def test_a_table_that_holds_items(planet: Planet) -> None:
 def test_a_global_table_of_this_region_alone(planet: Planet) -> None:
     """Of the older API: it would say ACTIVE, and there would be none."""
     before = planet.state(HOME)
-    answer = planet.regions[HOME].ask("CreateGlobalTable", Name="music", Regions=[HOME])
+    answer = planet.regions[HOME].ask("CreateGlobalTable", TableName="music", Regions=[HOME])
     assert answer["__type"].endswith("ValidationException")
     assert answer["message"].startswith(f"A replication group of {HOME} alone is no global table")
     assert planet.state(HOME) == before
