@@ -86,10 +86,13 @@ def _regions(planet: Planet, silent: dict[str, str] | None) -> list[dict[str, An
 
 
 def _replicas(planet: Planet, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Replicas with their links, where there is one yet."""
+    """Replicas with their links, where there is one yet, and links of tables that are being deleted here."""
     links = {(each["table"], each["region"]): each for each in lines}
+    replicas = planet.replicas()
+    alone = sorted(links.keys() - {(each["table"], each["RegionName"]) for each in replicas})
+    names = ("table", "RegionName", "ReplicaStatus")
     found = []
-    for each in planet.replicas():
+    for each in (*replicas, *(dict(zip(names, (*where, "DELETING"), strict=True)) for where in alone)):
         link = links.get((each["table"], each["RegionName"]), {})
         found.append(
             {

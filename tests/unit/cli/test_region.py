@@ -11,7 +11,7 @@ from dynabus.cli.arguments import parser
 from dynabus.cli.plan import Wish, plan
 from dynabus.cli.problem import Problem
 from dynabus.cli.region import Peer, clear_secrets, peers_of
-from dynabus.cli.region_status import problems, render
+from dynabus.cli.region_status import _replicas, problems, render
 from dynabus.cli.region_view import Planet
 
 ADDRESS = ["--kafka", "127.0.0.1:9093", "--endpoint", "http://127.0.0.1:8001"]
@@ -171,6 +171,15 @@ def test_alarms() -> None:
     silent = status()
     silent["regions"][0]["silent"] = "no answer"
     assert "ALARM  region us-east-1 does not answer: no answer" in render(silent)
+
+
+def test_a_table_that_waits_for_its_last_link_is_shown() -> None:
+    line = {"table": "music", "region": "us-east-1", "status": "DRAINING", "backlog": 3, "latency_ms": None}
+    (shown,) = _replicas(Planet(), [{**line, "alarm": "at risk"}])
+    assert (shown["status"], shown["link"], shown["backlog"]) == ("DELETING", "DRAINING", 3)
+    text = render({**status(), "replicas": [shown]})
+    assert ["music", "us-east-1", "DELETING", "DRAINING", "3", "-"] in [row.split() for row in text.splitlines()]
+    assert "about to drop" in text
 
 
 def test_copies_and_what_services_say_is_wrong() -> None:
