@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,7 @@ def test_what_was_on_its_way_to_the_deleted_one_is_not_written_into_the_new_one(
         db.update_table(TableName="shared", ReplicaUpdates=[{"Create": {"RegionName": WEST}}])
         west.up()
         for each in regions.values():
-            wait_until("the new one is ACTIVE", lambda each=each: replicas_active(each, "shared"), 120)
+            wait_until("the new one is ACTIVE", partial(replicas_active, each, "shared"), 120)
         wait_until("what was for the old one is passed by", lambda: passed(west) >= SENT, 120)
         db.put_item(TableName="shared", Item={"pk": {"S": "last"}})
         wait_until("changes go on", lambda: "last" in items_of(west.port, "shared"), 60)
