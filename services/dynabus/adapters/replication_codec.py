@@ -36,10 +36,10 @@ def encode_batch(source: str, sender: str, table: str, batch: Batch, replica: st
     """A message for the destination's topic; all of a batch is of one table. `replica`: the table's id there; empty:
     whichever has that name."""
     changes = [{"key": each.key, "item": each.item, "version": each.version.encode()} for each in batch.exports]
-    head = {"format": FORMAT, "source": source, "sender": sender, "number": batch.number, "table": table}
-    head["replica"] = replica
+    head = {"format": FORMAT, "source": source, "sender": sender, "number": batch.number}
     word = batch.word.told() if batch.word is not None else None
-    return encode("replication_batch", {**head, "word": word, "changes": changes})
+    of = {"table": table, "replica": replica}
+    return encode("replication_batch", {**head, "word": word, **of, "changes": changes})
 
 
 def decode_batch(value: bytes | None) -> Arrived:

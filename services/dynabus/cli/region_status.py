@@ -89,10 +89,10 @@ def _replicas(planet: Planet, lines: list[dict[str, Any]]) -> list[dict[str, Any
     """Replicas with their links, where there is one yet, and links of tables that are being deleted here."""
     links = {(each["table"], each["region"]): each for each in lines}
     replicas = planet.replicas()
-    alone = sorted(links.keys() - {(each["table"], each["RegionName"]) for each in replicas})
-    names = ("table", "RegionName", "ReplicaStatus")
+    for table, region in sorted(links.keys() - {(each["table"], each["RegionName"]) for each in replicas}):
+        replicas.append({"table": table, "RegionName": region, "ReplicaStatus": "DELETING"})
     found = []
-    for each in (*replicas, *(dict(zip(names, (*where, "DELETING"), strict=True)) for where in alone)):
+    for each in replicas:
         link = links.get((each["table"], each["RegionName"]), {})
         found.append(
             {

@@ -137,13 +137,14 @@ class Telling:
 
     def has_read(self, source: str) -> None:
         """A batch of this region. The alarm of one that could not be read ends if none was for a while."""
-        if self._now_ms() - self._unreadable_ms.get(source, self._now_ms()) > HEALED_MS:
+        last_ms = self._unreadable_ms.get(source)
+        if last_ms is not None and self._now_ms() - last_ms > HEALED_MS:
             del self._unreadable_ms[source]
             self.reasons.pop((source, None), None)
 
     async def look_again(self) -> None:
         """At what was parked of tables of which no words come: whether it is still there. Raises as `park`."""
-        for source, table in [*self.reasons]:
+        for table, source in {table: source for source, table in self.reasons}.items():
             if table is not None:
                 await self.has_parked(source, table)
 

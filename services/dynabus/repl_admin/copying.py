@@ -151,13 +151,13 @@ class Job:
         copy, moved = self.copy, (self.copy.sent, self.copy.position)
         if moved != self._moved:
             self._moved, self._moved_ms = moved, now_ms
-        still_s = (now_ms - self._moved_ms) / 1000
-        if 1000 * still_s < STILL_MS or copy.is_done:
+        still_ms = now_ms - self._moved_ms
+        if still_ms < STILL_MS or copy.is_done:
             return None
+        since = f"for {still_ms / 1000:.0f} s"
         if copy.window.sent:
-            return f"{self.peer.name} has decided nothing of it for {still_s:.0f} s: does rep-in run there?"
-        why = self._refused or "no answer"
-        return f"no rows were read for {still_s:.0f} s: {why}" if copy.wants is not None else None
+            return f"{self.peer.name} has decided nothing of it {since}: does rep-in run there?"
+        return None if copy.wants is None else f"no rows were read {since}: {self._refused or 'no answer'}"
 
     # -- pages ----------------------------------------------------------------------------------------------------
 
@@ -182,13 +182,13 @@ class Job:
         if reply["incarnation"] != self._incarnation or reply["counter"] != self._asked.counter:
             return
         part: ReplyPart = reply["parts"][0]
-        partition, status = self._asked.partition, ReplyStatus(part["status"]).name
-        self._refused = f"partition {partition['number']} says {status}"
+        partition, self._refused = self._asked.partition, ""
         if part["status"] == ReplyStatus.OK:
             page = rows_of(part)
             self.copy.took(page.rows, partition["upper"] if page.behind is None else page.behind)
             self._asked = _Asked(0, _NOWHERE, 0.0)
             return
+        self._refused = f"partition {partition['number']} says {ReplyStatus(part['status']).name}"
         if part["status"] == ReplyStatus.STALE_ROUTE and part["body"] == SEALED:
             self._view.sealed(self.link.table, partition["number"])
         elif part["status"] == ReplyStatus.NOT_LEADER:

@@ -101,11 +101,11 @@ def with_stream(state: TableState, wall_ms: int) -> TableState:
 
 
 def _with_members(state: TableState, own: str, actions: Sequence[Action], wall_ms: int) -> Register:
-    register = state.global_table
+    register, here = state.global_table, definition_here(state)
     if not registers.is_global(register):
         # Another group than any before, so that whoever was a member of that one does not take it for the same.
-        register = {**registers.begun(own, f"{state.id}.{state.revision}"), "definition": definition_here(state)}
-    reads = {**register["definition"]["ReadUnits"], **definition_here(state)["ReadUnits"]}
+        register = {**registers.begun(own, f"{state.id}.{state.revision}"), "definition": here}
+    reads = {**register["definition"]["ReadUnits"], **here["ReadUnits"]}
     if any(what == "Create" for what, _ in actions) and register["definition"]["ReadUnits"] != reads:
         # Who comes begins with those of now; others' stay as they are.
         register = registers.with_definition(register, {**register["definition"], "ReadUnits": reads}, wall_ms)

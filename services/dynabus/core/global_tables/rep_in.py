@@ -155,7 +155,7 @@ class RepIn:
     def _settle(self, opened: _Open) -> None:
         if not opened.undecided and opened.sender is not None:
             self._under_way.discard(opened.name)
-            self._untold.setdefault(opened.topic, set()).add(opened.offset)
+            self._untold[opened.topic].add(opened.offset)
             self._acknowledgements.append(Acknowledgement(opened.topic, opened.sender, opened.batch, opened.offset))
 
     def acknowledgements(self) -> list[Acknowledgement]:

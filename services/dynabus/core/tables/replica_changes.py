@@ -154,7 +154,7 @@ def overrides_in(members: Mapping[str, Any]) -> dict[str, int]:
 def refuse_overrides(description: Description, actions: Sequence[Action]) -> None:
     """Raise for read units of an index that is not there (words ours), or of a replica whose table is on demand
     (DDB-TABLE-223)."""
-    known = {"", *(each["IndexName"] for each in description.get("GlobalSecondaryIndexes", ()))}
+    known = {each["IndexName"] for each in description.get("GlobalSecondaryIndexes", ())}
     named = {each["IndexName"] for _, members in actions for each in members.get(INDEXES, ())}
     if strangers := sorted(named - known):
         raise validation_error(f"The table does not have the specified index: {', '.join(strangers)}")
