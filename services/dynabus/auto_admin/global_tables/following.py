@@ -25,12 +25,17 @@ from dynabus.auto_admin.tables.decisions import TableState, next_revision, read_
 from dynabus.core.errors import ApiError
 from dynabus.core.global_tables import register as registers
 from dynabus.core.global_tables.definition import ON_DEMAND, Definition, next_change, write_units
+from dynabus.core.global_tables.overrides import new_for
 from dynabus.core.global_tables.sending import draining
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.tables.auto_scaling import Scaling, kind_and_index
 from dynabus.core.tables.changes import Update
 
 AGAIN_MS = 10_000.0
+
+FAULTS = (KeyError, TypeError, ValueError, AttributeError)
+"""What other regions say is checked as it comes. Where that has a hole one table is refused its settings, and seen to
+be: it must not stop the auto-admin of all tables, and each successor."""
 
 Decide = Callable[[bytes, Evaluate], None]
 
@@ -54,7 +59,7 @@ class Following:
             for region in concerned if registers.is_member(register) else sorted(waited_for):
                 if regions.get(region, {}).get("removed"):
                     decide(table_key(state.name), given_up(region))
-            if _is_still(state) and now_ms >= self._not_before_ms.get(state.id, 0.0) and _next(state) is not None:
+            if _is_still(state) and now_ms >= self._not_before_ms.get(state.id, 0.0) and _lacks(state):
                 why = refusal_of(state)
                 if why is not None:
                     logger().warning("a setting of the global table cannot be had", table=state.name, reason=why)
@@ -69,13 +74,23 @@ def _is_still(state: TableState) -> bool:
 
 def refusal_of(state: TableState) -> str | None:
     """Why the table cannot have the next one of the settings that it lacks."""
-    if not _is_still(state) or _next(state) is None:
+    if not _is_still(state) or not _lacks(state):
         return None
     try:
         _stepped(state, 0)
     except ApiError as error:
         return error.message
+    except FAULTS as fault:
+        return f"settings of the global table that no table can have: {fault!r}"
     return None
+
+
+def _lacks(state: TableState) -> bool:
+    """Whether it lacks settings of its global table, be it that they make no sense."""
+    try:
+        return _next(state) is not None
+    except FAULTS:
+        return True
 
 
 def _next(state: TableState) -> dict[str, Any] | None:
@@ -85,7 +100,7 @@ def _next(state: TableState) -> dict[str, Any] | None:
     scaling = _scaling(wanted, have, state.scaling)
     if wanted["TimeToLive"] != state.time_to_live or scaling != state.scaling:
         return {"time_to_live": wanted["TimeToLive"], "scaling": scaling}
-    units, reads = registers.override_of(register), have["ReadUnits"]
+    units, reads = new_for(register), have["ReadUnits"]
     if units and (have["BillingMode"] == ON_DEMAND or all(reads.get(of, each) == each for of, each in units.items())):
         stamp = register["overrides"][register["own"]]["stamp"]
         return {"global_table": {**register, "overridden": stamp}}
@@ -121,7 +136,7 @@ def follow(own_id: str, revision: int) -> Evaluate:
             return Decision(False, None, Outcome())
         try:
             after = _stepped(state, wall_ms)
-        except ApiError:
+        except (ApiError, *FAULTS):
             return Decision(False, None, Outcome())
         return Decision(True, written(next_revision(after)), Outcome())
 

@@ -6,10 +6,13 @@
 | no table, or no replica    | we are none     | nothing: GONE                                                       |
 | no table                   | we are the only | the same                                                            |
 | a table of its own         | we are a member | becomes a replica if empty, ACTIVE, of the same key; else REFUSED   |
-| a replica of another group | we are a member | REFUSED                                                             |
+| a replica of another group | we are a member | REFUSED, also if it was one and is none any more                    |
 | a replica, as new or newer |                 | nothing; the newer word is answered                                 |
 | a replica, older           | we are a member | is taken over; settings follow step by step                         |
 | a replica, older           | we are none     | the table is deleted, unless it is protected or changes             |
+| the same, and nobody is    | we are none     | nothing: GONE. Regions that removed each other keep their tables,   |
+| one: they removed us, and  |                 | each for itself                                                     |
+| we them                    |                 |                                                                     |
 | one that is being deleted  | we are a member | is taken over, and the deletion is on top of it                     |
 
 Of a word each piece counts that is newer than here (`register`); where another piece is older, the newer one is
@@ -76,6 +79,7 @@ class Said(NamedTuple):
                 str(key): {
                     "units": whole(each["units"]),
                     "indexes": {str(index): int(units) for index, units in each.get("indexes", {}).items()},
+                    "given": {str(index): stamp_of(stamp) for index, stamp in each.get("given", {}).items()},
                     "stamp": stamp_of(each["stamp"]),
                 }
                 for key, each in message["overrides"].items()
@@ -156,6 +160,10 @@ def _adopt(said: Said, here: Here, state: TableState, wall_ms: int) -> Decision:
         return _answer("CREATING" if state.status == "UPDATING" else state.status)
     if registers.is_global(state.global_table) or not here.empty or state.of_table:
         return _answer(REFUSED, existing(said.name).message)
+    if state.global_table:
+        # It has tombstones, which would win against items of the others.
+        why = f"the table in region {here.own} was a replica of another global table: delete it first"
+        return _answer(REFUSED, why)
     if not same_keys(said.message["definition"], definition_here(state)):
         return _answer(REFUSED, f"the table in region {here.own} has another key schema")
     try:
@@ -189,6 +197,8 @@ def _leave(said: Said, state: TableState, after: Register, wall_ms: int) -> Deci
     # As long as it stays, what else is said counts at once: who else left is not told of by anybody later.
     staying = registers.staying(state.global_table, said.message, wall_ms)
     kept = replace(state, global_table=staying) if staying != state.global_table else None
+    if registers.is_void(after):
+        return _answer(GONE, write=kept)
     if state.status != "ACTIVE":
         return _answer(state.status, write=kept)
     if state.description["DeletionProtectionEnabled"]:

@@ -38,10 +38,11 @@ def definition_of(
     units = pending.get("ProvisionedThroughput") or description["ProvisionedThroughput"]
     indexes = [e for e in description.get("GlobalSecondaryIndexes", ()) if e["IndexStatus"] != "DELETING"]
     local = [{name: each[name] for name in _SHAPE} for each in description.get("LocalSecondaryIndexes", ())]
+    those = {"", *(each["IndexName"] for each in indexes)}
     writes = {
         what: {name: settings[name] for name in _SETTINGS}
         for what, settings in scaling.items()
-        if kind_and_index(what)[0] == WRITE
+        if kind_and_index(what)[0] == WRITE and kind_and_index(what)[1] in those
     }
     reads = {each["IndexName"]: each["ProvisionedThroughput"]["ReadCapacityUnits"] for each in indexes}
     found: Definition = {
@@ -140,23 +141,68 @@ def same_keys(one: Definition, other: Definition) -> bool:
     names = {key["AttributeName"] for key in one["KeySchema"]}
     names |= {key["AttributeName"] for each in one["LocalSecondaryIndexes"] for key in each["KeySchema"]}
     mine, theirs = _types(one["AttributeDefinitions"]), _types(other["AttributeDefinitions"])
-    same = all(mine.get(name) == theirs.get(name) for name in names)
-    return same and all(one[member] == other[member] for member in ("KeySchema", "LocalSecondaryIndexes"))
+    if one["KeySchema"] != other["KeySchema"] or any(mine.get(name) != theirs.get(name) for name in names):
+        return False
+    these, those = ({each["IndexName"]: each for each in of["LocalSecondaryIndexes"]} for of in (one, other))
+    return these.keys() == those.keys() and all(_same_shape(these[name], those[name]) for name in these)
+
+
+def _same_shape(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Of two indexes; in which order attributes are named that are projected beside the keys means nothing."""
+    return all(_shape(one)[member] == _shape(other)[member] for member in _SHAPE)
+
+
+def _shape(index: Mapping[str, Any]) -> dict[str, Any]:
+    projection = {**index["Projection"]}
+    if "NonKeyAttributes" in projection:
+        projection["NonKeyAttributes"] = sorted(projection["NonKeyAttributes"])
+    return {**index, "Projection": projection}
+
+
+def _key_types(index: Mapping[str, Any], types: Mapping[str, str]) -> list[str | None]:
+    return [types.get(key["AttributeName"]) for key in index["KeySchema"]]
 
 
 def merged(wanted: Definition, before: Definition, after: Definition) -> Definition:
-    """`wanted`, with what a request has changed of the table. What of it the table lacks yet is not undone."""
-    indexes = dict(wanted["GlobalSecondaryIndexes"])
+    """`wanted`, with what a request has changed of the table. What of it the table lacks yet is not undone: of an
+    index, of auto scaling by what it is for, of a type."""
     was, now = before["GlobalSecondaryIndexes"], after["GlobalSecondaryIndexes"]
-    for name in was.keys() | now.keys():
-        if name not in now:
-            indexes.pop(name, None)
-        elif now[name] != was.get(name):
-            indexes[name] = now[name]
-    changed = {name: value for name, value in after.items() if value != before[name]}
-    found = {**wanted, **changed, "GlobalSecondaryIndexes": indexes}
-    types = {**_types(wanted["AttributeDefinitions"]), **_types(after["AttributeDefinitions"])}
+    indexes = {
+        name: each for name, each in wanted["GlobalSecondaryIndexes"].items() if name in now or name not in was
+    }
+    for name, each in now.items():
+        if name not in was:
+            indexes[name] = each
+        elif name in indexes:
+            indexes[name] = {**indexes[name], **_changed(was[name], each)}
+    scaling = {**wanted["WriteScaling"], **_changed(before["WriteScaling"], after["WriteScaling"])}
+    kept = [what for what in scaling if what in after["WriteScaling"] or what not in before["WriteScaling"]]
+    scaling = {what: scaling[what] for what in kept if kind_and_index(what)[1] in {"", *indexes}}
+    found = {
+        **wanted,
+        **_changed(before, after),
+        "GlobalSecondaryIndexes": {
+            name: {**each, "WriteCapacityUnits": _unscaled(each, scaling, name)} for name, each in indexes.items()
+        },
+        "WriteScaling": scaling,
+    }
+    found["WriteCapacityUnits"] = _unscaled(found, scaling)
+    new = {key["AttributeName"] for name in now.keys() - was.keys() for key in now[name]["KeySchema"]}
+    types = {**_types(after["AttributeDefinitions"]), **_types(wanted["AttributeDefinitions"])}
+    types |= {name: each for name, each in _types(after["AttributeDefinitions"]).items() if name in new}
     return {**found, "AttributeDefinitions": _used(found, types)}
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Members that are there now, and were not, or were others."""
+    return {name: value for name, value in after.items() if name not in before or value != before[name]}
+
+
+def _unscaled(of: Mapping[str, Any], scaling: Mapping[str, Any], index: str = "") -> int | None:
+    """Write units, where they do not follow auto scaling."""
+    if what_of(WRITE, index) in scaling:
+        return None
+    return 1 if of["WriteCapacityUnits"] is None else int(of["WriteCapacityUnits"])
 
 
 def creation_request(name: str, definition: Definition, read_units: Mapping[str, int]) -> dict[str, Any]:
@@ -213,9 +259,9 @@ def next_change(
 
 
 def _differs(wanted: Mapping[str, Any], have: Mapping[str, Any]) -> bool:
-    """In write units that are not auto scaling's."""
+    """In write units that are not auto scaling's. An index that was made while its table was on demand has none."""
     units = (wanted["WriteCapacityUnits"], have["WriteCapacityUnits"])
-    return None not in units and units[0] != units[1]
+    return None not in units and max(1, units[0]) != units[1]
 
 
 def _other_mode(wanted: Definition, have: Definition, reads: Mapping[str, int], provisioned: bool) -> dict[str, Any]:
@@ -266,8 +312,13 @@ def _other_indexes(
 ) -> dict[str, Any] | None:
     """One at a time, those that go first: one may come back with another key."""
     those, these = wanted["GlobalSecondaryIndexes"], have["GlobalSecondaryIndexes"]
+    types, known = _types(wanted["AttributeDefinitions"]), _types(have["AttributeDefinitions"])
     for name, each in these.items():
-        if name not in those or any(those[name][member] != each[member] for member in _SHAPE):
+        if (
+            name not in those
+            or not _same_shape(those[name], each)
+            or _key_types(those[name], types) != _key_types(each, known)
+        ):
             return {"GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": name}}]}
     for name, each in those.items():
         throughput = {"ProvisionedThroughput": _throughput(wanted, reads, name)} if provisioned else {}

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from dynabus.core.global_tables.links import ACTIVE
-from dynabus.core.global_tables.register import REFUSED, Register, others, units_for
+from dynabus.core.global_tables.overrides import units_for
+from dynabus.core.global_tables.register import REFUSED, Register, lacks_items, others
 from dynabus.core.global_tables.sending import origin_of
 
 VERSION = "2019.11.21"
@@ -57,7 +58,7 @@ def is_busy(register: Register) -> bool:
     """A replica is coming or going, or the one that is here does not have all items yet."""
     if not register:
         return False
-    if origin_of(register, register["own"]):
+    if lacks_items(register):
         return True
     shown = [*others(register), *register["leaving"]]
     return any(status_of(register, each) in ("CREATING", "DELETING") for each in shown)

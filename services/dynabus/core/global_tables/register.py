@@ -6,8 +6,7 @@ that a change of settings by a region that has not heard of a member takes none 
     group              id of the table with which it began: another group is another global table
     membership         by region: whether it is a `member`
     origins            by region that was added: who sends it every item (`from`), empty once it has them
-    overrides          by region: read units that it was given, of the table (`units`; null for none any more) and of
-                       `indexes` by name
+    overrides          by region: read units that it was given (`overrides`)
     definition         settings that are kept alike (`definition`)
     definition_stamp   [Unix ms, region] of their last change
 
@@ -34,7 +33,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dynabus.core.global_tables import sending
+from dynabus.core.global_tables import overrides, sending
 from dynabus.core.global_tables.definition import Definition
 from dynabus.core.global_tables.links import ACTIVE, COPYING, DELETING
 from dynabus.core.global_tables.sending import Register as Register
@@ -44,7 +43,6 @@ from dynabus.core.global_tables.sending import origin_of
 GONE, REFUSED = "GONE", "REFUSED"
 """What a region says besides a table's status: it has no such replica; it will not have one."""
 
-NO_UNITS: Mapping[str, Any] = {"units": None, "indexes": {}}
 _BY_REGION = ("membership", "origins", "overrides")
 _SETTINGS = ("definition", "definition_stamp")
 _SHARED = ("group", *_BY_REGION, *_SETTINGS)
@@ -138,21 +136,13 @@ def with_members(register: Register, members: Sequence[str], wall_ms: int) -> Re
     added, gone = {*members} - {*register["members"]}, {*register["members"]} - {*members}
     after = _with(register, "membership", wall_ms, {each: {"member": each in added} for each in added | gone})
     after = _with(after, "origins", wall_ms, {key: {"from": register["own"]} for key in added})
-    after = _with(after, "overrides", wall_ms, dict.fromkeys(gone & register["overrides"].keys(), NO_UNITS))
+    after = _with(after, "overrides", wall_ms, dict.fromkeys(gone & register["overrides"].keys(), overrides.NONE))
     return _moved(after, register, wall_ms)
-
-
-def units_for(register: Mapping[str, Any], region: str) -> dict[str, int]:
-    """Read units that a region was given, of the table ("") and of its indexes by name."""
-    override = register["overrides"].get(region, NO_UNITS)
-    return {**({} if override["units"] is None else {"": override["units"]}), **override.get("indexes", {})}
 
 
 def with_override(register: Register, region: str, units: Mapping[str, int], wall_ms: int) -> Register:
     """With read units for a region, as `units_for` has them, besides those that it was given before."""
-    after = {**units_for(register, region), **units}
-    table = after.pop("", None)
-    return _with(register, "overrides", wall_ms, {region: {"units": table, "indexes": after}})
+    return _with(register, "overrides", wall_ms, {region: overrides.besides(register, region, units)})
 
 
 def copied_to(register: Register, region: str, wall_ms: int) -> Register:
@@ -232,6 +222,16 @@ def _knows(register: Register, region: str, here: bool) -> bool:
     if said.get("stamps") != stamps_of(register):
         return False
     return not here or (said["status"] == ACTIVE and region in register["links"])
+
+
+def is_void(register: Register) -> bool:
+    """Whether this region is removed by one that was removed itself, by another one, and nobody is left: each would
+    delete its table, and the items would be gone that all of them meant to keep somewhere."""
+    if register["members"]:
+        return False
+    membership, own = register["membership"], register["own"]
+    by = membership[own]["stamp"][1]
+    return by != own and by in membership and membership[by]["stamp"][1] != by
 
 
 def told_by(register: Register, message: Mapping[str, Any]) -> Register:
@@ -320,17 +320,14 @@ def is_whole(register: Register, region: str) -> bool:
     return bool(origin_of(register, region) == register["own"])
 
 
+def lacks_items(register: Register) -> bool:
+    """Whether another region sends the table here every item, and it does not have all yet."""
+    return bool(register) and bool(origin_of(register, register["own"]))
+
+
 def incomplete(register: Register) -> list[str]:
     """Replicas that have their items from this region, and do not have all yet, or not those that are copied again:
     maybe nobody else has them."""
     if not register:
         return []
     return [each for each in others(register) if is_whole(register, each) or is_copied_again(register, each)]
-
-
-def override_of(register: Register) -> dict[str, int]:
-    """Read units that this table, and its indexes, were given and may not have yet."""
-    override = register["overrides"].get(register["own"])
-    if override is None or override["stamp"] <= register["overridden"]:
-        return {}
-    return units_for(register, register["own"])

@@ -154,6 +154,21 @@ def test_an_empty_table_of_the_same_key_becomes_the_replica(planet: Planet) -> N
     planet.until("active", lambda: planet.replicas(AWAY) == {HOME: "ACTIVE"})
 
 
+def test_a_table_that_was_a_replica_of_another_global_table_is_none_of_this_one() -> None:
+    """However empty it is: its tombstones would win against items of the others."""
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated()
+    planet.update(ReplicaUpdates=[{"Delete": {"RegionName": AWAY}}])
+    planet.until("gone", lambda: planet.status(AWAY) is None)
+    planet.settle()
+    planet.create(THIRD)
+    planet.regions[HOME].nodes.items = 0
+    planet.replicate(HOME, at=THIRD)
+    planet.until("refused", lambda: planet.replicas(THIRD) == {HOME: "CREATION_FAILED"})
+    (shown,) = planet.described(THIRD)["Replicas"]
+    assert shown["ReplicaStatusDescription"].endswith("was a replica of another global table: delete it first")
+
+
 def test_a_region_that_does_not_know_us_back() -> None:
     planet = Planet(HOME, AWAY)
     planet.regions[AWAY].ask("RemoveRegion", Name=HOME, Force=False)

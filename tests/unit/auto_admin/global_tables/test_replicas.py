@@ -171,3 +171,45 @@ def test_a_region_that_missed_its_own_end_is_told() -> None:
     assert said["Status"] == "CREATING"
     planet.until("told", lambda: planet.status(AWAY) == "DELETING")
     planet.until("gone", lambda: planet.status(AWAY) is None and "Replicas" not in planet.described(HOME))
+
+
+def test_regions_that_remove_each_other_keep_their_tables_each_for_itself() -> None:
+    """Each would delete its own by the other's word."""
+    planet = Planet()
+    planet.replicated()
+    planet.cut = {AWAY}
+    for name, other in ((HOME, AWAY), (AWAY, HOME)):
+        answer = planet.update(name, ReplicaUpdates=[{"Delete": {"RegionName": other}}])
+        assert "TableDescription" in answer, answer
+    ids = {name: planet.state(name).id for name in planet.regions}  # type: ignore[union-attr]
+    planet.cut = set()
+    planet.settle()
+    for name in planet.regions:
+        state = planet.state(name)
+        assert state is not None
+        assert (state.id, state.status) == (ids[name], "ACTIVE")
+        assert planet.links(name) == planet.replicas(name) == {}
+    planet.replicate(HOME, at=AWAY)
+    planet.until("refused", lambda: planet.replicas(AWAY) == {HOME: "CREATION_FAILED"})
+
+
+def test_of_regions_that_remove_each_the_next_one_some_keep_their_tables() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated(AWAY, THIRD)
+    planet.cut = {*planet.regions}
+    for name, other in ((HOME, AWAY), (AWAY, THIRD), (THIRD, HOME)):
+        planet.update(name, ReplicaUpdates=[{"Delete": {"RegionName": other}}])
+    planet.cut = set()
+    planet.settle()
+    assert "ACTIVE" in [planet.status(name) for name in planet.regions]
+
+
+def test_who_removes_another_region_and_then_deletes_its_table_leaves_nothing() -> None:
+    planet = Planet()
+    planet.replicated()
+    planet.cut = {AWAY}
+    planet.update(HOME, ReplicaUpdates=[{"Delete": {"RegionName": AWAY}}])
+    planet.turn()
+    planet.cut = set()
+    planet.regions[HOME].ask("DeleteTable", TableName="music")
+    planet.until("gone", lambda: planet.status(HOME) is planet.status(AWAY) is None)

@@ -10,8 +10,8 @@ from tests.unit.auto_admin.global_tables.planet import AWAY, HOME, THIRD, Planet
 from dynabus.auto_admin.global_tables import following
 from dynabus.auto_admin.global_tables.stamping import definition_here
 from dynabus.core.errors import validation_error
-from dynabus.core.global_tables import register as registers
 from dynabus.core.global_tables.definition import is_alike
+from dynabus.core.global_tables.overrides import new_for
 
 INDEX: dict[str, Any] = {
     "IndexName": "by-album",
@@ -147,7 +147,72 @@ def test_read_units_of_one_replicas_index(planet: Planet) -> None:
         {"IndexName": name, "ProvisionedThroughputOverride": {"ReadCapacityUnits": 55}}
     ]
     assert alike(planet), "writes stay"
-    assert registers.override_of(planet.state(AWAY).global_table) == {}  # type: ignore[union-attr]
+    assert new_for(planet.state(AWAY).global_table) == {}  # type: ignore[union-attr]
+
+
+def test_read_units_that_were_given_before_are_not_given_once_more(planet: Planet) -> None:
+    change(planet, HOME, AttributeDefinitions=ALBUM, GlobalSecondaryIndexUpdates=[{"Create": INDEX}])
+    name = INDEX["IndexName"]
+    both = [{"Update": {"IndexName": name, "ProvisionedThroughput": UNITS}}]
+    change(planet, HOME, BillingMode="PROVISIONED", ProvisionedThroughput=UNITS, GlobalSecondaryIndexUpdates=both)
+    override = {"RegionName": AWAY, "ProvisionedThroughputOverride": {"ReadCapacityUnits": 33}}
+    planet.update(ReplicaUpdates=[{"Update": override}])
+    planet.until("has", lambda: planet.described(AWAY)["ProvisionedThroughput"]["ReadCapacityUnits"] == 33)
+    planet.settle()
+    planet.update(AWAY, ProvisionedThroughput={"ReadCapacityUnits": 40, "WriteCapacityUnits": 6})
+    planet.settle()
+    index = {"IndexName": name, "ProvisionedThroughputOverride": {"ReadCapacityUnits": 55}}
+    planet.update(ReplicaUpdates=[{"Update": {"RegionName": AWAY, "GlobalSecondaryIndexes": [index]}}])
+
+    def reads() -> list[int]:
+        found = planet.described(AWAY)
+        return [
+            each["ProvisionedThroughput"]["ReadCapacityUnits"] for each in (found, *found["GlobalSecondaryIndexes"])
+        ]
+
+    planet.until("has", lambda: reads()[1] == 55)
+    planet.settle()
+    assert reads() == [40, 55]
+    change(planet, HOME, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": name}}])
+    planet.update(ReplicaUpdates=[{"Update": override}])
+    planet.settle()
+    (shown,) = planet.described(HOME)["Replicas"]
+    assert "GlobalSecondaryIndexes" not in shown, "it is gone"
+
+
+def test_auto_scaling_of_an_index_that_is_gone_does_not_come_back(planet: Planet) -> None:
+    change(planet, HOME, BillingMode="PROVISIONED", ProvisionedThroughput=UNITS)
+    new = {"Create": {**INDEX, "ProvisionedThroughput": UNITS}}
+    change(planet, HOME, AttributeDefinitions=ALBUM, GlobalSecondaryIndexUpdates=[new])
+    name = INDEX["IndexName"]
+    policy = {"TargetTrackingScalingPolicyConfiguration": {"TargetValue": 70.0}}
+    settings = {"MinimumUnits": 5, "MaximumUnits": 500, "ScalingPolicyUpdate": policy}
+    of_index = [{"IndexName": name, "ProvisionedWriteCapacityAutoScalingUpdate": settings}]
+    planet.regions[HOME].ask("UpdateTableReplicaAutoScaling", TableName="music", GlobalSecondaryIndexUpdates=of_index)
+    planet.until("told", lambda: "write/by-album" in planet.state(AWAY).scaling)  # type: ignore[union-attr]
+    planet.settle()
+    change(planet, HOME, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": name}}])
+    change(planet, HOME, AttributeDefinitions=ALBUM, GlobalSecondaryIndexUpdates=[new])
+    for _ in range(30):
+        planet.turn()
+    for region in (HOME, AWAY):
+        state = planet.state(region)
+        assert state is not None
+        assert state.scaling == state.global_table["definition"]["WriteScaling"] == {}
+
+
+def test_settings_that_no_table_can_have_stop_nothing_but_this_table(
+    planet: Planet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise KeyError("MinimumUnits")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(following, "next_change", fail)
+        planet.update(HOME, BillingMode="PROVISIONED", ProvisionedThroughput=UNITS)
+        planet.until("told", lambda: [each["table"] for each in planet.duties[AWAY].refused] == ["music"])
+        planet.create(AWAY, "other")
+    planet.until("alike", lambda: alike(planet))
 
 
 def test_a_later_replica_begins_with_the_read_units_of_now() -> None:

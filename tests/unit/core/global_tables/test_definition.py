@@ -61,6 +61,63 @@ def test_an_index_that_is_added_and_one_that_is_taken_away() -> None:
     assert [each["AttributeName"] for each in found["AttributeDefinitions"]] == ["a", "c", "pk"]
 
 
+def test_auto_scaling_that_is_changed_here_leaves_what_another_region_has_said_of_an_index() -> None:
+    """The index has write units of its own here: its scaling is still to be taken over."""
+    wanted = definition(index("x", writes=None), writes=7, WriteScaling=scaled())
+    before = definition(index("x", writes=5), writes=7, WriteScaling={"write": scaled()["write/x"]})
+    after = {**before, "WriteScaling": {"write": {**scaled()["write/x"], "MaximumUnits": 99}}}
+    found = merged(wanted, before, after)
+    assert found["WriteScaling"] == {**after["WriteScaling"], **scaled()}
+    assert found["WriteCapacityUnits"] is None
+    assert found["GlobalSecondaryIndexes"]["x"]["WriteCapacityUnits"] is None
+    assert next_change(found, before, {}, {"": 7, "x": 5}) is None, "scaled units are nobody's to set"
+
+
+def test_auto_scaling_goes_with_its_index() -> None:
+    wanted = definition(index("x", writes=None), writes=7, WriteScaling=scaled())
+    found = merged(wanted, wanted, definition(writes=7, WriteScaling=scaled()))
+    assert found["GlobalSecondaryIndexes"] == found["WriteScaling"] == {}
+
+
+def test_a_change_of_an_index_that_is_to_go_does_not_bring_it_back() -> None:
+    before, after = definition(index("x", writes=5), writes=7), definition(index("x", writes=6), writes=7)
+    assert merged(definition(writes=7), before, after)["GlobalSecondaryIndexes"] == {}
+
+
+def test_an_index_that_is_made_again_with_another_type() -> None:
+    wanted = definition(index("x"), AttributeDefinitions=[{"AttributeName": "a", "AttributeType": "S"}, PK])
+    have = definition(index("x"))
+    assert next_change(wanted, have, {}, {"": 0, "x": 0}) == {
+        "GlobalSecondaryIndexUpdates": [{"Delete": {"IndexName": "x"}}]
+    }
+    step = next_change(wanted, definition(), {}, {"": 0})
+    assert step is not None
+    assert step["AttributeDefinitions"] == wanted["AttributeDefinitions"]
+    found = merged(wanted, have, {**have, "TimeToLive": "end"})
+    assert found == {**wanted, "TimeToLive": "end"}, "what the table has yet is not said of the new one"
+
+
+def test_an_index_without_write_units_is_given_one_and_then_left_alone() -> None:
+    """It was made while its table was on demand, in a region that had heard of the other mode."""
+    wanted, have = definition(index("x", writes=0), writes=7), definition(index("x", writes=1), writes=7)
+    assert next_change(wanted, have, {}, {"": 7, "x": 1}) is None
+
+
+def test_in_which_order_indexes_and_attributes_are_named_means_nothing() -> None:
+    def local(name: str, *attributes: str) -> dict[str, Any]:
+        projection = {"ProjectionType": "INCLUDE", "NonKeyAttributes": [*attributes]}
+        schema = [*HASH, {"AttributeName": name, "KeyType": "RANGE"}]
+        return {"IndexName": name, "KeySchema": schema, "Projection": projection}
+
+    one = definition(LocalSecondaryIndexes=[local("l", "u", "v"), local("m", "w")])
+    other = definition(LocalSecondaryIndexes=[local("m", "w"), local("l", "v", "u")])
+    assert same_keys(one, other)
+    assert not same_keys(one, definition(LocalSecondaryIndexes=[local("m", "w"), local("l", "v")]))
+    include = [{"ProjectionType": "INCLUDE", "NonKeyAttributes": names} for names in (["u", "v"], ["v", "u"])]
+    these, those = (definition({**index("x"), "Projection": each}) for each in include)
+    assert next_change(these, those, {}, {"": 0, "x": 0}) is None
+
+
 def test_read_units_are_nobodys_news() -> None:
     one, other = definition(writes=7), definition(writes=7, ReadUnits={"": 50})
     assert is_alike(one, other)
