@@ -105,6 +105,7 @@ class ClusterView:
             ingest=message.get("ingest", False),
             regions=tuple(message.get("regions", ())),
             former=tuple(message.get("former", ())),
+            lacks_items=message.get("lacks_items", False),
         )
         self._succeed(table, {partition["number"] for partition in known.sealed} if known is not None else set())
         self._by_id[table.id] = table

@@ -287,6 +287,7 @@ class TableMetadata(TypedDict):
 
     `time_to_live`: the attribute by which items expire; empty: none does. `ingest`: it takes commands from Kafka.
     `regions`: of a global table, this cluster's own first. `former`: those that were among them.
+    `lacks_items`: one of them sends it every item, and it does not have all yet.
     """
 
     id: str
@@ -299,6 +300,7 @@ class TableMetadata(TypedDict):
     ingest: NotRequired[bool]
     regions: NotRequired[list[str]]
     former: NotRequired[list[str]]
+    lacks_items: NotRequired[bool]
 
 
 class LeaderMetadata(TypedDict):

@@ -46,6 +46,8 @@ class Table:
     """Of a global table, this cluster's own first."""
     former: tuple[str, ...] = ()
     """Those that were among them: what they wrote may still arrive, by another one."""
+    lacks_items: bool = False
+    """One of the regions sends it every item, and it does not have all yet."""
     _lowers: list[bytes] = field(default_factory=list)
 
     def __post_init__(self) -> None:

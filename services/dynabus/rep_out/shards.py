@@ -287,15 +287,18 @@ class Shards:
         return extent.end
 
     def _begin(self, where: Where, offset: int, extent: Extent) -> None:
-        if offset < extent.low:
+        if not extent.low <= offset <= extent.end:
             self.gaps[where] = self._created_ms(where)
+            why = "retention was faster than their destination" if offset < extent.low else "Kafka has lost their end"
             logger().error(
-                "changes are lost: retention was faster than their destination; all items are copied again",
+                f"changes are lost: {why}; all items are copied again",
                 topic=where[0],
                 shard=where[1],
-                offsets=f"{offset} to {extent.low - 1}",
+                read_on=offset,
+                there=f"{extent.low} to {extent.end}",
             )
-        offset = max(offset, extent.low)
+        # What came behind the end since it was lost is in rows before they are copied.
+        offset = min(max(offset, extent.low), extent.end)
         self._read.add(where)
         self._ends.pop(where, None)
         self.committed[where] = offset

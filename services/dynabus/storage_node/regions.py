@@ -80,11 +80,15 @@ class GlobalTables:
         # Who is gone raises no floor any more: what is newer than its last one may still arrive by another region.
         own, others = table.regions[0], frozenset({*table.regions[1:], *table.former} - {table.regions[0]})
         self.forgettings.of(hosted).alarm = sure.alarm
-        return self.forgettings.tell(hosted, own, others, now_ms, sure.wall_ms)
+        # Writes of its own that were lost come back with their times: nothing is promised before.
+        wall_ms = None if table.lacks_items else sure.wall_ms
+        return self.forgettings.tell(hosted, own, others, now_ms, wall_ms)
 
     def hearing(self, hosted: Hosted, part: RequestPart) -> Read:
         """What is answered to a word of another region. Raises ApiError."""
-        return self.forgettings.hearing(hosted, part)
+        table, read = self.view.table(part["log"]), self.forgettings.hearing(hosted, part)
+        # Of before this table lost items, maybe: who says it need not know that yet.
+        return (lambda _store: Outcome()) if table is not None and table.lacks_items else read
 
     def importing(self, hosted: Hosted, part: RequestPart) -> Evaluate:
         """What decides a write of another region. Raises ApiError."""

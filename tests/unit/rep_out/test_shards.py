@@ -106,6 +106,16 @@ def test_changes_that_retention_took_are_an_alarm_that_stays(kafka: Kafka) -> No
     assert not kafka.shards.lacks()  # all items are copied again
 
 
+def test_a_stream_that_lost_its_end_is_read_on_from_there_and_all_items_are_copied_again(kafka: Kafka) -> None:
+    """What is written now has offsets that were acknowledged before, of other changes."""
+    kafka.extents[0] = (0, 990)
+    kafka.commits[TOPIC, 0] = (1000, '{"progress":"1:reading:-"}')
+    begin(kafka, 0)
+    assert kafka.reading == {0: 990}
+    assert kafka.commits[TOPIC, 0][0] == 990
+    assert kafka.shards.lacks()
+
+
 @pytest.mark.parametrize(
     ("extent", "first", "late_ms", "is_gap"),
     [

@@ -158,6 +158,23 @@ def test_every_so_often_the_log_is_told_what_was_heard_and_promises() -> None:
     assert floors_in(regions.replica.store) == regions.floors
 
 
+def test_a_table_that_lacks_items_promises_nothing_and_hears_nothing() -> None:
+    """Its log lost some: what others said of those is not so any more, and its own come back with times of before."""
+    regions = Regions(leading())
+    told = {**metadata(1, "us", "eu"), "lacks_items": True}
+    regions.view.take("table_metadata", told, 0.0)
+    assert regions.step(), "that it is global is in its log at once"
+    regions.hear("eu", 500, 400, "us", "eu")
+    assert regions.step(30_000)
+    assert regions.floors == Floors("us", frozenset({"eu"}))
+    regions.say(2, "us", "eu")
+    regions.hear("eu", 500, 400, "us", "eu")
+    assert regions.step(30_000)
+    assert regions.floors is not None
+    assert regions.floors.raised == {"eu": 500}
+    assert regions.floors.promised == regions.wall_ms * TICKS_PER_MS - 1
+
+
 def test_a_new_leader_goes_by_its_log_and_tells_it_at_once() -> None:
     regions = Regions(leading())
     regions.say(1, "us", "eu")

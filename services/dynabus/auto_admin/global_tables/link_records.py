@@ -8,7 +8,7 @@ from dynabus.auto_admin.tables.decisions import TableState
 from dynabus.core.global_tables import register as registers
 from dynabus.core.global_tables.links import ACTIVE, DRAINING, key_of
 from dynabus.core.global_tables.messages import LinkMetadata
-from dynabus.core.global_tables.sending import former_of, rows_of
+from dynabus.core.global_tables.sending import forwards_of, rows_of
 from dynabus.core.tables.streams import are_changing
 
 
@@ -45,7 +45,7 @@ class LinkRecords:
                 # Of a table that is being deleted the stream ends while it is still read.
                 "stream": stream_of(state) or (before["stream"] if before is not None else ""),
                 "rows": rows_of(register, link),
-                "forwards": former_of(register),
+                "forwards": forwards_of(register, link, destination),
                 "replica": link["table"],
             }
             known[destination] = message

@@ -22,7 +22,7 @@ from dynabus.core.cluster_view import Node
 from dynabus.core.global_indexes.messages import IndexMetadata
 from dynabus.core.global_indexes.view import LABEL
 from dynabus.core.global_tables.messages import LinkMetadata
-from dynabus.core.global_tables.register import regions_of
+from dynabus.core.global_tables.register import lacks_items, regions_of
 from dynabus.core.global_tables.sending import former_of
 from dynabus.core.messages import LeaderMetadata, TableMetadata
 from dynabus.core.replication.replica import Replica
@@ -183,6 +183,7 @@ class Cache:
             "ingest": state.ingest == ON,
             "regions": regions_of(state.global_table),
             "former": sorted(former_of(state.global_table)),
+            "lacks_items": lacks_items(state.global_table),
         }
         if status != ANNOUNCED:
             # Before the table: who sees its new status then has its streams.

@@ -39,7 +39,7 @@ class Shard(NamedTuple):
     @property
     def records(self) -> int:
         """Not acknowledged yet, those of other regions among them, which are passed by."""
-        return self.high - max(self.low, self.committed if self.committed is not None else self.low)
+        return max(0, self.high - max(self.low, self.committed if self.committed is not None else self.low))
 
 
 class Backlog(NamedTuple):

@@ -27,8 +27,8 @@ Where = tuple[str, str]
 class Link(NamedTuple):
     """A table, by its id, and a destination. `whole`: its initial copy sends every row; otherwise those that the
     regions in `rows` wrote. `stream`: the label of the stream that is sent. `forwards`: regions that send nothing any
-    more, and until which time (Unix ms) what they wrote is sent with it. `replica`: the table's id there, when the
-    link began."""
+    more, or have lost it, and until which time (Unix ms) what they wrote is sent with it. `replica`: the table's id
+    there, when the link began."""
 
     table: str
     name: str

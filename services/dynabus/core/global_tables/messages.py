@@ -26,7 +26,7 @@ class LinkMetadata(TypedDict):
     `status`: COPYING until the initial copy was acknowledged, then ACTIVE; DRAINING
     while a deleted table's changes are sent, DELETING while it ends. `whole`: the
     initial copy has every row; otherwise those that the regions in `rows` wrote. `stream`: label of what is read.
-    `forwards`: regions whose changes of until a time (Unix ms) are sent too, since they send none any more.
+    `forwards`: regions whose changes of until a time (Unix ms) are sent too: they send none any more, or lost them.
     `replica`: id of the table there.
     """
 

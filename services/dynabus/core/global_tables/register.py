@@ -20,8 +20,9 @@ The other part is this region's own:
     former       regions that were members and are none: until which time (Unix ms) what they wrote is sent on by
                  whoever has it, since they may send nothing any more; for good, until they are members again
     replicas     by region: the stamps that it has acknowledged, and what it said: status, why
-    links        by region: what is sent there (`links`): status, created_ms, the table's id there, and of which
-                 regions the initial copy sends rows (`rows`; without it: of this one)
+    links        by region: what is sent there (`links`): status, created_ms, the table's id there, of which regions
+                 the initial copy sends rows (`rows`; without it: of this one), and until which time (Unix ms) what
+                 that region wrote itself is given back, since it lost items (`returned`)
     overridden   stamp of the override that this table has
 
 A region tells every other member what it has until it is acknowledged, and whoever has more answers with that. What
@@ -267,7 +268,7 @@ def answered(
 
 def _made_anew(register: Register, region: str, table: str, wall_ms: int) -> Register:
     """The region had lost its table, and has none of the items that were sent to the one before."""
-    after = with_link(copied_again(register, region, wall_ms, region), region, table=table)
+    after = with_link(copied_again(register, region, wall_ms, region), region, table=table, returned=wall_ms)
     if origin_of(register, region):
         return after
     complete = [

@@ -8,8 +8,8 @@
 | leaves, and was somebody's origin    | another member sends that one every row                                     |
 | comes back                           | it sends itself what it writes from then on                                 |
 | lost items, or all of them           | one member sends it every row, all others what they wrote, and what of its  |
-|                                      | own they have: whoever has the only copy of one gives it back, and it sends |
-|                                      | that to all                                                                 |
+|                                      | own they have, or get later (`returned`): whoever has the only copy of one  |
+|                                      | gives it back, and it sends that to all                                     |
 
 Rows and changes are those of all former members, since what was the leaving one's to send on may be missing, too.
 Whoever hears at once that one left and came back does as if it had heard of both.
@@ -38,6 +38,11 @@ def went(after: Register, before: Register) -> set[str]:
 def former_of(register: Register) -> dict[str, int]:
     """Regions that send nothing any more of what they wrote until this time."""
     return dict(register.get("former", {}))
+
+
+def forwards_of(register: Register, link: Mapping[str, Any], region: str) -> dict[str, int]:
+    """What its RepOut sends besides this region's own writes: of which regions, and until which time."""
+    return {**former_of(register), **({region: link["returned"]} if "returned" in link else {})}
 
 
 def rows_of(register: Register, link: Mapping[str, Any]) -> list[str]:
@@ -80,12 +85,20 @@ def _link(after: Register, before: Register, region: str, gone: Collection[str],
         return link
     if after["own"] not in after["members"]:
         return {**link, "status": DRAINING}
-    if origin_of(after, region) not in ("", origin_of(before, region)):
-        return again(after, link, wall_ms, region)
+    if _is_sent_all_anew(after, before, region):
+        return {**again(after, link, wall_ms, region), "returned": after["origins"][region]["stamp"][0]}
     if not gone:
         return link
     unfinished = rows_of(after, link) if link["status"] == COPYING else []
     return _copying(link, {*unfinished, *former_of(after)}, wall_ms)
+
+
+def _is_sent_all_anew(after: Register, before: Register, region: str) -> bool:
+    """It has another origin than it had, or the same one for another loss."""
+    if not origin_of(after, region):
+        return False
+    other = after["origins"][region] != before["origins"].get(region)
+    return other or origin_of(after, region) != origin_of(before, region)
 
 
 def is_copied_again(register: Register, region: str) -> bool:

@@ -5,6 +5,7 @@
     item and entry of one index together: 400 KB at most            ValidationException
     the item collection would grow beyond its limit                 ItemCollectionSizeLimitExceededException
 
+The last one is for clients: what another region has accepted is in that one's collection, and in this one's too.
 PutItem's index keys are checked by the router already, as PutItem words it.
 Sources: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.html (item collections; 400 KB for each
 index; write units under "Provisioned throughput considerations").
@@ -34,8 +35,9 @@ class IndexRules:
         self.indexes = indexes
         self._store, self._collection_most = store, collection_most
 
-    def evaluation(self, evaluate: Evaluate) -> Evaluate:
-        """The evaluation of a write with these rules behind it; itself on a table without indexes."""
+    def evaluation(self, evaluate: Evaluate, *, is_import: bool = False) -> Evaluate:
+        """The evaluation of a write with these rules behind it; itself on a table without indexes. `is_import`: it is
+        another region's."""
         if not self.indexes.all:
             return evaluate
 
@@ -46,7 +48,7 @@ class IndexRules:
             before = image(self.indexes, old)
             after = image(self.indexes, decision.row) if decision.write else before
             try:
-                note = self._note(before, after)
+                note = self._note(before, after, is_import)
             except ApiError as error:
                 body = orjson.dumps(error.body())
                 return Decision(False, None, Outcome(ReplyStatus.ERROR, body, decision.outcome.size))
@@ -55,7 +57,7 @@ class IndexRules:
 
         return evaluated
 
-    def _note(self, before: Image | None, after: Image | None) -> Note:
+    def _note(self, before: Image | None, after: Image | None, is_import: bool) -> Note:
         """What the answer says. Raises ApiError.
 
         The collection's size is that of applied state: a collection may pass its limit by what is in flight.
@@ -66,7 +68,7 @@ class IndexRules:
         _check(self.indexes, after)
         grown = _grown(before, after)
         size = collection_size(self._store, self.indexes, some.item) + grown
-        if grown > 0 and size > self._collection_most:
+        if grown > 0 and size > self._collection_most and not is_import:
             raise item_collection_too_large()
         halves = {index.name: _halves(index.number, before, after) for index in self.indexes.all}
         return {"halves": {name: each for name, each in halves.items() if each}, "collection": max(0, size)}

@@ -407,6 +407,8 @@ def test_a_replica_whose_log_lost_writes_gets_from_others_what_they_have() -> No
     ]
     assert records == [(HOME, AWAY)]
     assert link(planet, THIRD, AWAY)["rows"] == [AWAY, THIRD], "maybe nobody else has what it wrote itself"
+    assert {*link(planet, THIRD, AWAY)["forwards"]} == {*link(planet, HOME, AWAY)["forwards"]} == {AWAY}
+    assert lacks_items(planet) == {HOME: False, AWAY: True, THIRD: False}
     assert planet.links(AWAY) == {HOME: "COPYING", THIRD: "COPYING"}
     assert planet.described(AWAY)["TableStatus"] == "ACTIVE"
     assert planet.links(HOME)[THIRD] == planet.links(THIRD)[HOME] == "ACTIVE"
@@ -416,6 +418,15 @@ def test_a_replica_whose_log_lost_writes_gets_from_others_what_they_have() -> No
         planet.until("all", lambda region=region, others=others: planet.replicas(region) == others)
     planet.settle()
     assert planet.state(AWAY).global_table["origins"][AWAY]["from"] == ""  # type: ignore[union-attr]
+    assert not any(lacks_items(planet).values())
+
+
+def lacks_items(planet: Planet) -> dict[str, bool]:
+    """By region, what metadata say of the table there."""
+    return {
+        region: any(each["lacks_items"] for each in planet.metadata(region, "table/").values())
+        for region in planet.regions
+    }
 
 
 def recovered(planet: Planet, region: str) -> None:

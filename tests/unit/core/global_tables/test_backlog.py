@@ -11,6 +11,12 @@ NOW, RETENTION = 1000 * HOUR, 24 * HOUR
 SINCE_MS = 7
 
 
+def test_of_a_shard_that_lost_its_end_nothing_is_left_rather_than_less_than_nothing() -> None:
+    short, long = shard((0, 990), (1000, "{}")), shard((0, 50), (40, "{}"))
+    assert (short.records, long.records) == (0, 10)
+    assert backlog_of([short, long], 0.0, 1000.0).records == 10
+
+
 @pytest.mark.parametrize(
     ("shards", "records", "alarm"),
     [

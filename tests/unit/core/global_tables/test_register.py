@@ -9,7 +9,7 @@ import pytest
 from dynabus.core.global_tables import register as registers
 from dynabus.core.global_tables.description import described, status_of
 from dynabus.core.global_tables.register import Register, Said
-from dynabus.core.global_tables.sending import FOR_GOOD, draining, former_of
+from dynabus.core.global_tables.sending import FOR_GOOD, draining, former_of, forwards_of
 
 HOME, AWAY, THIRD = "eu", "us", "af"
 
@@ -192,12 +192,38 @@ def test_it_gets_its_own_writes_too_from_whoever_has_the_only_copy() -> None:
         assert {each["status"] for to, each in known["links"].items() if to != HOME} == {"ACTIVE"}
 
 
+def test_what_arrives_of_its_own_writes_later_is_given_back_too() -> None:
+    """It was on its way to the other one when the log lost it, and when that one's rows were read."""
+    message = registers.message_of(registers.lost_writes(linked("ACTIVE", "ACTIVE"), 6000))
+    for region in (AWAY, THIRD):
+        known = registers.taken(seen_by(region, linked("ACTIVE", "ACTIVE")), message, 7000)
+        assert forwards_of(known, known["links"][HOME], HOME) == {HOME: 6000}
+        assert all(forwards_of(known, each, to) == {} for to, each in known["links"].items() if to != HOME)
+        done = registers.copied_to(known, HOME, 8000)
+        assert forwards_of(done, done["links"][HOME], HOME) == {HOME: 6000}, "and later still"
+
+
+def test_one_that_loses_writes_once_more_meanwhile_is_sent_all_from_the_beginning() -> None:
+    once = registers.lost_writes(linked("ACTIVE", "ACTIVE"), 6000)
+    twice = registers.lost_writes(once, 8000)
+    assert once["origins"][HOME]["from"] == twice["origins"][HOME]["from"]
+    for region in (AWAY, THIRD):
+        known = registers.taken(seen_by(region, linked("ACTIVE", "ACTIVE")), registers.message_of(once), 7000)
+        again = registers.taken(known, registers.message_of(twice), 9000)
+        assert known["links"][HOME]["created_ms"] == 7000
+        assert again["links"][HOME]["created_ms"] == 9000
+        assert forwards_of(again, again["links"][HOME], HOME) == {HOME: 8000}
+        assert registers.taken(again, registers.message_of(twice), 9500) == again
+
+
 def test_so_does_one_that_was_made_anew() -> None:
     complete = registers.copied_to(linked("ACTIVE", "COPYING"), THIRD, 3000)
     after = answered(complete, THIRD, table="another", wall_ms=6000)
     assert after["links"][THIRD]["rows"] == [THIRD, HOME]
+    assert forwards_of(after, after["links"][THIRD], THIRD) == {THIRD: 6000}
     heard = registers.taken(seen_by(AWAY, complete), registers.message_of(after), 7000)
     assert heard["links"][THIRD]["rows"] == [THIRD, AWAY]
+    assert forwards_of(heard, heard["links"][THIRD], THIRD) == {THIRD: 6000}
 
 
 def test_but_not_one_that_fell_behind() -> None:

@@ -10,7 +10,10 @@ from tests.unit.core.operations.cluster import Cluster
 from dynabus.adapters.memory_store import MemoryStore
 from dynabus.core.contents import Contents
 from dynabus.core.local_indexes.entries import collection_size
+from dynabus.core.local_indexes.leading import IndexRules
+from dynabus.core.messages import ReplyStatus
 from dynabus.core.operations import pages
+from dynabus.core.replication.store import Decision, Outcome
 
 PAD = "x" * 2000
 
@@ -297,6 +300,16 @@ def test_a_collection_has_a_limit_for_what_makes_it_larger(cluster: Cluster) -> 
     assert "__type" not in put(cluster, "b", "3", pad={"S": PAD})
     assert "__type" not in put(cluster, "a", "1", pad={"S": "small"})
     assert "__type" not in put(cluster, "a", "3", pad={"S": PAD})
+
+
+def test_what_another_region_has_accepted_is_not_refused_by_that_limit(cluster: Cluster) -> None:
+    """Two regions may each have filled a collection: one that refuses what the other one has never gets it."""
+    put(cluster, "a", "1", pad={"S": PAD})
+    (row,) = {row for store in cluster.stores.values() for _, row in store.scan(b"", None)}
+    rules = IndexRules(cluster.view.tables["indexed"].indexes, MemoryStore(), collection_most=100)
+    for is_import, status in ((False, ReplyStatus.ERROR), (True, ReplyStatus.OK)):
+        evaluate = rules.evaluation(lambda _old, _wall_ms: Decision(True, row, Outcome()), is_import=is_import)
+        assert evaluate(None, 0).outcome.status == status
 
 
 def test_entries_and_sizes_are_a_function_of_the_rows(cluster: Cluster) -> None:
