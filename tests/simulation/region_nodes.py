@@ -44,6 +44,7 @@ class Heard(NamedTuple):
     regions: tuple[str, ...]
     former: tuple[str, ...] = ()
     schema: AnyKey = AnyKey()
+    lacks_items: bool = False
 
 
 class Metadata:

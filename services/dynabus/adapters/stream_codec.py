@@ -4,7 +4,7 @@ The value is Confluent's wire format, which stock Kafka tools decode: byte 0, th
 endian), an Avro body (schema `stream_record`, fully typed). The id is the schema's number on our own bus
 (`core.messages`), or what a registry of the operator's own has given; the header `schema` is the number in any case,
 so that a second schema can be told from this one. `opened`, `closed` and `floors` have neither key nor value; their
-headers say it all.
+headers say it all. So do those of a `version` that is a deletion; another one has the item, as a change has it.
 """
 
 from __future__ import annotations
@@ -43,6 +43,9 @@ FLOORS_HEADER = "dynabus-floors"
 VERSION_HEADER = "dynabus-version"
 """Of a change in a global table: which write of which region it was (`core.global_tables.versions`)."""
 
+KEY_HEADER = "dynabus-key"
+"""Of a `version` without an item: the key, as rows have it."""
+
 _EVENTS = ("INSERT", "MODIFY", "REMOVE")
 _VIEWS = ("KEYS_ONLY", "NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES")
 """Symbols of the schema's enumerations, in its order (tests/unit/adapters compares)."""
@@ -74,7 +77,11 @@ def encode_output(output: Output, wall_ms: int, schema_id: int = SCHEMA_ID) -> S
         ("sequence", sequence.encode()),
         ("event-id", event_id.encode()),
     ]
-    change = output.change
+    change, unseen = output.change, output.unseen
+    if unseen is not None:
+        change = unseen.change
+        if change is None:
+            headers += [(VERSION_HEADER, unseen.version), (KEY_HEADER, unseen.key)]
     if output.floors:
         headers.append((FLOORS_HEADER, output.floors))
     if change is None:

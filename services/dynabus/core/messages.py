@@ -26,7 +26,7 @@ SCHEMA_NUMBERS: dict[str, int] = {
     "heartbeats_wanted": 81,
     "question": 5,
     "answer": 6,
-    "table_metadata": 191,
+    "table_metadata": 200,
     "order": 18,
     "split_point": 16,
     "leader_metadata": 8,

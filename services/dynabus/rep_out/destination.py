@@ -30,7 +30,7 @@ from dynabus.core.global_tables.committed import Told
 from dynabus.core.global_tables.floors import Word
 from dynabus.core.global_tables.regions import Peer
 from dynabus.core.global_tables.rep_out import Export, RepOut
-from dynabus.core.streams.reading import CHANGE, CLOSED, FLOORS, Entry
+from dynabus.core.streams.reading import CHANGE, CLOSED, FLOORS, VERSION, Entry
 from dynabus.core.streams.sequence import Sequence
 from dynabus.core.topics import Topics
 from dynabus.rep_out.config import RepOutSettings
@@ -215,7 +215,7 @@ class Destination:
         if entry.type == FLOORS:
             return word_in(headers, self.peer.name)
         last = self._last.get(where)
-        if entry.type != CHANGE or (last is not None and not entry.sequence.is_behind(last)):
+        if entry.type not in (CHANGE, VERSION) or (last is not None and not entry.sequence.is_behind(last)):
             return None
         self._last[where] = entry.sequence
         version = version_in(headers)
@@ -223,7 +223,7 @@ class Destination:
             return None  # of before its leader knew that the table is global: the initial copy has what came of it
         if not brain.sends(where, entry.offset, version.stamp):
             return Export(feed.link.name, b"", None, version)  # which the brain passes by, and nobody looks into
-        return export_of(feed.link.name, feed.schema, version, entry.value)
+        return export_of(feed.link.name, feed.schema, version, headers, entry.value)
 
     def _send(self, line: Line, now_ms: float) -> None:
         allowed = self._allowance.take(now_ms)

@@ -290,13 +290,9 @@ class Shards:
         if not extent.low <= offset <= extent.end:
             self.gaps[where] = self._created_ms(where)
             why = "retention was faster than their destination" if offset < extent.low else "Kafka has lost their end"
-            logger().error(
-                f"changes are lost: {why}; all items are copied again",
-                topic=where[0],
-                shard=where[1],
-                read_on=offset,
-                there=f"{extent.low} to {extent.end}",
-            )
+            there = f"{extent.low} to {extent.end}, wanted is {offset}"
+            told = f"changes are lost: {why}; all items are copied again"
+            logger().error(told, topic=where[0], shard=where[1], offsets=there)
         # What came behind the end since it was lost is in rows before they are copied.
         offset = min(max(offset, extent.low), extent.end)
         self._read.add(where)

@@ -22,9 +22,11 @@ from dynabus.adapters.replication_codec import (
 from dynabus.adapters.stream_codec import FLOORS_HEADER, encode_output
 from dynabus.core.global_tables.floors import Floors, Word
 from dynabus.core.global_tables.rep_out import Batch, Export
+from dynabus.core.global_tables.unseen import Unseen
 from dynabus.core.global_tables.versions import written
 from dynabus.core.key_schema import KeySchema
 from dynabus.core.streams.changes import Change
+from dynabus.core.values import Item
 
 VERSION = written(None, "eu", 17)
 EXPORTS = [Export("music", b"a", b"{}", VERSION), Export("music", b"b", None, written(VERSION, "us", 18))]
@@ -89,7 +91,7 @@ def test_parked_changes_say_what_they_were_and_why() -> None:
 
 def test_a_stream_record_becomes_an_export() -> None:
     value = encode_output(output(), 0).value or b""
-    export = export_of("music", SCHEMA, VERSION, value)
+    export = export_of("music", SCHEMA, VERSION, {}, value)
     assert (export.table, export.key, export.version) == ("music", SCHEMA.encode_item(ITEM), VERSION)
     assert export.item is not None
     assert b'"n":{"N":"2"}' in export.item
@@ -97,7 +99,20 @@ def test_a_stream_record_becomes_an_export() -> None:
 
 def test_a_deletion_has_no_item() -> None:
     change = Change("REMOVE", {"pk": {"S": "a"}}, ITEM, None, 5)
-    assert export_of("music", SCHEMA, VERSION, encode_output(output(change=change), 0).value or b"").item is None
+    assert export_of("music", SCHEMA, VERSION, {}, encode_output(output(change=change), 0).value or b"").item is None
+
+
+@pytest.mark.parametrize("item", [ITEM, None])
+def test_a_write_that_changed_no_item_can_be_sent_on(item: Item | None) -> None:
+    key = SCHEMA.encode_item(ITEM)
+    change = None if item is None else Change("MODIFY", {"pk": {"S": "a"}}, None, item, 5, False, VERSION.encode())
+    made = encode_output(output("version")._replace(unseen=Unseen(key, VERSION.encode(), change)), 0)
+    headers = {name: value for name, value in made.headers if isinstance(value, bytes)}
+    assert headers["type"] == b"version"
+    assert version_in(headers) == VERSION
+    export = export_of("music", SCHEMA, VERSION, headers, made.value or b"")
+    assert (export.key, export.version) == (key, VERSION)
+    assert (export.item is None) == (item is None)
 
 
 def test_the_version_stands_in_a_header() -> None:
@@ -110,4 +125,4 @@ def test_the_version_stands_in_a_header() -> None:
 def test_a_stream_of_another_key_is_told() -> None:
     value = encode_output(output(), 0).value or b""
     with pytest.raises(UndecodableMessage, match="the key is none of the table's"):
-        export_of("music", KeySchema("id", "S"), VERSION, value)
+        export_of("music", KeySchema("id", "S"), VERSION, {}, value)

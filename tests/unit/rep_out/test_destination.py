@@ -18,12 +18,13 @@ from dynabus.core.global_tables.links import ACTIVE, COPYING, Link
 from dynabus.core.global_tables.regions import Peer
 from dynabus.core.global_tables.rep_out import BATCH_CHANGES, Batch
 from dynabus.core.global_tables.sending import FOR_GOOD
+from dynabus.core.global_tables.unseen import Unseen
 from dynabus.core.global_tables.versions import written
 from dynabus.core.global_tables.window import BATCHES_MOST, RESEND_MS
 from dynabus.core.key_schema import KeySchema
 from dynabus.core.propagation.outputs import Output
 from dynabus.core.streams.changes import Change
-from dynabus.core.streams.reading import CHANGE, CLOSED, FLOORS, OPENED
+from dynabus.core.streams.reading import CHANGE, CLOSED, FLOORS, OPENED, VERSION
 from dynabus.core.streams.sequence import Sequence
 from dynabus.rep_out import destination as module
 from dynabus.rep_out.config import RepOutSettings
@@ -51,12 +52,14 @@ class FakeMessage:
         change = Change("MODIFY", {"pk": {"S": "a"}}, ITEM, ITEM, NOW_MS) if kind == CHANGE else None
         place = Sequence(1, NOW_MS, offset if sequence is None else sequence)
         floors = Floors("eu", frozenset({"us"}), {"us": 5}, promised=offset).encode() if kind == FLOORS else b""
+        version = written(None, region or "", NOW_MS - 50).encode()
+        unseen = Unseen(b"gone", version, None) if kind == VERSION else None
         self._offset, self._made = (
             offset,
-            encode_output(Output(STREAM, 0, kind, place, change, floors=floors), NOW_MS),
+            encode_output(Output(STREAM, 0, kind, place, change, floors=floors, unseen=unseen), NOW_MS),
         )
-        version = written(None, region or "", NOW_MS - 50).encode()
-        self._headers = [*self._made.headers, *([("dynabus-version", version)] if region else [])]
+        header = [("dynabus-version", version)] if region and unseen is None else []
+        self._headers = [*self._made.headers, *header]
 
     def topic(self) -> str:
         return self._topic
@@ -212,6 +215,16 @@ def test_what_a_region_wrote_that_is_gone_is_sent_on_with_its_item(stage: Stage)
     [(_, _, batch)] = stage.sent
     [change] = batch.exports
     assert (change.version.stamp.region, change.item is not None, change.key != b"") == ("ap", True, True)
+
+
+def test_so_is_what_changed_no_item_there(stage: Stage) -> None:
+    """A deletion of what was not there: another region may have the item."""
+    link = FEED.link._replace(created_ms=5, forwards={"ap": FOR_GOOD})
+    stage.destination.feeds = {TOPIC: FEED._replace(link=link)}
+    stage.records = [FakeMessage(0, VERSION, "us"), FakeMessage(1, VERSION, "ap"), FakeMessage(2, VERSION, "ap", 1)]
+    stage.turn()
+    ((_, _, batch),) = stage.sent
+    assert [(each.key, each.item, each.version.stamp.region) for each in batch.exports] == [(b"gone", None, "ap")]
 
 
 def test_what_arrived_by_replication_is_not_looked_into(stage: Stage) -> None:

@@ -21,10 +21,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dynabus.core.global_indexes.backfill import Page
-from dynabus.core.global_tables.conflicts import conflict_of
 from dynabus.core.global_tables.leading import REGIONS_ID
 from dynabus.core.ids import LogId, PartitionId
 from dynabus.core.propagation.checkpoint import NO_MARK, Checkpoint, Marks, mark_of, marks_of, without_bounds
+from dynabus.core.propagation.decided import decided
 from dynabus.core.propagation.fills import Fill, Fills
 from dynabus.core.propagation.index_writes import ForIndex, of_change
 from dynabus.core.propagation.openings import Openings
@@ -33,10 +33,9 @@ from dynabus.core.propagation.sweeps import index_of, is_topic, of_page, sweeps_
 from dynabus.core.propagation.table_records import Recording, Records
 from dynabus.core.replication.fold import Verdict, fold
 from dynabus.core.replication.place import Origin, Place, start_of_log
-from dynabus.core.replication.records import Bodies, Child, Form, Kind, Mutation, Record
-from dynabus.core.rows import CorruptRow, Source
-from dynabus.core.streams.changes import change_of
-from dynabus.core.streams.reading import CHANGE, CLOSED, CONFLICT, FLOORS, OPENED
+from dynabus.core.replication.records import Bodies, Child, Form, Kind, Record
+from dynabus.core.rows import Source
+from dynabus.core.streams.reading import CHANGE, CLOSED, CONFLICT, FLOORS, OPENED, VERSION
 from dynabus.core.streams.sequence import Sequence as SequenceNumber
 from dynabus.core.streams.view import Stream
 
@@ -237,13 +236,9 @@ class Follower:
     def _change(self, place: Place, record: Record) -> None:
         if (key_names := self.openings.key_names) is None:
             return
-        body = self.bodies.decode(record.schema_number, record.body)
-        if not isinstance(body, Mutation):
-            self.stop(f"the mutation at offset {record.offset} cannot be read")
-            return
         try:
-            change, conflict = change_of(body, key_names), conflict_of(body, key_names)
-        except CorruptRow as error:
+            body, change, conflict, unseen = decided(self.bodies, record, key_names)
+        except ValueError as error:
             self.stop(f"the mutation at offset {record.offset}: {error}")
             return
         streams = [] if place.is_restoring else self.openings.streams
@@ -253,6 +248,8 @@ class Follower:
             self.clock_ms = max(self.clock_ms, body.timestamp_ms)
             if conflict is not None:
                 self._say(streams[0], CONFLICT, record.offset, conflict=conflict)
+        for stream in streams if unseen is not None else ():
+            self._say(stream, VERSION, record.offset, unseen=unseen)
         if change is not None:
             for stream in streams:
                 self._say(stream, CHANGE, record.offset, change=change.seen(stream.view))

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from dynabus.core.global_tables.conflicts import Conflict
+from dynabus.core.global_tables.unseen import Unseen
 from dynabus.core.propagation.view import Derived
 from dynabus.core.streams.changes import Change
 from dynabus.core.streams.sequence import Sequence as SequenceNumber
@@ -31,6 +32,7 @@ class Output(NamedTuple):
     change: Change | None = None
     conflict: Conflict | None = None
     floors: bytes = b""
+    unseen: Unseen | None = None
 
 
 class Knowledge(NamedTuple):

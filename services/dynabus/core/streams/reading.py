@@ -5,7 +5,7 @@ prefix of the history from some earlier place on. So in each topic partition:
 
 | record                                          | reader                                 |
 |-------------------------------------------------|----------------------------------------|
-| opened, floors                                  | reads on                               |
+| opened, floors, version                         | reads on                               |
 | a change whose sequence is above all before it  | counts it                              |
 | another change                                  | drops it: a repeat                     |
 | closed                                          | has read the shard to its end          |
@@ -21,6 +21,8 @@ from dynabus.core.streams.sequence import Sequence
 OPENED, CHANGE, CLOSED = "opened", "change", "closed"
 FLOORS = "floors"
 """Of a global table: what its leader said of floors there (`global_tables.promises`), for RepOut."""
+VERSION = "version"
+"""Of a global table: another region's write of what was there already (`global_tables.unseen`), for RepOut."""
 CONFLICT = "conflict"
 """In the conflicts topic of a global table, which streams do not have."""
 
