@@ -37,12 +37,14 @@ the region of a write; since then 70 histories do not."""
 
 
 def test_histories_are_clean_and_eventful() -> None:
+    forgotten = 0
     for seed in range(CLEAN_SEEDS):
         history = simulate(seed)
         assert history.violation is None, f"python -m tests.simulation.three_regions --seed {seed}"
         assert history.figures["conflicts"] > 20
         assert history.figures["crossed"] > 80
-        assert history.figures["forgotten"] > 0, "while it lives"
+        forgotten += history.figures["forgotten"]
+    assert forgotten > 0, "while they live"
 
 
 @pytest.mark.slow
