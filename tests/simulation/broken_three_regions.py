@@ -18,10 +18,10 @@ from dynabus.rep_out import shards as shards_module
 from dynabus.rep_out.destination import Destination
 from dynabus.rep_out.shards import Shards
 from dynabus.storage_node import inbox
-from tests.simulation import broken_global_tables, broken_three_forgetting
+from tests.simulation import broken_global_tables, broken_members, broken_three_forgetting
 from tests.simulation.brains import Brains, Patches
 
-BROKEN = Brains(broken_three_forgetting.BROKEN)
+BROKEN = Brains(broken_three_forgetting.BROKEN | broken_members.BROKEN)
 active = BROKEN.active
 
 for known in (

@@ -15,6 +15,8 @@ import orjson
 from dynabus.adapters.codec import UndecodableMessage
 from dynabus.adapters.replication_codec import decode_batch, version_in
 from dynabus.core.global_tables.links import ACTIVE, COPYING, KIND, key_of
+from dynabus.core.global_tables.rep_out import Export
+from dynabus.core.global_tables.sending import forwards_of
 from dynabus.core.global_tables.versions import Stamp, Version
 from dynabus.core.replication.records import Kind, Mutation, Record
 from dynabus.core.streams.consuming import Mark, read_metadata
@@ -36,6 +38,7 @@ from tests.simulation.region_hosts import (
     StreamWorld,
 )
 from tests.simulation.region_kafka import BEFORE_MS, LATE_MS, Kafka, Wires
+from tests.simulation.region_members import without
 from tests.simulation.region_truth import says_so
 from tests.simulation.violation import Violation
 from tests.simulation.world import World
@@ -53,6 +56,9 @@ PROCESSES = 2
 CALM_MS = 8000.0
 """After a group was dealt out: until then batches of before may land, whose changes are read and sent again. So is a
 repeat that is the first record that retention has left."""
+
+PARTED_MS = 4000.0
+"""Until a region has heard that another one is gone."""
 
 HEARD_MS = 1500.0
 """Until a region has heard of another one, and that its table there is ACTIVE."""
@@ -83,6 +89,9 @@ class Region:
         self.kafka = Kafka(wires, name, lambda: self.cluster.log.troubles.stalled)
         self.kafka.landed, self.kafka.committed = self._landed, self._committed
         self.others: dict[str, Region] = {}
+        self.known: dict[str, Region] = {}
+        """Those that went, too."""
+        self.former: dict[str, int] = {}
         self.metadata: list[tuple[str, str, Any]] = []
         self.links: dict[str, dict[str, Any]] = {}
         self._stream = new_stream("NEW_AND_OLD_IMAGES", 0, [0], (), from_start=True)
@@ -91,7 +100,7 @@ class Region:
         self.splits = RegionSplits(self.cluster, 2, self.publish)
         self.crossed = 0
         self.batches = 0
-        self.dropped_ms = float("-inf")
+        self.dropped_ms = self.parted_ms = float("-inf")
         self._snapshots: dict[str, Snapshot] = {}
         self._sent: dict[tuple[str, bytes, Stamp], Crossed] = {}
         self.propagators = [PropagatorHost(self, number) for number in range(PROCESSES)]
@@ -126,9 +135,31 @@ class Region:
         self.world.after(HEARD_MS + dice.uniform(0.0, HEARD_MS), self._link, other, whole)
 
     def _hear_of(self, other: Region) -> None:
-        self.others[other.name] = other
+        self.others[other.name] = self.known[other.name] = other
         self._say(f"region/{other.name}", "region_metadata", self._peer(other.name, other.name))
         self.cluster.told_of(frozenset(self.others))
+        self.publish()
+
+    def part(self, other: Region) -> None:
+        """The other region is gone for good, which is heard later."""
+        self.world.after(self.world.random.uniform(0.0, PARTED_MS), self._hear_of_end, other.name)
+
+    def _hear_of_end(self, gone: str) -> None:
+        self.world.note(f"{self.name}: {gone} is gone")
+        self.parted_ms = self.world.now_ms
+        after = without(self, gone, self._unix_ms())
+        del self.others[gone]
+        self.former = after["former"]
+        for name, link in after["links"].items():
+            if name == gone:
+                del self.links[name]
+                self._say(key_of(LOG, name), KIND, None)
+            else:
+                forwards = forwards_of(after, link, name)
+                self.links[name] = {**link, "version": link["version"] + 1, "forwards": forwards}
+                self._snapshots[name] = self._snapshot()
+                self._say_link(name)
+        self.cluster.told_of(frozenset(self.others), frozenset(self.former))
         self.publish()
 
     def _peer(self, name: str, kafka: str) -> dict[str, Any]:
@@ -166,6 +197,7 @@ class Region:
         else:
             self.truth.lost_links += 1
             link["created_ms"] = self._unix_ms()
+            link["rows"] = sorted({self.name, *self.former})
             self._snapshots[link["destination"]] = self._snapshot()
         self._say_link(link["destination"])
 
@@ -208,10 +240,17 @@ class Region:
         self.streams.metadata.append([stream])
         self.deal_out()
         self._say(f"stream/{LOG}", "stream_metadata", stream)
-        table = {"id": LOG, "name": TABLE, "version": version, "status": "ACTIVE", "description": DESCRIPTION}
+        table: dict[str, Any] = {
+            "id": LOG,
+            "name": TABLE,
+            "version": version,
+            "status": "ACTIVE",
+            "description": DESCRIPTION,
+        }
         regions = [self.name, *self.others] if self.others else []
         said = [self._partition(each.number) for each in partitions if not each.closed]
-        self._say(f"table/{LOG}", "table_metadata", {**table, "partitions": said, "regions": regions})
+        table |= {"partitions": said, "regions": regions, "former": [*self.former]}
+        self._say(f"table/{LOG}", "table_metadata", table)
 
     def deal_out(self) -> None:
         """Logs to propagators, some of them anew."""
@@ -243,18 +282,19 @@ class Region:
             arrived = decode_batch(value)
         except UndecodableMessage as fault:
             raise Violation(f"a batch cannot be read: {fault}") from fault
-        source = self.others[arrived.source]
+        source = self.known[arrived.source]
         source.batches += 1
         link = source.links[self.name]
         is_copy = "-copy/" in arrived.sender
         for export in arrived.batch.exports:
             stamp = export.version.stamp
-            if stamp.region != source.name and not (is_copy and link["whole"]):
+            is_sent_on = stamp.region in source.former
+            if stamp.region != source.name and not (is_copy and link["whole"]) and not is_sent_on:
                 raise Violation(f"an echo: {export} from {source.name} to {self.name}")
             which = (arrived.sender, export.key, stamp)
             group = source.kafka.group(TOPICS.rep_outs(self.name))
             before = source._sent.setdefault(which, Crossed(arrived.batch.number, self.world.now_ms))
-            is_calm = before.at_ms > max(group.shared_ms, source.dropped_ms) + CALM_MS
+            is_calm = before.at_ms > max(group.shared_ms, source.dropped_ms, source.parted_ms) + CALM_MS
             if before.number != arrived.batch.number and is_calm:
                 raise Violation(f"{export} crosses the link from {source.name} to {self.name} twice")
             if not is_copy:
@@ -271,8 +311,11 @@ class Region:
             if low == end:
                 return  # retention has taken it, and nobody waits for it, nor for what was before it
             offset, beside = offsets.get((self.topic, ancestor), (0, ""))
-            progress = orjson.loads(beside or "{}").get("progress", "")
-            if read_metadata(offset, progress).mark is not Mark.ENDED:
+            said = orjson.loads(beside or "{}")
+            kinds = [dict(each.headers)["type"] for each in self.kafka.records[self.topic, ancestor]]
+            if CLOSED.encode() in kinds[: said.get("own", 0)]:
+                continue  # it is read once more, for what a region that is gone wrote
+            if read_metadata(offset, said.get("progress", "")).mark is not Mark.ENDED:
                 raise Violation(f"a change of shard {number} crosses before shard {ancestor} is acknowledged")
 
     def _committed(self, group: str, where: Where, before: int, after: int, beside: str) -> None:
@@ -280,7 +323,9 @@ class Region:
             for stored in self.kafka.records[where][before:after]:
                 self._check_decided(stored, f"RepIn of {self.name} commits")
             return
-        other = self.others[group.rpartition(".")[2]]
+        other = self.known[group.rpartition(".")[2]]
+        if other.name not in self.links:
+            return  # it is gone
         if read_metadata(after, orjson.loads(beside or "{}").get("progress", "")).mark is Mark.ENDED:
             # Its children may begin, so that all of it must be decided.
             kinds = [dict(each.headers)["type"] for each in self.kafka.records[where]]
@@ -314,15 +359,19 @@ class Region:
         other, imported = self.others[link["destination"]], self.truth.imported
         of_before = {key: (stamp, 0) for key, (stamp, _) in self.truth.before.items()}
         for key, (stamp, count) in (*self._snapshots[other.name].items(), *of_before.items()):
-            is_sent = link["whole"] or stamp.region == self.name
+            is_sent = link["whole"] or stamp.region in link["rows"]
             is_kept = stamp.time > self.truth.gone.get(key, -1)
             if is_sent and is_kept and count == imported[key] and not other.truth.has(key, stamp):
                 raise Violation(f"{key!r} of {stamp} is copied from {self.name} and is not in {other.name}")
 
     def _check_decided(self, stored: Stored, what: str) -> None:
         for export in decode_batch(stored.value).batch.exports:
-            if not self.truth.has(export.key, export.version.stamp):
+            if not (self.truth.has(export.key, export.version.stamp) or self.is_parked(export)):
                 raise Violation(f"{what} what is not decided: {export}")
+
+    def is_parked(self, export: Export) -> bool:
+        """Of a region that is none any more, which sent it before."""
+        return export.version.stamp.region in self.former
 
     # -- the end ----------------------------------------------------------------------------------------------
 

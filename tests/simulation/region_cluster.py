@@ -211,13 +211,14 @@ class RegionCluster(Cluster):
             node._rate = 1.0 + dice.uniform(-0.005, 0.005)
             node.wall_tick_ms = CLOCK_TICK_MS
 
-    def told_of(self, others: frozenset[str]) -> None:
+    def told_of(self, others: frozenset[str], former: frozenset[str] = frozenset()) -> None:
         """Metadata say which other regions there are; each node hears of it at its own time."""
         for metadata in self._metadata.values():
-            self.world.after(self.world.random.uniform(0.0, 4000.0), self._hear_of, metadata, others)
+            self.world.after(self.world.random.uniform(0.0, 4000.0), self._hear_of, metadata, others, former)
 
-    def _hear_of(self, metadata: Metadata, others: frozenset[str]) -> None:
-        metadata.others |= others
+    def _hear_of(self, metadata: Metadata, others: frozenset[str], former: frozenset[str]) -> None:
+        metadata.former |= former
+        metadata.others = (metadata.others | others) - metadata.former
 
     def keep_up(self, node: Node, replica: Replica, store: Disk, now_ms: float) -> None:
         kept = self.kept.get(replica)

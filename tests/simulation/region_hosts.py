@@ -70,7 +70,7 @@ class Host:
         self.of, self.region, self.name = region, region.name, name
         self.world, self.wires = region.world, region.wires
         self.skew_ms = WALL_BASE_MS + region.cluster.skew_ms
-        self.is_up = False
+        self.is_up = self.is_gone = False
         self.asleep_until_ms = 0.0
         self.run = 0
         self.inbox: list[Callable[[], None]] = []
@@ -79,7 +79,7 @@ class Host:
 
     def start(self) -> None:
         """A run begins."""
-        if self.is_up:
+        if self.is_up or self.is_gone:
             return
         self.run, self.is_up, self._fuse, self._heard = self.run + 1, True, None, 0
         self.inbox.clear()
@@ -245,6 +245,8 @@ class RepInHost(Host):
         self.service.router.view.take(kind, message, self.world.now_ms)
 
     async def _park(self, source: str, export: Export, reason: str) -> None:
+        if self.of.is_parked(export):
+            return
         raise Violation(f"a change of {source} is parked in {self.region}: {reason}, {export}")
 
     def _failed(self) -> None:

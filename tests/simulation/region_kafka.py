@@ -82,6 +82,7 @@ class Wires:
         self.world, self.dice = world, world.random
         self.kafkas: dict[str, Kafka] = {}
         self.cut: set[tuple[str, str]] = set()
+        self.gone: set[str] = set()
         self.troubles = Troubles()
         self._running: list[Host] = []
         self._incarnations = 0
@@ -96,7 +97,8 @@ class Wires:
             self._running.pop()
 
     def reaches(self, source: str, destination: str) -> bool:
-        return (source, destination) not in self.cut and not self.kafkas[destination].is_away()
+        is_cut = (source, destination) in self.cut or {source, destination} & self.gone
+        return not is_cut and not self.kafkas[destination].is_away()
 
     def consumer(self, properties: dict[str, Any], **_: Any) -> Consumer:
         kafka = self.kafkas[properties["bootstrap.servers"]]

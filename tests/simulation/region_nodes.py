@@ -53,9 +53,10 @@ class Metadata:
     def __init__(self, region: str) -> None:
         self._region = region
         self.others: frozenset[str] = frozenset()
+        self.former: frozenset[str] = frozenset()
 
     def table(self, _log: str) -> Heard:
-        return Heard((self._region, *sorted(self.others)))
+        return Heard((self._region, *sorted(self.others)), tuple(sorted(self.former)))
 
 
 class Upkeep:

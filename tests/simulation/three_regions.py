@@ -35,6 +35,7 @@ from tests.simulation.region_clients import LATE_MOST_MS
 from tests.simulation.region_cluster import CLOCK_TICK_MS, RegionFaults, RegionTruth
 from tests.simulation.region_hosts import Host
 from tests.simulation.region_kafka import BEFORE_MS, Troubles, Wires
+from tests.simulation.region_members import is_complete
 from tests.simulation.violation import Violation
 from tests.simulation.world import World
 
@@ -45,6 +46,7 @@ FAULTS = (4, 8, 14, 20)
 """So many of processes, links and groups; in calm histories more is forgotten."""
 
 JOIN_MS = (3000.0, 16_000.0)
+GOES, GO_MS = 0.5, (8_000.0, 24_000.0)
 REST_MS = 1000.0
 """After the faults, until clients stop."""
 
@@ -66,6 +68,8 @@ class Run:
         self.faults: list[RegionFaults] = []
         self.forgotten_early = 0
         """While clients wrote."""
+        self.gone = ""
+        """The region that is gone for good, if one is."""
 
     def live(self) -> None:
         """With all faults, then without, then the check. Raises Violation."""
@@ -83,6 +87,8 @@ class Run:
         self._join(first)
         world.after(dice.uniform(0.0, 1500.0), self._join, second)
         world.after(dice.uniform(*JOIN_MS), self._join, third)
+        if dice.random() < GOES:
+            world.after(dice.uniform(*GO_MS), self._go, dice.choice((first, second, third)))
         for _ in range(dice.choice(FAULTS)):
             world.after(dice.uniform(FAULTS_BEGIN_MS, FAULTS_END_MS - 500.0), self._fault)
         world.run_until(FAULTS_END_MS)
@@ -119,6 +125,30 @@ class Run:
         faults.plan(self.dice.randint(0, 3), 500.0, FAULTS_END_MS - 500.0 - self.world.now_ms)
         if self.dice.random() < 0.7:
             self.world.after(self.dice.uniform(500.0, 6000.0), region.splits.begin)
+
+    def _go(self, name: str) -> None:
+        """A region is gone for good, unless somebody has yet to get all items from it."""
+        regions = [*self.regions.values()]
+        if len(regions) < len(NAMES) or not all(is_complete(each, len(NAMES) - 1) for each in regions):
+            if self.world.now_ms < FAULTS_END_MS:
+                self.world.after(500.0, self._go, name)
+            return
+        self.world.note(f"{name} is gone")
+        self.gone = name
+        self.wires.gone.add(name)
+        region = self.regions[name]
+        for client in region.cluster.clients:
+            client.stopped = True
+        for host in region.hosts:
+            host.is_gone = True
+            host.die()
+        for other in self.alive:
+            other.part(region)
+
+    @property
+    def alive(self) -> list[Region]:
+        """Regions but for the one that is gone."""
+        return [region for name, region in self.regions.items() if name != self.gone]
 
     # -- faults -----------------------------------------------------------------------------------------------
 
@@ -212,12 +242,12 @@ class Run:
     # -- the end ----------------------------------------------------------------------------------------------
 
     def _trouble(self) -> str | None:
-        for region in self.regions.values():
+        for region in self.alive:
             trouble = region.cluster.trouble() or region.unsent()
             if trouble or region.streams.late:
                 return trouble or f"records of streams of {region.name} are late"
             for key, row in region.cluster.rows.items():
-                if key in GLOBAL_KEYS and is_tombstone(row):
+                if key in GLOBAL_KEYS and is_tombstone(row) and not self.gone:  # newer ones stay, then
                     return f"the deletion of {key!r} stays in {region.name}"
         return None
 
@@ -225,8 +255,9 @@ class Run:
         writes: dict[bytes, dict[Stamp, Item | None]] = {}
         for region in self.regions.values():
             for (key, stamp), item in region.truth.all_writes().items():
-                writes.setdefault(key, {})[stamp] = item
-        rows = {name: region.cluster.rows for name, region in self.regions.items()}
+                if region.name != self.gone or any(other.truth.has(key, stamp) for other in self.alive):
+                    writes.setdefault(key, {})[stamp] = item
+        rows = {region.name: region.cluster.rows for region in self.alive}
         late = {key for truth in self.truths.values() for key in truth.late}
         for key, all_of_it in writes.items():
             if key in late:
@@ -244,14 +275,15 @@ class Run:
                 versions[name] = version_of(found[key], name)
                 if versions[name].stamp != last or item_of(found[key]) != all_of_it[last]:
                     raise Violation(f"{key!r} in {name} is of {versions[name]}, and not of {last}")
-            # Of what retention took from a link no other region hears, if it was written over before it was copied.
-            is_whole = not any(region.truth.lost_links for region in self.regions.values())
+            # Of what retention took from a link no other region hears, if it was written over before it was copied;
+            # nor of what a region that is gone wrote, and lost against what was there.
+            is_whole = not self.gone and not any(region.truth.lost_links for region in self.alive)
             if is_whole and len({frozenset(self._seen(key, version)) for version in versions.values()}) > 1:
                 raise Violation(f"{key!r} has several versions: {versions}")
         if any(found.keys() - writes.keys() for found in rows.values()):
             raise Violation("there is an item that nobody wrote")
         over = {written: stamp for region in self.regions.values() for written, stamp in region.truth.over.items()}
-        for region in self.regions.values():
+        for region in self.alive:
             self._check_conflicts(region, over)
 
     def _seen(self, key: bytes, version: Version) -> set[Stamp]:
@@ -290,6 +322,7 @@ class Run:
             "forgotten in the end": sum(region.truth.forgotten for region in regions),
             "conflicts": sum(len(region.truth.losers) for region in regions),
             "lost links": sum(region.truth.lost_links for region in regions),
+            "gone": int(bool(self.gone)),
             "splits": sum(each.closed for region in regions for each in region.cluster.partitions.values()),
         }
 
