@@ -186,7 +186,7 @@ class Region:
 
     def admin(self, operation: str, told: dict[str, Any]) -> None:
         """Of ReplAdmin: a link's copy is acknowledged, or its stream has dropped what was not."""
-        link = self.links[told["Destination"]]
+        link = self.links.get(told["Destination"], {"status": "", "created_ms": 0})
         before, after = {"ReplicaCopied": (COPYING, ACTIVE), "LinkLost": (ACTIVE, COPYING)}[operation]
         if (link["status"], link["created_ms"]) != (before, told["CreatedMs"]):
             return
@@ -284,7 +284,9 @@ class Region:
             raise Violation(f"a batch cannot be read: {fault}") from fault
         source = self.known[arrived.source]
         source.batches += 1
-        link = source.links[self.name]
+        link = source.links.get(self.name)
+        if link is None:
+            return  # this region is gone
         is_copy = "-copy/" in arrived.sender
         for export in arrived.batch.exports:
             stamp = export.version.stamp

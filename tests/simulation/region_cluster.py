@@ -130,10 +130,14 @@ class RegionTruth(Truth):
     def _may_come_late(self, key: bytes, stamp: Stamp) -> bool:
         """Its region wrote it before it was one, as its log has it. The deletion is younger than that region's table,
         and only the least age of tombstones keeps it until others know the region; here they have none."""
-        found = (key, stamp) in self.regions[stamp.region].unsaid
+        found = self.regions[stamp.region].wrote_before(key, stamp)
         if found:
             self.late.add(key)
         return found
+
+    def wrote_before(self, key: bytes, stamp: Stamp) -> bool:
+        """It is a write of this region's, of before it was one: as in `_may_come_late`."""
+        return (key, stamp) in self.unsaid
 
     def _met(self, key: bytes, new: bytes | None) -> None:
         met = self.met.setdefault(key, {})
@@ -166,7 +170,7 @@ class RegionTruth(Truth):
         for name in self.named.get(self._number, ()):
             other = self.regions[name]
             there = other.versions.get(key)
-            if there is None or there.stamp >= deletion:
+            if there is None or there.stamp >= deletion or other.wrote_before(key, there.stamp):
                 continue
             if deletion.region == self.own and not other.has(key, deletion):
                 raise Violation(f"{key!r}: {self.own} forgets {deletion}, and {name} has not decided it")

@@ -287,7 +287,8 @@ class Shards:
         return extent.end
 
     def _begin(self, where: Where, offset: int, extent: Extent) -> None:
-        if not extent.low <= offset <= extent.end:
+        own_behind = self._own_behind.get(where, 0)
+        if not extent.low <= offset <= extent.end or own_behind > extent.end:
             self.gaps[where] = self._created_ms(where)
             why = "retention was faster than their destination" if offset < extent.low else "Kafka has lost their end"
             there = f"{extent.low} to {extent.end}, wanted is {offset}"
@@ -295,6 +296,7 @@ class Shards:
             logger().error(told, topic=where[0], shard=where[1], offsets=there)
         # What came behind the end since it was lost is in rows before they are copied.
         offset = min(max(offset, extent.low), extent.end)
+        self._own_behind[where] = min(own_behind, extent.end)
         self._read.add(where)
         self._ends.pop(where, None)
         self.committed[where] = offset

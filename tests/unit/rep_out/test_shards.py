@@ -116,6 +116,17 @@ def test_a_stream_that_lost_its_end_is_read_on_from_there_and_all_items_are_copi
     assert kafka.shards.lacks()
 
 
+def test_own_changes_are_not_passed_by_where_the_stream_was_cut_short(kafka: Kafka) -> None:
+    """It was read once more for what others wrote: own ones had been acknowledged to behind where it ends now."""
+    kafka.extents[0] = (0, 990)
+    beside = {"progress": "1:reading:-", "since": CREATED_MS, "own": 1000}
+    kafka.commits[TOPIC, 0] = (900, orjson.dumps(beside).decode())
+    begin(kafka, 0)
+    assert kafka.reading == {0: 900}
+    assert kafka.own_behind == {(TOPIC, 0): 990}
+    assert kafka.shards.lacks()
+
+
 @pytest.mark.parametrize(
     ("extent", "first", "late_ms", "is_gap"),
     [

@@ -101,7 +101,9 @@ def _next(state: TableState) -> dict[str, Any] | None:
     if wanted["TimeToLive"] != state.time_to_live or scaling != state.scaling:
         return {"time_to_live": wanted["TimeToLive"], "scaling": scaling}
     units, reads = new_for(register), have["ReadUnits"]
-    if units and (have["BillingMode"] == ON_DEMAND or all(reads.get(of, each) == each for of, each in units.items())):
+    mode = {have["BillingMode"], wanted["BillingMode"]}
+    is_had = ON_DEMAND not in mode and all(reads.get(of) == each for of, each in units.items())
+    if units and (is_had or mode == {ON_DEMAND}):
         stamp = register["overrides"][register["own"]]["stamp"]
         return {"global_table": {**register, "overridden": stamp}}
     change = next_change(wanted, have, units, write_units(state.description))

@@ -72,7 +72,11 @@ class Said(NamedTuple):
             "membership": membership,
             "members": registers.members_of(membership),
             "origins": {
-                str(key): {"from": str(each["from"]), "stamp": stamp_of(each["stamp"])}
+                str(key): {
+                    "from": str(each["from"]),
+                    "stamp": stamp_of(each["stamp"]),
+                    **({"lost": stamp_of(each["lost"])} if "lost" in each else {}),
+                }
                 for key, each in message["origins"].items()
             },
             "overrides": {
@@ -143,6 +147,9 @@ def _created(said: Said, here: Here, create: Evaluate | None, wall_ms: int) -> D
         return _answer(REFUSED, str(orjson.loads(made.outcome.body).get("message", "")))
     state = read_row(made.row)
     register = registers.joined(here.own, said.message)
+    if not registers.lacks_items(register):
+        # It had all of them: the table was lost with what it had been sent.
+        register = registers.lost_writes(register, wall_ms)
     overridden = said.message["overrides"].get(here.own, {}).get("stamp", register["overridden"])
     state = replace(
         state,

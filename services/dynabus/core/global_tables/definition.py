@@ -185,6 +185,11 @@ def merged(wanted: Definition, before: Definition, after: Definition) -> Definit
             name: {**each, "WriteCapacityUnits": _unscaled(each, scaling, name)} for name, each in indexes.items()
         },
         "WriteScaling": scaling,
+        "ReadUnits": {
+            name: units
+            for name, units in {**wanted["ReadUnits"], **_changed(before["ReadUnits"], after["ReadUnits"])}.items()
+            if name in {"", *indexes}
+        },
     }
     found["WriteCapacityUnits"] = _unscaled(found, scaling)
     new = {key["AttributeName"] for name in now.keys() - was.keys() for key in now[name]["KeySchema"]}

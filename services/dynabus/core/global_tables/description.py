@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from dynabus.core.global_tables.links import ACTIVE
+from dynabus.core.global_tables.origins import origin_of
 from dynabus.core.global_tables.overrides import units_for
 from dynabus.core.global_tables.register import REFUSED, Register, lacks_items, others
-from dynabus.core.global_tables.sending import origin_of
 
 VERSION = "2019.11.21"
 MEMBERS = ("GlobalTableVersion", "Replicas", "GlobalTableSettingsReplicationMode")

@@ -5,7 +5,7 @@ that a change of settings by a region that has not heard of a member takes none 
 
     group              id of the table with which it began: another group is another global table
     membership         by region: whether it is a `member`
-    origins            by region that was added: who sends it every item (`from`), empty once it has them
+    origins            by region that was added, or lost items: who sends it every item (`origins`)
     overrides          by region: read units that it was given (`overrides`)
     definition         settings that are kept alike (`definition`)
     definition_stamp   [Unix ms, region] of their last change
@@ -37,9 +37,9 @@ from typing import Any, NamedTuple
 from dynabus.core.global_tables import overrides, sending
 from dynabus.core.global_tables.definition import Definition
 from dynabus.core.global_tables.links import ACTIVE, COPYING, DELETING
+from dynabus.core.global_tables.origins import origin_of, rank, with_loss
 from dynabus.core.global_tables.sending import Register as Register
 from dynabus.core.global_tables.sending import is_copied_again as is_copied_again
-from dynabus.core.global_tables.sending import origin_of
 
 GONE, REFUSED = "GONE", "REFUSED"
 """What a region says besides a table's status: it has no such replica; it will not have one."""
@@ -136,7 +136,9 @@ def with_members(register: Register, members: Sequence[str], wall_ms: int) -> Re
     """The same with other members, by this region. Those that were some are told until they know."""
     added, gone = {*members} - {*register["members"]}, {*register["members"]} - {*members}
     after = _with(register, "membership", wall_ms, {each: {"member": each in added} for each in added | gone})
-    after = _with(after, "origins", wall_ms, {key: {"from": register["own"]} for key in added})
+    after = _with(
+        after, "origins", wall_ms, {key: {**with_loss(register, key), "from": register["own"]} for key in added}
+    )
     after = _with(after, "overrides", wall_ms, dict.fromkeys(gone & register["overrides"].keys(), overrides.NONE))
     return _moved(after, register, wall_ms)
 
@@ -151,13 +153,19 @@ def copied_to(register: Register, region: str, wall_ms: int) -> Register:
     after = with_link(register, region, status=ACTIVE)
     if not is_whole(register, region):
         return after
-    return _with(after, "origins", wall_ms, {region: {"from": ""}})
+    return _with(after, "origins", wall_ms, {region: {**with_loss(register, region), "from": ""}})
+
+
+def _has_lost(register: Register, region: str, origin: str, wall_ms: int) -> Register:
+    """With a loss of this region, and who sends it every item."""
+    after = _with(register, "origins", wall_ms, {region: {"from": origin}})
+    piece = after["origins"][region]
+    return {**after, "origins": {**after["origins"], region: {**piece, "lost": piece["stamp"]}}}
 
 
 def copied_again(register: Register, region: str, wall_ms: int, *lost: str) -> Register:
     """With a link whose initial copy is to be made once more, with what regions have `lost` too."""
-    link = sending.again(register, register["links"][region], wall_ms, *lost)
-    return {**register, "links": {**register["links"], region: link}}
+    return {**register, "links": {**register["links"], region: sending.again(register, region, wall_ms, *lost)}}
 
 
 def _moved(after: Register, before: Register, wall_ms: int) -> Register:
@@ -187,9 +195,7 @@ def is_newer(message: Mapping[str, Any], register: Register) -> bool:
 
 
 def _newer(said: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        region: each for region, each in said.items() if region not in known or each["stamp"] > known[region]["stamp"]
-    }
+    return {region: each for region, each in said.items() if region not in known or rank(each) > rank(known[region])}
 
 
 def taken(register: Register, message: Mapping[str, Any], wall_ms: int) -> Register:
@@ -274,7 +280,7 @@ def _made_anew(register: Register, region: str, table: str, wall_ms: int) -> Reg
     complete = [
         each for each in (register["own"], *others(register)) if each != region and not origin_of(register, each)
     ]
-    return _with(after, "origins", wall_ms, {region: {"from": (complete or [register["own"]])[0]}})
+    return _has_lost(after, region, (complete or [register["own"]])[0], wall_ms)
 
 
 def lost_writes(register: Register, wall_ms: int) -> Register:
@@ -285,10 +291,10 @@ def lost_writes(register: Register, wall_ms: int) -> Register:
         return register
     origin = next((each for each in rest if not origin_of(register, each)), rest[0])
     links = {
-        region: link if link["status"] == DELETING else sending.again(register, link, wall_ms)
+        region: link if link["status"] == DELETING else sending.again(register, region, wall_ms)
         for region, link in register["links"].items()
     }
-    return _with({**register, "links": links}, "origins", wall_ms, {register["own"]: {"from": origin}})
+    return _has_lost({**register, "links": links}, register["own"], origin, wall_ms)
 
 
 def said_by(register: Register, region: str, status: str, why: str) -> Register:

@@ -21,6 +21,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from dynabus.core.global_tables.links import ACTIVE, COPYING, DELETING, DRAINING
+from dynabus.core.global_tables.origins import lost_of, origin_of
 
 Register = dict[str, Any]
 
@@ -42,22 +43,13 @@ def former_of(register: Register) -> dict[str, int]:
 
 def forwards_of(register: Register, link: Mapping[str, Any], region: str) -> dict[str, int]:
     """What its RepOut sends besides this region's own writes: of which regions, and until which time."""
-    return {**former_of(register), **({region: link["returned"]} if "returned" in link else {})}
+    former, returned = former_of(register), link.get("returned", -1)
+    return {**former, **({region: max(returned, former.get(region, -1))} if returned >= 0 else {})}
 
 
 def rows_of(register: Register, link: Mapping[str, Any]) -> list[str]:
     """Whose rows the initial copy of a link sends, unless it sends every one."""
     return list(link.get("rows", [register["own"]]))
-
-
-def origin_of(register: Register, region: str) -> str:
-    """Who sends it every item; empty: it has them. Instead of one that is no member any more it is another one, if
-    there is one that has all items."""
-    origin = str(register["origins"].get(region, {"from": ""})["from"])
-    if not origin or origin in register["members"]:
-        return origin
-    rest = [each for each in register["members"] if each != region]
-    return min(rest, key=lambda each: bool(register["origins"].get(each, {"from": ""})["from"]), default="")
 
 
 def changed(after: Register, before: Register, wall_ms: int) -> Register:
@@ -85,20 +77,16 @@ def _link(after: Register, before: Register, region: str, gone: Collection[str],
         return link
     if after["own"] not in after["members"]:
         return {**link, "status": DRAINING}
-    if _is_sent_all_anew(after, before, region):
-        return {**again(after, link, wall_ms, region), "returned": after["origins"][region]["stamp"][0]}
+    lost = lost_of(after, region)
+    if lost > lost_of(before, region):
+        # However late it is heard of: whoever sends it every item may have done so.
+        return {**again(after, region, wall_ms, region), "returned": max(lost[0], link.get("returned", 0))}
+    if origin_of(after, region) not in ("", origin_of(before, region)):
+        return again(after, region, wall_ms, region)
     if not gone:
         return link
     unfinished = rows_of(after, link) if link["status"] == COPYING else []
     return _copying(link, {*unfinished, *former_of(after)}, wall_ms)
-
-
-def _is_sent_all_anew(after: Register, before: Register, region: str) -> bool:
-    """It has another origin than it had, or the same one for another loss."""
-    if not origin_of(after, region):
-        return False
-    other = after["origins"][region] != before["origins"].get(region)
-    return other or origin_of(after, region) != origin_of(before, region)
 
 
 def is_copied_again(register: Register, region: str) -> bool:
@@ -112,9 +100,12 @@ def draining(register: Register) -> list[str]:
     return [region for region, link in register.get("links", {}).items() if link["status"] == DRAINING]
 
 
-def again(register: Register, link: Mapping[str, Any], wall_ms: int, *lost: str) -> dict[str, Any]:
-    """With another initial copy of all that this region has to send, and of what regions have `lost`."""
-    return _copying(link, {register["own"], *former_of(register), *lost}, wall_ms)
+def again(register: Register, region: str, wall_ms: int, *lost: str) -> dict[str, Any]:
+    """The link to this region with another initial copy of all that this one has to send, and of what regions have
+    `lost`; what is given back to the region among that."""
+    link = register["links"][region]
+    returned = [region] if "returned" in link else []
+    return _copying(link, {register["own"], *former_of(register), *lost, *returned}, wall_ms)
 
 
 def _copying(link: Mapping[str, Any], rows: Iterable[str], wall_ms: int) -> dict[str, Any]:

@@ -97,6 +97,12 @@ def test_an_index_that_is_made_again_with_another_type() -> None:
     assert found == {**wanted, "TimeToLive": "end"}, "what the table has yet is not said of the new one"
 
 
+def test_read_units_of_an_index_that_is_to_come_stay() -> None:
+    wanted = definition(index("x", writes=5), writes=7, ReadUnits={"": 5, "x": 20, "gone": 3})
+    before, after = definition(writes=7), definition(writes=8, ReadUnits={"": 9})
+    assert merged(wanted, before, after)["ReadUnits"] == {"": 9, "x": 20}
+
+
 def test_an_index_without_write_units_is_given_one_and_then_left_alone() -> None:
     """It was made while its table was on demand, in a region that had heard of the other mode."""
     wanted, have = definition(index("x", writes=0), writes=7), definition(index("x", writes=1), writes=7)

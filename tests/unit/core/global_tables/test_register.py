@@ -167,7 +167,7 @@ def test_a_replica_whose_log_lost_writes_gets_every_item_and_sends_its_own_once_
     after = registers.lost_writes(before, 6000)
     assert {each["status"] for each in after["links"].values()} == {"COPYING"}
     assert [each["rows"] for each in after["links"].values()] == [[HOME], [HOME]]
-    assert after["origins"][HOME] == {"from": THIRD, "stamp": [6000, HOME]}
+    assert after["origins"][HOME] == {"from": THIRD, "stamp": [6000, HOME], "lost": [6000, HOME]}
     assert registers.to_tell(after) == [THIRD, AWAY]
     assert registers.is_newer(registers.message_of(after), before)
     behind = registers.lost_writes({**before, "origins": {THIRD: {"from": HOME, "stamp": [1, HOME]}}}, 6000)
@@ -214,6 +214,38 @@ def test_one_that_loses_writes_once_more_meanwhile_is_sent_all_from_the_beginnin
         assert again["links"][HOME]["created_ms"] == 9000
         assert forwards_of(again, again["links"][HOME], HOME) == {HOME: 8000}
         assert registers.taken(again, registers.message_of(twice), 9500) == again
+
+
+def test_who_hears_of_a_loss_when_it_is_over_gives_back_what_it_has_all_the_same() -> None:
+    """Whoever sends every item may have done so within a second."""
+    before = linked("ACTIVE", "ACTIVE")
+    lost = registers.lost_writes(before, 6000)
+    origin = registers.taken(seen_by(THIRD, before), registers.message_of(lost), 7000)
+    done = registers.message_of(registers.copied_to(origin, HOME, 8000))
+    late = registers.taken(seen_by(AWAY, before), done, 9000)
+    assert late["origins"][HOME]["from"] == ""
+    assert late["links"][HOME] == {**late["links"][HOME], "status": "COPYING", "rows": [HOME, AWAY]}
+    assert forwards_of(late, late["links"][HOME], HOME) == {HOME: 6000}
+    assert registers.taken(late, done, 9500) == late
+
+
+def test_the_end_of_a_copy_is_not_that_of_one_for_a_later_loss() -> None:
+    before = linked("ACTIVE", "ACTIVE")
+    once = registers.lost_writes(before, 6000)
+    twice = registers.lost_writes(once, 7000)
+    origin = registers.taken(seen_by(THIRD, before), registers.message_of(once), 6500)
+    done = registers.copied_to(origin, HOME, 9000)
+    for region, other in ((done, twice), (twice, done)):
+        assert registers.taken(region, registers.message_of(other), 9500)["origins"] == twice["origins"]
+
+
+def test_what_is_given_back_is_in_each_later_copy_too() -> None:
+    message = registers.message_of(registers.lost_writes(linked("ACTIVE", "ACTIVE"), 6000))
+    known = registers.taken(seen_by(AWAY, linked("ACTIVE", "ACTIVE")), message, 7000)
+    again = registers.copied_again(registers.copied_to(known, HOME, 8000), HOME, 9000)
+    assert again["links"][HOME]["rows"] == [HOME, AWAY]
+    recovered_itself = registers.lost_writes(known, 9000)
+    assert recovered_itself["links"][HOME]["rows"] == [HOME, AWAY]
 
 
 def test_so_does_one_that_was_made_anew() -> None:
