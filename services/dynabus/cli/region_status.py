@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dynabus.adapters.clock import unix_ms
+from dynabus.adapters.kafka.topics import TopicAdmin
 from dynabus.cli.cluster import REPLICATION
 from dynabus.cli.control import explained, kafka_of, reached
 from dynabus.cli.problem import Problem
@@ -29,7 +30,12 @@ def report(target: Target) -> dict[str, Any]:
         if not planet.regions.own:
             raise Problem("this cluster has no region: start one with `dynabus up --region NAME`")
         seen = look(admin, Topics(cluster.namespace), list(planet.links.all.values()), unix_ms())
-    told = [each for service in REPLICATION for _, each in answers_of(cluster, service)]
+        missing = _unmanned(admin, Topics(cluster.namespace), planet) if not cluster.processes else []
+    answers = [answer for service in REPLICATION for answer in answers_of(cluster, service)]
+    told = [each for _, each in answers if each]
+    missing += [
+        f"{process.name} does not answer: `dynabus up` starts it again" for process, each in answers if not each
+    ]
     active = next((each for each in told if each.get("active")), None)
     return {
         "region": planet.regions.own,
@@ -37,8 +43,17 @@ def report(target: Target) -> dict[str, Any]:
         "replicas": _replicas(planet, [line(each) for each in seen]),
         "copies": active["copies"] if active is not None else None,
         "copy_limits": active["copy_limits"] if active is not None else None,
-        "problems": problems(told),
+        "problems": [*(_problem("", None, None, why) for why in missing), *problems(told)],
+        "asked": bool(cluster.processes),
     }
+
+
+def _unmanned(admin: TopicAdmin, topics: Topics, planet: Planet) -> list[str]:
+    """What nobody does, of a cluster whose processes run elsewhere: by the members of their groups."""
+    groups = {topics.rep_outs(region): f"rep-out reads for {region}" for _, region in planet.links.all}
+    if planet.regions.others:
+        groups |= {topics.rep_ins: "rep-in runs", topics.repl_admins: "repl-admin runs"}
+    return [f"no {what}" for group, what in groups.items() if admin.group_members(group) == 0]
 
 
 def _silent(active: dict[str, Any] | None) -> dict[str, str] | None:
@@ -160,7 +175,12 @@ def _alarms(status: dict[str, Any]) -> list[str]:
     for each in status["problems"]:
         what = " ".join(str(word) for word in (each["what"], each["region"], each["table"]) if word)
         parked = f"{each['parked']} changes are parked: " if each["parked"] else ""
-        lines.append(f"ALARM  {what}: {parked}{each['why']}")
+        lines.append(f"ALARM  {what}{': ' if what else ''}{parked}{each['why']}")
+    if not status["asked"] and status["regions"]:
+        lines.append(
+            "NOTE   rep-out, rep-in and repl-admin run elsewhere: what they say of batches, changes and copies "
+            "is in their /status and their metrics"
+        )
     return ["", *lines] if lines else []
 
 

@@ -121,7 +121,7 @@ class Start:
             own["DYNABUS_KAFKA_CONFIG"] = cluster.kafka_config
         if cluster.region:
             own["DYNABUS_REGION"] = cluster.region
-        if process.service in (ROUTER, NODE):
+        if process.service in (ROUTER, NODE, "rep-in"):
             own["DYNABUS_THROTTLING"] = cluster.throttling
         if process.service == ROUTER:
             own |= {"DYNABUS_HOST": cluster.host, "DYNABUS_PORT": str(process.port), **environment(cluster)}

@@ -246,4 +246,8 @@ class RepInService:
             {"source": source, "table": table, "alarm": f"its changes wait: {reason}"}
             for source, table, reason in self.driving.ahead
         ]
-        return parked + waiting + ahead
+        untold = [
+            {"source": source, "table": None, "alarm": f"acknowledgements do not reach it: {why}"}
+            for source, why in sorted(self.telling.unreached.items())
+        ]
+        return parked + waiting + ahead + untold

@@ -52,6 +52,8 @@ class Telling:
         self._kafka, self._topics, self._regions, self._name, self._now_ms = kafka, topics, regions, name, now_ms
         self._own = Outbox(kafka, now_ms)
         self._outboxes: dict[Peer, Outbox] = {}
+        self._undelivered: dict[tuple[Peer, str, int], list[Done]] = {}
+        """Acknowledgements on their way, by sender and number, and who waits for each."""
         self._ready: set[str] = set()
         self._admin: TopicAdmin | None = None
         self._parked_batches: dict[bytes, None] = {}
@@ -76,13 +78,30 @@ class Telling:
             return
         if peer not in self._outboxes:
             self._outboxes[peer] = Outbox(kafka_of(peer, self._name), self._now_ms)
+        which = (peer, told.sender, told.number)
+        if which in self._undelivered:
+            # The batch came once more meanwhile: one will do.
+            self._undelivered[which].append(done)
+            return
+        self._undelivered[which] = [done]
         own = self._regions.own
         topic = Topics(peer.namespace).acknowledgements(own).name
         value = encode_acknowledgement(own, told.sender, told.number)
-        self._outboxes[peer].send(Letter(topic, None, value, [], lambda: self._is_current(peer), done))
+
+        def delivered() -> None:
+            for each in self._undelivered.pop(which):
+                each()
+
+        self._outboxes[peer].send(Letter(topic, None, value, [], lambda: self._is_current(peer), delivered))
 
     def _is_current(self, peer: Peer) -> bool:
         return self._regions.others.get(peer.name) == peer
+
+    @property
+    def unreached(self) -> dict[str, str]:
+        """Regions that acknowledgements do not reach, and why."""
+        known = [(peer.name, outbox.problem) for peer, outbox in [*self._outboxes.items()] if self._is_current(peer)]
+        return {name: why for name, why in known if why is not None}
 
     async def has_parked(self, source: str, table: str) -> bool:
         """Whether there are changes of the table that were parked, of any region and by any process; while there are
@@ -143,7 +162,12 @@ class Telling:
             self.reasons.pop((source, None), None)
 
     async def look_again(self) -> None:
-        """At what was parked of tables of which no words come: whether it is still there. Raises as `park`."""
+        """At what was parked of tables of which no words come: whether it is still there. Raises as `park`. What
+        could not be read of a region that is none any more, or sends nothing, is over."""
+        for source in [*self._unreadable_ms]:
+            if source not in self._regions.others:
+                self._unreadable_ms[source] = float("-inf")
+            self.has_read(source)
         for table, source in {table: source for source, table in self.reasons}.items():
             if table is not None:
                 await self.has_parked(source, table)

@@ -70,6 +70,8 @@ class Destination:
         self._senders: dict[str, str] = {}
         """Of each brain one of its own, since each numbers its batches from 1: those of an earlier one, which may be
         acknowledged late, are not this one's."""
+        self._resent = self._passed = 0
+        """Of brains that are gone."""
         self.problem: str | None = "not reached yet"
         self.turns = 0
         self.undecodable = 0
@@ -151,7 +153,9 @@ class Destination:
         if (feeds := self.feeds) is not self._followed:
             shards.follow(feeds)  # it may raise: then once more
             for topic in self.brains.keys() - feeds.keys():
-                del self.brains[topic], self._senders[topic]
+                gone = self.brains.pop(topic)
+                self._resent, self._passed = self._resent + gone.window.resent, self._passed + gone.passed
+                del self._senders[topic]
             self._followed = feeds
         shards.poll(exact_ms())
         for topic, brain in self.brains.items():
@@ -290,7 +294,7 @@ class Destination:
             "oldest_ms": self.oldest_ms,
             "acked_ms": self.latencies.acked_ms,
             "latency_ms": self.latencies.median_ms(unix_ms()),
-            "resent": sum(brain.window.resent for brain in brains),
-            "passed": sum(brain.passed for brain in brains),
+            "resent": self._resent + sum(brain.window.resent for brain in brains),
+            "passed": self._passed + sum(brain.passed for brain in brains),
             **({"alarm": alarm} if alarm else {}),
         }

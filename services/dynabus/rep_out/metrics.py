@@ -25,7 +25,9 @@ class RepOutMetrics(Collector):
             labels=["table", "destination"],
         )
         backlog = GaugeMetricFamily(
-            "dynabus_replication_backlog", "Stream records that are not acknowledged yet", labels=["destination"]
+            "dynabus_replication_backlog",
+            "Stream records that are not acknowledged yet, as far as they were seen; none before it is reached",
+            labels=["destination"],
         )
         alarms = GaugeMetricFamily("dynabus_replication_alarm", "1: somebody should look", labels=["destination"])
         resent = CounterMetricFamily("dynabus_replication_resent", "Batches sent again", labels=["destination"])
@@ -38,7 +40,8 @@ class RepOutMetrics(Collector):
             told = destination.status()
             for table, histogram in [*destination.latencies.tables.items()]:
                 latency.add_metric([table, name], histogram.buckets(), histogram.sum_ms / 1000)
-            backlog.add_metric([name], told["backlog"] or 0)
+            if told["backlog"] is not None:
+                backlog.add_metric([name], told["backlog"])
             alarms.add_metric([name], float("alarm" in told))
             resent.add_metric([name], told["resent"])
             passed.add_metric([name], told["passed"])

@@ -262,9 +262,10 @@ class Shards:
         for where, told in self._group.committed((topic, number) for number in numbers).items():
             if told is not None:
                 each = found[where[1]] = committed.read(*told)
-                if (gap := each.number("gap")) is not None:
+                is_ours = where in self._given  # and not a parent that another process has
+                if is_ours and (gap := each.number("gap")) is not None:
                     self.gaps[where] = gap
-                if (word := each.word) is not None:
+                if is_ours and (word := each.word) is not None:
                     self._words.setdefault(where, word)
         return found
 
@@ -291,9 +292,8 @@ class Shards:
         if not extent.low <= offset <= extent.end or own_behind > extent.end:
             self.gaps[where] = self._created_ms(where)
             why = "retention was faster than their destination" if offset < extent.low else "Kafka has lost their end"
-            there = f"{extent.low} to {extent.end}, wanted is {offset}"
-            told = f"changes are lost: {why}; all items are copied again"
-            logger().error(told, topic=where[0], shard=where[1], offsets=there)
+            there = f"{extent.low} to {extent.end}, wanted is {offset}; all items are copied again"
+            logger().error(f"changes are lost: {why}", topic=where[0], shard=where[1], offsets=there)
         # What came behind the end since it was lost is in rows before they are copied.
         offset = min(max(offset, extent.low), extent.end)
         self._own_behind[where] = min(own_behind, extent.end)

@@ -21,6 +21,11 @@ class Pulses:
         self._asked: dict[str, Future[Answer]] = {}
         self._due_ms = 0.0
 
+    @property
+    def told(self) -> list[dict[str, str]]:
+        """The same for status; another thread may ask."""
+        return [{"region": region, "why": why} for region, why in sorted({**self.silent}.items())]
+
     def turn(self, now_ms: float) -> None:
         """Hear who answered, and ask again if it is time; without waiting."""
         for region in [region for region, answer in self._asked.items() if answer.done()]:

@@ -73,7 +73,7 @@ class ReplAdmin:
         return {
             "active": self.news.is_active,
             "region": self.news.regions.own,
-            "silent": [{"region": region, "why": why} for region, why in sorted(self.pulses.silent.items())],
+            "silent": self.pulses.told if self.news.is_active else [],
             "links": self.retention.lines if self.news.is_active else [],
             "copies": self.copies.status(),
             "copy_limits": self.copies.limits,

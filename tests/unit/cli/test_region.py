@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -11,8 +12,9 @@ from dynabus.cli.arguments import parser
 from dynabus.cli.plan import Wish, plan
 from dynabus.cli.problem import Problem
 from dynabus.cli.region import Peer, clear_secrets, peers_of
-from dynabus.cli.region_status import _replicas, problems, render
+from dynabus.cli.region_status import _replicas, _unmanned, problems, render
 from dynabus.cli.region_view import Planet
+from dynabus.core.topics import Topics
 
 ADDRESS = ["--kafka", "127.0.0.1:9093", "--endpoint", "http://127.0.0.1:8001"]
 FILE = """
@@ -153,7 +155,7 @@ def status(**replica: Any) -> dict[str, Any]:
     }
     region = {"name": "us-east-1", "kafka": "k:1", "namespace": "dynabus", "endpoint": "e", "silent": ""}
     seen = {"region": "eu-west-1", "regions": [region], "replicas": [{**shown, **replica}]}
-    return {**seen, "copies": [], "copy_limits": None, "problems": []}
+    return {**seen, "copies": [], "copy_limits": None, "problems": [], "asked": True}
 
 
 def test_status_for_people() -> None:
@@ -205,6 +207,22 @@ def test_copies_and_what_services_say_is_wrong() -> None:
         "ALARM  copy to us-east-1 films: it failed: damaged",
         "ALARM  settings music: once a day",
     ]
+
+
+def test_who_does_not_run_is_an_alarm_and_who_cannot_be_asked_is_told() -> None:
+    planet = Planet()
+    for name, kafka in (("eu", ""), ("us", "k:1")):
+        values = {"version": 1, "namespace": "ns", "endpoint": "", "settings": "{}", "removed": False}
+        planet.regions.take("region_metadata", f"region/{name}", {**values, "name": name, "kafka": kafka})
+    planet.links.all["t", "us"] = cast("Any", None)
+    members = {"ns.rep-in": 1, "ns.repl-admin": 0, "ns.rep-out.us": 0}
+    admin = SimpleNamespace(group_members=members.__getitem__)
+    missing = _unmanned(cast("Any", admin), Topics("ns"), planet)
+    assert missing == ["no rep-out reads for us", "no repl-admin runs"]
+    shown = [{"what": "", "region": None, "table": None, "why": why, "parked": 0} for why in missing]
+    lines = render({**status(), "problems": shown, "asked": False}).splitlines()
+    assert lines[-3:-1] == ["ALARM  no rep-out reads for us", "ALARM  no repl-admin runs"]
+    assert lines[-1].startswith("NOTE   rep-out, rep-in and repl-admin run elsewhere")
 
 
 def test_damaged_metadata_are_passed_by() -> None:

@@ -39,6 +39,7 @@ class FakeOutbox:
     """Letters that are delivered when the test says so."""
 
     failed, reason = 0, ""
+    problem: str | None = None
 
     def __init__(self, *_: Any) -> None:
         self.letters: list[Letter] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import pytest
 from tests.unit.rep_in.test_service import NEWS, REFUSED, TOPIC, Desk, batch, export, run, settled
 
@@ -62,6 +64,55 @@ def test_the_alarm_of_a_table_that_is_gone_ends_with_what_was_parked(monkeypatch
         assert desk.service.alarms()
         desk.own.letters.clear()
         await settled(desk, lambda: not desk.service.alarms())
+
+    run(scene, monkeypatch)
+
+
+def test_a_batch_that_comes_once_more_is_not_acknowledged_twice_before_that_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An acknowledgement that cannot be delivered is tried for ever, and so is the batch."""
+
+    async def scene(desk: Desk) -> None:
+        desk.answer = lambda _: NEWS
+        inlet = Inlet(TOPIC, 0)
+        for _ in range(3):
+            desk.take(inlet, batch(1, export(1)))
+            await settled(desk, lambda: not desk.service.driving._pools)
+        (outbox,) = desk.service.telling._outboxes.values()
+        (letter,) = cast("Any", outbox).letters
+        assert inlet.done is None
+        letter.done()
+        assert inlet.done == 3
+        assert not desk.service.telling._undelivered
+
+    run(scene, monkeypatch)
+
+
+def test_a_region_that_acknowledgements_do_not_reach_is_an_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(desk: Desk) -> None:
+        desk.answer = lambda _: NEWS
+        desk.take(Inlet(TOPIC, 0), batch(1, export(1)))
+        await settled(desk, lambda: desk.service.telling._outboxes)
+        assert not desk.service.alarms()
+        (outbox,) = desk.service.telling._outboxes.values()
+        monkeypatch.setattr(outbox, "problem", "refused")
+        why = "acknowledgements do not reach it: refused"
+        assert desk.service.alarms() == [{"source": "eu", "table": None, "alarm": why}]
+
+    run(scene, monkeypatch)
+
+
+def test_the_alarm_of_a_damaged_batch_ends_with_its_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(desk: Desk) -> None:
+        good = batch(1, export(1))
+        desk.take(Inlet(TOPIC, 0), good[:-1] + bytes([good[-1] ^ 1]))
+        await settled(desk, lambda: desk.own.letters)
+        await desk.service.telling.look_again()
+        assert desk.service.alarms(), "it may come again"
+        desk.service.regions.peers.pop("eu")
+        await desk.service.telling.look_again()
+        assert not desk.service.alarms()
 
     run(scene, monkeypatch)
 

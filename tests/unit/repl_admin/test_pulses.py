@@ -43,6 +43,7 @@ def test_a_region_is_silent_until_it_answers_again(stage: Stage) -> None:
     stage.answer("us")
     stage.pulses.turn(PULSE_MS - 1)
     assert stage.pulses.silent == {"eu": "away"}
+    assert stage.pulses.told == [{"region": "eu", "why": "away"}]
     assert len(stage.asked) == 2
     stage.pulses.turn(PULSE_MS)
     stage.answer("eu")

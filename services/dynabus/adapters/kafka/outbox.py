@@ -21,6 +21,9 @@ from dynabus.adapters.logs import kafka_logger, logger
 AGAIN_MS = 500.0
 """After a failure."""
 
+UNMADE_MS = 5_000.0
+"""After a producer that could not be made: it reads files, and others wait meanwhile."""
+
 ANYWHERE = -1
 """Kafka's own choice of a topic partition, by the key."""
 
@@ -52,6 +55,8 @@ class Outbox:
         """Made for the first letter: most clusters have no commands."""
         self._replaced: list[Producer] = []
         self._is_stuck = False
+        self._not_before_ms = float("-inf")
+        """No producer could be made: none is tried before."""
         self._again: deque[tuple[float, Letter]] = deque()
         self.failed = 0
         self.reason = ""
@@ -68,11 +73,13 @@ class Outbox:
             self._postpone(letter, error.str())
 
         headers: Any = letter.headers
+        if self._producer is None and self._now_ms() < self._not_before_ms:
+            self._again.append((self._not_before_ms, letter))
+            return
         try:
-            if self._producer is None:
-                # Another region's settings may be none that work here.
-                self._producer = Producer(self._properties, logger=kafka_logger())
-            self._producer.produce(
+            # An idle producer is false: its length is that of its queue.
+            producer = self._producer if self._producer is not None else self._made()
+            producer.produce(
                 letter.topic, letter.value, letter.key, letter.partition, headers=headers, on_delivery=report
             )
         except (BufferError, KafkaException) as refusal:
@@ -100,6 +107,20 @@ class Outbox:
         """Send what is queued; what is not sent by then comes again, since it is not committed."""
         if self._producer is not None:
             self._producer.flush(timeout_s)
+
+    @property
+    def problem(self) -> str | None:
+        """Why letters wait, as far as some do."""
+        return self.reason if self._again and self.reason else None
+
+    def _made(self) -> Producer:
+        """Another region's settings may be none that work here."""
+        try:
+            self._producer = Producer(self._properties, logger=kafka_logger())
+        except KafkaException:
+            self._not_before_ms = self._now_ms() + UNMADE_MS
+            raise
+        return self._producer
 
     def _postpone(self, letter: Letter, why: str) -> None:
         self.failed += 1

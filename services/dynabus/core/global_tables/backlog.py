@@ -66,7 +66,7 @@ def shard(extent: tuple[int, int], commit: tuple[int, str] | None) -> Shard:
         high,
         high if ended else commit[0],
         float(acked) if isinstance(acked, int | float) else None,
-        float(latency) if isinstance(latency, int | float) else None,
+        float(latency) if isinstance(latency, int | float) and not ended else None,
         found.number("gap"),
     )
 

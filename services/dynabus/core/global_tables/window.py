@@ -9,6 +9,9 @@ from typing import Generic, TypeVar
 BATCHES_MOST = 4
 """Under way at once: more of them wait in Kafka and not here."""
 
+SLOW_MOST = 2
+"""The same once one was not acknowledged in time, until one is: the topic there has other tables' batches, too."""
+
 RESEND_MS, RESEND_MOST_MS = 5_000.0, 60_000.0
 """Until a batch is sent again, doubled each time: a destination whose Kafka lives while nobody reads it must not be
 filled with repeats. An acknowledgement, of any batch, says that somebody reads: then the shorter one counts again."""
@@ -23,6 +26,7 @@ class Sent(Generic[T]):
     number: int
     batch: T
     at_ms: float
+    first_ms: float
     pause_ms: float = RESEND_MS
     is_acknowledged: bool = False
 
@@ -33,14 +37,15 @@ class Window(Generic[T]):
 
     sent: deque[Sent[T]] = field(default_factory=deque)
     resent: int = 0
+    is_slow: bool = False
 
     @property
     def is_full(self) -> bool:
-        return len(self.sent) >= BATCHES_MOST
+        return len(self.sent) >= (SLOW_MOST if self.is_slow else BATCHES_MOST)
 
     def add(self, number: int, batch: T, now_ms: float) -> None:
         """It is sent now."""
-        self.sent.append(Sent(number, batch, now_ms))
+        self.sent.append(Sent(number, batch, now_ms, now_ms))
 
     def overdue(self, now_ms: float) -> list[T]:
         """To be sent again now."""
@@ -48,6 +53,7 @@ class Window(Generic[T]):
         for each in late:
             each.at_ms, each.pause_ms = now_ms, min(2 * each.pause_ms, RESEND_MOST_MS)
         self.resent += len(late)
+        self.is_slow |= bool(late)
         return [each.batch for each in late]
 
     def acknowledged(self, number: int) -> T | None:
@@ -57,6 +63,7 @@ class Window(Generic[T]):
             each.pause_ms = RESEND_MS
             if each.number == number and not each.is_acknowledged:
                 each.is_acknowledged, found = True, each.batch
+                self.is_slow &= each.at_ms != each.first_ms
         return found
 
     def take_done(self) -> list[T]:

@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from dynabus.adapters.kafka import outbox as module
-from dynabus.adapters.kafka.outbox import AGAIN_MS, Letter, Outbox
+from dynabus.adapters.kafka.outbox import AGAIN_MS, UNMADE_MS, Letter, Outbox
 from dynabus.adapters.kafka.settings import KafkaSettings
 
 Report = Callable[[KafkaError | None, object], None]
@@ -92,10 +92,17 @@ def test_settings_with_which_there_is_no_producer_are_a_failed_delivery(monkeypa
     desk.kafka.refuses = True
     desk.send()
     assert (desk.outbox.failed, desk.done) == (1, [])
-    assert desk.outbox.reason
+    assert desk.outbox.problem
     desk.kafka.refuses = False
     desk.later()
+    desk.send("b")
+    assert (desk.kafka.made, desk.outbox.failed) == ([], 1), "one try for all that wait, now and then"
+    desk.now_ms = UNMADE_MS
+    desk.outbox.serve()
     desk.kafka.made[0].report()
+    desk.kafka.made[0].report()
+    assert desk.outbox.problem is None
+    desk.done.remove("b")
     assert (desk.outbox.reason, desk.done) == ("", ["a"])
     desk.outbox.close(0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
 
 from dynabus.core.global_tables.backlog import AT_RISK, LOST, UNREAD_MS, Shard, backlog_of, shard
@@ -9,6 +10,15 @@ from dynabus.core.global_tables.backlog import AT_RISK, LOST, UNREAD_MS, Shard, 
 HOUR = 3_600_000.0
 NOW, RETENTION = 1000 * HOUR, 24 * HOUR
 SINCE_MS = 7
+
+
+def test_of_a_shard_that_has_ended_nobody_asks_how_long_changes_took() -> None:
+    ended, live = shard((0, 9), (9, said("1:ended:-", 900.0))), shard((0, 9), (5, said("1:reading:-", 3.0)))
+    assert backlog_of([ended, live], 0.0, 1000.0).latency_ms == 3.0
+
+
+def said(progress: str, latency_ms: float) -> str:
+    return orjson.dumps({"progress": progress, "latency_ms": latency_ms}).decode()
 
 
 def test_of_a_shard_that_lost_its_end_nothing_is_left_rather_than_less_than_nothing() -> None:

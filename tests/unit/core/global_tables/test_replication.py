@@ -6,7 +6,7 @@ from dynabus.core.global_tables.floors import Word
 from dynabus.core.global_tables.rep_in import Acknowledgement, RepIn
 from dynabus.core.global_tables.rep_out import BATCH_CHANGES, WAITING_BYTES, Batch, Export, RepOut
 from dynabus.core.global_tables.versions import written
-from dynabus.core.global_tables.window import BATCHES_MOST, RESEND_MOST_MS, RESEND_MS
+from dynabus.core.global_tables.window import BATCHES_MOST, RESEND_MOST_MS, RESEND_MS, SLOW_MOST
 
 WORD = Word(500, 3, frozenset({"eu", "us"}))
 SHARD, TOPIC = ("music/1", 0), ("eu", 0)
@@ -94,6 +94,20 @@ def test_repeats_become_rarer_until_something_is_acknowledged() -> None:
     (second,) = brain.batches(400_000)
     brain.acknowledged(second.number)
     assert brain.batches(400_000) == [first]
+
+
+def test_a_table_that_is_slow_there_has_fewer_batches_under_way_until_one_is_acknowledged_in_time() -> None:
+    """Its topic has batches of other tables, too, which wait behind them."""
+    brain = reading(*(export(number) for number in range(20 * BATCH_CHANGES)))
+    first = brain.batches(0)
+    assert brain.batches(RESEND_MS) == first
+    for each in first[:-1]:
+        brain.acknowledged(each.number)
+    assert len(brain.batches(RESEND_MS + 1)) == SLOW_MOST - 1
+    brain.acknowledged(first[-1].number)
+    (another,) = brain.batches(RESEND_MS + 2)
+    brain.acknowledged(another.number)
+    assert len(brain.batches(RESEND_MS + 3)) > 1
 
 
 def test_what_may_be_sent_now_is_bounded() -> None:
