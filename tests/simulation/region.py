@@ -57,6 +57,9 @@ CALM_MS = 8000.0
 """After a group was dealt out: until then batches of before may land, whose changes are read and sent again. So is a
 repeat that is the first record that retention has left."""
 
+GIVEN_UP_MS = 15_000.0
+"""Until nothing of it is taken any more: what comes then is parked."""
+
 PARTED_MS = 4000.0
 """Until a region has heard that another one is gone."""
 
@@ -92,6 +95,8 @@ class Region:
         self.known: dict[str, Region] = {}
         """Those that went, too."""
         self.former: dict[str, int] = {}
+        self.leaving: set[str] = set()
+        """Of those, who sends what it has left: until it is given up."""
         self.metadata: list[tuple[str, str, Any]] = []
         self.links: dict[str, dict[str, Any]] = {}
         self._stream = new_stream("NEW_AND_OLD_IMAGES", 0, [0], (), from_start=True)
@@ -150,6 +155,8 @@ class Region:
         after = without(self, gone, self._unix_ms())
         del self.others[gone]
         self.former = after["former"]
+        self.leaving.add(gone)
+        self.world.after(self.world.random.uniform(0.0, GIVEN_UP_MS), self._give_up, gone)
         for name, link in after["links"].items():
             if name == gone:
                 del self.links[name]
@@ -160,6 +167,10 @@ class Region:
                 self._snapshots[name] = self._snapshot()
                 self._say_link(name)
         self.cluster.told_of(frozenset(self.others), frozenset(self.former))
+        self.publish()
+
+    def _give_up(self, gone: str) -> None:
+        self.leaving.discard(gone)
         self.publish()
 
     def _peer(self, name: str, kafka: str) -> dict[str, Any]:
@@ -247,7 +258,7 @@ class Region:
             "status": "ACTIVE",
             "description": DESCRIPTION,
         }
-        regions = [self.name, *self.others] if self.others else []
+        regions = [self.name, *self.others, *self.leaving] if self.others else []
         said = [self._partition(each.number) for each in partitions if not each.closed]
         table |= {"partitions": said, "regions": regions, "former": [*self.former]}
         self._say(f"table/{LOG}", "table_metadata", table)

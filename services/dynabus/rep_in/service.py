@@ -23,7 +23,6 @@ from dynabus.adapters.kafka.topics import TopicError, reach_kafka
 from dynabus.adapters.logs import logger
 from dynabus.adapters.replication_codec import Arrived, decode_batch
 from dynabus.core.global_tables.regions import KIND, Peer, Regions
-from dynabus.core.global_tables.rep_in import CHANGES_MOST
 from dynabus.core.global_tables.versions import Meeting
 from dynabus.core.topics import Topic
 from dynabus.rep_in.config import RepInSettings
@@ -204,7 +203,7 @@ class RepInService:
             self.telling.acknowledge(told, partial(inlet.advance, told))
         inlet.advance()
         # Begun again only when half is done: a pause throws away what was fetched.
-        inlet.full = inlet.brain.undecided >= CHANGES_MOST // (2 if inlet.full else 1)
+        inlet.full = inlet.brain.share >= (0.5 if inlet.full else 1.0)
         self.driving.take(inlet)
 
     def go_on(self) -> None:

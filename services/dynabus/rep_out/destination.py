@@ -52,7 +52,8 @@ Feeds = Mapping[str, Feed]
 
 
 class Destination:
-    """`start` begins its thread; `failed` is called there if it ends by a defect."""
+    """`start` begins its thread; `failed` is called there if it ends by a defect. `bytes_most`: of changes of one
+    table that wait."""
 
     def __init__(
         self,
@@ -60,8 +61,10 @@ class Destination:
         own: str,
         peer: Peer,
         failed: Callable[[], None],
+        bytes_most: Callable[[], int],
     ) -> None:
         self.peer, self._own, self._settings, self._failed = peer, own, settings, failed
+        self._bytes_most = bytes_most
         self.feeds: Feeds = {}
         """Set by another thread, as a whole."""
         self.latencies = Latencies()
@@ -158,7 +161,9 @@ class Destination:
                 del self._senders[topic]
             self._followed = feeds
         shards.poll(exact_ms())
+        bytes_most = self._bytes_most()
         for topic, brain in self.brains.items():
+            brain.bytes_most = bytes_most
             brain.forwards = self._followed[topic].link.forwards
             if not has_all(self._followed[topic]):
                 brain.word = None  # at once: what it was told before may not be so any more

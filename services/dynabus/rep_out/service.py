@@ -8,9 +8,11 @@ from typing import Any
 from dynabus.adapters.clock import exact_ms
 from dynabus.adapters.kafka.hearing import Hearing
 from dynabus.adapters.logs import logger
+from dynabus.adapters.memory_limit import LIMIT_FILES, memory_limit_bytes
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.global_tables.links import Links
 from dynabus.core.global_tables.regions import Peer, Regions
+from dynabus.core.global_tables.rep_out import BATCH_BYTES, WAITING_BYTES
 from dynabus.core.ids import Writer
 from dynabus.core.streams.view import StreamsView
 from dynabus.core.topics import Topics
@@ -20,6 +22,10 @@ from dynabus.rep_out.shards import Feed
 
 POLL_S = 0.2
 JOIN_S = 3.0
+
+
+MEMORY_SHARE = 4
+"""Of a container's memory limit changes that wait get one part in so many: others are under way, and encoded."""
 
 
 class RepOutService:
@@ -32,6 +38,7 @@ class RepOutService:
         self.has_news = False
         self.turns = 0
         self.destinations: dict[str, Destination] = {}
+        self._memory = memory_limit_bytes(LIMIT_FILES)
         # Of heartbeats nothing is made; by them this process knows that it is not cut off.
         self._hearing = Hearing(settings.kafka_settings(), Topics(settings.namespace), self.take)
 
@@ -85,9 +92,17 @@ class RepOutService:
     def _begin(self, peer: Peer) -> None:
         logger().info("destination", region=peer.name, kafka=peer.kafka)
         own = self.regions.own
-        destination = Destination(self._settings, own, peer, self.failed.set)
+        destination = Destination(self._settings, own, peer, self.failed.set, self.bytes_most)
         self.destinations[peer.name] = destination
         destination.start()
+
+    def bytes_most(self) -> int:
+        """Of changes of one table, for one destination, that wait: one that is away must not cost the others this
+        process. Another thread may ask."""
+        tables = sum(len(each.brains) for each in [*self.destinations.values()])
+        if self._memory is None or not tables:
+            return WAITING_BYTES
+        return max(BATCH_BYTES, min(WAITING_BYTES, self._memory // MEMORY_SHARE // tables))
 
     def feeds(self, destination: str) -> dict[str, Feed]:
         """The streams that go there, by topic."""

@@ -16,7 +16,7 @@ from dynabus.core.global_tables.committed import Told
 from dynabus.core.global_tables.floors import Floors, Word
 from dynabus.core.global_tables.links import ACTIVE, COPYING, Link
 from dynabus.core.global_tables.regions import Peer
-from dynabus.core.global_tables.rep_out import BATCH_CHANGES, Batch
+from dynabus.core.global_tables.rep_out import BATCH_CHANGES, WAITING_BYTES, Batch
 from dynabus.core.global_tables.sending import FOR_GOOD
 from dynabus.core.global_tables.unseen import Unseen
 from dynabus.core.global_tables.versions import written
@@ -102,7 +102,7 @@ class Stage:
         self.beside: Told | None = None
         self.said: Word | None = None
         wished = RepOutSettings(name="rep-out-1", commit_every_ms=10, **settings)
-        self.destination = Destination(wished, "eu", PEER, lambda: None)
+        self.destination = Destination(wished, "eu", PEER, lambda: None, lambda: WAITING_BYTES)
         self.destination.feeds = {TOPIC: FEED}
         self.destination.begin(cast("Line", self), cast("Shards", self))
         self.destination._begun((TOPIC, 0), 0, 0)

@@ -22,6 +22,9 @@ from dynabus.core.global_tables.rep_out import Batch, Export
 CHANGES_MOST = 1_000
 """Under way of one topic partition; beyond it batches wait in Kafka."""
 
+BYTES_MOST = 4 * 1024 * 1024
+"""The same of keys and items: a batch may have nearly a megabyte."""
+
 Topic = tuple[str, int]
 """(source region, partition of its topic)."""
 
@@ -66,6 +69,8 @@ class RepIn:
 
     _open: dict[Topic, deque[_Open]] = field(default_factory=dict)
     _undecided: dict[int, tuple[_Open, Export]] = field(default_factory=dict)
+    _bytes: int = 0
+    """Of keys and items that are undecided."""
     _unsent: deque[int] = field(default_factory=deque)
     _under_way: set[tuple[Topic, str | None, int]] = field(default_factory=set)
     """Topic partition, sender and number of batches of which something is not decided."""
@@ -85,16 +90,22 @@ class RepIn:
         """Another process reads it again from what is committed; what is under way may still be decided."""
         for each in self._open.pop(topic, ()):
             for number in each.undecided:
-                self._undecided.pop(number, None)
+                self._taken(number)
             self._under_way.discard(each.name)
         self._untold.pop(topic, None)
         self._done.pop(topic, None)
         self._committed.pop(topic, None)
 
     @property
-    def undecided(self) -> int:
-        """Changes that are not decided."""
-        return len(self._undecided)
+    def share(self) -> float:
+        """Of what may be undecided: from 1 on it is full."""
+        return max(len(self._undecided) / CHANGES_MOST, self._bytes / BYTES_MOST)
+
+    def _taken(self, number: int) -> _Open | None:
+        """It is undecided no more; its batch, if it was."""
+        opened, export = self._undecided.pop(number, (None, None))
+        self._bytes -= export.size if export is not None else 0
+        return opened
 
     def read(self, topic: Topic, offset: int, sender: str, batch: Batch, replica: str = "") -> None:
         """The next one of a topic partition; one without a change is decided at once. `replica`: as an import's."""
@@ -109,6 +120,7 @@ class RepIn:
             self._numbers += 1
             opened.undecided.add(self._numbers)
             self._undecided[self._numbers] = (opened, export)
+            self._bytes += export.size
             self._unsent.append(self._numbers)
         self._open[topic].append(opened)
         self._under_way.add(opened.name)
@@ -131,7 +143,7 @@ class RepIn:
 
     def decided(self, number: int) -> None:
         """Accepted in its leader's log, or known to change nothing; or parked."""
-        opened, _ = self._undecided.pop(number, (None, None))
+        opened = self._taken(number)
         if opened is not None:
             opened.undecided.discard(number)
             self._settle(opened)
@@ -142,7 +154,7 @@ class RepIn:
         opened, _ = self._undecided.get(number, (None, None))
         if opened is not None:
             for each in opened.undecided:
-                self._undecided.pop(each, None)
+                self._taken(each)
             opened.undecided.clear()
             self._under_way.discard(opened.name)
             opened.sender = None

@@ -31,6 +31,9 @@ BATCH_CHANGES, BATCH_BYTES = 200, 512 * 1024
 WAITING_CHANGES, WAITING_BYTES = BATCH_CHANGES * BATCHES_MOST, BATCH_BYTES * BATCHES_MOST
 """As much as may be under way; beyond either, no more is read."""
 
+OBJECT_BYTES = 1000
+"""What a change that waits takes besides its key and item."""
+
 
 T = TypeVar("T")
 
@@ -71,6 +74,10 @@ def taken_from(waiting: deque[T], size_of: Callable[[T], int], most: float) -> l
     return taken
 
 
+def _cost(export: Export) -> int:
+    return export.size + OBJECT_BYTES
+
+
 class Under(NamedTuple):
     """A batch under way. `behind`: the offset of each shard that may be committed once this and all earlier ones are
     acknowledged."""
@@ -97,6 +104,8 @@ class RepOut:
     _own_behind: dict[Shard, int] = field(default_factory=dict)
     """Before these offsets this region's own changes were acknowledged, when only they were sent."""
     _numbers: int = 0
+    bytes_most: int = WAITING_BYTES
+    """Less where many tables wait."""
     word: Word | None = None
     """What the destination is to be told; None: nothing."""
     _told: Word | None = None
@@ -118,7 +127,7 @@ class RepOut:
             for of in (self._read, self._confirmed, self._committed, self._own_behind):
                 of.pop(shard, None)
         self._waiting = deque(each for each in self._waiting if each[0] not in gone)
-        self._bytes = sum(export.size for _, _, export in self._waiting)
+        self._bytes = sum(_cost(export) for _, _, export in self._waiting)
         for sent in self.window.sent:
             for shard in gone:
                 sent.batch.behind.pop(shard, None)
@@ -134,7 +143,7 @@ class RepOut:
     @property
     def is_full(self) -> bool:
         """Nothing is read meanwhile."""
-        return len(self._waiting) >= WAITING_CHANGES or self._bytes >= WAITING_BYTES
+        return len(self._waiting) >= WAITING_CHANGES or self._bytes >= self.bytes_most
 
     @property
     def is_ready(self) -> bool:
@@ -161,7 +170,7 @@ class RepOut:
             return
         if self.sends(shard, offset, change.version.stamp):
             self._waiting.append((shard, offset, change))
-            self._bytes += change.size
+            self._bytes += _cost(change)
         else:
             self.passed += 1
 
@@ -181,7 +190,7 @@ class RepOut:
 
     def _next(self, now_ms: float, most: float) -> Batch:
         taken = taken_from(self._waiting, lambda each: each[2].size, most)
-        self._bytes -= sum(export.size for _, _, export in taken)
+        self._bytes -= sum(_cost(export) for _, _, export in taken)
         self._numbers += 1
         batch = Batch(self._numbers, [export for _, _, export in taken], self.word)
         behind = {shard: offset + 1 for shard, offset, _ in taken}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dynabus.core.global_tables.floors import Word
-from dynabus.core.global_tables.rep_in import Acknowledgement, RepIn
+from dynabus.core.global_tables.rep_in import BYTES_MOST, Acknowledgement, RepIn
 from dynabus.core.global_tables.rep_out import BATCH_CHANGES, WAITING_BYTES, Batch, Export, RepOut
 from dynabus.core.global_tables.versions import written
 from dynabus.core.global_tables.window import BATCHES_MOST, RESEND_MOST_MS, RESEND_MS, SLOW_MOST
@@ -94,6 +94,14 @@ def test_repeats_become_rarer_until_something_is_acknowledged() -> None:
     (second,) = brain.batches(400_000)
     brain.acknowledged(second.number)
     assert brain.batches(400_000) == [first]
+
+
+def test_where_many_tables_wait_each_may_have_less() -> None:
+    brain = RepOut("eu", bytes_most=10_000)
+    brain.assigned(SHARD, 0)
+    for place in range(20):
+        brain.read(SHARD, place, export(place))
+        assert brain.is_full == (place >= 9)
 
 
 def test_a_table_that_is_slow_there_has_fewer_batches_under_way_until_one_is_acknowledged_in_time() -> None:
@@ -250,6 +258,20 @@ def test_a_batch_that_comes_again_while_it_is_under_way_is_asked_for_and_acknowl
     assert len(brain.wanted()) == 1, "its acknowledgement was lost: it is told once more"
 
 
+def test_few_changes_that_are_large_are_as_much_as_many() -> None:
+    brain = RepIn()
+    brain.assigned(TOPIC, 0)
+    large = export(1)._replace(item=b"x" * (BYTES_MOST // 4))
+    for offset in range(5):
+        brain.read(TOPIC, offset, "eu-1", Batch(offset, [large]))
+    assert brain.share > 1.2
+    for wanted in brain.wanted()[:4]:
+        brain.decided(wanted.number)
+    assert 0.2 < brain.share < 0.3
+    brain.revoked(TOPIC)
+    assert brain.share == 0
+
+
 def test_a_batch_for_another_table_is_passed_by_whole_and_may_come_again() -> None:
     brain = RepIn()
     brain.assigned(TOPIC, 4)
@@ -262,7 +284,7 @@ def test_a_batch_for_another_table_is_passed_by_whole_and_may_come_again() -> No
         brain.decided(late.number)
         brain.refused(late.number)
         brain.passed(late.number)
-    assert (brain.acknowledgements(), brain.wanted(), brain.undecided) == ([], [], 0)
+    assert (brain.acknowledgements(), brain.wanted(), brain.share) == ([], [], 0)
     brain.acknowledged()
     assert brain.due() == {TOPIC: 5}
     brain.read(TOPIC, 5, "eu-1", Batch(1, [export(1)]), "now")
