@@ -133,6 +133,20 @@ class Run:
             if self.world.now_ms < FAULTS_END_MS:
                 self.world.after(500.0, self._go, name)
             return
+        # Of its last writes one of the others gets none, and the other one decides what it got when this one is gone.
+        behind, late = self.dice.sample([each for each in NAMES if each != name], 2)
+        self.world.note(f"{name} is going, {behind} gets no more of it, {late} has yet to decide")
+        self.wires.cut.add((name, behind))
+        awake_ms = self.dice.uniform(1000.0, 5000.0)
+        self.world.after(awake_ms, self._take_nothing, late)
+        self.world.after(awake_ms + self.dice.uniform(200.0, 1500.0), self._is_gone, name)
+
+    def _take_nothing(self, name: str) -> None:
+        for host in self.regions[name].hosts:
+            if host.name.startswith("rep-in"):
+                host.asleep_until_ms = self.world.now_ms + self.dice.uniform(1000.0, 8000.0)
+
+    def _is_gone(self, name: str) -> None:
         self.world.note(f"{name} is gone")
         self.gone = name
         self.wires.gone.add(name)
