@@ -50,7 +50,8 @@ def report(target: Target) -> dict[str, Any]:
 
 def _unmanned(admin: TopicAdmin, topics: Topics, planet: Planet) -> list[str]:
     """What nobody does, of a cluster whose processes run elsewhere: by the members of their groups."""
-    groups = {topics.rep_outs(region): f"rep-out reads for {region}" for _, region in planet.links.all}
+    sent = {link.destination for link in planet.links.all.values() if link.is_read} & {*planet.regions.others}
+    groups = {topics.rep_outs(region): f"rep-out reads for {region}" for region in sorted(sent)}
     if planet.regions.others:
         groups |= {topics.rep_ins: "rep-in runs", topics.repl_admins: "repl-admin runs"}
     return [f"no {what}" for group, what in groups.items() if admin.group_members(group) == 0]

@@ -14,6 +14,7 @@ from dynabus.cli.problem import Problem
 from dynabus.cli.region import Peer, clear_secrets, peers_of
 from dynabus.cli.region_status import _replicas, _unmanned, problems, render
 from dynabus.cli.region_view import Planet
+from dynabus.core.global_tables.links import ACTIVE, DELETING, Link
 from dynabus.core.topics import Topics
 
 ADDRESS = ["--kafka", "127.0.0.1:9093", "--endpoint", "http://127.0.0.1:8001"]
@@ -214,9 +215,12 @@ def test_who_does_not_run_is_an_alarm_and_who_cannot_be_asked_is_told() -> None:
     for name, kafka in (("eu", ""), ("us", "k:1")):
         values = {"version": 1, "namespace": "ns", "endpoint": "", "settings": "{}", "removed": False}
         planet.regions.take("region_metadata", f"region/{name}", {**values, "name": name, "kafka": kafka})
-    planet.links.all["t", "us"] = cast("Any", None)
     members = {"ns.rep-in": 1, "ns.repl-admin": 0, "ns.rep-out.us": 0}
     admin = SimpleNamespace(group_members=members.__getitem__)
+    going = Link("t", "music", "us", 1, DELETING, 0, True, "1", ["eu"], {}, "there")
+    planet.links.all["t", "us"] = going
+    assert _unmanned(cast("Any", admin), Topics("ns"), planet) == ["no repl-admin runs"]
+    planet.links.all["t", "us"] = going._replace(status=ACTIVE)
     missing = _unmanned(cast("Any", admin), Topics("ns"), planet)
     assert missing == ["no rep-out reads for us", "no repl-admin runs"]
     shown = [{"what": "", "region": None, "table": None, "why": why, "parked": 0} for why in missing]

@@ -146,10 +146,7 @@ def _created(said: Said, here: Here, create: Evaluate | None, wall_ms: int) -> D
     if made.row is None:
         return _answer(REFUSED, str(orjson.loads(made.outcome.body).get("message", "")))
     state = read_row(made.row)
-    register = registers.joined(here.own, said.message)
-    if not registers.lacks_items(register):
-        # It had all of them: the table was lost with what it had been sent.
-        register = registers.lost_writes(register, wall_ms)
+    register = _joined(said, here, wall_ms)
     overridden = said.message["overrides"].get(here.own, {}).get("stamp", register["overridden"])
     state = replace(
         state,
@@ -158,6 +155,14 @@ def _created(said: Said, here: Here, create: Evaluate | None, wall_ms: int) -> D
         scaling={**said.message["definition"]["WriteScaling"]},
     )
     return _answer("CREATING", table=state.id, write=state)
+
+
+def _joined(said: Said, here: Here, wall_ms: int) -> Register:
+    """Of an empty table. If the word has it that all items are there, they were lost with another one."""
+    register = registers.joined(here.own, said.message)
+    return (
+        register if registers.lacks_items(register) else registers.lost_writes(register, wall_ms, said.message["by"])
+    )
 
 
 def _adopt(said: Said, here: Here, state: TableState, wall_ms: int) -> Decision:
@@ -177,7 +182,7 @@ def _adopt(said: Said, here: Here, state: TableState, wall_ms: int) -> Decision:
         state = with_stream(state, wall_ms)
     except ApiError as error:
         return _answer(REFUSED, error.message)
-    state = replace(state, global_table=registers.joined(here.own, said.message))
+    state = replace(state, global_table=_joined(said, here, wall_ms))
     return _answer(state.status, table=state.id, write=state)
 
 

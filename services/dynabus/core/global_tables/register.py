@@ -37,7 +37,7 @@ from typing import Any, NamedTuple
 from dynabus.core.global_tables import overrides, sending
 from dynabus.core.global_tables.definition import Definition
 from dynabus.core.global_tables.links import ACTIVE, COPYING, DELETING
-from dynabus.core.global_tables.origins import origin_of, rank, with_loss
+from dynabus.core.global_tables.origins import lost_of, origin_of, rank, with_loss
 from dynabus.core.global_tables.sending import Register as Register
 from dynabus.core.global_tables.sending import is_copied_again as is_copied_again
 
@@ -156,13 +156,6 @@ def copied_to(register: Register, region: str, wall_ms: int) -> Register:
     return _with(after, "origins", wall_ms, {region: {**with_loss(register, region), "from": ""}})
 
 
-def _has_lost(register: Register, region: str, origin: str, wall_ms: int) -> Register:
-    """With a loss of this region, and who sends it every item."""
-    after = _with(register, "origins", wall_ms, {region: {"from": origin}})
-    piece = after["origins"][region]
-    return {**after, "origins": {**after["origins"], region: {**piece, "lost": piece["stamp"]}}}
-
-
 def copied_again(register: Register, region: str, wall_ms: int, *lost: str) -> Register:
     """With a link whose initial copy is to be made once more, with what regions have `lost` too."""
     return {**register, "links": {**register["links"], region: sending.again(register, region, wall_ms, *lost)}}
@@ -269,32 +262,33 @@ def answered(
     if known and known["status"] != DELETING:
         return after if known["table"] == table else _made_anew(after, region, table, wall_ms)
     link = {"status": COPYING, "created_ms": wall_ms, "table": table}
+    if (lost_ms := lost_of(register, region)[0]) > 0:
+        # It may have sent us what it lost.
+        link |= {"rows": sorted({register["own"], *sending.former_of(register), region}), "returned": lost_ms}
     return {**after, "links": {**register["links"], region: link}}
 
 
 def _made_anew(register: Register, region: str, table: str, wall_ms: int) -> Register:
-    """The region had lost its table, and has none of the items that were sent to the one before."""
-    after = with_link(copied_again(register, region, wall_ms, region), region, table=table, returned=wall_ms)
-    if origin_of(register, region):
-        return after
-    complete = [
-        each for each in (register["own"], *others(register)) if each != region and not origin_of(register, each)
-    ]
-    return _has_lost(after, region, (complete or [register["own"]])[0], wall_ms)
+    """The region had lost its table, and has none of the items that were sent to the one before. Who sends it every
+    item it says itself."""
+    returned = max(wall_ms, lost_of(register, region)[0], register["links"][region].get("returned", 0))
+    return with_link(copied_again(register, region, wall_ms, region), region, table=table, returned=returned)
 
 
-def lost_writes(register: Register, wall_ms: int) -> Register:
+def lost_writes(register: Register, wall_ms: int, by: str = "") -> Register:
     """Of a replica whose log lost what it had acknowledged: another one sends it every item, all others what they and
-    it wrote, and it sends all of its own once more."""
+    it wrote, and it sends all of its own once more. `by`: who is there, and rather does so."""
     rest = others(register)
     if not rest:
         return register
-    origin = next((each for each in rest if not origin_of(register, each)), rest[0])
+    rest = sorted(rest, key=lambda each: (bool(origin_of(register, each)), each != by))
     links = {
         region: link if link["status"] == DELETING else sending.again(register, region, wall_ms)
         for region, link in register["links"].items()
     }
-    return _has_lost({**register, "links": links}, register["own"], origin, wall_ms)
+    after = _with({**register, "links": links}, "origins", wall_ms, {register["own"]: {"from": rest[0]}})
+    piece = after["origins"][register["own"]]
+    return {**after, "origins": {**after["origins"], register["own"]: {**piece, "lost": piece["stamp"]}}}
 
 
 def said_by(register: Register, region: str, status: str, why: str) -> Register:

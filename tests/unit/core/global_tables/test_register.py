@@ -248,14 +248,31 @@ def test_what_is_given_back_is_in_each_later_copy_too() -> None:
     assert recovered_itself["links"][HOME]["rows"] == [HOME, AWAY]
 
 
-def test_so_does_one_that_was_made_anew() -> None:
-    complete = registers.copied_to(linked("ACTIVE", "COPYING"), THIRD, 3000)
+@pytest.mark.parametrize("by", [HOME, AWAY])
+def test_so_does_one_that_was_made_anew(by: str) -> None:
+    """Whoever told it is there, and sends it every item."""
+    complete = registers.copied_to(registers.copied_to(linked("COPYING", "COPYING"), AWAY, 2900), THIRD, 3000)
     after = answered(complete, THIRD, table="another", wall_ms=6000)
     assert after["links"][THIRD]["rows"] == [THIRD, HOME]
     assert forwards_of(after, after["links"][THIRD], THIRD) == {THIRD: 6000}
-    heard = registers.taken(seen_by(AWAY, complete), registers.message_of(after), 7000)
+    anew = registers.lost_writes(registers.joined(THIRD, registers.message_of(complete)), 9000, by)
+    assert anew["origins"][THIRD]["from"] == by
+    heard = registers.taken(seen_by(AWAY, complete), registers.message_of(anew), 7000)
     assert heard["links"][THIRD]["rows"] == [THIRD, AWAY]
-    assert forwards_of(heard, heard["links"][THIRD], THIRD) == {THIRD: 6000}
+    again = answered(heard, THIRD, table="another", wall_ms=7500)
+    assert forwards_of(again, again["links"][THIRD], THIRD) == {THIRD: 9000}, "its clock is ahead"
+    assert again["origins"] == anew["origins"]
+
+
+def test_a_link_that_is_first_made_after_a_loss_gives_back_what_came_before() -> None:
+    """It sends to us once it has its own link to us."""
+    lost = registers.lost_writes(linked("ACTIVE", "ACTIVE"), 6000)
+    known = registers.taken(
+        {**seen_by(AWAY, linked("ACTIVE", "ACTIVE")), "links": {}}, registers.message_of(lost), 7000
+    )
+    made = answered(known, HOME)["links"][HOME]
+    assert made["rows"] == [HOME, AWAY]
+    assert forwards_of(known, made, HOME) == {HOME: 6000}
 
 
 def test_but_not_one_that_fell_behind() -> None:
