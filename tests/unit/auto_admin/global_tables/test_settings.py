@@ -180,6 +180,28 @@ def test_read_units_that_were_given_before_are_not_given_once_more(planet: Plane
     assert "GlobalSecondaryIndexes" not in shown, "it is gone"
 
 
+def test_read_units_that_are_heard_of_with_what_they_are_for(planet: Planet) -> None:
+    """The mode that has units, and an index, come in the same word: units are given once there is something to have
+    them."""
+    planet.cut = {AWAY}
+    planet.update(HOME, BillingMode="PROVISIONED", ProvisionedThroughput=UNITS)
+    planet.until("has", lambda: planet.status(HOME) == "ACTIVE")
+    new = {"Create": {**INDEX, "ProvisionedThroughput": UNITS}}
+    planet.update(HOME, AttributeDefinitions=ALBUM, GlobalSecondaryIndexUpdates=[new])
+    planet.until("has", lambda: planet.status(HOME) == "ACTIVE")
+    index = {"IndexName": INDEX["IndexName"], "ProvisionedThroughputOverride": {"ReadCapacityUnits": 55}}
+    override = {"RegionName": AWAY, "ProvisionedThroughputOverride": {"ReadCapacityUnits": 33}}
+    answer = planet.update(ReplicaUpdates=[{"Update": {**override, "GlobalSecondaryIndexes": [index]}}])
+    assert "TableDescription" in answer, answer
+    planet.cut = set()
+    planet.settle()
+    planet.until("alike", lambda: alike(planet))
+    planet.settle()
+    found = planet.described(AWAY)
+    units = [each["ProvisionedThroughput"]["ReadCapacityUnits"] for each in (found, *found["GlobalSecondaryIndexes"])]
+    assert units == [33, 55]
+
+
 def test_auto_scaling_of_an_index_that_is_gone_does_not_come_back(planet: Planet) -> None:
     change(planet, HOME, BillingMode="PROVISIONED", ProvisionedThroughput=UNITS)
     new = {"Create": {**INDEX, "ProvisionedThroughput": UNITS}}
