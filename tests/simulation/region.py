@@ -232,7 +232,7 @@ class Region:
     def drop_late(self, where: Where) -> None:
         """Retention is hours and repeats come within seconds: with a shard's end it takes those behind it."""
         low, end = self.kafka.extent(where)
-        if any(dict(each.headers)["type"] == CLOSED.encode() for each in self.kafka.records[where][:low]):
+        if CLOSED.encode() in self._types(where)[:low]:
             self.kafka.drop(where, end)
 
     def _say(self, key: str, kind: str, message: Any) -> None:
@@ -325,10 +325,10 @@ class Region:
                 return  # retention has taken it, and nobody waits for it, nor for what was before it
             offset, beside = offsets.get((self.topic, ancestor), (0, ""))
             said = orjson.loads(beside or "{}")
-            kinds = [dict(each.headers)["type"] for each in self.kafka.records[self.topic, ancestor]]
-            if CLOSED.encode() in kinds[: said.get("own", 0)]:
-                continue  # it is read once more, for what a region that is gone wrote
-            if read_metadata(offset, said.get("progress", "")).mark is not Mark.ENDED:
+            if read_metadata(offset, said.get("progress", "")).mark is Mark.ENDED:
+                continue
+            # It may be read once more, for what a region that is gone wrote.
+            if CLOSED.encode() not in self._types((self.topic, ancestor))[: said.get("own", 0)]:
                 raise Violation(f"a change of shard {number} crosses before shard {ancestor} is acknowledged")
 
     def _committed(self, group: str, where: Where, before: int, after: int, beside: str) -> None:
@@ -341,8 +341,7 @@ class Region:
             return  # it is gone
         if read_metadata(after, orjson.loads(beside or "{}").get("progress", "")).mark is Mark.ENDED:
             # Its children may begin, so that all of it must be decided.
-            kinds = [dict(each.headers)["type"] for each in self.kafka.records[where]]
-            after = max(after, kinds.index(CLOSED.encode()))
+            after = max(after, self._types(where).index(CLOSED.encode()))
         # What is older than the link is its copy's.
         least_ms = self.links[other.name]["created_ms"] - BEFORE_MS
         low = self.kafka.low[where]
@@ -409,9 +408,12 @@ class Region:
 
     def _end_of_changes(self, where: Where) -> int:
         """Behind the last record of a shard that is more than a word: of those there is no end."""
-        records = self.kafka.records[where]
-        behind = (n + 1 for n in reversed(range(len(records))) if dict(records[n].headers)["type"] != FLOORS.encode())
-        return next(behind, 0)
+        types = self._types(where)
+        return next((n + 1 for n in reversed(range(len(types))) if types[n] != FLOORS.encode()), 0)
+
+    def _types(self, where: Where) -> list[bytes]:
+        """Of a shard's records, in order."""
+        return [dict(each.headers)["type"] for each in self.kafka.records[where]]
 
 
 def _end_of_writes(log: Log) -> int:

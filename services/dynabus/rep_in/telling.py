@@ -158,16 +158,20 @@ class Telling:
         """A batch of this region. The alarm of one that could not be read ends if none was for a while."""
         last_ms = self._unreadable_ms.get(source)
         if last_ms is not None and self._now_ms() - last_ms > HEALED_MS:
-            del self._unreadable_ms[source]
-            self.reasons.pop((source, None), None)
+            self._is_over(source)
+
+    def _is_over(self, source: str) -> None:
+        del self._unreadable_ms[source]
+        self.reasons.pop((source, None), None)
 
     async def look_again(self) -> None:
         """At what was parked of tables of which no words come: whether it is still there. Raises as `park`. What
         could not be read of a region that is none any more, or sends nothing, is over."""
         for source in [*self._unreadable_ms]:
-            if source not in self._regions.others:
-                self._unreadable_ms[source] = float("-inf")
-            self.has_read(source)
+            if source in self._regions.others:
+                self.has_read(source)
+            else:
+                self._is_over(source)
         for table, source in {table: source for source, table in self.reasons}.items():
             if table is not None:
                 await self.has_parked(source, table)

@@ -23,7 +23,6 @@ from dynabus.rep_out.shards import Feed
 POLL_S = 0.2
 JOIN_S = 3.0
 
-
 MEMORY_SHARE = 4
 """Of a container's memory limit changes that wait get one part in so many: others are under way, and encoded."""
 

@@ -160,9 +160,9 @@ def _created(said: Said, here: Here, create: Evaluate | None, wall_ms: int) -> D
 def _joined(said: Said, here: Here, wall_ms: int) -> Register:
     """Of an empty table. If the word has it that all items are there, they were lost with another one."""
     register = registers.joined(here.own, said.message)
-    return (
-        register if registers.lacks_items(register) else registers.lost_writes(register, wall_ms, said.message["by"])
-    )
+    if registers.lacks_items(register):
+        return register
+    return registers.lost_writes(register, wall_ms, said.message["by"])
 
 
 def _adopt(said: Said, here: Here, state: TableState, wall_ms: int) -> Decision:

@@ -149,14 +149,14 @@ def same_keys(one: Definition, other: Definition) -> bool:
 
 def _same_shape(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Of two indexes; in which order attributes are named that are projected beside the keys means nothing."""
-    return all(_shape(one)[member] == _shape(other)[member] for member in _SHAPE)
+    return _shape(one) == _shape(other)
 
 
-def _shape(index: Mapping[str, Any]) -> dict[str, Any]:
+def _shape(index: Mapping[str, Any]) -> list[Any]:
     projection = {**index["Projection"]}
     if "NonKeyAttributes" in projection:
         projection["NonKeyAttributes"] = sorted(projection["NonKeyAttributes"])
-    return {**index, "Projection": projection}
+    return [{**index, "Projection": projection}[member] for member in _SHAPE]
 
 
 def _key_types(index: Mapping[str, Any], types: Mapping[str, str]) -> list[str | None]:
