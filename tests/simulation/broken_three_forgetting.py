@@ -19,6 +19,7 @@ from dynabus.core.replication.records import Mutation
 from dynabus.core.replication.store import Decision, Outcome
 from dynabus.rep_out import destination as destination_module
 from dynabus.rep_out import shards as shards_module
+from dynabus.rep_out.feeds import has_all
 from dynabus.rep_out.shards import Shards
 from dynabus.storage_node import inbox
 from dynabus.storage_node.upkeep import forgetting
@@ -158,7 +159,7 @@ def others_shards_are_not_asked() -> Patches:
         found = {}
         for topic, feed in self._feeds.items():
             known = [word for where, word in self._words.items() if where[0] == topic]
-            least = promises._least(known) if shards_module.has_all(feed) else None
+            least = promises._least(known) if has_all(feed) else None
             if least is not None:
                 found[topic] = least._replace(replica=feed.link.replica)
         return found

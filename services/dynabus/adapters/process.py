@@ -23,7 +23,7 @@ from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.logs import configure_logs, logger
 from dynabus.adapters.memory_limit import MemoryLimitError, check_memory
 from dynabus.adapters.ops_server import Checks, OpsServer
-from dynabus.adapters.scheduling import schedule_as_batch
+from dynabus.adapters.scheduling import schedule_as_batch, yield_to_others
 from dynabus.adapters.settings import ServiceSettings, load_settings
 from dynabus.core.errors import InvariantError
 from dynabus.core.ids import Writer
@@ -56,7 +56,7 @@ L = TypeVar("L", bound=Loop)
 @dataclass(frozen=True, slots=True)
 class Service(Generic[S, L]):
     """`connect` raises TopicError, UnsafeKafka. `status`: what health checks show; another thread asks. `is_watched`:
-    it hears something every few seconds, or is cut off."""
+    it hears something every few seconds, or is cut off. `yields`: its work can wait for clients'."""
 
     program: str
     settings: type[S]
@@ -64,12 +64,15 @@ class Service(Generic[S, L]):
     metrics: Callable[[L], Collector]
     status: Callable[[L], Mapping[str, Any]]
     is_watched: bool = True
+    yields: bool = False
 
     def main(self, argv: Sequence[str]) -> int:
         """Run until SIGTERM or SIGINT; the exit code."""
         schedule_as_batch()
         settings = load_settings(self.settings, argv, self.program)
         configure_logs(settings.name, settings.log_level)
+        if self.yields:
+            yield_to_others()
         try:
             check_memory()
             return self._serve(settings)

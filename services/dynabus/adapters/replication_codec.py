@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from dynabus.adapters.codec import UndecodableMessage, decode, encode
-from dynabus.adapters.stream_codec import FLOORS_HEADER, KEY_HEADER, VERSION_HEADER, decode_change
+from dynabus.adapters.stream_codec import FLOORS_HEADER, KEY_HEADER, VERSION_HEADER, decode_new
 from dynabus.core.errors import ApiError
 from dynabus.core.global_tables.floors import Word, decode_floors, read_word
 from dynabus.core.global_tables.rep_out import Batch, Export
@@ -111,7 +111,7 @@ def export_of(table: str, schema: KeySchema, version: Version, headers: Mapping[
     """The change of a stream record. Raises UndecodableMessage."""
     if not value and KEY_HEADER in headers:
         return Export(table, headers[KEY_HEADER], None, version)
-    record = decode_change(value)
+    record = decode_new(value)
     try:
         key = schema.encode_item(record["keys"])
     except ApiError as error:

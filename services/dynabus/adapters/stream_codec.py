@@ -10,14 +10,15 @@ headers say it all. So do those of a `version` that is a deletion; another one h
 from __future__ import annotations
 
 import io
+import json
 import struct
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Any, NamedTuple, cast
 
 from confluent_kafka import Message
-from fastavro import schemaless_reader
+from fastavro import parse_schema, schemaless_reader
 
 from dynabus.adapters.avro_values import ABSENT, PRESENT, images, integer, optional_images, text
 from dynabus.adapters.codec import SCHEMAS, UndecodableMessage, schema_text
@@ -31,6 +32,15 @@ from dynabus.core.time_to_live import PRINCIPAL
 _PREFIX = struct.Struct(">BI")
 _SCHEMA = SCHEMAS["stream_record"]
 SCHEMA_ID = SCHEMA_NUMBERS["stream_record"]
+
+
+def _as_far_as(member: str) -> Any:
+    schema = json.loads(schema_text("stream_record"))
+    names = [field["name"] for field in schema["fields"]]
+    return parse_schema({**schema, "fields": schema["fields"][: names.index(member) + 1]})
+
+
+_AS_FAR_AS_NEW = _as_far_as("new_image")
 
 CONFLICT_ID = SCHEMA_NUMBERS["conflict"]
 
@@ -159,12 +169,21 @@ def entry_of(message: Message) -> Entry:
 
 def decode_change(value: bytes) -> dict[str, Any]:
     """The record of a value, its images in DynamoDB's JSON. Raises UndecodableMessage."""
+    return _decoded(value, _SCHEMA, ("keys", "new_image", "old_image"))
+
+
+def decode_new(value: bytes) -> dict[str, Any]:
+    """The same as far as the new image: most of the time goes into images. Raises UndecodableMessage."""
+    return _decoded(value, _AS_FAR_AS_NEW, ("keys", "new_image"))
+
+
+def _decoded(value: bytes, schema: Any, images_in: Iterable[str]) -> dict[str, Any]:
     # The id is the writer's registry's; there is one schema so far, and a header tells it from those that may come.
     if len(value) < _PREFIX.size or _PREFIX.unpack_from(value)[0] != 0:
         raise UndecodableMessage("not the wire format of a stream record")
     try:
-        record: Any = schemaless_reader(io.BytesIO(value[_PREFIX.size :]), _SCHEMA, None)
-        for name in ("keys", "new_image", "old_image"):
+        record: Any = schemaless_reader(io.BytesIO(value[_PREFIX.size :]), schema, None)
+        for name in images_in:
             if record[name] is not None:
                 record[name] = {attribute: value_to_json(each) for attribute, each in record[name].items()}
     except (EOFError, ValueError, IndexError, TypeError, StopIteration) as error:

@@ -181,7 +181,8 @@ class StreamConsumer:
             return
         numbers = {number for number in self._waiting if number in stream.shards}
         parents = {parent for number in numbers if (parent := stream.shards[number].parent) is not None}
-        line = numbers | {parent for parent in parents if parent in stream.shards}
+        # Children, which have greater numbers, before their parents (`beginning`).
+        line = sorted(numbers | {parent for parent in parents if parent in stream.shards}, reverse=True)
         progress, extents = self._committed(line), {number: self._extent(number) for number in line}
         for number in sorted(numbers):
             begin = beginning(

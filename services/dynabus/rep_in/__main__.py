@@ -20,7 +20,7 @@ from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.logs import configure_logs, logger
 from dynabus.adapters.memory_limit import MemoryLimitError, check_memory
 from dynabus.adapters.ops_server import Checks, OpsServer
-from dynabus.adapters.scheduling import schedule_as_batch
+from dynabus.adapters.scheduling import schedule_as_batch, yield_to_others
 from dynabus.adapters.settings import load_settings
 from dynabus.rep_in.config import RepInSettings
 from dynabus.rep_in.metrics import RepInMetrics
@@ -57,6 +57,7 @@ def main(argv: Sequence[str]) -> int:
     schedule_as_batch()
     settings = load_settings(RepInSettings, argv, PROGRAM)
     configure_logs(settings.name, settings.log_level)
+    yield_to_others()
     try:
         check_memory()
         life = Life()

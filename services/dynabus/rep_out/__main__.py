@@ -26,7 +26,8 @@ def _connect(settings: RepOutSettings) -> RepOutService:
 
 def main(argv: Sequence[str]) -> int:
     """Run until SIGTERM or SIGINT; the exit code."""
-    return Service("dynabus rep-out", RepOutSettings, _connect, RepOutMetrics, RepOutService.status).main(argv)
+    service = Service("dynabus rep-out", RepOutSettings, _connect, RepOutMetrics, RepOutService.status, yields=True)
+    return service.main(argv)
 
 
 if __name__ == "__main__":

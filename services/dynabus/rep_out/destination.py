@@ -34,9 +34,10 @@ from dynabus.core.streams.reading import CHANGE, CLOSED, FLOORS, VERSION, Entry
 from dynabus.core.streams.sequence import Sequence
 from dynabus.core.topics import Topics
 from dynabus.rep_out.config import RepOutSettings
+from dynabus.rep_out.feeds import Feed, has_all
 from dynabus.rep_out.latency import Latencies
 from dynabus.rep_out.line import Line
-from dynabus.rep_out.shards import Feed, Shards, has_all
+from dynabus.rep_out.shards import Shards
 
 IDLE_S = 0.05
 """How long a turn waits for a record, or for an acknowledgement if nothing can be done before one."""

@@ -56,7 +56,7 @@ class Line:
     @property
     def problem(self) -> str | None:
         """Why batches do not reach the destination's Kafka, as far as they do not."""
-        return self._outbox.reason if self._undelivered and self._outbox.reason else None
+        return self._outbox.problem
 
     def send(self, sender: str, link: Link, batch: Batch) -> None:
         """Unless it is on its way already. Sent again it is for the link's replica of then."""

@@ -18,7 +18,7 @@ from dynabus.core.streams.view import StreamsView
 from dynabus.core.topics import Topics
 from dynabus.rep_out.config import RepOutSettings
 from dynabus.rep_out.destination import Destination
-from dynabus.rep_out.shards import Feed
+from dynabus.rep_out.feeds import Feed
 
 POLL_S = 0.2
 JOIN_S = 3.0

@@ -10,7 +10,6 @@ is committed beside an offset says how far a shard is (`committed`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -23,11 +22,10 @@ from dynabus.core.global_tables import committed
 from dynabus.core.global_tables.beginning import begin_anew
 from dynabus.core.global_tables.committed import Found, Told
 from dynabus.core.global_tables.floors import Word
-from dynabus.core.global_tables.links import ACTIVE, Link
+from dynabus.core.global_tables.links import Link
 from dynabus.core.global_tables.promises import word_of
-from dynabus.core.key_schema import KeySchema
-from dynabus.core.streams.consuming import Extent, Mark, Progress, beginning
-from dynabus.core.streams.view import Stream
+from dynabus.core.streams.consuming import Extent, Mark, Progress, beginning, lost_its_end
+from dynabus.rep_out.feeds import Feed, has_all
 
 BEFORE_MS = 600_000
 """So much before its link was made a shard is begun: clocks, and leaders that had not heard of it yet."""
@@ -43,19 +41,6 @@ FETCH_MOST = 500
 
 FETCHED_KBYTES = 4096
 """Fetched ahead: of a destination that is away, or slower, it is thrown away now and then."""
-
-
-class Feed(NamedTuple):
-    """A stream that goes to a destination, and what is needed to read it."""
-
-    link: Link
-    stream: Stream
-    schema: KeySchema
-
-
-def has_all(feed: Feed) -> bool:
-    """The destination has all items, as far as it has acknowledged the stream."""
-    return feed.link.status == ACTIVE
 
 
 class Shards:
@@ -83,6 +68,7 @@ class Shards:
         """Of shards that were read to their end: behind it."""
         self.gaps: dict[Where, int] = {}
         """Shards that lost changes to retention, and the `created_ms` that their link had then."""
+        self._untold: dict[Where, Told] = {}  # of which the group did not take the begin
         self._own_behind: dict[Where, int] = {}
         self._words: dict[Where, Word] = {}
         """The last one of each shard that is ours."""
@@ -102,6 +88,7 @@ class Shards:
         self._stop(over)
         for where in over:
             self._ends.pop(where, None)
+            self._untold.pop(where, None)
         self._waiting.update(over)  # until the group takes them; or they are wanted again before it does
         self._gone(over)
         self._feeds = feeds
@@ -117,8 +104,10 @@ class Shards:
     def poll(self, now_ms: float) -> None:
         """Take part in the group, and begin what may begin."""
         self._group.poll()
-        if self._waiting and now_ms >= self._look_ms:
+        if (self._waiting or self._untold) and now_ms >= self._look_ms:
             self._look_ms = now_ms + LOOK_MS
+            for where, told in [*self._untold.items()]:
+                self._tell(where, told)
             for topic in sorted({topic for topic, _ in self._waiting}):
                 try:
                     self._begin_of(topic)
@@ -165,9 +154,16 @@ class Shards:
         if not self._group.commit(offsets):
             return False
         self.committed.update(due)
+        for where in due:
+            self._untold.pop(where, None)
         if any(self._ends.get(where) == at for where, at in due.items()):
             self._look_ms = 0.0  # children may begin
         return True
+
+    def _tell(self, where: Where, told: Told) -> None:
+        """Where it begins, until the group has it: an idle shard has nothing else to commit."""
+        self._untold[where] = told
+        self.commit({where: self.committed[where]}, told)
 
     def _metadata(self, where: Where, at: int, told: Told) -> str:
         progress = Progress(at, mark=Mark.ENDED if self._ends.get(where) == at else Mark.READING)
@@ -222,8 +218,9 @@ class Shards:
             return
         shards = feed.stream.shards
         numbers = [number for where, number in sorted(self._waiting) if where == topic and number in shards]
-        parents = {parent for number in numbers if (parent := shards[number].parent) in shards}
-        line = [*dict.fromkeys([*numbers, *(each for each in parents if each is not None)])]
+        parents = {parent for each in numbers if (parent := shards[each].parent) is not None and parent in shards}
+        # Children, which have greater numbers, before their parents (`beginning`).
+        line = sorted({*numbers, *parents}, reverse=True)
         found = self._found(topic, line)
         progress = {number: each.progress for number, each in found.items()}
         extents = {number: Extent(*extent_of(self._reader, topic, number, CALL_S)) for number in line}
@@ -231,7 +228,9 @@ class Shards:
             begin = beginning(shards[number], shards, progress, extents, False, feed.stream.is_live)
             if begin is None:
                 continue
-            where, extent, known = (topic, number), extents[number], found.get(number)
+            where, extent, known, parent = (topic, number), extents[number], found.get(number), shards[number].parent
+            if known is None and parent in parents and lost_its_end(progress.get(parent), extents[parent], extent):
+                self._note_gap(where, f"Kafka has lost the end of shard {parent}")
             if known is None or _is_of_before(known, feed.link):
                 self._begin_anew(where, feed, extent, known)
             elif begin.mark is Mark.READING:
@@ -255,7 +254,7 @@ class Shards:
             self._ends[where] = self.committed[where] = known.progress.offset
         if known is not None:
             # At once: whoever comes later must not ask what retention took for this.
-            self.commit({where: self.committed[where]}, Told(known.number("acked_ms"), None))
+            self._tell(where, Told(known.number("acked_ms"), None))
 
     def _found(self, topic: str, numbers: Iterable[int]) -> dict[int, Found]:
         found: dict[int, Found] = {}
@@ -290,10 +289,8 @@ class Shards:
     def _begin(self, where: Where, offset: int, extent: Extent) -> None:
         own_behind = self._own_behind.get(where, 0)
         if not extent.low <= offset <= extent.end or own_behind > extent.end:
-            self.gaps[where] = self._created_ms(where)
             why = "retention was faster than their destination" if offset < extent.low else "Kafka has lost their end"
-            there = f"{extent.low} to {extent.end}, wanted is {offset}; all items are copied again"
-            logger().error(f"changes are lost: {why}", topic=where[0], shard=where[1], offsets=there)
+            self._note_gap(where, f"{why}: {extent.low} to {extent.end} are there, wanted is {offset}")
         # What came behind the end since it was lost is in rows before they are copied.
         offset = min(max(offset, extent.low), extent.end)
         self._own_behind[where] = min(own_behind, extent.end)
@@ -305,8 +302,11 @@ class Shards:
             self._reader.pause([TopicPartition(*where)])
         self._begun(where, offset, self._own_behind.get(where, 0))
         if where in self.gaps:
-            # ReplAdmin looks at what is committed: it must be seen though the shard rests, and not twice.
-            self.commit({where: offset}, Told(0, None))
+            self._tell(where, Told(0, None))  # it must be seen though the shard rests, and not twice
+
+    def _note_gap(self, where: Where, why: str) -> None:
+        self.gaps[where] = self._created_ms(where)
+        logger().error("changes are lost, all items are copied again", topic=where[0], shard=where[1], reason=why)
 
     def _failed(self, where: Where, error: KafkaError) -> None:
         if error.code() in OUT_OF_RANGE and where in self._read:
@@ -339,7 +339,7 @@ class Shards:
         self._given.difference_update(taken)
         self._waiting.difference_update(taken)
         for where in taken:
-            for known in (self._ends, self.committed, self.gaps, self._own_behind, self._words):
+            for known in (self._ends, self.committed, self.gaps, self._own_behind, self._words, self._untold):
                 known.pop(where, None)
         self._gone(taken)
 

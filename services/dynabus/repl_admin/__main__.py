@@ -29,7 +29,13 @@ def main(argv: Sequence[str]) -> int:
     """Run until SIGTERM or SIGINT; the exit code."""
     # Not watched: metadata rest for days, and the group notices a dead member.
     service = Service(
-        "dynabus repl-admin", ReplAdminSettings, _connect, ReplAdminMetrics, ReplAdmin.status, is_watched=False
+        "dynabus repl-admin",
+        ReplAdminSettings,
+        _connect,
+        ReplAdminMetrics,
+        ReplAdmin.status,
+        is_watched=False,
+        yields=True,
     )
     return service.main(argv)
 

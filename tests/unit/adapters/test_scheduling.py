@@ -55,3 +55,25 @@ def test_a_child_is_started_as_batch_and_its_parent_stays_as_it_is() -> None:
     finally:
         child.kill()
         child.wait()
+
+
+YIELDS = """
+import os
+from pathlib import Path
+from dynabus.adapters.scheduling import YIELDING, yield_to_others
+before, group = os.getpriority(os.PRIO_PROCESS, 0), Path("/proc/self/autogroup")
+yield_to_others()
+assert os.getpriority(os.PRIO_PROCESS, 0) == min(19, before + YIELDING)
+if group.exists() and os.getsid(0) == os.getpid():
+    assert group.read_text().split()[-1] == str(YIELDING), group.read_text()
+elif group.exists():
+    assert group.read_text().split()[-1] != str(YIELDING), "others of the session have no part in it"
+"""
+
+
+@pytest.mark.parametrize("own_session", [True, False])
+def test_what_can_wait_yields_and_nobody_else_of_its_session(own_session: bool) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", YIELDS], capture_output=True, text=True, check=False, start_new_session=own_session
+    )
+    assert done.returncode == 0, done.stderr

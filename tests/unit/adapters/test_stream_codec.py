@@ -21,6 +21,7 @@ from dynabus.adapters.stream_codec import (
     CONFLICT_ID,
     SCHEMA_ID,
     decode_change,
+    decode_new,
     encode_conflict,
     encode_output,
     read_entry,
@@ -56,8 +57,13 @@ def output(kind: str = CHANGE, change: Change | None = None) -> Output:
 
 
 def test_every_type_comes_back_as_it_was() -> None:
-    record = decode_change(encode_output(output(), 0).value or b"")
+    value = encode_output(output(), 0).value or b""
+    record = decode_change(value)
     assert record["old_image"] == ITEM
+    as_far_as_new = decode_new(value)
+    assert as_far_as_new["new_image"] == {**ITEM, "n": {"N": "2"}}
+    assert as_far_as_new == {name: record[name] for name in as_far_as_new}
+    assert "old_image" not in as_far_as_new
     assert record["new_image"] == {**ITEM, "n": {"N": "2"}}
     assert (record["event_name"], record["table"], record["stream_label"]) == ("MODIFY", "music", LABEL)
     assert record["created"].timestamp() == 1_700_000_000.123

@@ -19,7 +19,8 @@ from dynabus.core.global_tables.sending import FOR_GOOD
 from dynabus.core.key_schema import KeySchema
 from dynabus.core.streams.view import read_stream
 from dynabus.rep_out import shards as module
-from dynabus.rep_out.shards import LOOK_MS, Feed, Shards
+from dynabus.rep_out.feeds import Feed
+from dynabus.rep_out.shards import LOOK_MS, Shards
 
 TOPIC, CREATED_MS = "dynabus.stream.music", 5_000_000
 TOLD = Told(17, 4.5)

@@ -29,8 +29,9 @@ from dynabus.core.streams.sequence import Sequence
 from dynabus.rep_out import destination as module
 from dynabus.rep_out.config import RepOutSettings
 from dynabus.rep_out.destination import Destination
+from dynabus.rep_out.feeds import Feed
 from dynabus.rep_out.line import Line
-from dynabus.rep_out.shards import Feed, Shards
+from dynabus.rep_out.shards import Shards
 
 TOPIC, NOW_MS = "dynabus.stream.music", 1_700_000_000_000
 PEER = Peer("us", 1, "there:9092", "there", "", "{}", False)

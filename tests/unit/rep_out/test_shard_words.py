@@ -5,7 +5,8 @@ from __future__ import annotations
 from tests.unit.rep_out.shards_kafka import CREATED_MS, TOLD, TOPIC, WORD, Kafka, begin, feed
 
 from dynabus.core.global_tables.links import COPYING
-from dynabus.rep_out.shards import LOOK_MS, Feed
+from dynabus.rep_out.feeds import Feed
+from dynabus.rep_out.shards import LOOK_MS
 
 
 def speaking(kafka: Kafka, *numbers: int, shards: dict[int, int] | None = None) -> None:

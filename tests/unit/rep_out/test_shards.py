@@ -116,6 +116,49 @@ def test_a_stream_that_lost_its_end_is_read_on_from_there_and_all_items_are_copi
     assert kafka.shards.lacks()
 
 
+@pytest.mark.parametrize(("extent", "committed"), [((0, 990), 1000), ((20, 20), 4)])
+def test_what_the_group_does_not_take_of_a_loss_it_is_told_again(
+    kafka: Kafka, extent: tuple[int, int], committed: int
+) -> None:
+    """The shard rests: nothing else would be committed of it."""
+    kafka.extents[0] = extent
+    kafka.commits[TOPIC, 0] = (committed, '{"progress":"1:reading:-"}')
+    kafka.takes = False
+    begin(kafka, 0)
+    assert kafka.commits[TOPIC, 0][0] == committed
+    kafka.takes = True
+    kafka.shards.poll(3 * LOOK_MS)
+    offset, beside = kafka.commits[TOPIC, 0]
+    assert offset == extent[1]
+    assert orjson.loads(beside)["gap"] == CREATED_MS
+    del kafka.commits[TOPIC, 0]
+    kafka.shards.poll(5 * LOOK_MS)
+    assert not kafka.commits, "once is enough"
+
+
+def test_a_shard_that_goes_is_told_of_no_more(kafka: Kafka) -> None:
+    kafka.extents[0] = (20, 20)
+    kafka.commits[TOPIC, 0] = (4, '{"progress":"1:reading:-"}')
+    kafka.takes = False
+    begin(kafka, 0)
+    kafka.lose([(TOPIC, 0)])
+    kafka.takes = True
+    kafka.shards.poll(3 * LOOK_MS)
+    assert kafka.commits[TOPIC, 0][0] == 4
+
+
+@pytest.mark.parametrize("processed", [8, 9])
+def test_the_child_of_one_whose_end_is_lost_begins_and_all_items_are_copied(kafka: Kafka, processed: int) -> None:
+    """Its `closed` is lost too, whether or not more was processed than is left: whoever has it cannot tell."""
+    kafka.extents |= {0: (0, 8), 1: (0, 5)}
+    kafka.times |= {1: 0}
+    kafka.commits[TOPIC, 0] = (processed, '{"progress":"1:reading:-"}')
+    begin(kafka, 1, shards={0: -1, 1: 0})
+    assert kafka.reading == {1: 0}
+    assert kafka.shards.lacks()
+    assert orjson.loads(kafka.commits[TOPIC, 1][1])["gap"] == CREATED_MS
+
+
 def test_own_changes_are_not_passed_by_where_the_stream_was_cut_short(kafka: Kafka) -> None:
     """It was read once more for what others wrote: own ones had been acknowledged to behind where it ends now."""
     kafka.extents[0] = (0, 990)

@@ -58,16 +58,20 @@ class Outbox:
         self._not_before_ms = float("-inf")
         """No producer could be made: none is tried before."""
         self._again: deque[tuple[float, Letter]] = deque()
+        self._under_way = 0
         self.failed = 0
         self.reason = ""
 
     def send(self, letter: Letter) -> None:
         """Once, and again until it is there."""
+        self._under_way += 1
+        self._hand_over(letter)
 
+    def _hand_over(self, letter: Letter) -> None:
         def report(error: KafkaError | None, _message: object) -> None:
             if error is None:
                 self.reason = ""
-                letter.done()
+                self._end(letter)
                 return
             self._is_stuck = self._is_stuck or error.code() == KafkaError._MSG_TIMED_OUT
             self._postpone(letter, error.str())
@@ -99,9 +103,9 @@ class Outbox:
                 break
             letter = self._again.popleft()[1]
             if letter.wanted():
-                self.send(letter)
+                self._hand_over(letter)
             else:
-                letter.done()
+                self._end(letter)
 
     def close(self, timeout_s: float) -> None:
         """Send what is queued; what is not sent by then comes again, since it is not committed."""
@@ -110,8 +114,12 @@ class Outbox:
 
     @property
     def problem(self) -> str | None:
-        """Why letters wait, as far as some do."""
-        return self.reason if self._again and self.reason else None
+        """Why letters do not arrive, from the first failure on until one arrives or none is under way."""
+        return self.reason if self._under_way and self.reason else None
+
+    def _end(self, letter: Letter) -> None:
+        self._under_way -= 1
+        letter.done()
 
     def _made(self) -> Producer:
         """Another region's settings may be none that work here."""

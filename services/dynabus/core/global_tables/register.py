@@ -264,7 +264,8 @@ def answered(
     link = {"status": COPYING, "created_ms": wall_ms, "table": table}
     if (lost_ms := lost_of(register, region)[0]) > 0:
         # It may have sent us what it lost.
-        link |= {"rows": sorted({register["own"], *sending.former_of(register), region}), "returned": lost_ms}
+        rows = sorted({register["own"], *sending.former_of(register), region})
+        link |= {"rows": rows, "again": True, "returned": lost_ms}
     return {**after, "links": {**register["links"], region: link}}
 
 

@@ -79,8 +79,10 @@ def _link(after: Register, before: Register, region: str, gone: Collection[str],
         return {**link, "status": DRAINING}
     lost = lost_of(after, region)
     if lost > lost_of(before, region):
-        # However late it is heard of: whoever sends it every item may have done so.
-        return {**again(after, region, wall_ms, region), "returned": max(lost[0], link.get("returned", 0))}
+        # However late it is heard of: whoever sends it every item may have done so. It is a copy of what it should
+        # have had, also where it has had none yet.
+        returned = max(lost[0], link.get("returned", 0))
+        return {**again(after, region, wall_ms, region), "again": True, "returned": returned}
     if origin_of(after, region) not in ("", origin_of(before, region)):
         return again(after, region, wall_ms, region)
     if not gone:

@@ -15,9 +15,14 @@ whichever member of the group. So what a member commits beside the offset says h
 | ended, skipped     |                                     | not any more                                        |
 | none               | ended                               | its begin                                           |
 | none               | none, skipped, or gone              | its begin; or for what is new its end, or skipped   |
+| none               | read as far as it goes, and its end | its begin                                           |
+|                    | is lost                             |                                                     |
 | none               | read, or not read yet               | later: it is held                                   |
 
-A parent is gone when retention has taken all of it while a child has records: its end was there before them.
+A child has no record before its parent's end was written. So a parent of which nothing is there while a child has
+records is gone, by retention; and one that was processed as far as it goes, and not to its end, has lost that (Kafka
+did, or somebody has set the group's offset). A child's extent is looked at before its parent's, and the group's
+progress before both.
 Committed beside the mark is the last sequence number that counted, so that repeats behind a restart are repeats
 still. An offset that somebody else has set, say with Kafka's own tools, has neither: it is read from there.
 """
@@ -95,11 +100,19 @@ def beginning(
         if before is not None and before.mark is Mark.ENDED:
             return Progress(extent.low)
         skipped = before is not None and before.mark is Mark.SKIPPED
-        if not skipped and not _is_gone(extents[parent.number], extent):
+        end_is_lost = lost_its_end(before, extents[parent.number], extent)
+        if not skipped and not end_is_lost and not _is_gone(extents[parent.number], extent):
             return None
+        if end_is_lost:
+            return Progress(extent.low)
     if not only_new:
         return Progress(extent.low)
     return Progress(extent.end, mark=Mark.READING if shard.is_open and is_live else Mark.SKIPPED)
+
+
+def lost_its_end(progress: Progress | None, parent: Extent, child: Extent) -> bool:
+    """Of a parent with this progress."""
+    return progress is not None and progress.mark is Mark.READING and progress.offset >= parent.end and child.end > 0
 
 
 def _is_gone(parent: Extent, child: Extent) -> bool:

@@ -149,3 +149,28 @@ def test_a_producer_that_cannot_send_is_replaced_with_all_that_it_holds(monkeypa
     assert (len(old), len(new)) == (0, 2)
     new.report()
     assert sorted(desk.done) == ["a", "b"]
+
+
+def test_a_kafka_that_takes_nothing_is_a_problem_until_it_takes_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while what failed is under way once more."""
+    desk = Desk(monkeypatch)
+    desk.send()
+    assert desk.outbox.problem is None, "nothing has failed yet"
+    desk.kafka.made[0].report(KafkaError._TRANSPORT)
+    for _ in range(3):
+        assert desk.outbox.problem
+        desk.later()
+        assert desk.outbox.problem
+        desk.kafka.made[0].report(KafkaError._TRANSPORT)
+    desk.later()
+    desk.kafka.made[0].report()
+    assert desk.outbox.problem is None
+
+
+def test_nor_is_it_one_when_nobody_waits_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(monkeypatch)
+    desk.send()
+    desk.kafka.made[0].report(KafkaError._TRANSPORT)
+    desk.wanted = False
+    desk.later()
+    assert desk.outbox.problem is None

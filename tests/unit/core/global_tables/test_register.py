@@ -273,6 +273,18 @@ def test_a_link_that_is_first_made_after_a_loss_gives_back_what_came_before() ->
     made = answered(known, HOME)["links"][HOME]
     assert made["rows"] == [HOME, AWAY]
     assert forwards_of(known, made, HOME) == {HOME: 6000}
+    assert registers.incomplete(answered(known, HOME)) == [HOME], "maybe nobody else has what it lost"
+
+
+@pytest.mark.parametrize("status", ["COPYING", "ACTIVE"])
+def test_who_gives_back_is_not_deleted_before_it_has(status: str) -> None:
+    """Also where the copy that it makes is its first one to that region."""
+    before = linked("ACTIVE", "ACTIVE")
+    away = {**seen_by(AWAY, before)}
+    away["links"] = {HOME: {**before["links"][AWAY], "status": status}}
+    assert registers.incomplete(away) == []
+    lost = registers.message_of(registers.lost_writes(before, 6000))
+    assert registers.incomplete(registers.taken(away, lost, 7000)) == [HOME]
 
 
 def test_but_not_one_that_fell_behind() -> None:

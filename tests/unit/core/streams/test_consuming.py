@@ -65,6 +65,15 @@ def test_a_parent_that_retention_took_is_not_waited_for() -> None:
     assert begin(CHILD, {}, parent=Extent(0, 0), child=Extent(0, 0)) is None, "nothing was written yet"
 
 
+@pytest.mark.parametrize("only_new", [False, True])
+def test_a_parent_that_lost_its_end_is_not_waited_for(only_new: bool) -> None:
+    """A child has no record before its parent's end was written."""
+    processed = {PARENT: Progress(10, LAST)}
+    assert begin(CHILD, processed, only_new) == Progress(5)
+    assert begin(CHILD, {PARENT: Progress(11, LAST)}, only_new) == Progress(5)
+    assert begin(CHILD, processed, only_new, child=Extent(0, 0)) is None, "it may yet be written"
+
+
 def test_without_a_parent_a_shard_begins_at_its_begin() -> None:
     assert begin(PARENT, {}) == Progress(3)
 
