@@ -4,9 +4,10 @@
 
 Both regions run on this machine, with a Kafka each, and each has `--rate` puts a second by a timetable. The RepOuts
 of both stand still (SIGSTOP) for so many minutes, as if nobody were there; then how long until what their groups have
-committed is behind the streams by no more than before, with the local puts' p99 before, while they stand and
-meanwhile. A probe a second is put in one region and looked for in the other: from its put's answer until it is seen
-is the replication latency. Draws `outage-backlog.svg` and `outage-latency.svg`, and prints what they show.
+committed is behind the streams by no more than before, with the local puts' p99 and what each kind of process takes
+before, while they stand and meanwhile. A probe a second is put in one region and looked for in the other: from its
+put's answer until it is seen is the replication latency. Draws `outage-backlog.svg` and `outage-latency.svg`, and
+prints what they show.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from tests.integration.cluster import RunningCluster, paused
@@ -29,11 +31,12 @@ from bench.figures import percentile_ms
 from bench.groups import Group
 from bench.indexes import create, puts
 from bench.paced import Paced, paced
+from bench.processes import cpu_s, of_cluster
 from bench.wire import call
 from bench.workload import write_requests
 
 TABLE = "everywhere"
-BEFORE_S, AFTER_S, LOOK_S, CAUGHT_UP_S = 30.0, 30.0, 2.0, 900.0
+WARM_S, BEFORE_S, AFTER_S, LOOK_S, CAUGHT_UP_S = 60.0, 30.0, 30.0, 2.0, 900.0
 PROBE_S, ASKED_MOST = 1.0, 25
 BIN_S = 5.0
 
@@ -88,11 +91,13 @@ class Probes:
 class Course:
     """Seconds since 1970, and what was seen of them."""
 
-    begun_s: float = field(default_factory=time.time)
+    begun_s: float = 0.0
     cut_s: float = 0.0
     back_s: float = 0.0
     caught_up_s: float = 0.0
     backlogs: dict[str, Points] = field(default_factory=lambda: {EAST: [], WEST: []})
+    took: list[tuple[float, dict[str, float]]] = field(default_factory=list)
+    """At the beginning and at the three places above: CPU seconds so far of both regions' processes by their kind."""
 
     def look(self, groups: dict[str, Group]) -> int:
         """The largest backlog, noted down with the others."""
@@ -103,6 +108,19 @@ class Course:
         return max(found.values())
 
 
+def pids_by_kind(regions: Mapping[str, RunningCluster]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for cluster in regions.values():
+        for name, pid in of_cluster(cluster.status()).items():
+            found.setdefault(name.rstrip("-0123456789"), []).append(pid)
+    return found
+
+
+def cpu_by_kind(pids: Mapping[str, list[int]]) -> tuple[float, dict[str, float]]:
+    """With the time (seconds since 1970) of the look."""
+    return time.time(), {kind: sum(map(cpu_s, those)) for kind, those in pids.items()}
+
+
 def course_of(regions: dict[str, RunningCluster], rate: float, minutes: float) -> Course:
     """Before, while and after nobody carries anything over. Raises TimeoutError."""
     course = Course()
@@ -110,10 +128,14 @@ def course_of(regions: dict[str, RunningCluster], rate: float, minutes: float) -
         region: Group(bootstrap(regions[region]), TOPICS.rep_outs(other))
         for region, other in ((EAST, WEST), (WEST, EAST))
     }
-    usual = rate
+    pids = pids_by_kind(regions)
+    time.sleep(WARM_S)  # Kafka compiles what it runs most
+    course.begun_s, usual = time.time(), rate
+    course.took.append(cpu_by_kind(pids))
     while time.time() < course.begun_s + BEFORE_S:
         usual = max(usual, course.look(groups))
         time.sleep(LOOK_S)
+    course.took.append(cpu_by_kind(pids))
     course.cut_s = time.time()
     with ExitStack() as standing:
         for cluster in regions.values():
@@ -122,12 +144,14 @@ def course_of(regions: dict[str, RunningCluster], rate: float, minutes: float) -
         while time.time() < course.cut_s + 60 * minutes:
             course.look(groups)
             time.sleep(LOOK_S)
+    course.took.append(cpu_by_kind(pids))
     course.back_s = time.time()
     while course.look(groups) > usual:
         if time.time() > course.back_s + CAUGHT_UP_S:
             raise TimeoutError("it did not catch up")
         time.sleep(LOOK_S)
     course.caught_up_s = time.time()
+    course.took.append(cpu_by_kind(pids))
     while time.time() < course.caught_up_s + AFTER_S:
         course.look(groups)
         time.sleep(LOOK_S)
@@ -161,9 +185,22 @@ def tell(course: Course, loads: dict[str, Paced], probes: Probes, minutes: float
             f"{region}: local puts' p99 {before:.1f} ms before, {away:.1f} while it is cut off, "
             f"{meanwhile:.1f} while it catches up ({meanwhile / before:.2f} x)"
         )
+    tell_cpu(course)
     after = [took for at, took in probes.seen if at > course.caught_up_s]
     if after:
         print(f"replication latency after it: p50 {percentile_ms(after, 0.5):.0f} ms")
+
+
+def tell_cpu(course: Course) -> None:
+    """Cores that are busy with each kind of process, of both regions together, in the three spans."""
+    spans = [
+        {kind: (took - before[kind]) / (at - since) for kind, took in now.items()}
+        for (since, before), (at, now) in pairwise(course.took)
+    ]
+    print("cores busy:      before  cut off  catching up")
+    for kind in sorted(spans[0], key=spans[-1].__getitem__, reverse=True):
+        print(f"{kind:<15}", *(f"{span[kind]:8.2f}" for span in spans))
+    print(f"{'all':<15}", *(f"{sum(span.values()):8.2f}" for span in spans))
 
 
 def draw(course: Course, loads: dict[str, Paced], probes: Probes, folder: Path) -> None:

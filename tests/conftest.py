@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from dynabus.adapters.lmdb.store import open_stores
+
+# A cluster of a test lives for seconds: what the optimising compiler gains is less than what it takes.
+os.environ.setdefault("KAFKA_JVM_PERFORMANCE_OPTS", "-XX:+UseSerialGC -XX:TieredStopAtLevel=1")
 
 # What is checked is right on a busy machine too: how long an example takes is no property of the code.
 settings.register_profile("dynabus", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -188,3 +188,27 @@ def test_topics_without_the_brokers_identity_are_never_formatted_over(tmp_path: 
 
 def test_the_cluster_has_the_id_that_was_written_down(broker: LocalBroker) -> None:
     assert TopicAdmin(kafka(broker)).cluster().cluster_id == broker.identity.cluster_id
+
+
+def test_options_of_the_machine_are_those_that_kafkas_own_scripts_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAFKA_HEAP_OPTS", "-Xmx1q")
+    with pytest.raises(LocalBrokerError, match="Xmx1q"):
+        start(tmp_path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads have no priorities of their own here")
+def test_the_optimising_compiler_has_what_others_leave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KAFKA_JVM_PERFORMANCE_OPTS")
+    broker = start(tmp_path)
+    try:
+        tasks = [*Path(f"/proc/{broker.pid}/task").iterdir()]
+        priorities = {
+            (task / "comm").read_text().strip(): os.getpriority(os.PRIO_PROCESS, int(task.name)) for task in tasks
+        }
+        compilers = {name: each for name, each in priorities.items() if name.startswith("C2 ")}
+        assert set(compilers.values()) == {19}
+        assert set(priorities.values()) == {0, 19}
+    finally:
+        end(broker)
