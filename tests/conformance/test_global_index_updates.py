@@ -109,6 +109,33 @@ def test_an_index_is_added_while_items_change_and_taken_away_again(db: Any, tabl
             None,
             INVALID + "AttributeDefinitions is not specified for index: one",
         ),
+        (
+            [{"Update": {"IndexName": "two", "WarmThroughput": {}}}],
+            None,
+            INVALID
+            + "WarmThroughput must have at least one of ReadUnitsPerSecond or WriteUnitsPerSecond specified for "
+            "index: two",
+        ),
+        (
+            [{"Update": {"IndexName": "two", "OnDemandThroughput": {}}}],
+            None,
+            INVALID + "The only Updates for index: two when TableThroughputMode is PAY_PER_REQUEST can be to "
+            "OnDemandThroughput, WarmThroughput",
+        ),
+        (
+            [{"Update": {"IndexName": "two", "OnDemandThroughput": {"MaxReadRequestUnits": -7}}}],
+            None,
+            INVALID
+            + "Requested MaxReadRequestUnits for OnDemandThroughput for index : two is outside of valid range",
+        ),
+        (
+            [{"Create": {**index("one", "who"), "WarmThroughput": {"ReadUnitsPerSecond": 1}}}],
+            [WHO],
+            INVALID
+            + "Requested ReadUnitsPerSecond for WarmThroughput for index one is lower than initial throughput "
+            "for OnDemand. See: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/"
+            "on-demand-capacity-mode.html#on-demand-capacity-mode-initial",
+        ),
     ],
 )
 def test_updates_that_are_refused(
@@ -121,8 +148,10 @@ def test_updates_that_are_refused(
 
 def test_indexes_that_are_not_there(db: Any, table: str, refused: Refused) -> None:
     updates = [{"Delete": {"IndexName": "none"}}]
-    code, _ = refused(db.update_table, TableName=table, GlobalSecondaryIndexUpdates=updates)
-    assert code == "ResourceNotFoundException"
+    assert refused(db.update_table, TableName=table, GlobalSecondaryIndexUpdates=updates) == (
+        "ResourceNotFoundException",
+        f"Requested resource not found: Index none for table {table}",
+    )
 
 
 def test_two_at_a_time(db: Any, table: str, refused: Refused) -> None:

@@ -297,6 +297,24 @@ def test_reads_that_are_refused(db: Any, table: str, refused: Refused, more: dic
     assert refused(db.query, **of_query) == ("ValidationException", words)
 
 
+def test_a_filter_of_a_query_looks_at_what_is_projected(db: Any, table: str, refused: Refused) -> None:
+    """As of local indexes, in the same words; a Scan's filter finds that nothing is there."""
+    asked: dict[str, Any] = {
+        "TableName": table,
+        "IndexName": "by-score",
+        "FilterExpression": "note = :note",
+        "ExpressionAttributeValues": {":note": {"S": "x"}},
+    }
+    values = {**asked["ExpressionAttributeValues"], ":who": {"S": "ann"}}
+    assert refused(
+        db.query, **{**asked, "KeyConditionExpression": "who = :who", "ExpressionAttributeValues": values}
+    ) == (
+        "ValidationException",
+        INVALID + "Secondary index by-score does not project one or more filter attributes: [note]",
+    )
+    assert db.scan(**asked)["Items"] == []
+
+
 def provisioned(one: dict[str, Any]) -> dict[str, Any]:
     return {**one, "ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}}
 

@@ -171,11 +171,29 @@ def test_attributes_to_get_of_an_index(db: Any) -> None:
     assert answer["Items"] == only("an", 0, 1, 2, 3)
 
 
-@pytest.mark.parametrize("name", ["whole", "include", "keys"])
+@pytest.mark.parametrize("name", ["whole", "include"])
 def test_count(db: Any, name: str) -> None:
     """ALTERNATOR, test_lsi_query_select: no Items; PARITY, tier1/query/select: a filter counts after the scan."""
     answer = query(db, name, Select="COUNT", FilterExpression="a = :a", values={":a": {"S": "a1"}})
     assert (answer["Count"], answer["ScannedCount"], "Items" in answer) == (1, 4, False)
+
+
+def test_a_filter_looks_at_what_is_projected(db: Any, refused: Refused) -> None:
+    """dynamodb-toolbox, issue 1195. A Scan is not refused."""
+    asked: dict[str, Any] = {
+        "TableName": TABLE,
+        "IndexName": "keys",
+        "FilterExpression": "a = :a OR attribute_exists(x)",
+        "ExpressionAttributeValues": {":a": {"S": "a1"}},
+    }
+    values = {**asked["ExpressionAttributeValues"], ":p": {"S": "q"}}
+    query = {**asked, "KeyConditionExpression": "p = :p", "ExpressionAttributeValues": values}
+    assert refused(db.query, **query) == (
+        "ValidationException",
+        "One or more parameter values were invalid: Secondary index keys does not project one or more filter "
+        "attributes: [a, x]",
+    )
+    assert db.scan(**asked)["Count"] > 0
 
 
 def test_filters_on_keys_of_the_table(db: Any) -> None:
@@ -371,7 +389,6 @@ def test_reads_of_an_index_alone(db: Any, consistent: bool, factor: float) -> No
     [
         {"Select": "ALL_ATTRIBUTES"},
         {"ProjectionExpression": "x"},
-        {"FilterExpression": "attribute_exists(x)", "Select": "COUNT"},
     ],
 )
 def test_reads_that_fetch(db: Any, wanted: Any) -> None:

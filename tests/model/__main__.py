@@ -101,6 +101,9 @@ def _found(name: str, options: argparse.Namespace) -> int:
             requests = len(shortest(walk, lambda: _target(options)).requests)
             print(f"{name}: found by walk {number}, after {asked} operations; {requests} requests show it\n  {shown}")
             return 0
+        except LookupError as crash:
+            print(f"{name}: found by walk {number}, after {asked} operations, which it did not survive: {crash!r}")
+            return 0
         number += 1
     print(f"{name}: NOT found in {asked} operations", flush=True)
     return 1

@@ -72,7 +72,7 @@ class Database:
     def _put(self, request: Put) -> Answer:
         table, item = self.tables[request.table], normal_item(request.item)
         _check_size(item, "Item size has")
-        _check_index_keys(table.schema, item)
+        _check_index_keys(table.schema, item, "Item size has")
         old = table.get(item)
         _check_condition(request.condition, old, request.on_failure)
         table.put(item)
@@ -94,7 +94,7 @@ class Database:
             return _written(table, {}, {}, request, {})
         new = normal_item(updated(request.update, old, key))
         _check_size(new, "Item size to update has")
-        _check_index_keys(table.schema, new)
+        _check_index_keys(table.schema, new, "Item size to update has")
         table.put(new)
         paths = [action.path for action in request.update]
         shown = {"ALL_OLD": old, "ALL_NEW": new}
@@ -121,7 +121,7 @@ class Database:
         puts = [(self.tables[name], normal_item(item)) for name, item in request.puts]
         for table, item in puts:
             _check_size(item, "Item size has")
-            _check_index_keys(table.schema, item)
+            _check_index_keys(table.schema, item, "Item size has")
         consumed = {name: Consumed(name) for name, _ in request.puts + request.deletes}
         for table, item in puts:
             consumed[table.schema.name].add_write(table.schema, table.get(item), item)
@@ -159,18 +159,25 @@ def _check_condition(condition: Condition | None, old: Item, on_failure: str) ->
 
 
 def _check_size(item: Item, what: str) -> None:
-    if item_size(item) > ITEM_BYTES_MOST:
+    _check_bytes(item_size(item), what)
+
+
+def _check_bytes(size: int, what: str) -> None:
+    if size > ITEM_BYTES_MOST:
         raise invalid(f"{what} exceeded the maximum allowed size")
 
 
-def _check_index_keys(schema: Schema, item: Item) -> None:
-    """An index key that is there has the index's type and 1 to 1024 bytes. The words differ by operation."""
+def _check_index_keys(schema: Schema, item: Item, what: str) -> None:
+    """An index key that is there has the index's type and 1 to 1024 bytes. The words differ by operation. With its
+    entries the item has 400 KB at most."""
     for index in schema.indexes:
         value = item.get(index.sort)
         if value is not None and (
             kind_of(value) != index.sort_type or not 1 <= value_size(value) <= SORT_KEY_BYTES_MOST
         ):
             raise invalid(None)
+    entries = [item_size(schema.projected(index, item)) for index in schema.indexes if index.sort in item]
+    _check_bytes(item_size(item) + sum(entries), what)
 
 
 def _check_written_types(schema: Schema, update: Update) -> None:

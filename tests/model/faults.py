@@ -86,8 +86,8 @@ def _character_count(value: tuple[str, Any]) -> int:
 def _writes_anyway(evaluation: Any) -> Any:
     """A write whose condition failed is refused and done."""
 
-    def of(self: Any, evaluate: Any) -> Any:
-        inner = evaluation(self, evaluate)
+    def of(self: Any, evaluate: Any, **of: bool) -> Any:
+        inner = evaluation(self, evaluate, **of)
 
         def evaluated(old: Any, wall_ms: int) -> Decision:
             decision: Decision = inner(old, wall_ms)

@@ -36,6 +36,7 @@ from tests.model.expressions import (
     Path,
     Size,
 )
+from tests.model.pages import names_of, projects
 from tests.model.requests import (
     BatchGet,
     BatchWrite,
@@ -98,6 +99,7 @@ def query(dice: Dice, schema: Schema) -> Query:
         sort_condition = sort, _sort_condition(dice, str(schema.key_type(sort)))
     partition = schema.hash, choice(dice, KEYS[schema.hash_type][:PARTITIONS_MOST])
     without = {schema.hash, sort} - {None}
+    wanted = _filter(dice, schema, without)
     return Query(
         schema.name,
         partition,
@@ -106,7 +108,7 @@ def query(dice: Dice, schema: Schema) -> Query:
         not chance(dice, 40),
         choice(dice, LIMITS),
         None,
-        _filter(dice, schema, without),
+        wanted if projects(schema, index, names_of(wanted)) else None,
         *_selection(dice, schema, index),
         not chance(dice, 30),
         choice(dice, CAPACITIES),
@@ -138,7 +140,7 @@ def scan(dice: Dice, schema: Schema) -> Scan:
 
 
 def _filter(dice: Dice, schema: Schema, without: set[str | None]) -> Condition | None:
-    """A filter of a Query may not look at keys."""
+    """A filter of a Query may not look at keys, nor at what its index does not project."""
     return condition(dice, schema, without) if chance(dice, 40) else None
 
 

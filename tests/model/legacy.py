@@ -28,6 +28,7 @@ from tests.model.expressions import (
     Or,
     Path,
 )
+from tests.model.pages import names_of, projects
 from tests.model.requests import Body, Change, Delete, Get, Put, Query, Request, Scan, SortCondition
 from tests.model.schema import Schema
 from tests.model.updates import Action, Add, Remove, Set
@@ -95,8 +96,9 @@ def _filtered(
         request = replace(request, projection=_paths(names))
     if chance(dice, 50):
         condition, filtering = _conditions(dice, schema, member, without)
-        members |= filtering
-        request = replace(request, filter=condition)
+        if isinstance(request, Scan) or projects(schema, schema.index(request.index), names_of(condition)):
+            members |= filtering
+            request = replace(request, filter=condition)
     return replace(request, legacy=members)
 
 

@@ -140,9 +140,12 @@ def fetches(schema: Schema, index: Index, request: Query | Scan) -> bool:
     """Whether something is asked for that the index does not project."""
     if index.projection == "ALL":
         return False
-    projected = {*schema.names, index.sort, *index.included}
     read = {path[0] for path in request.projection or []} | names_of(request.filter)
-    return request.select == "ALL_ATTRIBUTES" or not read <= projected
+    return request.select == "ALL_ATTRIBUTES" or not projects(schema, index, read)
+
+
+def projects(schema: Schema, index: Index | None, names: set[str | int]) -> bool:
+    return index is None or index.projection == "ALL" or names <= {*schema.names, index.sort, *index.included}
 
 
 def names_of(condition: Condition | None) -> set[str | int]:

@@ -101,7 +101,7 @@ def _within_limits(state: TableState, wall_ms: int) -> TableState:
                 limit = "minimum" if nearest > units else "maximum"
                 wanted[what] = Wanted(nearest, f"{limit} capacity was set to {nearest}")
     try:
-        return scaled(state, wanted, wall_ms)
+        return scaled(state, allowed(state, wanted, wall_ms), wall_ms)
     except ApiError:
         return state  # a limit of decreases: the table stays as it is, which is no fault of the settings
 
@@ -114,12 +114,29 @@ def scale(own_id: str, revision: int, wanted: Mapping[str, Wanted]) -> Evaluate:
         if state is None or state.id != own_id or state.revision != revision or not may_scale(state):
             return Decision(False, None, Outcome())
         try:
-            made = scaled(state, wanted, wall_ms)
+            made = scaled(state, allowed(state, wanted, wall_ms), wall_ms)
         except ApiError as error:
             return refuse(error)
         return Decision(made != state, written(next_revision(made)), Outcome())
 
     return evaluate
+
+
+def allowed(state: TableState, wanted: Mapping[str, Wanted], wall_ms: int) -> Mapping[str, Wanted]:
+    """What of it may be done now: what rises does not wait for what may not be lowered any more today.
+
+    Raises ApiError where that is nothing.
+    """
+    before = units_of(state)
+    rising = {what: each for what, each in wanted.items() if each.units > before.get(what, 0)}
+    try:
+        scaled(state, wanted, wall_ms)
+    except ApiError:
+        if not rising or rising.keys() == wanted.keys():
+            raise
+        scaled(state, rising, wall_ms)
+        return rising
+    return wanted
 
 
 def scaled(state: TableState, wanted: Mapping[str, Wanted], wall_ms: int) -> TableState:

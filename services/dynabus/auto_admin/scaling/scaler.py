@@ -48,11 +48,11 @@ class Scaler:
 
     def _look(self, state: TableState, now_ms: float, decide: Decide) -> None:
         wall_ms = self._wall_ms()
-        wanted = self._wanted(state, now_ms, wall_ms)
+        wanted: Mapping[str, Wanted] = self._wanted(state, now_ms, wall_ms)
         if not wanted:
             return
         try:
-            scaling.scaled(state, wanted, wall_ms)
+            wanted = scaling.allowed(state, wanted, wall_ms)
         except ApiError as error:
             if self._refused.get(state.name) != error.message:
                 self._refused[state.name] = error.message

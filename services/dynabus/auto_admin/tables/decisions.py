@@ -232,7 +232,7 @@ def updated(
         changed, streams = _change_streams(asked.stream, after, changed, wall_ms)
         after = replace(after, streams=streams)
     if asked.indexes or changes_mode(asked.mode, state.description):
-        changed, indexes = _change_indexes(asked, after, changed, request_id)
+        changed, indexes = _change_indexes(asked, after, changed, request_id, wall_ms)
         after = replace(after, indexes=indexes)
     if changed.description is None:
         return state, changed.answer
@@ -250,7 +250,7 @@ def _change_streams(
 
 
 def _change_indexes(
-    asked: Update, state: TableState, changed: Changed, request_id: bytes
+    asked: Update, state: TableState, changed: Changed, request_id: bytes, wall_ms: int
 ) -> tuple[Changed, list[Index]]:
     """The same of its global secondary indexes. Raises ApiError."""
     base = state.description if changed.description is None else changed.description
@@ -258,7 +258,7 @@ def _change_indexes(
     indexes: Sequence[Index] = state.indexes
     if changes_mode(asked.mode, state.description):
         base, indexes = follow_mode(asked, base, indexes)
-    return change_indexes(asked, base, changed.pending, indexes, state.partitions, request_id)
+    return change_indexes(asked, base, changed.pending, indexes, state.partitions, request_id, wall_ms / 1000)
 
 
 def delete(name: str, limit: ApiError | None = None) -> Evaluate:

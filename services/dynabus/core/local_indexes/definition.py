@@ -9,7 +9,7 @@ from dynabus.core.errors import ApiError, invalid_parameter, validation_error
 from dynabus.core.key_schema import KeySchema, key_schema
 from dynabus.core.keys import encode_delimited, encode_partition_key, encode_sort_key, raw_bytes
 from dynabus.core.limits import MAX_SORT_KEY_BYTES
-from dynabus.core.values import AttributeValue, Item
+from dynabus.core.values import AttributeValue, Item, check_item_size, item_size
 
 
 class LocalIndex(NamedTuple):
@@ -136,9 +136,21 @@ class LocalIndexes(NamedTuple):
         return sorted(self.all)
 
     def check(self, item: Item) -> None:
-        """Raise the ValidationException for an item whose index keys do not fit."""
+        """Raise the ValidationException for an item whose index keys do not fit, or too large with its entries."""
         if self.all:
             _raise_first(index.refusal(item) for index in self.by_name)
+            check_item_size(self._size(item))
+
+    def _size(self, item: Item) -> int:
+        """In bytes, the item's and its entries'."""
+        own = item_size(item)
+        return own + sum(
+            own
+            if each.projected is None
+            else item_size({name: item[name] for name in item if name in each.projected})
+            for each in self.all
+            if each.holds(item)
+        )
 
     def check_update(self, item: Item) -> None:
         """The same for what an update made."""

@@ -2,13 +2,14 @@
 
     constraint (in this order)                                      error
     index keys of the new item: type, size                          ValidationException
-    item and entry of one index together: 400 KB at most            ValidationException
+    item and its entries of all indexes together: 400 KB at most    ValidationException
     the item collection would grow beyond its limit                 ItemCollectionSizeLimitExceededException
 
 The last one is for clients: what another region has accepted is in that one's collection, and in this one's too.
-PutItem's index keys are checked by the router already, as PutItem words it.
-Sources: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.html (item collections; 400 KB for each
-index; write units under "Provisioned throughput considerations").
+What is put is checked by the router already, with PutItem's words: a batch is refused as a whole.
+Sources: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.html (item collections; 400 KB
+for the total of the item and its entries in all local secondary indexes; write units under "Provisioned throughput
+considerations").
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ class IndexRules:
         self.indexes = indexes
         self._store, self._collection_most = store, collection_most
 
-    def evaluation(self, evaluate: Evaluate, *, is_import: bool = False) -> Evaluate:
+    def evaluation(self, evaluate: Evaluate, *, is_import: bool = False, is_update: bool = False) -> Evaluate:
         """The evaluation of a write with these rules behind it; itself on a table without indexes. `is_import`: it is
-        another region's."""
+        another region's; `is_update`: an UpdateItem."""
         if not self.indexes.all:
             return evaluate
 
@@ -48,7 +49,7 @@ class IndexRules:
             before = image(self.indexes, old)
             after = image(self.indexes, decision.row) if decision.write else before
             try:
-                note = self._note(before, after, is_import)
+                note = self._note(before, after, is_import, is_update)
             except ApiError as error:
                 body = orjson.dumps(error.body())
                 return Decision(False, None, Outcome(ReplyStatus.ERROR, body, decision.outcome.size))
@@ -57,7 +58,7 @@ class IndexRules:
 
         return evaluated
 
-    def _note(self, before: Image | None, after: Image | None, is_import: bool) -> Note:
+    def _note(self, before: Image | None, after: Image | None, is_import: bool, is_update: bool) -> Note:
         """What the answer says. Raises ApiError.
 
         The collection's size is that of applied state: a collection may pass its limit by what is in flight.
@@ -65,7 +66,7 @@ class IndexRules:
         some = after or before
         if some is None:
             return {}
-        _check(self.indexes, after)
+        _check(self.indexes, after, is_update)
         grown = _grown(before, after)
         size = collection_size(self._store, self.indexes, some.item) + grown
         if grown > 0 and size > self._collection_most and not is_import:
@@ -74,12 +75,11 @@ class IndexRules:
         return {"halves": {name: each for name, each in halves.items() if each}, "collection": max(0, size)}
 
 
-def _check(indexes: LocalIndexes, after: Image | None) -> None:
+def _check(indexes: LocalIndexes, after: Image | None, is_update: bool) -> None:
     if after is None:
         return
     indexes.check_update(after.item)
-    for entry in after.entries.values():
-        check_item_size(after.row.size + entry.size)
+    check_item_size(after.size, update=is_update)
 
 
 def _grown(before: Image | None, after: Image | None) -> int:

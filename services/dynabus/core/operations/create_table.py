@@ -28,9 +28,6 @@ from dynabus.core.operations.table_shapes import (
     BILLING,
     TABLE_CLASS,
     attribute_definitions,
-    check_index_throughput,
-    check_maximums,
-    check_units,
     global_indexes,
     key_schema,
     local_indexes,
@@ -40,10 +37,10 @@ from dynabus.core.operations.table_shapes import (
     throughput,
     throughput_options,
 )
+from dynabus.core.operations.table_throughput import check_index_throughput, check_maximums, check_units, check_warm
 from dynabus.core.operations.tag_resource import check_read, read_tags
 from dynabus.core.operations.waits import created
 from dynabus.core.tables.capacity_changes import neither_units
-from dynabus.core.tables.descriptions import least_warm_throughput
 from dynabus.core.tables.streams import check_specification
 
 MEMBERS: dict[str, Member] = {
@@ -66,10 +63,6 @@ _NOT_YET = (
     "ResourcePolicy",
     "GlobalTableSourceArn",
     "GlobalTableSettingsReplicationMode",
-)
-_INITIAL = (
-    "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html"
-    "#on-demand-capacity-mode-initial"
 )
 
 
@@ -124,20 +117,7 @@ def _check_billing(request: Request) -> None:
             f"{first} for OnDemandThroughput cannot be specified when table BillingMode is PROVISIONED."
         )
     check_maximums(request, least=1)
-    _check_warm(request, on_demand)
+    check_warm(request, on_demand=on_demand)
     for index in request.get("GlobalSecondaryIndexes", ()):
         check_index_throughput(index, on_demand=on_demand)
-        _check_warm(index, on_demand, f"index {index['IndexName']}")
-
-
-def _check_warm(request: Request, on_demand: bool, of: str = "table") -> None:
-    """Of the table, or of an index in its mode."""
-    least = least_warm_throughput({**request, "BillingMode": "PAY_PER_REQUEST" if on_demand else "PROVISIONED"})
-    for name, units in request.get("WarmThroughput", {}).items():
-        if units >= least[name]:
-            continue
-        lower = f"Requested {name} for WarmThroughput for {of} is lower than"
-        if on_demand:
-            raise invalid_parameter(f"{lower} initial throughput for OnDemand. See: {_INITIAL}")
-        provisioned = name.replace("UnitsPerSecond", "CapacityUnits")
-        raise invalid_parameter(f"{lower} {provisioned} of ProvisionedThroughput")
+        check_warm(index, on_demand=on_demand, of=f"index {index['IndexName']}")

@@ -12,14 +12,15 @@ from dynabus.core.errors import invalid_parameter
 from dynabus.core.operations.calls import Request
 from dynabus.core.operations.shapes import Member, faults_of, read
 from dynabus.core.operations.table_keys import check_global_index
-from dynabus.core.operations.table_shapes import (
-    GLOBAL_INDEX,
+from dynabus.core.operations.table_shapes import GLOBAL_INDEX, global_index, throughput, throughput_options
+from dynabus.core.operations.table_throughput import (
     check_index_throughput,
-    global_index,
-    throughput,
-    throughput_options,
+    check_index_units,
+    check_maximums,
+    check_warm,
 )
-from dynabus.core.tables.capacity_changes import billing_mode
+from dynabus.core.tables.capacity_changes import CLEAR, billing_mode
+from dynabus.core.tables.index_capacity import only_on_demand
 
 NAME = "GlobalSecondaryIndexUpdates"
 _ACTIONS: dict[str, Member] = {name: Member("Map") for name in ("Update", "Create", "Delete")}
@@ -45,7 +46,10 @@ def index_updates(request: Request) -> list[str]:
             if what == "Create":
                 faults += global_index(members, path)
             elif what == "Update":
+                is_empty = members.get("WarmThroughput") == {}
                 throughput_options(members)
+                if is_empty:
+                    members["WarmThroughput"] = {}  # of an index that is a fault (`_check_update`)
                 faults += throughput(members, path)
     return faults
 
@@ -75,8 +79,24 @@ def check_index_updates(request: Request, table: Mapping[str, Any] | None) -> No
         seen.add(name)
         if what == "Create":
             _check_new(members, request, table)
-        elif what == "Update" and len(members) == 1:
-            raise invalid_parameter(f"ProvisionedThroughput must be specified for index: {name}")
+        elif what == "Update":
+            _check_update(members, table)
+
+
+def _check_update(members: Request, table: Mapping[str, Any] | None) -> None:
+    """Words: DDB-TABLE-152, 456."""
+    name = members["IndexName"]
+    if members.get("WarmThroughput") == {}:
+        raise invalid_parameter(
+            "WarmThroughput must have at least one of ReadUnitsPerSecond or WriteUnitsPerSecond specified for index: "
+            f"{name}"
+        )
+    if len(members) == 1:
+        if table is not None and billing_mode(table) == "PAY_PER_REQUEST":
+            raise only_on_demand(name)
+        raise invalid_parameter(f"ProvisionedThroughput must be specified for index: {name}")
+    check_index_units(members)
+    check_maximums(members, least=CLEAR, of=f"index : {name}")
 
 
 def _check_new(index: Request, request: Request, table: Mapping[str, Any] | None) -> None:
@@ -85,4 +105,6 @@ def _check_new(index: Request, request: Request, table: Mapping[str, Any] | None
         raise invalid_parameter(f"AttributeDefinitions is not specified for index: {name}")
     check_global_index(index, [each["AttributeName"] for each in request["AttributeDefinitions"]])
     if table is not None:
-        check_index_throughput(index, on_demand=billing_mode(table) == "PAY_PER_REQUEST")
+        on_demand = billing_mode(table) == "PAY_PER_REQUEST"
+        check_index_throughput(index, on_demand=on_demand)
+        check_warm(index, on_demand=on_demand, of=f"index {name}")

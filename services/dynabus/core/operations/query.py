@@ -36,10 +36,12 @@ What is refused, in this order; all are ValidationException and HTTP 400 where n
     a projection that looks into a key                Key attributes must be scalars; ...                    1
     a filter on a key                                 Filter Expression can only contain non-primary ...     1
     a filter that looks into a key                    Key attributes must be scalars; ...                    1
+    a filter on what its index does not project       Secondary index ... does not project one or more ...   4
 
 1 dynalite's recorded answers (test/query, actions/query, validations/query); 2 paritysuite/dynamodb-conformance
 (error-messages/query, queryKeyConditionOperands and valueLayers, validation-ordering/query and queryKeyCondition,
-October 2026); 3 moto's tests against AWS (test_dynamodb_query) and ExtendDB's against us-east-1.
+October 2026); 3 moto's tests against AWS (test_dynamodb_query) and ExtendDB's against us-east-1; 4 those of
+`Target.check_filtered`.
 """
 
 from __future__ import annotations
@@ -254,6 +256,7 @@ def _check_read(asked: _Asked, of: Target) -> None:
         "QueryFilter" if "QueryFilter" in asked.request else "Filter Expression", checked.filtered, of.elements
     )
     refuse_nested_keys(of.table, checked.nested_in_filter)
+    of.check_filtered(checked.filtered)
 
 
 def _refuse_keys(what: str, filtered: set[str], elements: Sequence[Element]) -> None:

@@ -10,13 +10,10 @@ from typing import Any
 
 from dynabus.core.errors import ApiError, invalid_parameter, validation_error
 from dynabus.core.operations.calls import Request
+from dynabus.core.tables.index_changes import check_projected
 
 LOCAL_INDEXES_MOST, GLOBAL_INDEXES_MOST = 5, 20
 """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html"""
-
-
-PROJECTED_MOST = 100
-"""Attributes that all indexes of a table together name in NonKeyAttributes. Source: the same."""
 
 ROLE_MOST = 4
 """Partition key attributes, and sort key attributes, of a global secondary index.
@@ -146,15 +143,6 @@ def _check_several_roles(keys: list[Request]) -> None:
     for role in ("HASH", "RANGE"):
         if roles.count(role) > ROLE_MOST:
             raise invalid_parameter(f"The KeySchema exceeds the maximum allowed number of {role} key attributes")
-
-
-def check_projected(indexes: list[Request]) -> None:
-    """All indexes of a table together. The words are ours."""
-    named = sum(len(index["Projection"].get("NonKeyAttributes", ())) for index in indexes)
-    if named > PROJECTED_MOST:
-        raise invalid_parameter(
-            f"Number of NonKeyAttributes of all indexes, {named}, exceeds the per-table limit of {PROJECTED_MOST}"
-        )
 
 
 def _check_projection(projection: dict[str, Any]) -> None:

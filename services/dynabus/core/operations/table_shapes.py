@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dynabus.core.errors import invalid_parameter, serialization_error, validation_error
+from dynabus.core.errors import invalid_parameter, serialization_error
 from dynabus.core.operations.calls import Request
 from dynabus.core.operations.shapes import NAME_PATTERN, Member, fault, faults_of, read, refuse_unbuilt
 from dynabus.core.values.shape import read_string
@@ -38,9 +38,6 @@ _OPTIONS: dict[str, dict[str, Member]] = {
         "WriteUnitsPerSecond": Member("Integer"),
     },
 }
-UNITS_MOST = 1_000_000_000_000
-"""Of provisioned throughput. Source: dynalite's recorded answers (validations/createTable)."""
-
 _LOCAL_INDEX: dict[str, Member] = {
     "IndexName": Member("String", required=True, shortest=3, longest=255, pattern=NAME_PATTERN),
     "KeySchema": Member("List", required=True),
@@ -111,42 +108,6 @@ def stream_specification(request: Request) -> list[str]:
     return faults_of(request["StreamSpecification"], _STREAM, "streamSpecification.")
 
 
-def check_units(request: Request) -> None:
-    """Raise the ValidationException for more units than a table can have."""
-    units = request.get("ProvisionedThroughput", {})
-    for name in ("ReadCapacityUnits", "WriteCapacityUnits"):
-        if units.get(name, 0) > UNITS_MOST:
-            raise validation_error(f"Given value {units[name]} for {name} is out of bounds")
-
-
-def check_index_throughput(index: Request, *, on_demand: bool) -> None:
-    """Raise the ValidationException for a global secondary index whose throughput is not that of its table's mode.
-
-    Words: ack-api-quirks, and dynalite's recorded answers for units.
-    """
-    name = index["IndexName"]
-    if on_demand and "ProvisionedThroughput" in index:
-        raise invalid_parameter(
-            f"ProvisionedThroughput should not be specified for index: {name} when BillingMode is PAY_PER_REQUEST"
-        )
-    if not on_demand and "ProvisionedThroughput" not in index:
-        raise invalid_parameter(f"ProvisionedThroughput is not specified for index: {name}")
-    for kind in ("ReadCapacityUnits", "WriteCapacityUnits"):
-        units = index.get("ProvisionedThroughput", {}).get(kind, 0)
-        if units > UNITS_MOST:
-            raise validation_error(f"Given value {units} for {kind} is out of bounds for index {name}")
-    for kind, units in index.get("OnDemandThroughput", {}).items():
-        if not on_demand:
-            raise invalid_parameter(
-                f"{kind} for OnDemandThroughput cannot be specified for index : {name} when table BillingMode is "
-                "PROVISIONED."
-            )
-        if units < 1:
-            raise invalid_parameter(
-                f"Requested {kind} for OnDemandThroughput for index : {name} is outside of valid range"
-            )
-
-
 def refuse_encryption(body: Mapping[str, Any]) -> None:
     """Everything is as it is without a key of one's own; another key is refused by name. Words: DDB-TABLE-442."""
     asked = body.get("SSESpecification")
@@ -167,13 +128,6 @@ def throughput_options(request: Request) -> None:
             request[name] = read(request[name], members)
             if not request[name]:
                 del request[name]
-
-
-def check_maximums(request: Request, *, least: int) -> None:
-    """Raise the ValidationException for a maximum of on-demand throughput that is none (DDB-TABLE-039, 051)."""
-    for name, units in request.get("OnDemandThroughput", {}).items():
-        if units < least or units == 0:
-            raise invalid_parameter(f"Requested {name} for OnDemandThroughput for table is outside of valid range")
 
 
 def local_indexes(request: Request) -> list[str]:

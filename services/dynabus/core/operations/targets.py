@@ -93,6 +93,19 @@ class Target:
         if lacking := self.index.lacks(shown):
             raise invalid_parameter(f"Global secondary index {name} does not project [{', '.join(lacking)}]")
 
+    def check_filtered(self, filtered: set[str]) -> None:
+        """The filter of a Query looks at entries; raises the ValidationException for what no entry has.
+
+        Sources: dynamodb-toolbox issue 1195 (a local index), reports of AppSync users (global ones).
+        """
+        if self.index is None or self.index.projected is None:
+            return
+        if lacking := sorted(filtered - self.index.projected):
+            raise invalid_parameter(
+                f"Secondary index {self.index.name} does not project one or more filter attributes: "
+                f"[{', '.join(lacking)}]"
+            )
+
 
 def target(context: Context, table: Table, request: Request) -> Target:
     """The table, or the index that IndexName says; raises DynamoDB's ValidationException where there is none."""

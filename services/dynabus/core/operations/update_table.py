@@ -26,14 +26,13 @@ from dynabus.core.operations.table_shapes import (
     BILLING,
     TABLE_CLASS,
     attribute_definitions,
-    check_maximums,
-    check_units,
     refuse_encryption,
     resolve_mode,
     stream_specification,
     throughput,
     throughput_options,
 )
+from dynabus.core.operations.table_throughput import check_maximums, check_units
 from dynabus.core.operations.waits import updated
 from dynabus.core.tables.capacity_changes import CLEAR, neither_units, units_missing
 from dynabus.core.tables.replica_changes import check_updates

@@ -55,10 +55,18 @@ def as_of(description: Description, now_s: float) -> Description:
 
     Nothing is decided at midnight, so what is kept is the count of the day of the last decrease.
     """
-    throughput: dict[str, Any] = description["ProvisionedThroughput"]
-    if throughput.get("LastDecreaseDateTime", 0.0) // _DAY_S == now_s // _DAY_S:
-        return description
-    return {**description, "ProvisionedThroughput": {**throughput, "NumberOfDecreasesToday": 0}}
+    described = {**description, "ProvisionedThroughput": today(description["ProvisionedThroughput"], now_s)}
+    if indexes := description.get("GlobalSecondaryIndexes"):
+        described["GlobalSecondaryIndexes"] = [
+            {**each, "ProvisionedThroughput": today(each["ProvisionedThroughput"], now_s)} for each in indexes
+        ]
+    return described
+
+
+def today(throughput: dict[str, Any], now_s: float) -> dict[str, Any]:
+    """The same of what a table or an index has."""
+    is_of_today = throughput.get("LastDecreaseDateTime", 0.0) // _DAY_S == now_s // _DAY_S
+    return throughput if is_of_today else {**throughput, "NumberOfDecreasesToday": 0}
 
 
 def change_capacity(
@@ -116,19 +124,18 @@ def _change_units(units: Units, existing: Description, warm: Mapping[str, Any], 
     old: dict[str, Any] = existing["ProvisionedThroughput"]
     before = (old["ReadCapacityUnits"], old["WriteCapacityUnits"])
     if units == before:
-        raise _will_not_change(*units)
+        raise will_not_change(units, "table")
     more = any(new > current for new, current in zip(units, before, strict=True))
     less = any(new < current for new, current in zip(units, before, strict=True))
-    decreases = old["NumberOfDecreasesToday"]
     if less:
-        _refuse_decrease(decreases, old.get("LastDecreaseDateTime", 0.0), now_s)
+        refuse_decrease(old, now_s)
     stamps = (["LastIncreaseDateTime"] if more else []) + (["LastDecreaseDateTime"] if less else [])
     now = {**old, **dict.fromkeys(stamps, now_s)}
     later = {
         **now,
         **dict.fromkeys(stamps),
         # One that lowers one and raises the other counts too (ours).
-        "NumberOfDecreasesToday": decreases + less,
+        "NumberOfDecreasesToday": old["NumberOfDecreasesToday"] + less,
         "ReadCapacityUnits": units[0],
         "WriteCapacityUnits": units[1],
     }
@@ -152,7 +159,7 @@ def _to_on_demand(
         "ProvisionedThroughput": {**old, "LastDecreaseDateTime": now_s, **none},
     }
     if maximums:
-        now = _merged(now, maximums)
+        now = merged_maximums(now, maximums)
     later: Description = {
         "ProvisionedThroughput": {**old, **none},
         "WarmThroughput": _at_least(warm, ON_DEMAND_READ_UNITS, ON_DEMAND_WRITE_UNITS),
@@ -176,16 +183,21 @@ def _to_provisioned(units: Units, existing: Description, warm: Mapping[str, Any]
     return updating(now, {"WarmThroughput": _at_least(warm, *units)})
 
 
-def _will_not_change(read: int, write: int) -> ApiError:
+def will_not_change(units: Units, of: str) -> ApiError:
+    """`of`: "table", or "index NAME" (DDB-TABLE-164)."""
+    read, write = units
+    has = "the table" if of == "table" else of
     return validation_error(
-        "The provisioned throughput for the table will not change. The requested value equals the current value. "
-        f"Current ReadCapacityUnits provisioned for the table: {read}. Requested ReadCapacityUnits: {read}. "
-        f"Current WriteCapacityUnits provisioned for the table: {write}. Requested WriteCapacityUnits: {write}. "
+        f"The provisioned throughput for the {of} will not change. The requested value equals the current value. "
+        f"Current ReadCapacityUnits provisioned for {has}: {read}. Requested ReadCapacityUnits: {read}. "
+        f"Current WriteCapacityUnits provisioned for {has}: {write}. Requested WriteCapacityUnits: {write}. "
         "Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."
     )
 
 
-def _refuse_decrease(decreases: int, last_s: float, now_s: float) -> None:
+def refuse_decrease(throughput: Mapping[str, Any], now_s: float) -> None:
+    """Of a table or an index that had enough of them. Raises the LimitExceededException."""
+    decreases, last_s = throughput["NumberOfDecreasesToday"], throughput.get("LastDecreaseDateTime", 0.0)
     if decreases < FREE_DECREASES or now_s - last_s >= DECREASE_PAUSE_S:
         return
     next_s = min(last_s + DECREASE_PAUSE_S, (now_s // _DAY_S + 1) * _DAY_S)
@@ -213,7 +225,7 @@ def change_on_demand(maximums: Mapping[str, int], existing: Description, pending
     if billing_mode(existing) != "PAY_PER_REQUEST":
         raise not_on_demand(maximums)
     _refuse_on_demand_while_updating(existing, pending)
-    now = _merged(existing, maximums)
+    now = merged_maximums(existing, maximums)
     told = {**existing.get("OnDemandThroughput", {}), **maximums}
     return Changed(now, pending, {**now, "OnDemandThroughput": told})
 
@@ -229,7 +241,7 @@ def _refuse_on_demand_while_updating(existing: Description, pending: Description
     raise in_use("OnDemandThroughput cannot be updated while BillingMode update is in progress")
 
 
-def _merged(description: Description, maximums: Mapping[str, int]) -> Description:
+def merged_maximums(description: Description, maximums: Mapping[str, int]) -> Description:
     """Member by member; -1 takes one away, which only the answer shows (DDB-TABLE-182)."""
     merged = {**description.get("OnDemandThroughput", {}), **maximums}
     left = {name: units for name, units in merged.items() if units != CLEAR}

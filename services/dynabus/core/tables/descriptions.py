@@ -90,7 +90,11 @@ def describe_index(index: Mapping[str, Any], table_arn: str, *, on_demand: bool)
         "ItemCount": 0,
         "IndexArn": f"{table_arn}/index/{index['IndexName']}",
     }
-    return described | {name: index[name] for name in INDEX_OPTIONS if name in index}
+    options = {name: index[name] for name in INDEX_OPTIONS if name in index}
+    if "WarmThroughput" in options:
+        mode = "PAY_PER_REQUEST" if on_demand else "PROVISIONED"
+        options["WarmThroughput"] = {**first_warm_throughput({**index, "BillingMode": mode}), "Status": "UPDATING"}
+    return described | options
 
 
 def _describe_index(index: Mapping[str, Any], table_arn: str) -> dict[str, Any]:

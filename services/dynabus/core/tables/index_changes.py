@@ -20,7 +20,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from dynabus.core.errors import (
-    ApiError,
     invalid_parameter,
     limit_exceeded,
     resource_in_use,
@@ -30,9 +29,13 @@ from dynabus.core.errors import (
 from dynabus.core.global_indexes.view import ENABLED, ENABLING
 from dynabus.core.tables.capacity_changes import Changed, billing_mode, updating
 from dynabus.core.tables.descriptions import Description, describe_index, in_use
+from dynabus.core.tables.index_capacity import changed_capacity, refuse_other_modes
 from dynabus.core.tables.indexes import Index, index_id
 
-INDEXES_MOST = 20
+INDEXES_MOST, PROJECTED_MOST = 20, 100
+"""Of one table: its global indexes, and attributes that all of its indexes together name in NonKeyAttributes.
+Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html"""
+
 DELETING, UPDATING = "DELETING", "UPDATING"
 """Of an index in its table's row, besides those of `core.global_indexes.view`."""
 
@@ -51,7 +54,10 @@ def actions_of(updates: Sequence[Mapping[str, Any]]) -> list[Action]:
 
 
 class Asked(Protocol):
-    """Of an UpdateTable request: what to do, and its AttributeDefinitions."""
+    """Of an UpdateTable request: its billing mode, what to do, and its AttributeDefinitions."""
+
+    @property
+    def mode(self) -> str | None: ...
 
     @property
     def indexes(self) -> Sequence[Action]: ...
@@ -67,6 +73,7 @@ def change_indexes(
     indexes: Sequence[Index],
     partitions: Sequence[Mapping[str, Any]],
     request_id: bytes,
+    now_s: float,
 ) -> tuple[Changed, list[Index]]:
     """Raises ApiError. `existing` may have another billing mode already, which the same request asks for."""
     actions, definitions = asked.indexes, asked.definitions
@@ -79,9 +86,13 @@ def change_indexes(
     for what, members in actions:
         if what == "Create":
             described, rows = _create(members, definitions, described, rows, partitions, request_id)
+            continue
+        _find(described, members["IndexName"], what)
+        if what == "Update":
+            refuse_other_modes(members, billing_mode(described), is_asked=asked.mode is not None)
+            described, rows = _update(members, described, rows, now_s)
         else:
-            _find(described, members["IndexName"], what)
-            described, rows = (_update if what == "Update" else _delete)(members, described, rows)
+            described, rows = _delete(members, described, rows)
     return updating(described, pending), rows
 
 
@@ -113,6 +124,15 @@ def follow_mode(asked: Asked, existing: Description, indexes: Sequence[Index]) -
     return described, [{**each, "status": UPDATING} for each in indexes]
 
 
+def check_projected(indexes: Iterable[Mapping[str, Any]]) -> None:
+    """All indexes of a table together. Raises the ValidationException, whose words are ours."""
+    named = sum(len(index["Projection"].get("NonKeyAttributes", ())) for index in indexes)
+    if named > PROJECTED_MOST:
+        raise invalid_parameter(
+            f"Number of NonKeyAttributes of all indexes, {named}, exceeds the per-table limit of {PROJECTED_MOST}"
+        )
+
+
 def _create(
     index: Mapping[str, Any],
     definitions: Sequence[Mapping[str, str]],
@@ -131,6 +151,7 @@ def _create(
         raise resource_in_use(
             f"Partitions of the table are being split: wait until that is done: {existing['TableName']}"
         )
+    check_projected([*found, *local, index])
     on_demand = billing_mode(existing) == "PAY_PER_REQUEST"
     shown = {**describe_index(index, existing["TableArn"], on_demand=on_demand), "Backfilling": True}
     described = {
@@ -171,36 +192,18 @@ def _find(existing: Description, name: str, what: str) -> None:
         return
     if any(each["IndexName"] == name for each in existing.get("LocalSecondaryIndexes", ())):
         raise validation_error(f"Cannot {what.lower()} an index that is not a GlobalSecondaryIndex: {name}")
-    raise resource_not_found("Requested resource not found")
+    raise resource_not_found(f"Requested resource not found: Index {name} for table {existing['TableName']}")
 
 
-def _update(members: Mapping[str, Any], existing: Description, rows: list[Index]) -> tuple[Description, list[Index]]:
+def _update(
+    members: Mapping[str, Any], existing: Description, rows: list[Index], now_s: float
+) -> tuple[Description, list[Index]]:
     name = members["IndexName"]
-    _refuse_throughput(members, existing)
 
     def changed(shown: Description) -> Description:
-        units = {**shown["ProvisionedThroughput"], **members.get("ProvisionedThroughput", {})}
-        options = {each: members[each] for each in ("OnDemandThroughput", "WarmThroughput") if each in members}
-        return {**shown, **options, "IndexStatus": "UPDATING", "ProvisionedThroughput": units}
+        return {**changed_capacity(members, shown, now_s), "IndexStatus": "UPDATING"}
 
     return _with(existing, name, changed), _marked(rows, name, UPDATING)
-
-
-def _refuse_throughput(members: Mapping[str, Any], existing: Description) -> None:
-    """An index has the throughput of its table's mode."""
-    name, on_demand = members["IndexName"], billing_mode(existing) == "PAY_PER_REQUEST"
-    if on_demand and "ProvisionedThroughput" in members:
-        raise _of_mode(f"Neither ReadCapacityUnits nor WriteCapacityUnits can be specified for index: {name} when ")
-    if not on_demand and "OnDemandThroughput" in members:
-        first = next(iter(members["OnDemandThroughput"]))
-        raise invalid_parameter(
-            f"{first} for OnDemandThroughput cannot be specified for index : {name} when the table BillingMode is "
-            "PROVISIONED"
-        )
-
-
-def _of_mode(begin: str) -> ApiError:
-    return invalid_parameter(f"{begin}BillingMode is PAY_PER_REQUEST")
 
 
 def _delete(members: Mapping[str, Any], existing: Description, rows: list[Index]) -> tuple[Description, list[Index]]:
@@ -227,11 +230,7 @@ def finish_indexes(description: Description, indexes: Sequence[Index]) -> tuple[
     if not indexes:
         return description, []
     gone = {each["name"] for each in indexes if each["status"] == DELETING}
-    left = [
-        {**_without_backfill(each), "IndexStatus": "ACTIVE"}
-        for each in description["GlobalSecondaryIndexes"]
-        if each["IndexName"] not in gone
-    ]
+    left = [_active(each) for each in description["GlobalSecondaryIndexes"] if each["IndexName"] not in gone]
     described = {member: value for member, value in description.items() if member != "GlobalSecondaryIndexes"}
     if left:
         described["GlobalSecondaryIndexes"] = left
@@ -239,6 +238,11 @@ def finish_indexes(description: Description, indexes: Sequence[Index]) -> tuple[
         described["AttributeDefinitions"] = _used(described)
     rows = [{**each, "status": ENABLED} for each in indexes if each["status"] != DELETING]
     return described, rows
+
+
+def _active(shown: Description) -> Description:
+    warm = {"WarmThroughput": {**shown["WarmThroughput"], "Status": "ACTIVE"}} if "WarmThroughput" in shown else {}
+    return {**_without_backfill(shown), "IndexStatus": "ACTIVE", **warm}
 
 
 def _used(description: Description) -> list[dict[str, str]]:

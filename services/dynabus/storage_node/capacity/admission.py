@@ -70,7 +70,10 @@ class NodeAdmission:
 
     def evaluation(self, hosted: Hosted, evaluate: Evaluate, part: RequestPart, now_ms: float) -> Evaluate:
         """A write's evaluation, with the rules of indexes, behind what holds these back and the partition's cap."""
-        evaluate = hosted.rules.evaluation(evaluate, is_import=part["operation"] == Code.IMPORT)
+        operation = part["operation"]
+        evaluate = hosted.rules.evaluation(
+            evaluate, is_import=operation == Code.IMPORT, is_update=operation == Code.UPDATE
+        )
         table = self.view.table(part["log"])
         indexes = table.global_indexes if table is not None else NO_INDEXES
         if part["operation"] == Code.UPDATE and indexes.all:

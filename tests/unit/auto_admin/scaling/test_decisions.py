@@ -123,6 +123,26 @@ def test_decreases_are_limited_as_with_updates() -> None:
     assert life.state.status == "ACTIVE"
 
 
+def test_what_rises_does_not_wait_for_what_may_not_be_lowered_any_more() -> None:
+    life = Scaled()
+    for read in (9, 8, 7, 6):
+        life.ask("UpdateTable", TableName=NAME, ProvisionedThroughput=units(read + 1, 100))
+        life.until("active", lambda: life.state.status == "ACTIVE")
+        life.ask("UpdateTable", TableName=NAME, ProvisionedThroughput=units(read, 100))
+        life.until("active", lambda: life.state.status == "ACTIVE")
+    reads = {"ReplicaProvisionedReadCapacityAutoScalingUpdate": settings(least=1)}
+    life.scale(
+        ReplicaUpdates=[{"RegionName": "us-east-1", **reads}], ProvisionedWriteCapacityAutoScalingUpdate=settings()
+    )
+    life.consumed = 60.0
+    life.minutes(20)
+    assert life.writes == 100
+    life.consumed = 90.0
+    life.minutes(4)
+    assert life.writes >= 128
+    assert life.state.description["ProvisionedThroughput"]["ReadCapacityUnits"] == 6
+
+
 def test_a_standby_that_takes_over_has_the_minutes_and_the_settings() -> None:
     life = Scaled("admin-1", "admin-2")
     life.restarts = False

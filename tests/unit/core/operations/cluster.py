@@ -22,7 +22,7 @@ from dynabus.core.global_tables.leading import versioned
 from dynabus.core.local_indexes import COLLECTION_BYTES_MOST, IndexRules, local_indexes
 from dynabus.core.messages import ReplyStatus, RequestPart
 from dynabus.core.operations import registry
-from dynabus.core.operations.calls import Call, Context, Control, Reply, Until
+from dynabus.core.operations.calls import Call, Code, Context, Control, Reply, Until
 from dynabus.core.operations.items import Refused
 from dynabus.core.published_table import Table
 from dynabus.core.replication.store import Decision, Evaluate, Outcome, Store
@@ -124,7 +124,10 @@ class Cluster:
 
     def _write(self, table: Table, store: Store, part: RequestPart) -> Outcome:
         rules = IndexRules(table.indexes, store, self.collection_bytes)
-        evaluate, old = rules.evaluation(registry.writes[part["operation"]](part)), store.get(part["key"])
+        evaluate, old = (
+            rules.evaluation(registry.writes[part["operation"]](part), is_update=part["operation"] == Code.UPDATE),
+            store.get(part["key"]),
+        )
         decision = evaluate(old, 1)
         assert evaluate(old, 1) == decision, "an evaluation is pure and may be repeated"
         if self.floors is not None and decision.write:
