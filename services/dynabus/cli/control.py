@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Producer
 
 from dynabus.adapters.kafka.control_client import ControlClient, Refused, Unanswered, control_client
-from dynabus.adapters.kafka.settings import KafkaSettings, read_kafka_config
+from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError, reach_kafka
 from dynabus.cli.cluster import Cluster
+from dynabus.cli.kafka_config import kafka_properties
 from dynabus.cli.problem import Problem
 from dynabus.core.topics import Topics
 
@@ -52,9 +52,8 @@ def _client(cluster: Cluster) -> Iterator[ControlClient]:
 
 
 def kafka_of(cluster: Cluster) -> KafkaSettings:
-    """How a command reaches a cluster's Kafka."""
-    extra = read_kafka_config(Path(cluster.kafka_config)) if cluster.kafka_config else {}
-    return KafkaSettings(cluster.kafka_bootstrap, cluster.namespace, ASKER, extra)
+    """How a command reaches a cluster's Kafka. Raises Problem."""
+    return KafkaSettings(cluster.kafka_bootstrap, cluster.namespace, ASKER, kafka_properties(cluster))
 
 
 @contextmanager

@@ -8,20 +8,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from dynabus.adapters.kafka.local import LocalBroker, LocalBrokerError, count_brokers, last_line, start_local_broker
-from dynabus.adapters.kafka.settings import (
-    KafkaConfigError,
-    KafkaSettings,
-    check_properties,
-    read_kafka_config,
-)
 from dynabus.adapters.kafka.source import DOCKER_BOOTSTRAP, KafkaSource, SourceKind
 from dynabus.adapters.kafka.topic_rules import warnings_for
 from dynabus.cli.cluster import KAFKA, Cluster, DataFolder
+from dynabus.cli.kafka_config import kafka_properties
 from dynabus.cli.problem import Problem
-from dynabus.cli.processes import keep, last_lines, spawn
+from dynabus.cli.processes import begin_log, keep, last_lines, spawn
 
 Say = Callable[[str], None]
 
@@ -73,6 +67,7 @@ def _start_local(folder: DataFolder, cluster: Cluster, say: Say) -> None:
         cluster.kafka.started(broker.pid)
         folder.save(cluster)
 
+    begin_log(folder.log(KAFKA))
     try:
         start_local_broker(folder.home(KAFKA), folder.log(KAFKA), say, note)
     except LocalBrokerError as error:
@@ -132,15 +127,3 @@ def _wait_for(bootstrap: str, properties: dict[str, str], timeout_s: float, reme
         if time.monotonic() > deadline:
             raise Problem(f"no Kafka answers at {bootstrap} within {timeout_s:.0f} s: {remedy}")
         time.sleep(0.2)
-
-
-def kafka_properties(cluster: Cluster) -> dict[str, str]:
-    """The operator's own librdkafka properties. Raises Problem where the file cannot be used."""
-    if not cluster.kafka_config:
-        return {}
-    try:
-        properties = read_kafka_config(Path(cluster.kafka_config))
-        check_properties(KafkaSettings("127.0.0.1:9092", extra=properties))
-        return properties
-    except KafkaConfigError as error:
-        raise Problem(str(error)) from error

@@ -82,6 +82,7 @@ class Observer:
                 "zone": zone,
                 "pid": None,
                 "state": "stopping" if stopping else "running",
+                "ops_port": None,
             }
             for service, name, zone, stopping in sorted(admins + nodes)
         ]
@@ -123,6 +124,7 @@ def observe(cluster: Cluster) -> dict[str, Any]:
         "streams": observer.streams.shown(topics),
         "held": [],
         "waits": observer.waits(propagators),
+        "asked": False,
     }
 
 

@@ -48,12 +48,22 @@ def _birth_by_ps(pid: int) -> str | None:
     return None if not state or state.startswith("Z") else started.strip()
 
 
+LOG_BYTES_MOST = 50_000_000
+
+
+def begin_log(log: Path) -> None:
+    """Before a process is started: a log that has grown too large is put aside, in place of an earlier one."""
+    if log.exists() and log.stat().st_size > LOG_BYTES_MOST:
+        log.replace(log.with_name(f"{log.name}.1"))
+
+
 _children: list[subprocess.Popen[bytes]] = []
 """Kept for the command's life: a child object that is dropped while its process runs warns of a leak."""
 
 
 def spawn(command: Sequence[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
     """Start a process in a session of its own (no signal of our terminal reaches it), its output to `log`."""
+    begin_log(log)
     with log.open("ab") as out:
         child = subprocess.Popen(
             list(command),

@@ -25,6 +25,11 @@ LATE_S = 10
 
 LOOPBACK = "127.0.0.1"
 
+NOT_ASKED = (
+    "NOTE   this is what Kafka tells; routers, lags of indexes, late expiry, alarms of log propagators and who holds "
+    "up pruning are in /status and /metrics of each process, in containers on port 8001"
+)
+
 
 def report(target: Target) -> dict[str, Any]:
     """What `status --json` prints. Raises Problem where there is no cluster."""
@@ -50,6 +55,7 @@ def report(target: Target) -> dict[str, Any]:
         "indexes": with_lags(summed(_told(propagators, "indexes")), _told(nodes, "index_lags")),
         "waits": _told(admins, "waits"),
         "late": _told_by(nodes, "late"),
+        "asked": True,
     }
 
 
@@ -61,6 +67,7 @@ def _process(process: Process) -> dict[str, Any]:
         "zone": process.zone,
         "pid": process.pid if state == "running" else None,
         "state": state,
+        "ops_port": process.ops_port,
     }
 
 
@@ -133,12 +140,17 @@ def render(status: dict[str, Any]) -> str:
         pid = "not running"
     endpoint = status["endpoint"] or "where your routers are; they are not among the processes, which Kafka told"
     lines = [f"endpoint  {endpoint}", f"kafka     {kafka['source']}  {kafka['bootstrap']}  {pid}", ""]
-    rows = [("SERVICE", "NAME", "ZONE", "PID", "STATE")]
-    rows += [(p["service"], p["name"], p["zone"], str(p["pid"] or "-"), p["state"]) for p in status["processes"]]
+    rows = [("SERVICE", "NAME", "ZONE", "PID", "STATE", "METRICS")]
+    rows += [
+        (p["service"], p["name"], p["zone"], str(p["pid"] or "-"), p["state"], str(p.get("ops_port") or "-"))
+        for p in status["processes"]
+    ]
     lines += aligned(rows)
     lines += ["", *_render_tables(status["tables"]), *_render_streams(status.get("streams", ()))]
     lines += _render_indexes(status.get("indexes", ()))
     lines += [*_alarms(status["tables"]), *_lags(status), *_stopped(status), *_waits(status), *_late(status)]
+    if not status.get("asked", True):
+        lines += ["", NOT_ASKED]
     return "\n".join(lines)
 
 

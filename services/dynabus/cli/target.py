@@ -46,7 +46,14 @@ def target_of(options: argparse.Namespace) -> Target:
     if options.data is not None:
         return DataFolder(options.data)
     here, kafka = DataFolder(DATA), os.environ.get("DYNABUS_KAFKA")
-    return here if here.load() is not None or not kafka else _elsewhere(kafka, options)
+    if here.load() is not None:
+        return here
+    if not kafka:
+        raise Problem(
+            f"no cluster in {here.path}: start one with `dynabus up`, or name it with --data DIR, or one that runs "
+            "elsewhere with DYNABUS_KAFKA=HOST:PORT"
+        )
+    return _elsewhere(kafka, options)
 
 
 def _elsewhere(kafka: str, options: argparse.Namespace) -> Elsewhere:

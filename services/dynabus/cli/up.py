@@ -16,7 +16,8 @@ from dynabus.adapters.ports import LOOPBACK, choose_ports, is_free
 from dynabus.cli.cluster import NODE, ROUTER, Cluster, DataFolder, Process
 from dynabus.cli.door import check_door, environment
 from dynabus.cli.down import stop_cluster
-from dynabus.cli.kafka_start import Say, await_kafka, kafka_properties, start_kafka
+from dynabus.cli.kafka_config import kafka_properties
+from dynabus.cli.kafka_start import Say, await_kafka, start_kafka
 from dynabus.cli.plan import Wish, plan
 from dynabus.cli.probe import get
 from dynabus.cli.problem import Problem
@@ -48,6 +49,7 @@ class Start:
 
     def run(self, source: KafkaSource) -> None:
         """Start what does not run and wait until every router is ready. Raises Problem."""
+        kafka_properties(self.cluster)  # a file that cannot be used is refused before anything is written down
         fresh = not any(process.is_alive for process in self.cluster.everything)
         try:
             self._check_addresses()
@@ -71,7 +73,6 @@ class Start:
                 )
 
     def _start_kafka(self, source: KafkaSource) -> None:
-        kafka_properties(self.cluster)
         if self.cluster.kafka.is_alive:
             await_kafka(self.cluster)
             return

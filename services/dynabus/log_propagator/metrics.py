@@ -27,7 +27,7 @@ class PropagatorMetrics(Collector):
             ("outputs", "Stream records that were delivered, repeats too", propagator.sender.sent),
             ("commits", "Commits of checkpoints", propagator.commits),
             ("index_writes", "Writes that were sent to indexes, repeats too", propagator.deliveries.sent),
-            ("index_repeats", "Of those, what was sent once more", propagator.deliveries.repeated),
+            ("index_sent_again", "Of those, what was sent once more", propagator.deliveries.repeated),
             ("index_needless", "Of those, what the index had already", propagator.deliveries.needless),
             ("index_throttled", "Of those, what an index's throughput refused", propagator.deliveries.throttled),
             ("index_failures", "Of those, what an index's leader could not do", propagator.deliveries.failed),

@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from dynabus.adapters.kafka.source import SourceKind
+from dynabus.cli import processes
 from dynabus.cli.cluster import NODE, ROUTER, Cluster, DataFolder, Process
 from dynabus.cli.logs import Tail
 from dynabus.cli.main import main
 from dynabus.cli.plan import Wish, plan
 from dynabus.cli.problem import Problem
+from dynabus.cli.processes import begin_log
+from dynabus.cli.up import up
 
 
 def known(source: str = "local") -> Cluster:
@@ -117,10 +120,22 @@ def test_status_json_has_the_members_of_the_contract(tmp_path: Path, capsys: pyt
     folder.save(known())
     assert main(["status", "--json", "--data", str(folder.path)]) == 0
     status = json.loads(capsys.readouterr().out)
-    members = ["endpoint", "kafka", "processes", "tables", "streams", "held", "logs", "indexes", "waits", "late"]
+    members = [
+        "endpoint",
+        "kafka",
+        "processes",
+        "tables",
+        "streams",
+        "held",
+        "logs",
+        "indexes",
+        "waits",
+        "late",
+        "asked",
+    ]
     assert list(status) == members
     assert list(status["kafka"]) == ["source", "bootstrap", "pid"]
-    assert list(status["processes"][0]) == ["service", "name", "zone", "pid", "state"]
+    assert list(status["processes"][0]) == ["service", "name", "zone", "pid", "state", "ops_port"]
 
 
 @pytest.mark.parametrize("arguments", [["status", "--data"], ["down", "--data"], ["logs", "--help"]])
@@ -173,3 +188,38 @@ def test_a_followed_log_gives_whole_lines(tmp_path: Path) -> None:
         log.write("o\n")
         log.flush()
         assert tail.new_lines() == ["> two"]
+
+
+@pytest.mark.parametrize("command", ["status", "region status", "admin plan", "admin drain node-1"])
+def test_a_kafka_config_that_cannot_be_used_is_named(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command.split(), "--kafka", "127.0.0.1:1", "--kafka-config", "/no/such/file"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("dynabus: ")
+    assert "/no/such/file" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_a_property_that_librdkafka_has_not_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "kafka.properties"
+    config.write_text("no.such.property=1\n")
+    assert main(["status", "--kafka", "127.0.0.1:1", "--kafka-config", str(config)]) == 1
+    assert "librdkafka refuses the Kafka properties" in capsys.readouterr().err
+
+
+def test_up_with_a_kafka_config_that_cannot_be_used_leaves_no_cluster(tmp_path: Path) -> None:
+    wish = Wish(kafka="127.0.0.1:1", kafka_config=tmp_path / "none")
+    with pytest.raises(Problem, match="none"):
+        up(DataFolder(tmp_path / "data"), wish, lambda _line: None)
+    assert DataFolder(tmp_path / "data").load() is None
+
+
+def test_a_log_that_has_grown_too_large_is_put_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "LOG_BYTES_MOST", 10)
+    log = tmp_path / "node-1.log"
+    begin_log(log)
+    assert not log.exists()
+    for text in ("0123456789", "01234567890"):
+        log.write_text(text)
+        begin_log(log)
+    assert not log.exists()
+    assert (tmp_path / "node-1.log.1").read_text() == "01234567890"

@@ -32,8 +32,14 @@ def make_cluster(path: Path) -> None:
 
 
 def test_the_folder_here_is_the_default() -> None:
+    make_cluster(Path(".dynabus"))
     assert target() == DataFolder(Path(".dynabus"))
     assert target("--data", "other") == DataFolder(Path("other"))
+
+
+def test_where_there_is_none_it_is_said_how_to_name_one() -> None:
+    with pytest.raises(Problem, match=r"no cluster in \.dynabus: .* --data DIR, .* DYNABUS_KAFKA=HOST:PORT"):
+        target()
 
 
 def test_a_kafka_names_a_cluster_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
