@@ -224,6 +224,9 @@ class LogPropagator:
             self._doubts.pop(partition, None)
         self._doubt(now_ms)
         self.brain.read(batch)
+        if held := batch.keys() - self.brain.positions().keys():
+            # The rest of what came of these was dropped: they are read on from their places, once they are not held.
+            self.reader.let_go(*held)
         if self.sender.deliver(self.brain.outputs()):
             self.brain.confirm()
             self.refused = {each: why for each, why in self.refused.items() if now_ms < self._held_off.get(each, 0)}

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
-from confluent_kafka import KafkaError
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError
 
 from dynabus.adapters.clock import unix_ms
 from dynabus.adapters.codec import UndecodableMessage, decode
@@ -46,6 +46,7 @@ class Intake:
         operations: Operations,
         outbox: Outbox,
         hurry: Callable[[], None],
+        read_on: Callable[[Arrival, int], None],
         admission: NodeAdmission,
         scrub: Callable[[Hosted, Sender], None],
         clear: Clear,
@@ -63,7 +64,7 @@ class Intake:
         self.heard_itself = False
         self.heartbeats_wanted = False
         """Somebody asked; until the loop takes it."""
-        self._me, self._hosting, self._hurry = me, hosting, hurry
+        self._me, self._hosting, self._hurry, self._read_on = me, hosting, hurry, read_on
         self._assignments = Assignments(me.node)
         self._inbox: list[Arrival] = []
         self._heartbeats: list[Arrival] = []
@@ -175,8 +176,12 @@ class Intake:
         hosted = self._hosting.by_log.get((message.topic(), message.partition()))
         if hosted is not None and error.code() in OUT_OF_RANGE:
             self._hosting.suspect(hosted, now_ms)
-        else:
-            self.mistakes.error(message, error.str(), now_ms)
+            return
+        self.mistakes.error(message, error.str(), now_ms)
+        queue = self._by_topic.get(message.topic())
+        if queue is not None and error.code() in OUT_OF_RANGE:
+            # It was away for longer than the topic is kept, or Kafka has lost records: librdkafka fetches no more.
+            self._read_on(message, OFFSET_BEGINNING if queue is self._metadata else OFFSET_END)
 
     def _find(self, log: str, partition: int) -> Hosted | None:
         hosted = self._hosting.hosted.get((log, partition))

@@ -23,7 +23,7 @@ class Mistakes:
         self._log("message skipped", message, why, now_ms)
 
     def error(self, message: Arrival, why: str, now_ms: float) -> None:
-        """The consumer reports an error about a topic partition; it goes on by itself."""
+        """The consumer reports an error about a topic partition; it goes on by itself, or is read on (`Intake`)."""
         self.errors += 1
         self._log("consumer error", message, why, now_ms)
 

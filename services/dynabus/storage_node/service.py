@@ -114,6 +114,7 @@ class StorageNode:
             parts.operations,
             parts.outbox,
             parts.readers.hurry,
+            parts.readers.read_on,
             self.admission,
             self.scrubs.ask,
             self.clearing.answer,

@@ -37,6 +37,8 @@ class World:
         self.delivered: list[Output] = []
         self.out_of_range: set[PartitionId] = set()
         self.culprit: PartitionId | None = None
+        self.end = 0
+        """Of the log, as it is told; 0: as it is."""
         self.now_ms = 0.0
         self.callbacks: tuple[Callable[[list[PartitionId]], None], ...] = ()
 
@@ -93,6 +95,7 @@ class FakeReader:
         self.unanswered: set[PartitionId] = set()
 
     def assign(self, places: Mapping[PartitionId, Place]) -> None:
+        self.let_go(*self._assigned.keys() - places.keys())
         for where in places.keys() - self._assigned.keys():
             self._assigned[where] = places[where].next_offset
 
@@ -109,7 +112,7 @@ class FakeReader:
         return {ROOT: self._world.log[at : at + 8]}
 
     def extent(self, partition: PartitionId) -> tuple[int, int]:
-        return 0, len(self._world.log)
+        return 0, self._world.end or len(self._world.log)
 
     def close(self) -> None:
         """Nothing to do."""
@@ -294,6 +297,21 @@ def test_a_doubt_of_long_ago_proves_nothing(world: World) -> None:
     world.now_ms += 3 * LOST_MS
     turns(world, process, 20)
     assert process.readiness() is None
+
+
+def test_what_begins_within_a_batch_is_committed_and_the_rest_is_read_once_more(world: World) -> None:
+    """In one turn: the log comes to where a second stream begins, waits there, and is committed."""
+    world.end = 20
+    process = propagator(world)
+    process._commit_every_ms = 1
+    process.news.derived.take(message(version=16))
+    second: Any = {**message(status="ENABLING", version=17), "label": "another", "from_start": False}
+    process.news.derived.take(second)
+    world.callbacks[0]([ROOT])
+    turns(world, process, 30)
+    (log,) = process.brain.logs.values()
+    assert (log.follower.stage, log.follower.alarm) == (Stage.READING, None)
+    assert world.committed[ROOT].place.next_offset == len(world.log)
 
 
 def test_a_planned_stop_commits_and_leaves(world: World) -> None:

@@ -7,7 +7,13 @@ from unittest.mock import Mock
 
 import orjson
 import pytest
-from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    TIMESTAMP_CREATE_TIME,
+    TIMESTAMP_LOG_APPEND_TIME,
+    KafkaError,
+)
 from tests.unit.storage_node.stand_ins import ME, PARTITION, hosted, leading, read_back, regions
 from tests.unit.storage_node.test_inbox import Desk, Operations
 
@@ -226,7 +232,7 @@ def test_nothing_is_promised_before_kafkas_clock_was_heard() -> None:
 
 def test_kafkas_clock_is_heard_by_heartbeats() -> None:
     admission, topics = NodeAdmission(Mode.ON, (3000, 1000), ME.node, Mock(), regions()), Topics("dynabus")
-    intake = Intake(ME, topics, Mock(), Mock(), Mock(), Mock(), admission, Mock(), Mock(), Mock())
+    intake = Intake(ME, topics, Mock(), Mock(), Mock(), Mock(), Mock(), admission, Mock(), Mock(), Mock())
     message = Mock()
     message.error.return_value = None
     message.topic.return_value = topics.heartbeats().name
@@ -235,6 +241,33 @@ def test_kafkas_clock_is_heard_by_heartbeats() -> None:
         message.timestamp.return_value = (kind, 1_000_000)
         intake.take([message], [], 5_000.0)
         assert admission.regions.broker.time_ms(5_010.0) == heard
+
+
+def intake_of(read_on: Mock) -> Intake:
+    admission, topics = NodeAdmission(Mode.ON, (3000, 1000), ME.node, Mock(), regions()), Topics("dynabus")
+    hosting = Mock(by_log={})
+    return Intake(ME, topics, hosting, Mock(), Mock(), Mock(), read_on, admission, Mock(), Mock(), Mock())
+
+
+def failed(topic: str, code: int) -> Mock:
+    message = Mock()
+    message.error.return_value = KafkaError(code)
+    message.topic.return_value, message.partition.return_value, message.offset.return_value = topic, 0, 7
+    return message
+
+
+def test_a_node_that_was_away_for_longer_than_topics_are_kept_reads_on() -> None:
+    read_on, topics = Mock(), Topics("dynabus")
+    intake = intake_of(read_on)
+    for topic, offset in (
+        (topics.requests(ME.node).name, OFFSET_END),
+        (topics.heartbeats().name, OFFSET_END),
+        (topics.metadata().name, OFFSET_BEGINNING),
+    ):
+        lost = failed(topic, KafkaError._AUTO_OFFSET_RESET)
+        intake.take([failed(topic, KafkaError._TRANSPORT), lost], [], 0.0)
+        read_on.assert_called_once_with(lost, offset)
+        read_on.reset_mock()
 
 
 def test_a_word_that_cannot_be_read_is_refused() -> None:

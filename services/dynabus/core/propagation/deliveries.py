@@ -46,7 +46,7 @@ AGAIN_MS = 50.0
 
 ERROR_MS = 1000.0
 
-SILENT_MS, SILENT_MOST_MS = 1000.0, 8000.0
+SILENT_MS, DOUBLINGS_MOST = 1000.0, 3
 """Until a message that is not answered is sent again, doubled each time: a loaded leader is not helped by copies."""
 
 REDIRECTS_MOST = 3
@@ -196,8 +196,8 @@ class Deliveries:
         assert table is not None
         partition = table.partition_of(batch[0].write.key)
         node = self._target(table, partition, batch[0])
-        tries = max(write.tries for write in batch)
-        budget_ms = min(SILENT_MS * 2**tries, SILENT_MOST_MS)
+        doublings = min(max(write.tries for write in batch), DOUBLINGS_MOST)
+        budget_ms = SILENT_MS * 2**doublings
         self._counter += 1
         self._messages[self._counter] = _Message(where, node, dict(enumerate(batch)), now_ms + budget_ms)
         to = Arrival(log, number, partition["generation"])

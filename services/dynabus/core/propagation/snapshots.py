@@ -39,9 +39,12 @@ class Snapshots:
     """All changes from this offset on are remembered; None: nobody has asked for a page."""
     _changed: dict[bytes, int] = field(default_factory=dict)
 
-    def ask(self, next_offset: int) -> int:
-        """A page is wanted: of a replica that has applied all before this offset."""
-        if self.since is None or len(self._changed) > REMEMBERED_MOST:
+    def ask(self, next_offset: int, *, is_sweep: bool = False) -> int:
+        """A page is wanted: of a replica that has applied all before this offset.
+
+        That of a sweep takes minutes, so it is asked for once: all keys that change meanwhile are remembered.
+        """
+        if self.since is None or (len(self._changed) > REMEMBERED_MOST and not is_sweep):
             self.since = next_offset
             self._changed.clear()
         return self.since

@@ -11,7 +11,7 @@ import orjson
 from dynabus.core.global_indexes.backfill import Page
 from dynabus.core.propagation.fills import Fill, Fills
 from dynabus.core.propagation.snapshots import Offered, Snapshots
-from dynabus.core.propagation.sweeps import index_of, sweep_of
+from dynabus.core.propagation.sweeps import index_of, is_topic_sweep, sweep_of
 from dynabus.core.streams.changes import Change
 from dynabus.core.table_topics.view import TableTopic
 from dynabus.core.values import Item
@@ -72,7 +72,7 @@ class Recording:
         """The page that is wanted, of a replica that is not behind this place; None while one waits to be used."""
         if self.snapshots.waiting is not None:
             return None
-        return label, fill._replace(at_least=self.snapshots.ask(next_offset))
+        return label, fill._replace(at_least=self.snapshots.ask(next_offset, is_sweep=is_topic_sweep(label)))
 
     def offer(self, fills: Fills, label: str, position: bytes, page: Page) -> bool:
         """A page came. False: it is not the one that is waited for."""

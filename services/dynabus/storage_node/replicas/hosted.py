@@ -183,7 +183,12 @@ class Hosted:
     @property
     def alarm(self) -> str:
         """What people should know of it; empty if it is well."""
-        return self.replica.alarm or self.replica.standstill.why or self.note or self.damage or self.aside
+        return self.fault or self.aside
+
+    @property
+    def fault(self) -> str:
+        """Why it is not well itself, whatever lies beside it."""
+        return self.replica.alarm or self.replica.standstill.why or self.note or self.damage
 
     @property
     def warning(self) -> str:

@@ -33,10 +33,10 @@ from contextlib import suppress
 from enum import Enum
 from typing import Any, NamedTuple, Protocol, cast
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from dynabus.adapters.clock import monotonic_ms
-from dynabus.adapters.kafka.positions import extent_of, position
+from dynabus.adapters.kafka.positions import extent_of, position, read_on
 from dynabus.adapters.kafka.settings import KafkaSettings, Properties
 from dynabus.adapters.logs import kafka_logger
 from dynabus.core.replication.place import Place
@@ -208,6 +208,10 @@ class Readers:
         # A topic that the consumer does not know is fetched only after its next look at all topics, in a second.
         self.main.list_topics(topic, timeout=QUERY_TIMEOUT_S)
         self.main.incremental_assign([TopicPartition(topic, 0, offset)])
+
+    def read_on(self, error: Arrival, offset: int) -> None:
+        """Read the topic partition of an error that came by `main` from another offset."""
+        read_on(self.main, cast("Message", error), offset)
 
     def read(self, by: By, logs: Iterable[tuple[Log, Place]]) -> None:
         """Read these logs with that consumer, each from its place, and with no other any more."""

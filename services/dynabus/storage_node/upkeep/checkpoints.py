@@ -89,7 +89,7 @@ class Checkpoints:
     def _is_due(self, hosted: Hosted, now_ms: float) -> bool:
         replica, retry_ms = hosted.replica, self._retry_ms.get(hosted.partition, 0.0)
         is_member = replica.place.admits(replica.around.me.node)
-        if not is_member or hosted.failed or hosted.alarm or now_ms < retry_ms:
+        if not is_member or hosted.failed or hosted.fault or now_ms < retry_ms:
             return False
         least = max(self._records, hosted.contents.totals[0][0] // 2)
         return _is_new_child(hosted) or _read_since(hosted) >= least

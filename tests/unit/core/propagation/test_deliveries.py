@@ -145,6 +145,19 @@ def test_silence_is_asked_again_after_longer_each_time() -> None:
     assert desk.done() == [1]
 
 
+def test_what_is_refused_for_hours_is_asked_again_all_the_same() -> None:
+    """Of a frozen partition, until somebody recovers it."""
+    desk = Desk()
+    desk.add(1)
+    for _ in range(1100):
+        (send,) = desk.due(AGAIN_MS)
+        desk.reply(send, ReplyStatus.STALE_ROUTE)
+    (send,) = desk.due(AGAIN_MS)
+    assert send.budget_ms == 8 * SILENT_MS
+    desk.reply(send)
+    assert desk.done() == [1]
+
+
 def test_who_is_said_to_lead_is_asked_at_once() -> None:
     desk = Desk()
     desk.add(1)

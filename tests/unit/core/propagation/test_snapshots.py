@@ -67,3 +67,16 @@ def test_nothing_is_remembered_when_nobody_asks() -> None:
     assert snapshots.is_newest(b"a", offered(3))
     snapshots.done()
     assert snapshots.ask(7) == 7
+
+
+def test_the_look_of_a_sweep_takes_its_time_however_much_changes_meanwhile() -> None:
+    snapshots = Snapshots()
+    assert snapshots.ask(0, is_sweep=True) == 0
+    for number in range(REMEMBERED_MOST + 1):
+        snapshots.changed(b"%d" % number, number)
+    assert snapshots.ask(REMEMBERED_MOST + 1, is_sweep=True) == 0
+    snapshots.offer(offered(0))
+    ripe = snapshots.ripe(REMEMBERED_MOST + 1)
+    assert ripe is not None
+    assert not snapshots.is_newest(b"7", ripe)
+    assert snapshots.is_newest(b"untouched", ripe)

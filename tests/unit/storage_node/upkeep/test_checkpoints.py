@@ -158,6 +158,14 @@ def test_one_that_is_no_member_makes_none(replica: Hosted, tmp_path: Path) -> No
     replica.store.abandon()
 
 
+def test_what_lies_aside_of_a_recovery_holds_up_no_checkpoint(replica: Hosted, tmp_path: Path) -> None:
+    replica.aside = "a folder has more than the recovery"
+    assert replica.alarm
+    made = checkpoints(replica, tmp_path / "0")
+    finish(made, replica)
+    assert replica.durable.offset == replica.replica.place.next_offset
+
+
 @pytest.mark.parametrize("state", ["damaged", "frozen", "failed"])
 def test_a_replica_that_is_not_well_makes_none(replica: Hosted, tmp_path: Path, state: str) -> None:
     if state == "damaged":
