@@ -196,6 +196,9 @@ def test_options_of_the_machine_are_those_that_kafkas_own_scripts_take(
     monkeypatch.setenv("KAFKA_HEAP_OPTS", "-Xmx1q")
     with pytest.raises(LocalBrokerError, match="Xmx1q"):
         start(tmp_path)
+    monkeypatch.setenv("KAFKA_HEAP_OPTS", "-Xmx1g '")
+    with pytest.raises(LocalBrokerError, match="KAFKA_HEAP_OPTS cannot be read"):
+        start(tmp_path)
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads have no priorities of their own here")

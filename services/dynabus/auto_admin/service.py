@@ -106,8 +106,8 @@ class AutoAdmin:
             self.view, world.steps, settings.prune_every_ms, settings.log_lag_records, retention_ms
         )
         self._rounds = Rounds(inventory, self.tables, moving, policy)
-        globally = GlobalControl(settings, self.tables, self.view, store)
-        self._globally = GlobalRules(settings, world.bus, store)
+        globally = GlobalControl(settings, self.tables, self.view, store, world.wall_ms)
+        self._globally = GlobalRules(settings, world.bus, store, world.wall_ms)
         self._control = Control(
             settings, self.tables, self.view, needs, self._splitter, self._rounds, journal, self.scaler, globally
         )

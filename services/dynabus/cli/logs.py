@@ -27,6 +27,8 @@ class Tail:
         """Whole lines since the last call."""
         if not self.path.exists():
             return []
+        if _size(self.path) < self.position:
+            self.position, self.rest = 0, b""  # it was put aside, or emptied, and another one begun
         with self.path.open("rb") as file:
             file.seek(self.position)
             chunk = file.read()

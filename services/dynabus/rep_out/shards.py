@@ -22,10 +22,9 @@ from dynabus.core.global_tables import committed
 from dynabus.core.global_tables.beginning import begin_anew
 from dynabus.core.global_tables.committed import Found, Told
 from dynabus.core.global_tables.floors import Word
-from dynabus.core.global_tables.links import Link
 from dynabus.core.global_tables.promises import word_of
 from dynabus.core.streams.consuming import Extent, Mark, Progress, beginning, lost_its_end
-from dynabus.rep_out.feeds import Feed, has_all
+from dynabus.rep_out.feeds import Feed, has_all, is_of_before
 
 BEFORE_MS = 600_000
 """So much before its link was made a shard is begun: clocks, and leaders that had not heard of it yet."""
@@ -229,9 +228,14 @@ class Shards:
             if begin is None:
                 continue
             where, extent, known, parent = (topic, number), extents[number], found.get(number), shards[number].parent
-            if known is None and parent in parents and lost_its_end(progress.get(parent), extents[parent], extent):
+            if (
+                known is None
+                and parent in parents
+                and lost_its_end(progress.get(parent), extents[parent], extent)
+                and self._first(where, feed.link.created_ms, extent) <= extent.low  # else the initial copy has it
+            ):
                 self._note_gap(where, f"Kafka has lost the end of shard {parent}")
-            if known is None or _is_of_before(known, feed.link):
+            if known is None or is_of_before(known, feed.link):
                 self._begin_anew(where, feed, extent, known)
             elif begin.mark is Mark.READING:
                 self._own_behind[where] = known.own_behind
@@ -342,9 +346,3 @@ class Shards:
             for known in (self._ends, self.committed, self.gaps, self._own_behind, self._words, self._untold):
                 known.pop(where, None)
         self._gone(taken)
-
-
-def _is_of_before(known: Found, link: Link) -> bool:
-    """Of an earlier life of the link. What somebody else has committed counts, unless others' changes are sent on."""
-    since = known.number("since")
-    return since != link.created_ms and (since is not None or bool(link.forwards))

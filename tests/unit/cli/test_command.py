@@ -223,3 +223,12 @@ def test_a_log_that_has_grown_too_large_is_put_aside(tmp_path: Path, monkeypatch
         begin_log(log)
     assert not log.exists()
     assert (tmp_path / "node-1.log.1").read_text() == "01234567890"
+
+
+def test_a_log_that_is_followed_may_begin_anew(tmp_path: Path) -> None:
+    path = tmp_path / "node-1.log"
+    path.write_text("a long line of before\n")
+    tail = Tail(path, "")
+    assert tail.new_lines() == ["a long line of before"]
+    path.write_text("new\n")
+    assert tail.new_lines() == ["new"]

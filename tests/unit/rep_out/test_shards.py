@@ -159,6 +159,16 @@ def test_the_child_of_one_whose_end_is_lost_begins_and_all_items_are_copied(kafk
     assert orjson.loads(kafka.commits[TOPIC, 1][1])["gap"] == CREATED_MS
 
 
+def test_what_was_lost_before_its_link_was_made_is_in_the_initial_copy(kafka: Kafka) -> None:
+    """The child had begun before, so its parent had ended before."""
+    kafka.extents |= {0: (0, 8), 1: (0, 5)}
+    kafka.times |= {1: 3}
+    kafka.commits[TOPIC, 0] = (8, '{"progress":"1:reading:-"}')
+    begin(kafka, 1, shards={0: -1, 1: 0})
+    assert kafka.reading == {1: 3}
+    assert not kafka.shards.lacks()
+
+
 def test_own_changes_are_not_passed_by_where_the_stream_was_cut_short(kafka: Kafka) -> None:
     """It was read once more for what others wrote: own ones had been acknowledged to behind where it ends now."""
     kafka.extents[0] = (0, 990)

@@ -195,7 +195,10 @@ def _spawn(folder: Path, java: Java, classpath: str, log: Path) -> subprocess.Po
 
 
 def _options(name: str, usual: Sequence[str]) -> Sequence[str]:
-    return shlex.split(os.environ[name]) if os.environ.get(name) else usual
+    try:
+        return shlex.split(os.environ[name]) if os.environ.get(name) else usual
+    except ValueError as error:
+        raise LocalBrokerError(f"{name} cannot be read: {error}") from error
 
 
 def _calm_compiler(pid: int) -> None:

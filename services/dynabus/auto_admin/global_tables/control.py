@@ -34,8 +34,16 @@ Place = Callable[[dict[str, Any], bytes, float], list[Placement]]
 class GlobalControl:
     """Makes decisions of requests."""
 
-    def __init__(self, settings: AutoAdminSettings, tables: Tables, view: ClusterView, store: Reader) -> None:
+    def __init__(
+        self,
+        settings: AutoAdminSettings,
+        tables: Tables,
+        view: ClusterView,
+        store: Reader,
+        wall_ms: Callable[[], int],
+    ) -> None:
         self._settings, self._tables, self._view, self._store = settings, tables, view, store
+        self._wall_ms = wall_ms
         self._told_last: dict[str, str] = {}
         """By region, the last table in an answer that had no room for all."""
 
@@ -90,7 +98,7 @@ class GlobalControl:
         waiting: dict[str, list[TableState]] = {region: [] for region in self._peers()}
         refused = []
         for each in self._tables.all().values():
-            if (why := refusal_of(each)) is not None:
+            if (why := refusal_of(each, self._wall_ms())) is not None:
                 refused.append({"TableName": each.name, "Why": why})
             for region in registers.to_tell(each.global_table):
                 if region in waiting:

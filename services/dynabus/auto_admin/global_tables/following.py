@@ -43,7 +43,8 @@ Decide = Callable[[bytes, Evaluate], None]
 class Following:
     """Knows which tables refused a step lately."""
 
-    def __init__(self) -> None:
+    def __init__(self, wall_ms: Callable[[], int]) -> None:
+        self._wall_ms = wall_ms
         self._not_before_ms: dict[str, float] = {}
 
     def step(
@@ -60,7 +61,7 @@ class Following:
                 if regions.get(region, {}).get("removed"):
                     decide(table_key(state.name), given_up(region))
             if _is_still(state) and now_ms >= self._not_before_ms.get(state.id, 0.0) and _lacks(state):
-                why = refusal_of(state)
+                why = refusal_of(state, self._wall_ms())
                 if why is not None:
                     logger().warning("a setting of the global table cannot be had", table=state.name, reason=why)
                 # As long as it is refused; a step that is taken leaves nothing, or the next one.
@@ -72,12 +73,12 @@ def _is_still(state: TableState) -> bool:
     return state.status == "ACTIVE" and not state.pending and registers.is_global(state.global_table)
 
 
-def refusal_of(state: TableState) -> str | None:
-    """Why the table cannot have the next one of the settings that it lacks."""
+def refusal_of(state: TableState, wall_ms: int) -> str | None:
+    """Why the table cannot have the next one of the settings that it lacks, now."""
     if not _is_still(state) or not _lacks(state):
         return None
     try:
-        _stepped(state, 0)
+        _stepped(state, wall_ms)
     except ApiError as error:
         return error.message
     except FAULTS as fault:

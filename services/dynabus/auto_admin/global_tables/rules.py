@@ -16,11 +16,11 @@ from dynabus.core.replication.store import Evaluate, Reader
 class GlobalRules:
     """Records of regions, and what follows from rows of tables."""
 
-    def __init__(self, settings: AutoAdminSettings, bus: Bus, store: Reader) -> None:
+    def __init__(self, settings: AutoAdminSettings, bus: Bus, store: Reader, wall_ms: Callable[[], int]) -> None:
         self._namespace = settings.namespace
         # A default is nobody's word: clusters of before regions existed must not become one by an upgrade.
         self._own = settings.region if "region" in settings.model_fields_set else ""
-        self._records, self._following = RegionRecords(bus, store), Following()
+        self._records, self._following = RegionRecords(bus, store), Following(wall_ms)
 
     def saw(self, message: RegionMetadata) -> None:
         """A record of the metadata topic, whoever wrote it."""

@@ -7,6 +7,7 @@ counted and limited, and partitions are made for more throughput before it is th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -123,20 +124,30 @@ def scale(own_id: str, revision: int, wanted: Mapping[str, Wanted]) -> Evaluate:
 
 
 def allowed(state: TableState, wanted: Mapping[str, Wanted], wall_ms: int) -> Mapping[str, Wanted]:
-    """What of it may be done now: what rises does not wait for what may not be lowered any more today.
+    """What of it may be done now: nothing waits for what may not be lowered any more today.
 
-    Raises ApiError where that is nothing.
+    Raises ApiError where that is all of it.
     """
-    before = units_of(state)
-    rising = {what: each for what, each in wanted.items() if each.units > before.get(what, 0)}
     try:
         scaled(state, wanted, wall_ms)
     except ApiError:
-        if not rising or rising.keys() == wanted.keys():
+        found = _allowed_one_by_one(state, wanted, wall_ms)
+        if not found:
             raise
-        scaled(state, rising, wall_ms)
-        return rising
+        return found
     return wanted
+
+
+def _allowed_one_by_one(state: TableState, wanted: Mapping[str, Wanted], wall_ms: int) -> Mapping[str, Wanted]:
+    """What rises, then of the table and of each index what falls, which is counted for each of them."""
+    before = units_of(state)
+    found: dict[str, Wanted] = {}
+    for what in sorted(wanted, key=lambda each: wanted[each].units <= before.get(each, 0)):
+        more = {**found, what: wanted[what]}
+        with suppress(ApiError):
+            scaled(state, more, wall_ms)
+            found = more
+    return found
 
 
 def scaled(state: TableState, wanted: Mapping[str, Wanted], wall_ms: int) -> TableState:

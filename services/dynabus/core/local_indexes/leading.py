@@ -49,7 +49,9 @@ class IndexRules:
             before = image(self.indexes, old)
             after = image(self.indexes, decision.row) if decision.write else before
             try:
-                note = self._note(before, after, is_import, is_update)
+                if decision.write and not is_import:
+                    self._check_size(after, is_update)
+                note = self._note(before, after, is_import)
             except ApiError as error:
                 body = orjson.dumps(error.body())
                 return Decision(False, None, Outcome(ReplyStatus.ERROR, body, decision.outcome.size))
@@ -58,7 +60,12 @@ class IndexRules:
 
         return evaluated
 
-    def _note(self, before: Image | None, after: Image | None, is_import: bool, is_update: bool) -> Note:
+    def _check_size(self, after: Image | None, is_update: bool) -> None:
+        """Of an item that is written here: another region may still have larger ones."""
+        if after is not None:
+            check_item_size(after.size, update=is_update)
+
+    def _note(self, before: Image | None, after: Image | None, is_import: bool) -> Note:
         """What the answer says. Raises ApiError.
 
         The collection's size is that of applied state: a collection may pass its limit by what is in flight.
@@ -66,20 +73,14 @@ class IndexRules:
         some = after or before
         if some is None:
             return {}
-        _check(self.indexes, after, is_update)
+        if after is not None:
+            self.indexes.check_update(after.item)
         grown = _grown(before, after)
         size = collection_size(self._store, self.indexes, some.item) + grown
         if grown > 0 and size > self._collection_most and not is_import:
             raise item_collection_too_large()
         halves = {index.name: _halves(index.number, before, after) for index in self.indexes.all}
         return {"halves": {name: each for name, each in halves.items() if each}, "collection": max(0, size)}
-
-
-def _check(indexes: LocalIndexes, after: Image | None, is_update: bool) -> None:
-    if after is None:
-        return
-    indexes.check_update(after.item)
-    check_item_size(after.size, update=is_update)
 
 
 def _grown(before: Image | None, after: Image | None) -> int:

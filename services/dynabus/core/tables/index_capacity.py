@@ -17,18 +17,18 @@ from typing import Any
 
 from dynabus.core.errors import ApiError, invalid_parameter
 from dynabus.core.tables.capacity_changes import merged_maximums, refuse_decrease, today, will_not_change
-from dynabus.core.tables.descriptions import Description
+from dynabus.core.tables.descriptions import Description, least_warm_throughput
 
 
-def changed_capacity(members: Mapping[str, Any], shown: Description, now_s: float) -> Description:
-    """`shown` as an Update of the index asks for it. Raises ApiError."""
+def changed_capacity(members: Mapping[str, Any], shown: Description, mode: str, now_s: float) -> Description:
+    """`shown`, of a table with this billing mode, as an Update of the index asks for it. Raises ApiError."""
     after = shown
     if "ProvisionedThroughput" in members:
         after = {**after, "ProvisionedThroughput": _units(members, shown, now_s)}
     if "OnDemandThroughput" in members:
         after = merged_maximums(after, members["OnDemandThroughput"])
     if "WarmThroughput" in members:
-        after = {**after, "WarmThroughput": _warm(members, shown)}
+        after = {**after, "WarmThroughput": _warm(members, after, mode)}
     return after
 
 
@@ -78,8 +78,9 @@ def _units(members: Mapping[str, Any], shown: Description, now_s: float) -> dict
     return new
 
 
-def _warm(members: Mapping[str, Any], shown: Description) -> dict[str, Any]:
-    current: Mapping[str, Any] = shown.get("WarmThroughput", {})
+def _warm(members: Mapping[str, Any], shown: Description, mode: str) -> dict[str, Any]:
+    least = least_warm_throughput({**shown, "BillingMode": mode})
+    current: Mapping[str, Any] = {**least, **shown.get("WarmThroughput", {})}
     for name, units in members["WarmThroughput"].items():
         if units < current.get(name, 0):
             raise invalid_parameter(

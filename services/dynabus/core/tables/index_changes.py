@@ -201,7 +201,7 @@ def _update(
     name = members["IndexName"]
 
     def changed(shown: Description) -> Description:
-        return {**changed_capacity(members, shown, now_s), "IndexStatus": "UPDATING"}
+        return {**changed_capacity(members, shown, billing_mode(existing), now_s), "IndexStatus": "UPDATING"}
 
     return _with(existing, name, changed), _marked(rows, name, UPDATING)
 

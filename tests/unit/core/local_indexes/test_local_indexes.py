@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import Mock
 
+import orjson
 import pytest
 from tests.unit.core.operations.cluster import Cluster
 
@@ -14,6 +16,7 @@ from dynabus.core.local_indexes.leading import IndexRules
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.operations import pages
 from dynabus.core.replication.store import Decision, Outcome
+from dynabus.core.rows import encode_row, live_row
 
 PAD = "x" * 2000
 
@@ -310,6 +313,46 @@ def test_what_another_region_has_accepted_is_not_refused_by_that_limit(cluster: 
     for is_import, status in ((False, ReplyStatus.ERROR), (True, ReplyStatus.OK)):
         evaluate = rules.evaluation(lambda _old, _wall_ms: Decision(True, row, Outcome()), is_import=is_import)
         assert evaluate(None, 0).outcome.status == status
+
+
+def test_an_item_and_its_entries_have_400_kb_together(cluster: Cluster) -> None:
+    """LSI.html: of the item and of its entries in all local secondary indexes. A batch is refused as a whole."""
+    tag, pad = {"S": "t"}, {"S": "x" * 205_000}
+    assert "__type" not in put(cluster, "a", "1", tag=tag, pad={"S": "x" * 190_000})
+    assert "__type" not in put(cluster, "a", "3", pad=pad)
+    refused = put(cluster, "a", "2", tag=tag, pad=pad)
+    assert refused["message"] == "Item size has exceeded the maximum allowed size"
+    items = [{"pk": {"S": "b"}, "sk": {"S": "1"}}, {"pk": {"S": "b"}, "sk": {"S": "2"}, "tag": tag, "pad": pad}]
+    batch = {"indexed": [{"PutRequest": {"Item": each}} for each in items]}
+    assert cluster.ask("BatchWriteItem", RequestItems=batch)["__type"].endswith("#ValidationException")
+    assert query(cluster, "whole", values={":p": {"S": "b"}})["Items"] == []
+    key = {"pk": {"S": "a"}, "sk": {"S": "1"}}
+    values = {":pad": pad}
+    updated = cluster.ask(
+        "UpdateItem",
+        TableName="indexed",
+        Key=key,
+        UpdateExpression="SET filling = :pad",
+        ExpressionAttributeValues=values,
+    )
+    assert updated["message"] == "Item size to update has exceeded the maximum allowed size"
+
+
+def test_a_larger_one_that_another_region_has_is_taken(cluster: Cluster) -> None:
+    put(cluster, "a", "1", tag={"S": "t"})
+    (row,) = {row for store in cluster.stores.values() for _, row in store.scan(b"", None)}
+    found = live_row(row)
+    assert found is not None
+    large = encode_row(orjson.dumps({**orjson.loads(found.item_json), "pad": {"S": "x" * 300_000}}), 300_000, 1)
+    rules = IndexRules(cluster.view.tables["indexed"].indexes, MemoryStore())
+    for write, is_import, status in (
+        (True, False, ReplyStatus.ERROR),
+        (True, True, ReplyStatus.OK),
+        (False, False, ReplyStatus.OK),
+    ):
+        decision = Decision(write, large if write else None, Outcome())
+        evaluate = rules.evaluation(Mock(return_value=decision), is_import=is_import)
+        assert evaluate(large, 0).outcome.status == status
 
 
 def test_entries_and_sizes_are_a_function_of_the_rows(cluster: Cluster) -> None:

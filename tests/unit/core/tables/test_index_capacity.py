@@ -10,6 +10,7 @@ from dynabus.core.errors import ApiError
 from dynabus.core.tables.index_capacity import changed_capacity, refuse_other_modes
 
 DAY_S, HOUR_S = 86_400.0, 3600.0
+ON_DEMAND, PROVISIONED = "PAY_PER_REQUEST", "PROVISIONED"
 NOW_S = 20_000 * DAY_S + HOUR_S
 
 
@@ -25,9 +26,9 @@ def to(read: int, write: int) -> dict[str, Any]:
     return {"IndexName": "idx", "ProvisionedThroughput": {"ReadCapacityUnits": read, "WriteCapacityUnits": write}}
 
 
-def refusal(members: dict[str, Any], of: dict[str, Any], now_s: float = NOW_S) -> str:
+def refusal(members: dict[str, Any], of: dict[str, Any], mode: str = PROVISIONED) -> str:
     with pytest.raises(ApiError) as caught:
-        changed_capacity(members, of, now_s)
+        changed_capacity(members, of, mode, NOW_S)
     return f"{caught.value.type.rpartition('#')[2]}: {caught.value.message}"
 
 
@@ -43,7 +44,7 @@ def test_units_that_are_the_same_are_refused() -> None:
 
 
 def test_what_rises_and_what_falls_is_dated_and_counted() -> None:
-    found = changed_capacity(to(2, 9), shown(), NOW_S)["ProvisionedThroughput"]
+    found = changed_capacity(to(2, 9), shown(), PROVISIONED, NOW_S)["ProvisionedThroughput"]
     assert found == {
         "NumberOfDecreasesToday": 1,
         "ReadCapacityUnits": 2,
@@ -51,21 +52,26 @@ def test_what_rises_and_what_falls_is_dated_and_counted() -> None:
         "LastIncreaseDateTime": NOW_S,
         "LastDecreaseDateTime": NOW_S,
     }
-    risen = changed_capacity(to(6, 5), shown(), NOW_S)["ProvisionedThroughput"]
+    risen = changed_capacity(to(6, 5), shown(), PROVISIONED, NOW_S)["ProvisionedThroughput"]
     assert (risen["NumberOfDecreasesToday"], "LastDecreaseDateTime" in risen) == (0, False)
 
 
 def test_the_fifth_decrease_of_a_day_waits_and_increases_do_not() -> None:
     assert refusal(to(4, 5), shown(decreases=4)).startswith("LimitExceededException: ")
-    assert changed_capacity(to(6, 5), shown(decreases=4), NOW_S)["ProvisionedThroughput"]["ReadCapacityUnits"] == 6
-    after_an_hour = changed_capacity(to(4, 5), shown(decreases=4), NOW_S + HOUR_S)
+    assert (
+        changed_capacity(to(6, 5), shown(decreases=4), PROVISIONED, NOW_S)["ProvisionedThroughput"][
+            "ReadCapacityUnits"
+        ]
+        == 6
+    )
+    after_an_hour = changed_capacity(to(4, 5), shown(decreases=4), PROVISIONED, NOW_S + HOUR_S)
     assert after_an_hour["ProvisionedThroughput"]["NumberOfDecreasesToday"] == 5
-    tomorrow = changed_capacity(to(4, 5), shown(decreases=4), NOW_S + DAY_S)
+    tomorrow = changed_capacity(to(4, 5), shown(decreases=4), PROVISIONED, NOW_S + DAY_S)
     assert tomorrow["ProvisionedThroughput"]["NumberOfDecreasesToday"] == 1
 
 
 def test_the_first_units_after_on_demand_mode_are_no_change_of_units() -> None:
-    found = changed_capacity(to(4, 5), shown(0, 0), NOW_S)["ProvisionedThroughput"]
+    found = changed_capacity(to(4, 5), shown(0, 0), PROVISIONED, NOW_S)["ProvisionedThroughput"]
     assert "LastIncreaseDateTime" not in found
 
 
@@ -73,10 +79,10 @@ def test_maximums_change_one_by_one_and_minus_one_takes_one_away() -> None:
     """ack-api-quirks, DDB-TABLE-182 and 456."""
     before = shown(OnDemandThroughput={"MaxReadRequestUnits": 10, "MaxWriteRequestUnits": 10})
     members = {"IndexName": "idx", "OnDemandThroughput": {"MaxReadRequestUnits": -1}}
-    after = changed_capacity(members, before, NOW_S)
+    after = changed_capacity(members, before, PROVISIONED, NOW_S)
     assert after["OnDemandThroughput"] == {"MaxWriteRequestUnits": 10}
     members["OnDemandThroughput"] = {"MaxWriteRequestUnits": -1}
-    assert "OnDemandThroughput" not in changed_capacity(members, after, NOW_S)
+    assert "OnDemandThroughput" not in changed_capacity(members, after, PROVISIONED, NOW_S)
 
 
 def test_warm_throughput_rises_one_by_one() -> None:
@@ -84,7 +90,7 @@ def test_warm_throughput_rises_one_by_one() -> None:
     warm = {"ReadUnitsPerSecond": 12_000, "WriteUnitsPerSecond": 4000, "Status": "ACTIVE"}
     before = shown(WarmThroughput=warm)
     members = {"IndexName": "idx", "WarmThroughput": {"ReadUnitsPerSecond": 12_002}}
-    after = changed_capacity(members, before, NOW_S)["WarmThroughput"]
+    after = changed_capacity(members, before, PROVISIONED, NOW_S)["WarmThroughput"]
     assert after == {"ReadUnitsPerSecond": 12_002, "WriteUnitsPerSecond": 4000, "Status": "UPDATING"}
     members["WarmThroughput"] = {"ReadUnitsPerSecond": 100}
     assert refusal(members, before) == (
@@ -92,6 +98,15 @@ def test_warm_throughput_rises_one_by_one() -> None:
         "WarmThroughput for index idx is lower than current WarmThroughput, decreasing "
         "WarmThroughput is not supported"
     )
+
+
+def test_an_index_is_warm_for_what_it_has_though_nobody_asked_for_it() -> None:
+    members = {"IndexName": "idx", "WarmThroughput": {"ReadUnitsPerSecond": 1}}
+    assert "lower than current WarmThroughput" in refusal(members, shown())
+    assert "lower than current WarmThroughput" in refusal(members, shown(0, 0), ON_DEMAND)
+    members["WarmThroughput"] = {"ReadUnitsPerSecond": 6}
+    warm = changed_capacity(members, shown(), PROVISIONED, NOW_S)["WarmThroughput"]
+    assert warm == {"ReadUnitsPerSecond": 6, "WriteUnitsPerSecond": 5, "Status": "UPDATING"}
 
 
 @pytest.mark.parametrize(
