@@ -294,3 +294,37 @@ def test_a_setting_that_a_table_cannot_have_is_told_with_the_reason(
         assert planet.duties[HOME].refused == []
     planet.until("alike", lambda: alike(planet))
     planet.until("over", lambda: planet.duties[AWAY].refused == [])
+
+
+def test_a_decrease_that_is_refused_for_now_is_told_and_not_asked_for_in_every_turn(planet: Planet) -> None:
+    """Each region counts its own decreases. The wall clock of this world stands still."""
+
+    def lower(at: str, read: int, write: int) -> dict[str, Any]:
+        throughput = {"ReadCapacityUnits": read, "WriteCapacityUnits": write}
+        index = {"IndexName": "by-album", "ProvisionedThroughput": throughput}
+        return planet.update(at, GlobalSecondaryIndexUpdates=[{"Update": index}])
+
+    change(planet, HOME, AttributeDefinitions=ALBUM, GlobalSecondaryIndexUpdates=[{"Create": INDEX}])
+    units = {"IndexName": "by-album", "ProvisionedThroughput": {"ReadCapacityUnits": 9, "WriteCapacityUnits": 9}}
+    change(
+        planet,
+        HOME,
+        BillingMode="PROVISIONED",
+        ProvisionedThroughput=UNITS,
+        GlobalSecondaryIndexUpdates=[{"Update": units}],
+    )
+    reads = planet.described(AWAY)["GlobalSecondaryIndexes"][0]["ProvisionedThroughput"]["ReadCapacityUnits"]
+    for less in range(1, 5):
+        assert "TableDescription" in lower(AWAY, reads - less, 9)
+        planet.settle()
+    lower(HOME, 9, 8)
+    planet.until("told", lambda: "decreases are limited" in str(planet.duties[AWAY].refused))
+    before = {name: _log_end(planet, name) for name in (HOME, AWAY)}
+    for _ in range(20):
+        planet.turn()
+    grown = {name: _log_end(planet, name) - end for name, end in before.items()}
+    assert abs(grown[AWAY] - grown[HOME]) < 5, "it waits between two tries"
+
+
+def _log_end(planet: Planet, region: str) -> int:
+    return planet.regions[region].active()[0].replica.place.next_offset
