@@ -31,7 +31,7 @@ from dynabus.storage_node.replicas.hosted import Hosted
 from dynabus.storage_node.replicas.hosting import Hosting
 from dynabus.storage_node.replicas.readers import Arrival
 
-UNUSABLE = (UndecodableMessage, ValueError, KeyError, TypeError)
+UNUSABLE = (UndecodableMessage, ValueError, KeyError, TypeError, OverflowError)
 """Of a message outside of replication logs: damaged, or decodable but without what belongs in it."""
 
 

@@ -17,8 +17,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dynabus.adapters.lmdb import LmdbStore, StoreError, StoreLostError, StoreVersionError, directory, discard
+from dynabus.adapters.lmdb import (
+    LmdbStore,
+    StoreDamagedError,
+    StoreError,
+    StoreLostError,
+    StoreVersionError,
+    directory,
+    discard,
+)
 from dynabus.adapters.lmdb import store as store_module
+from dynabus.adapters.lmdb.errors import store_error
 from dynabus.core.errors import InvariantError
 
 BOOT, OTHER_BOOT = "this-boot", "another-boot"
@@ -284,3 +293,9 @@ def test_a_store_that_was_only_dropped_is_not_freed_by_another_thread(tmp_path: 
     other = LmdbStore(tmp_path / "other")
     other.put(b"key", b"row")
     other.commit(b"place")
+
+
+def test_a_full_disk_is_no_damage() -> None:
+    """So py-lmdb names ENOSPC. A store that is taken for damaged is moved away and built anew."""
+    assert not isinstance(store_error(lmdb.DiskError("No space left on device"), ""), StoreDamagedError)
+    assert isinstance(store_error(lmdb.CorruptedError("a page"), ""), StoreDamagedError)

@@ -6,7 +6,16 @@ request ids and the place up to which the log was folded change in the same tran
 knows what state a data directory was left in.
 """
 
-from dynabus.adapters.lmdb.directory import discard, install, keep_loss, loss_kept, place_put_aside, put_aside
+from dynabus.adapters.lmdb.directory import (
+    discard,
+    exchange,
+    install,
+    keep_loss,
+    loss_kept,
+    place_put_aside,
+    put_aside,
+    settled,
+)
 from dynabus.adapters.lmdb.errors import StoreDamagedError, StoreError, StoreLostError, StoreVersionError
 from dynabus.adapters.lmdb.snapshot import Snapshot, SnapshotClosed
 from dynabus.adapters.lmdb.store import LmdbStore
@@ -20,9 +29,11 @@ __all__ = [
     "StoreLostError",
     "StoreVersionError",
     "discard",
+    "exchange",
     "install",
     "keep_loss",
     "loss_kept",
     "place_put_aside",
     "put_aside",
+    "settled",
 ]

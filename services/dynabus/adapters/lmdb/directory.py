@@ -70,9 +70,15 @@ def mark(path: Path, state: str, boot: str) -> None:
 
 
 def discard(path: Path) -> None:
-    """Remove a replica's directory. Stopped half way it is refused as lost, and can be discarded again."""
-    if path.exists():
-        shutil.rmtree(path)
+    """Remove a replica's directory. Stopped half way it is refused as lost, and can be discarded again.
+
+    Raises StoreError.
+    """
+    try:
+        if path.exists():
+            shutil.rmtree(path)
+    except OSError as error:
+        raise StoreError(f"{path}: {error}") from error
 
 
 def install(made: Path, path: Path) -> None:
@@ -80,6 +86,32 @@ def install(made: Path, path: Path) -> None:
     discard(path)
     made.rename(path)
     _sync(path.parent)
+
+
+def exchange(made: Path, path: Path) -> None:
+    """Give a store that was made beside it, and closed, the name of the one that it replaces, for good.
+
+    One of both is whole at any moment: a host that crashes in between finds the older one (`settled`).
+    """
+    off = _put_off(settled(path))
+    discard(off)
+    if path.exists():
+        path.rename(off)
+    made.rename(path)
+    _sync(path.parent)
+    discard(off)
+
+
+def settled(path: Path) -> Path:
+    """The path, where an exchange that was stopped half way is undone."""
+    off = _put_off(path)
+    if off.exists() and not path.exists():
+        off.rename(path)
+    return path
+
+
+def _put_off(path: Path) -> Path:
+    return path.with_name(path.name + ".old")
 
 
 def put_aside(path: Path, place: bytes | None) -> None:
@@ -112,17 +144,19 @@ def place_put_aside(path: Path) -> bytes | None:
 
 def keep_loss(path: Path, why: str) -> None:
     """Beside a store: its log lost records that it holds (I9). Synced: no restart may forget it."""
-    with (path / _LOSS).open("w") as file:
+    made = path / (_LOSS + ".new")
+    with made.open("w") as file:
         file.write(why)
         file.flush()
         os.fsync(file.fileno())
+    made.replace(path / _LOSS)
     _sync(path)
 
 
 def loss_kept(path: Path) -> str:
-    """What `keep_loss` wrote; empty if nothing."""
+    """What `keep_loss` wrote; empty if nothing. That there is a file is enough."""
     file = path / _LOSS
-    return file.read_text() if file.exists() else ""
+    return (file.read_text() or "its log lost records") if file.exists() else ""
 
 
 def _put_aside(path: Path) -> list[Path]:

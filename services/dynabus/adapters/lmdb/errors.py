@@ -1,7 +1,7 @@
 """What can go wrong with a replica's data. All are operational: they concern one replica, never the process.
 
 StoreError              LMDB or the file system refused; the owner quarantines the replica
-├── StoreDamagedError   pages or disk: other bytes than were written; the owner rebuilds it
+├── StoreDamagedError   pages: other bytes than were written; the owner rebuilds it
 ├── StoreLostError      the directory cannot be trusted (host crash); the owner discards and rebuilds it
 └── StoreVersionError   written by another version of Dynabus; a person decides
 """
@@ -16,7 +16,7 @@ class StoreError(Exception):
 
 
 class StoreDamagedError(StoreError):
-    """LMDB met a page that it cannot have written, or the disk an error: not a full disk, not a refused file."""
+    """LMDB met a page that it cannot have written: not a full disk, not a refused file."""
 
 
 class StoreLostError(StoreError):
@@ -36,9 +36,9 @@ _DAMAGE = (
     lmdb.BadValsizeError,
     lmdb.ProblemError,
     lmdb.PanicError,
-    lmdb.DiskError,
 )
-"""What LMDB says of pages that are not its own work. Keys that it refuses are among them, since ours always fit."""
+"""What LMDB says of pages that are not its own work. Keys that it refuses are among them, since ours always fit. Its
+`DiskError` is none of them: so py-lmdb calls ENOSPC, and a full disk has damaged nothing."""
 
 
 def store_error(error: Exception, text: str) -> StoreError:

@@ -197,15 +197,16 @@ class Leader:
         if not self._held or now_ms < self.seat.deferred_until_ms:
             return
         leased = self.serving and self._lease.holds(now_ms)
-        waiting: deque[Held] = deque()
-        for held in self._held:
-            if held.sequence > self.accepted_sequence or (held.lease and not leased):
-                waiting.append(held)
-                continue
-            answer = held.answer
-            self._respond(held.sender, answer if isinstance(answer, Outcome) else answer(self._store))
-        self._held = waiting
-        if waiting and not leased:
+        all_held, self._held = self._held, deque()
+        try:
+            while all_held and (one := all_held.popleft()):
+                if one.sequence > self.accepted_sequence or (one.lease and not leased):
+                    self._held.append(one)
+                    continue
+                self._respond(one.sender, one.answer if isinstance(one.answer, Outcome) else one.answer(self._store))
+        finally:
+            self._held.extend(all_held)  # behind one whose rows cannot be read
+        if self._held and not leased:
             self._renew(now_ms)
 
     def send_again(self) -> None:

@@ -49,7 +49,7 @@ class Replica(Stoppable):
 
     def __init__(self, around: Surroundings, store: Store, place: Place, now_ms: float, follow: Follow = no_more):
         super().__init__()
-        self.place, self.store = place, store
+        self.around, self.place, self.store, self._follow = around, place, store, follow
         self.applied: Applied = ignore
         self.leader: Leader | None = None
         self.stopping = self.preferred = False
@@ -57,7 +57,6 @@ class Replica(Stoppable):
         self.voids = 0  # since this process started
         self.election = Election(around.timing.election, around.random)
         self.neighbours = Neighbours(self.election)
-        self.around, self._follow = around, follow
         self._effects: list[Effect] = []
         self._foreign_ms = now_ms
         """When the last accepted record of another writer was read; after a restart, process start (I7)."""
@@ -171,10 +170,11 @@ class Replica(Stoppable):
     def _retire(self, now_ms: float) -> None:
         """The term is over. Accepted writes are still acknowledged; whoever waits for anything else asks again."""
         if (leader := self.leader) is not None:
-            leader.serving = False
-            leader.answers(now_ms)
-            self._redirect(leader.waiting())
-            self.leader = None
+            leader.serving, self.leader = False, None
+            try:
+                leader.answers(now_ms)
+            finally:
+                self._redirect(leader.waiting())
 
     def _look_at_reign(self, now_ms: float) -> None:
         """What the place itself says about who should claim: after opening, a genesis or a resign."""

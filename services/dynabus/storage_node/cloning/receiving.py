@@ -16,6 +16,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,6 +131,11 @@ class CloneReceiving:
             store = None
             install(copy, job.path)
         except (StoreError, NotWhole, KafkaException, UndecodableMessage, OSError) as error:
+            if store is not None:
+                store.abandon()
+                store = None
+            with suppress(StoreError):
+                discard(copy)  # it may be what has filled the disk
             raise CloneFailed(str(error)) from error
         finally:
             if store is not None:

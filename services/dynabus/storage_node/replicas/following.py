@@ -42,8 +42,10 @@ class Following:
 
     def settle(self, hosted: Hosted) -> None:
         """Who leads may have changed, and with it who should read; or it goes on after it stood still."""
+        if self._by_log.get(hosted.log) is not hosted:
+            return  # another one has taken its place
         standstill = hosted.replica.standstill
-        if standstill.missed and not standstill and self._by_log.get(hosted.log) is hosted:
+        if standstill.missed and not standstill:
             standstill.missed = False
             self.catch_up(hosted, compare=hosted.replica.place.next_offset > 0)
         reader = self._readers.reader_of(hosted.log)

@@ -262,7 +262,7 @@ class Hosted:
             self.note = ""
         leader = self.replica.leader
         self.rest.look(now_ms, leads=leader is not None, idle=leader is not None and leader.idle)
-        self.restless = self.replica.restless or self.succession.pending(self.replica.place)
+        self.restless = not self.failed and (self.replica.restless or self.succession.pending(self.replica.place))
 
     def begins(self, now_ms: float) -> list[Begin]:
         """A sealed partition's children that are to begin now."""

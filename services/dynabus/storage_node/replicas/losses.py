@@ -23,6 +23,8 @@ class Losses:
         self._folder = folder
         self._decided: frozenset[PartitionId] = frozenset()
         self._written: set[PartitionId] = set()
+        self._unwritten: set[PartitionId] = set()
+        """Of which it is told once that the disk refuses."""
 
     def learn(self, change: Change) -> frozenset[PartitionId]:
         """From metadata; returns the frozen partitions of that table."""
@@ -49,8 +51,14 @@ class Losses:
         return bool(why)
 
     def keep(self, hosted: Hosted) -> None:
-        """Write down what a replica has just found; once."""
+        """Write down what a replica has just found; once, and until it is written."""
         if hosted.replica.saw_loss and hosted.partition not in self._written:
+            try:
+                keep_loss(self._folder.replica(hosted.partition), hosted.alarm)
+            except OSError as error:
+                if hosted.partition not in self._unwritten:
+                    self._unwritten.add(hosted.partition)
+                    logger().error("frozen, not written down yet", partition=str(hosted.partition), reason=str(error))
+                return
             self._written.add(hosted.partition)
             logger().error("frozen", partition=str(hosted.partition), reason=hosted.alarm)
-            keep_loss(self._folder.replica(hosted.partition), hosted.alarm)

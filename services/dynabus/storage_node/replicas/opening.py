@@ -128,4 +128,8 @@ class Premises:
             logger().warning("store lost", partition=str(partition), reason=str(error), restored=restored)
             if not restored:
                 discard(path)
-            return LmdbStore(path, self.sync)
+            try:
+                return LmdbStore(path, self.sync)
+            except StoreLostError:
+                discard(path)  # its checkpoint is no store either
+                return LmdbStore(path, self.sync)

@@ -42,7 +42,11 @@ def seed(snapshot: Snapshot, to: Inheritance, indexes: LocalIndexes, path: Path,
     try:
         _check(snapshot, to)
         discard(copy)
-        _copy(snapshot, to, indexes, LmdbStore(copy, sync))
+        try:
+            _copy(snapshot, to, indexes, LmdbStore(copy, sync))
+        except BaseException:
+            discard(copy)  # it may be what has filled the disk
+            raise
         discard(path)
         copy.rename(path)
     except SnapshotClosed as error:

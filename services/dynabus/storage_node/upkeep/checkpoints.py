@@ -30,7 +30,16 @@ from pathlib import Path
 from dynabus.adapters.clock import exact_ms
 from dynabus.adapters.codec import UndecodableMessage
 from dynabus.adapters.data_folder import DataFolder
-from dynabus.adapters.lmdb import LmdbStore, Snapshot, SnapshotClosed, StoreError, discard, install
+from dynabus.adapters.lmdb import (
+    LmdbStore,
+    Snapshot,
+    SnapshotClosed,
+    StoreError,
+    discard,
+    exchange,
+    install,
+    settled,
+)
 from dynabus.adapters.log_codec import decode_place
 from dynabus.adapters.logs import logger
 from dynabus.core.cloning.contents import NotWhole, Received
@@ -156,11 +165,14 @@ def copy(snapshot: Snapshot, indexes: int, path: Path, pace: Pace) -> Durable:
         store.close(place, totals)
         store = None
         _write_synced(made / PLACE, place)
-        install(made, path)
-    finally:
-        snapshot.close()
+        exchange(made, path)
+    except BaseException:
         if store is not None:
             store.abandon()
+        discard(made)  # it may be what has filled the disk
+        raise
+    finally:
+        snapshot.close()
     return durable_at(decode_place(place))
 
 
@@ -196,7 +208,7 @@ def _manifest(snapshot: Snapshot) -> CloneManifest:
 
 def durable_of(path: Path, origin: Origin) -> Durable:
     """What the checkpoint of a replica has of this very log; nothing where there is none."""
-    file = checkpoint_of(path) / PLACE
+    file = settled(checkpoint_of(path)) / PLACE
     if not file.exists():
         return NOTHING
     try:
@@ -211,14 +223,19 @@ def restore(path: Path) -> bool:
     """Put a copy of the checkpoint in place of a store that cannot be trusted; False where there is none.
 
     A copy, since the checkpoint is what the log may be pruned behind, after a second crash as after the first.
+    Raises StoreError.
     """
-    checkpoint, made = checkpoint_of(path), path.with_name(path.name + ".restored")
+    checkpoint, made = settled(checkpoint_of(path)), path.with_name(path.name + ".restored")
     if not (checkpoint / PLACE).exists():
         return False
     discard(made)
-    shutil.copytree(checkpoint, made)
-    (made / PLACE).unlink()
-    install(made, path)
+    try:
+        shutil.copytree(checkpoint, made)
+        (made / PLACE).unlink()
+        install(made, path)
+    except OSError as error:
+        discard(made)
+        raise StoreError(f"{checkpoint} cannot be copied: {error}") from error
     return True
 
 

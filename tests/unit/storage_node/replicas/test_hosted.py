@@ -11,8 +11,9 @@ from dynabus.adapters.log_codec import decode_place
 from dynabus.adapters.memory_store import MemoryStore
 from dynabus.core.messages import ReplyStatus
 from dynabus.core.replication.effects import Query, Respond, Write
+from dynabus.core.replication.election import Stage
 from dynabus.core.replication.store import Decision, Outcome
-from dynabus.core.replication.unresolved import Sender
+from dynabus.core.replication.unresolved import Held, Sender
 from dynabus.core.rows import encode_row
 
 SENDER = Sender("router-1", 1, 1, 0)
@@ -96,3 +97,29 @@ def test_a_failing_apply_quarantines_and_leaves_the_last_commit() -> None:
     replica.commit(4.0)
     replica.close()
     assert replica.store.place() is None
+
+
+def test_reads_that_wait_at_a_row_that_cannot_be_read_end_the_term_once() -> None:
+    """As `--barrier-reads` has it: they are held until a record of their own is accepted."""
+    replica = leading(FailingStore())
+    leader = replica.replica.leader
+    assert leader is not None
+    read = Query(SENDER, 1, True, lambda store: Outcome(body=store.get(b"k") or b""))
+    leader._held.extend(Held(0, False, SENDER, each) for each in (read.read, lambda _: Outcome()))
+    replica.store.broken = True  # type: ignore[attr-defined]
+    for turn in range(5):
+        replica.tick(10.0 + turn)
+    assert replica.failed
+    assert replica.replica.leader is None
+    assert not replica.restless
+    assert outcomes(replica) == [ReplyStatus.OK], "whoever waits for the other one asks again"
+
+
+def test_one_that_has_failed_needs_no_more_ticks() -> None:
+    replica = leading()
+    replica.replica.election.stage = Stage.ASKING
+    replica.tick(2.0)
+    assert replica.restless
+    replica.failed = True
+    replica.tick(3.0)
+    assert not replica.restless

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 from tests.unit.core.test_contents import NONE, row
 from tests.unit.storage_node.stand_ins import ME, ORIGIN, PARTITION, read_back
 from tests.unit.storage_node.upkeep.test_scrubbing import leading, put
 
-from dynabus.adapters.lmdb import LmdbStore, SnapshotClosed, StoreLostError
+from dynabus.adapters.lmdb import LmdbStore, SnapshotClosed, StoreError, StoreLostError
 from dynabus.adapters.log_codec import decode_place
 from dynabus.core.cloning.contents import NotWhole
 from dynabus.core.cloning.pace import Pace
 from dynabus.core.contents import Contents
 from dynabus.core.ids import NodeName
-from dynabus.core.pruning import NOTHING, Durable
+from dynabus.core.pruning import NOTHING, Durable, durable_at
 from dynabus.core.replication.records import Form
 from dynabus.storage_node.replicas.hosted import Hosted
+from dynabus.storage_node.upkeep import checkpoints as module
 from dynabus.storage_node.upkeep.checkpoints import (
     LOOK_MS,
     RETRY_MS,
@@ -236,3 +241,60 @@ def test_a_store_that_syncs_has_all_but_its_last_commit_on_disk(replica: Hosted)
     replica.commit(6.0)
     assert replica.durable.offset == before < replica.committed.offset
     replica.store.abandon()
+
+
+def test_what_could_not_be_copied_does_not_stay_on_the_disk(
+    replica: Hosted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = checkpoint_of(tmp_path / "0")
+    monkeypatch.setattr(module, "write", Mock(side_effect=StoreError("No space left on device")))
+    with pytest.raises(StoreError, match="No space"):
+        copy(replica.store.snapshot(), 0, made, Pace(0.0))
+    assert [each.name for each in tmp_path.iterdir()] == ["0"]
+    replica.store.abandon()
+
+
+@pytest.mark.parametrize("step", ["before", "between", "after"])
+def test_a_host_that_crashes_between_two_checkpoints_has_one_of_them(
+    replica: Hosted, tmp_path: Path, step: str
+) -> None:
+    path = tmp_path / "0"
+    made = checkpoints(replica, path)
+    finish(made, replica)
+    first = replica.durable
+    put(replica, b"later", row(1))
+    read_back(replica, 5.0)
+    replica.commit(6.0)
+    checkpoint = checkpoint_of(path)
+    renamed = 0
+
+    def rename(source: Path, target: Path) -> Path:
+        nonlocal renamed
+        if source.name.startswith(checkpoint.name) and renamed == {"before": 0, "between": 1, "after": 9}[step]:
+            raise KeyboardInterrupt
+        renamed += 1
+        os.rename(source, target)
+        return target
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Path, "rename", rename)
+        patched.setattr(module, "discard", lambda _path: None)  # a host that crashed tidies nothing
+        with nullcontext() if step == "after" else pytest.raises(KeyboardInterrupt):
+            copy(replica.store.snapshot(), 0, checkpoint, Pace(0.0))
+    found = durable_of(path, ORIGIN)
+    assert found == (durable_at(replica.replica.place) if step == "after" else first)
+    replica.store.abandon()
+    assert restore(path)
+    copy_again = LmdbStore(path)
+    assert copy_again.place() is not None
+    copy_again.abandon()
+
+
+def test_a_disk_that_refuses_the_copy_of_a_checkpoint_is_one_replicas_trouble(
+    replica: Hosted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish(checkpoints(replica, tmp_path / "0"), replica)
+    replica.store.abandon()
+    monkeypatch.setattr(shutil, "copytree", Mock(side_effect=OSError(28, "No space left on device")))
+    with pytest.raises(StoreError, match="No space"):
+        restore(tmp_path / "0")
