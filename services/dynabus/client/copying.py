@@ -26,11 +26,20 @@ from contextlib import closing
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, NamedTuple
 
-from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 
 from dynabus.adapters.clock import exact_ms
 from dynabus.adapters.codec import UndecodableMessage, decode, encode
-from dynabus.adapters.kafka.positions import extent_of
+from dynabus.adapters.kafka.positions import OUT_OF_RANGE, extent_of, read_on
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
 from dynabus.adapters.log_codec import decode_place
@@ -270,6 +279,10 @@ class Copies:
         for message in self._reader.consume(1, timeout_s) + self._reader.consume(FETCH_MOST, 0):
             if (error := message.error()) is None:
                 self._take(message)
+            elif error.code() in OUT_OF_RANGE:
+                # The application took longer than it is kept: librdkafka fetches no more of it.
+                is_metadata = message.topic() == self._metadata.name
+                read_on(self._reader, message, OFFSET_BEGINNING if is_metadata else OFFSET_END)
             elif error.code() != KafkaError._PARTITION_EOF:
                 _log.info("%s: %s", message.topic(), error.str())
         if self._view.wants_heartbeats(exact_ms()):

@@ -78,7 +78,7 @@ class Inventory:
             tuple(members),
             str(partition["preferred"]),
             None if led is None else led[1],
-            "move" in partition,
+            "move" in partition and "frozen" not in partition,  # that one rests until an operator recovers it
             state.status not in moves.MOVABLE or state_of(partition) != ACTIVE or "frozen" in partition,
             frozenset(node for node in members if self._is_able(node, state.id, number)),
         )

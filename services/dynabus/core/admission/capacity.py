@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from dynabus.core.tables.capacity_changes import billing_mode
+from dynabus.core.tables.capacity_changes import UNITS_MOST, billing_mode
 from dynabus.core.tables.descriptions import ON_DEMAND_READ_UNITS, ON_DEMAND_WRITE_UNITS
 
 BURST_S = 300
@@ -66,9 +66,9 @@ def capacity_of(description: Mapping[str, Any], dimension: int, peak: int = 0) -
     """
     provisioned, warm, most, initial = MEMBERS[dimension]
     if is_provisioned(description):
-        rate = 2 * description["ProvisionedThroughput"][provisioned]
+        rate = 2 * min(description["ProvisionedThroughput"][provisioned], UNITS_MOST)
         return Capacity(rate, rate * BURST_S, Limit.PROVISIONED)
-    floor = 2 * max(initial, description.get("WarmThroughput", {}).get(warm, 0))
+    floor = 2 * max(initial, min(description.get("WarmThroughput", {}).get(warm, 0), UNITS_MOST))
     rate, limit = max(floor, 2 * peak), Limit.KEY_RANGE
     account = max(2 * ACCOUNT_UNITS, floor)
     if rate > account:
@@ -88,7 +88,7 @@ def partition_cap(description: Mapping[str, Any], dimension: int, partitions: in
     if is_provisioned(description):
         return 2 * units
     _, warm, _, initial = MEMBERS[dimension]
-    promised = max(initial, description.get("WarmThroughput", {}).get(warm, 0))
+    promised = max(initial, min(description.get("WarmThroughput", {}).get(warm, 0), UNITS_MOST))
     return 2 * max(units, int(-(-promised // max(1, partitions))))
 
 

@@ -5,12 +5,10 @@ Words: ack-api-quirks, and dynalite's recorded answers for units.
 
 from __future__ import annotations
 
-from dynabus.core.errors import invalid_parameter, validation_error
+from dynabus.core.errors import invalid_parameter
 from dynabus.core.operations.calls import Request
+from dynabus.core.tables.capacity_changes import check_most
 from dynabus.core.tables.descriptions import least_warm_throughput
-
-UNITS_MOST = 1_000_000_000_000
-"""Of provisioned throughput. Source: dynalite's recorded answers (validations/createTable)."""
 
 _INITIAL = (
     "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html"
@@ -20,10 +18,7 @@ _INITIAL = (
 
 def check_units(request: Request) -> None:
     """Raise the ValidationException for more units than a table can have."""
-    units = request.get("ProvisionedThroughput", {})
-    for name in ("ReadCapacityUnits", "WriteCapacityUnits"):
-        if units.get(name, 0) > UNITS_MOST:
-            raise validation_error(f"Given value {units[name]} for {name} is out of bounds")
+    check_most(_in_order(request))
 
 
 def check_index_throughput(index: Request, *, on_demand: bool) -> None:
@@ -47,10 +42,12 @@ def check_index_throughput(index: Request, *, on_demand: bool) -> None:
 
 def check_index_units(index: Request) -> None:
     """Raise the ValidationException for more units than an index can have."""
-    for kind in ("ReadCapacityUnits", "WriteCapacityUnits"):
-        units = index.get("ProvisionedThroughput", {}).get(kind, 0)
-        if units > UNITS_MOST:
-            raise validation_error(f"Given value {units} for {kind} is out of bounds for index {index['IndexName']}")
+    check_most(_in_order(index), f" for index {index['IndexName']}")
+
+
+def _in_order(request: Request) -> dict[str, int]:
+    units = request.get("ProvisionedThroughput", {})
+    return {name: units[name] for name in ("ReadCapacityUnits", "WriteCapacityUnits") if name in units}
 
 
 def check_maximums(request: Request, *, least: int, of: str = "table") -> None:
@@ -63,7 +60,9 @@ def check_maximums(request: Request, *, least: int, of: str = "table") -> None:
 def check_warm(request: Request, *, on_demand: bool, of: str = "table") -> None:
     """Raise the ValidationException for what is new, of that mode, and is to be warm for less than it has."""
     least = least_warm_throughput({**request, "BillingMode": "PAY_PER_REQUEST" if on_demand else "PROVISIONED"})
-    for name, units in request.get("WarmThroughput", {}).items():
+    warm = request.get("WarmThroughput", {})
+    check_most(warm, "" if of == "table" else f" for {of}")
+    for name, units in warm.items():
         if units >= least[name]:
             continue
         lower = f"Requested {name} for WarmThroughput for {of} is lower than"

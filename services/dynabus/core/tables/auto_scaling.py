@@ -22,7 +22,7 @@ from contextlib import suppress
 from typing import Any
 
 from dynabus.core.errors import ApiError, resource_not_found, validation_error
-from dynabus.core.tables.capacity_changes import billing_mode
+from dynabus.core.tables.capacity_changes import billing_mode, check_most
 
 Scaling = dict[str, dict[str, Any]]
 """By what they are for: reads or writes, of the table or of one of its global secondary indexes (`what_of`)."""
@@ -190,6 +190,7 @@ def _check_mode(name: str, kind: str, description: Mapping[str, Any], region: st
 def _check_units(settings: Mapping[str, Any]) -> None:
     if settings["MaximumUnits"] < settings["MinimumUnits"]:
         raise validation_error("Maximum capacity cannot be less than minimum capacity")
+    check_most({name: settings[name] for name in ("MinimumUnits", "MaximumUnits")})
 
 
 def check_target(kind: str, target: float) -> None:

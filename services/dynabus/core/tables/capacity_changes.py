@@ -27,6 +27,9 @@ _DAY_S = 86_400
 CLEAR = -1
 """A maximum of on-demand throughput that is taken away."""
 
+UNITS_MOST = 1_000_000_000_000
+"""Of throughput of any kind. Source: dynalite's recorded answers (validations/createTable)."""
+
 Units = tuple[int, int]
 """(read, write) capacity units."""
 
@@ -37,6 +40,13 @@ class Changed(NamedTuple):
     description: Description | None
     pending: Description
     answer: Description
+
+
+def check_most(units: Mapping[str, int], of: str = "") -> None:
+    """Raise the ValidationException for more than anything can have; `of`: "", or " for index NAME"."""
+    for name, each in units.items():
+        if each > UNITS_MOST:
+            raise validation_error(f"Given value {each} for {name} is out of bounds{of}")
 
 
 def updating(now: Description, later: Description) -> Changed:

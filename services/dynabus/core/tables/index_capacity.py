@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dynabus.core.errors import ApiError, invalid_parameter
-from dynabus.core.tables.capacity_changes import merged_maximums, refuse_decrease, today, will_not_change
+from dynabus.core.tables.capacity_changes import check_most, merged_maximums, refuse_decrease, today, will_not_change
 from dynabus.core.tables.descriptions import Description, least_warm_throughput
 
 
@@ -81,6 +81,7 @@ def _units(members: Mapping[str, Any], shown: Description, now_s: float) -> dict
 def _warm(members: Mapping[str, Any], shown: Description, mode: str) -> dict[str, Any]:
     least = least_warm_throughput({**shown, "BillingMode": mode})
     current: Mapping[str, Any] = {**least, **shown.get("WarmThroughput", {})}
+    check_most(members["WarmThroughput"], f" for index {members['IndexName']}")
     for name, units in members["WarmThroughput"].items():
         if units < current.get(name, 0):
             raise invalid_parameter(

@@ -75,6 +75,10 @@ def described(description: Description, stream: Stream) -> Description:
     }
 
 
+IOPS = {"ProvisionedThroughput", "WarmThroughput"}
+"""Members of what is pending for which a table may need more partitions."""
+
+
 def change_streams(
     specification: Mapping[str, Any],
     existing: Description,
@@ -101,6 +105,9 @@ def change_streams(
         return updating(off, pending), [*streams[:-1], last]
     if any(each.get("state", "active") != "active" for each in partitions):
         raise resource_in_use(f"Partitions of the table are being split: wait until that is done: {name}")
+    if IOPS & pending.keys():
+        # It is to get partitions first, and none is split while a stream begins.
+        raise in_use(f"Table IOPS are currently being updated. Table: {name}")
     made = new_stream(
         specification["StreamViewType"], wall_ms, [each["number"] for each in partitions], streams, from_start=False
     )

@@ -10,8 +10,15 @@ from dynabus.adapters.ingest_codec import encode_outcome
 from dynabus.adapters.kafka.outbox import Letter, Outbox
 from dynabus.core.ingest.commands import WHOLE, Command, Poison
 from dynabus.core.ingest.results import Outcome, Status, dead_letter_headers, unreadable
+from dynabus.core.topic_settings import MESSAGE_LIMIT_BYTES
 from dynabus.core.topics import Topics
 from dynabus.request_router.ingest.tasks import Source
+
+WHY_MOST = 500
+"""Characters: it may quote what was sent."""
+
+LETTER_BYTES_MOST = MESSAGE_LIMIT_BYTES - 64 * 1024
+"""What Kafka takes, less headers and what is around them. A message that was compressed may be larger."""
 
 Done = Callable[[], None]
 """Kafka has it."""
@@ -44,17 +51,20 @@ class Telling:
     def dead_letter(self, source: Source, poison: Poison, done: Done) -> None:
         """The dead letter, and then the outcome if somebody waits for it."""
         self.unreadable += 1
-        table, correlation_id = poison.table, poison.correlation_id
+        table, correlation_id, why = poison.table, poison.correlation_id, poison.why[:WHY_MOST]
 
         def buried() -> None:
             if table is None or correlation_id is None or not self._is_there(table):
                 done()
                 return
-            outcome = Outcome(source.place, Status.UNREADABLE, unreadable(poison.why), None, correlation_id)
+            outcome = Outcome(source.place, Status.UNREADABLE, unreadable(why), None, correlation_id)
             self._post(table, source, outcome, done)
 
         value = _as_it_was(source, poison)
-        headers = dead_letter_headers(source.place, poison.why)
+        headers = dead_letter_headers(source.place, why)
+        if len(value or b"") + len(source.key or b"") > LETTER_BYTES_MOST:
+            value, told = None, f"{len(value or b'')} bytes, too many to be written again: they are where they were"
+            headers.append(("left-out", told.encode()))
         self._outbox.send(Letter(self._topics.dead_letters().name, source.key, value, headers, lambda: True, buried))
 
     def _post(self, table: str, source: Source, outcome: Outcome, done: Done) -> None:

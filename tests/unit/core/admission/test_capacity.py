@@ -25,6 +25,16 @@ def test_warm_throughput_is_no_provisioned_throughput() -> None:
     assert capacity_of(PROVISIONED | warm, WRITE).rate == 10
 
 
+@pytest.mark.parametrize("of", [ON_DEMAND, PROVISIONED])
+def test_what_was_asked_for_before_there_was_a_bound_fits_into_messages(of: dict[str, Any]) -> None:
+    huge = {"ReadUnitsPerSecond": 9 * 10**18, "WriteUnitsPerSecond": 9 * 10**18}
+    units = {"ReadCapacityUnits": 9 * 10**18, "WriteCapacityUnits": 9 * 10**18}
+    described = {**of, "WarmThroughput": huge, "ProvisionedThroughput": units}
+    for dimension in (READ, WRITE):
+        capacity = capacity_of(described, dimension)
+        assert max(capacity.rate, capacity.depth, partition_cap(described, dimension, 1, 3000)) < 2**63
+
+
 def test_a_new_on_demand_table_has_dynamodbs_first_capacity() -> None:
     assert capacity_of(ON_DEMAND, READ) == Capacity(24_000, 240_000, Limit.KEY_RANGE)
     assert capacity_of(ON_DEMAND, WRITE) == Capacity(8000, 80_000, Limit.KEY_RANGE)

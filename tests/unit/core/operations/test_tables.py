@@ -338,3 +338,13 @@ def test_a_tag_answer_has_no_body(cluster: Cluster) -> None:
     with pytest.raises(StopIteration) as done:
         steps.send([Outcome().part(0)])
     assert done.value.value == b""
+
+
+@pytest.mark.parametrize("name", ["ReadUnitsPerSecond", "WriteUnitsPerSecond"])
+def test_warm_throughput_has_an_end(cluster: Cluster, name: str) -> None:
+    """What routers lease of it has to fit into their messages."""
+    refused = cluster.ask("CreateTable", **GOOD, WarmThroughput={name: 10**13})
+    assert refused["message"] == f"Given value {10**13} for {name} is out of bounds"
+    cluster.ask("CreateTable", **GOOD)
+    refused = cluster.ask("UpdateTable", TableName="tab", WarmThroughput={name: 10**13})
+    assert refused["message"] == f"Given value {10**13} for {name} is out of bounds"

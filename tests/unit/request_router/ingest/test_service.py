@@ -16,6 +16,7 @@ from dynabus.core.errors import ApiError
 from dynabus.core.messages import ReplyPart, ReplyStatus
 from dynabus.core.operations.calls import Call, Context
 from dynabus.core.replication.store import Outcome
+from dynabus.core.topic_settings import MESSAGE_LIMIT_BYTES
 from dynabus.core.topics import Topics
 from dynabus.request_router.ingest import tasks
 from dynabus.request_router.ingest.reader import Arrival, Reader, Share
@@ -361,5 +362,25 @@ def test_a_defect_ends_the_router() -> None:
         with pytest.raises(AssertionError):
             await desk.take(desk.share(), put("a"))
         assert desk.failed
+
+    run(scenario)
+
+
+def test_a_dead_letter_is_small_enough_for_kafka() -> None:
+    async def scenario() -> None:
+        desk = Desk()
+        share = desk.share()
+        giant = b'[{"operation":"PutItem","' + b"x" * 9_000_000 + b'":1}]'
+        await desk.take(share, b"\xff" * (MESSAGE_LIMIT_BYTES - 50), giant)
+        dead = [each for each in desk.outbox.letters if each.topic == "dynabus.dead-letters"]
+        assert len(dead) == 2
+        for each in dead:
+            told = sum(len(name) + len(value) for name, value in each.headers)
+            assert told < 2000
+            assert len(each.value or b"") + told < MESSAGE_LIMIT_BYTES
+        assert b"too many" in dict(dead[0].headers)["left-out"]
+        for each in dead:
+            each.done()
+        assert share.lanes.committable == 2
 
     run(scenario)
