@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.unit.auto_admin.splitting.test_splits import AT, NAME, message, split, table
+from tests.unit.auto_admin.splitting.test_splits import AT, NAME, message, partitions, split, table
 from tests.unit.auto_admin.tables.test_decisions import REQUEST
 from tests.unit.auto_admin.test_service import Life
 from tests.unit.auto_admin.world import Kafka
@@ -214,6 +214,25 @@ def test_streams_live_and_end() -> None:
     life.until("gone", lambda: life.status() is None)
     assert life.streams() == ["DISABLED", "DISABLED"]
     assert len(life.kafka.streams) == 2
+
+
+@pytest.mark.parametrize("first", ["stream", "throughput"])
+def test_a_table_gets_its_partitions_once_its_stream_has_begun(first: str) -> None:
+    """No partition is split while a stream begins, and both were to be done at once: each waited for the other."""
+    life = LifeOfStreams()
+    units = {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}
+    life.ask("CreateTable", **{**REQUEST, "BillingMode": "PROVISIONED", "ProvisionedThroughput": units})
+    life.until("active", lambda: life.status() == "ACTIVE" and life.rows() == ["ACTIVE"])
+    before, warm = len(partitions(life)), {"ReadUnitsPerSecond": 9000, "WriteUnitsPerSecond": 9000}
+    if first == "stream":
+        life.switch(ON)
+    assert "TableDescription" in life.ask("UpdateTable", TableName="music", WarmThroughput=warm)
+    if first == "throughput":
+        life.switch(ON)
+    life.until("done", lambda: life.rows() == ["ACTIVE"] and life.streams() == ["ENABLED"])
+    assert len(partitions(life)) > before
+    (state,) = life.active()[0].tables.all().values()
+    assert state.description["WarmThroughput"]["WriteUnitsPerSecond"] == 9000
 
 
 def expire(life: LifeOfStreams) -> None:

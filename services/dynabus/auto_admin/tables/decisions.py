@@ -291,13 +291,16 @@ def delete(name: str, limit: ApiError | None = None) -> Evaluate:
 # -- steps that are done ------------------------------------------------------------------------------------------
 
 
-def finish(own_id: str, revision: int) -> Evaluate:
-    """What this revision of the row left to be done is done: a new table's partitions have leaders, say."""
+def finish(own_id: str, revision: int, *, is_short: bool = False) -> Evaluate:
+    """What this revision of the row left to be done is done: a new table's partitions have leaders, say. `is_short`:
+    but for partitions that it is to get, which are split once its streams have begun."""
 
     def evaluate(old: bytes | None, wall_ms: int) -> Decision:
         state = read_row(old) if old is not None else None
         if state is None or state.id != own_id or state.revision != revision or not state.unfinished:
             return Decision(False, None, Outcome())
+        if is_short:
+            return decide(next_revision(replace(state, streams=finish_streams(state.streams, wall_ms))))
         if state.of_table:
             # Its table's row has the dates and counts of its changes.
             description = {**state.description, **state.pending}

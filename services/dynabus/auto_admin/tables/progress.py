@@ -30,7 +30,7 @@ from dynabus.core.replication.store import Evaluate, Reader
 from dynabus.core.streams.view import DISABLED
 from dynabus.core.tables.descriptions import refuse_more
 from dynabus.core.tables.index_changes import are_changing as are_filling
-from dynabus.core.tables.streams import are_changing
+from dynabus.core.tables.streams import are_changing, begins
 from dynabus.core.tables.table_topics import is_changing
 
 RETRY_MS = 100.0
@@ -166,7 +166,7 @@ class Tables:
                 progress,
                 led=led,
                 held=bool(held),
-                unfinished=state.unfinished and not self._short(state) and not waits,
+                unfinished=state.unfinished and (not self._short(state) or begins(state.streams)) and not waits,
                 division=division,
                 moved=ended is not None,
                 streams=_topics_of(state),
@@ -245,7 +245,7 @@ class Tables:
 
     def _decision(self, step: Step, state: TableState) -> Evaluate:
         if step is Step.FINISH:
-            return decisions.finish(state.id, state.revision)
+            return decisions.finish(state.id, state.revision, is_short=self._short(state))
         if step is Step.CLOSE:
             return stream_endings.close(state.id)
         if step is Step.REMOVE:

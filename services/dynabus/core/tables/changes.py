@@ -33,7 +33,7 @@ from dynabus.core.tables.capacity_changes import (
     check_most,
     updating,
 )
-from dynabus.core.tables.descriptions import Description, in_use, refuse_change, refuse_second_change
+from dynabus.core.tables.descriptions import Description, refuse_change, refuse_second_change
 from dynabus.core.tables.index_changes import Action, actions_of
 
 
@@ -135,10 +135,7 @@ def _change_class(table_class: str, existing: Description, pending: Description)
 
 
 def _change_warm(warm: Mapping[str, int], existing: Description, pending: Description) -> Changed:
-    """It only rises; of two changes at a time the later one counts (DDB-TABLE-459). Not beside a change of anything
-    else (ours): it may want partitions, which are not split meanwhile."""
-    if existing["TableStatus"] == "UPDATING":
-        raise in_use(f"Table is being updated: {existing['TableName']}")
+    """It only rises; of two changes at a time the later one counts (DDB-TABLE-459)."""
     check_most(warm)
     current: Description = existing.get("WarmThroughput", {})
     for name, units in warm.items():

@@ -75,10 +75,6 @@ def described(description: Description, stream: Stream) -> Description:
     }
 
 
-IOPS = {"ProvisionedThroughput", "WarmThroughput"}
-"""Members of what is pending for which a table may need more partitions."""
-
-
 def change_streams(
     specification: Mapping[str, Any],
     existing: Description,
@@ -105,9 +101,6 @@ def change_streams(
         return updating(off, pending), [*streams[:-1], last]
     if any(each.get("state", "active") != "active" for each in partitions):
         raise resource_in_use(f"Partitions of the table are being split: wait until that is done: {name}")
-    if IOPS & pending.keys():
-        # It is to get partitions first, and none is split while a stream begins.
-        raise in_use(f"Table IOPS are currently being updated. Table: {name}")
     made = new_stream(
         specification["StreamViewType"], wall_ms, [each["number"] for each in partitions], streams, from_start=False
     )
@@ -131,6 +124,11 @@ def finish_streams(streams: Sequence[Stream], wall_ms: int) -> list[Stream]:
 def are_followed(streams: Iterable[Stream]) -> bool:
     """Whether propagators read the table's logs, so that pruning waits for them."""
     return any(each["status"] != DISABLED for each in streams)
+
+
+def begins(streams: Iterable[Stream]) -> bool:
+    """Whether one is being switched on."""
+    return any(each["status"] == ENABLING for each in streams)
 
 
 def are_changing(streams: Iterable[Stream]) -> bool:

@@ -160,19 +160,3 @@ def test_what_cannot_be_halved_is_not_waited_for_and_what_moves_is() -> None:
     )
     assert growth.short(moving, POLICY, 100)
     assert growth.wishes(moving, POLICY, 100) == []
-
-
-STREAM = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
-WARM = {"ReadUnitsPerSecond": 9000, "WriteUnitsPerSecond": 9000}
-
-
-def test_a_table_does_not_wait_for_partitions_while_a_stream_begins_nor_the_other_way_round() -> None:
-    """No partition is split while a stream begins, and it has begun once all is done: each waited for the other."""
-    life = made()
-    assert "TableDescription" in life.ask("UpdateTable", TableName=NAME, StreamSpecification=STREAM)
-    refused = life.ask("UpdateTable", TableName=NAME, WarmThroughput=WARM)
-    assert refused["__type"].endswith("#ResourceInUseException")
-    life = made()
-    assert "TableDescription" in life.ask("UpdateTable", TableName=NAME, WarmThroughput=WARM)
-    refused = life.ask("UpdateTable", TableName=NAME, StreamSpecification=STREAM)
-    assert refused["__type"].endswith("#ResourceInUseException")
