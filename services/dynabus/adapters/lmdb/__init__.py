@@ -14,6 +14,7 @@ from dynabus.adapters.lmdb.directory import (
     loss_kept,
     place_put_aside,
     put_aside,
+    put_off,
     settled,
 )
 from dynabus.adapters.lmdb.errors import StoreDamagedError, StoreError, StoreLostError, StoreVersionError
@@ -35,5 +36,6 @@ __all__ = [
     "loss_kept",
     "place_put_aside",
     "put_aside",
+    "put_off",
     "settled",
 ]

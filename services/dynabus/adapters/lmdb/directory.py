@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import orjson
@@ -93,24 +94,29 @@ def exchange(made: Path, path: Path) -> None:
 
     One of both is whole at any moment: a host that crashes in between finds the older one (`settled`).
     """
-    off = _put_off(settled(path))
+    off = put_off(settled(path))
     discard(off)
     if path.exists():
         path.rename(off)
     made.rename(path)
     _sync(path.parent)
-    discard(off)
+    with suppress(StoreError):
+        discard(off)  # the next one does
 
 
 def settled(path: Path) -> Path:
-    """The path, where an exchange that was stopped half way is undone."""
-    off = _put_off(path)
-    if off.exists() and not path.exists():
-        off.rename(path)
+    """The path, where an exchange that was stopped half way is undone. Raises StoreError."""
+    off = put_off(path)
+    try:
+        if off.exists() and not path.exists():
+            off.rename(path)
+    except OSError as error:
+        raise StoreError(f"{off}: {error}") from error
     return path
 
 
-def _put_off(path: Path) -> Path:
+def put_off(path: Path) -> Path:
+    """Where the older one is meanwhile."""
     return path.with_name(path.name + ".old")
 
 

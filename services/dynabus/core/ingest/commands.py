@@ -29,7 +29,7 @@ COMMANDS_MOST = 1000
 TOKEN_MOST = 128
 """Characters. DynamoDB's own tokens have 36; a topic, a partition and an offset should fit."""
 
-CORRELATION_MOST = 255
+CORRELATION_MOST, TOLD_MOST = 255, 10_000
 
 _MEMBERS = frozenset({"operation", "request", "table", "token", "correlation_id"})
 
@@ -95,7 +95,8 @@ def _read(element: Any, topic_table: str | None) -> Command | Poison:
     why = _fault(element, topic_table)
     if why is not None:
         known = topic_table or (table if isinstance(table, str) else "") or None
-        return Poison(why, known, correlation_id if isinstance(correlation_id, str) else None, element)
+        is_known = isinstance(correlation_id, str) and len(correlation_id) <= TOLD_MOST
+        return Poison(why, known, correlation_id if is_known else None, element)
     operation, request = element["operation"], element["request"]
     try:
         text = orjson.dumps([operation, request], option=orjson.OPT_SORT_KEYS)

@@ -185,8 +185,7 @@ class Leader:
         """
         self.accepted_sequence = record.sequence
         self._progress_ms = now_ms
-        sent = self.unresolved.resolve(record.value)
-        if sent is None:
+        if (sent := self.unresolved.resolve(record.value)) is None:
             return None
         self._lease.renew(sent.first_sent_ms)
         self._held.extend(Held(sent.sequence, False, sender, outcome) for sender, outcome in sent.told)
@@ -199,13 +198,14 @@ class Leader:
         leased = self.serving and self._lease.holds(now_ms)
         all_held, self._held = self._held, deque()
         try:
-            while all_held and (one := all_held.popleft()):
-                if one.sequence > self.accepted_sequence or (one.lease and not leased):
-                    self._held.append(one)
-                    continue
-                self._respond(one.sender, one.answer if isinstance(one.answer, Outcome) else one.answer(self._store))
+            for it in [*all_held]:
+                if it.sequence > self.accepted_sequence or (it.lease and not leased):
+                    self._held.append(it)
+                else:
+                    self._respond(it.sender, it.answer if isinstance(it.answer, Outcome) else it.answer(self._store))
+                all_held.popleft()
         finally:
-            self._held.extend(all_held)  # behind one whose rows cannot be read
+            self._held.extend(all_held)  # from one on whose rows cannot be read
         if self._held and not leased:
             self._renew(now_ms)
 

@@ -20,6 +20,9 @@ WHY_MOST = 500
 LETTER_BYTES_MOST = MESSAGE_LIMIT_BYTES - 64 * 1024
 """What Kafka takes, less headers and what is around them. A message that was compressed may be larger."""
 
+KEY_MOST = 64 * 1024
+"""Of a message whose value is left out, or that is answered."""
+
 Done = Callable[[], None]
 """Kafka has it."""
 
@@ -61,18 +64,20 @@ class Telling:
             self._post(table, source, outcome, done)
 
         value = _as_it_was(source, poison)
-        headers = dead_letter_headers(source.place, why)
-        if len(value or b"") + len(source.key or b"") > LETTER_BYTES_MOST:
-            value, told = None, f"{len(value or b'')} bytes, too many to be written again: they are where they were"
+        headers, key = dead_letter_headers(source.place, why), source.key
+        if (size := len(value or b"") + len(key or b"")) > LETTER_BYTES_MOST:
+            told = f"{size} bytes, too many to be written again: they are where they were"
+            value, key = None, key if len(key or b"") <= KEY_MOST else None
             headers.append(("left-out", told.encode()))
-        self._outbox.send(Letter(self._topics.dead_letters().name, source.key, value, headers, lambda: True, buried))
+        self._outbox.send(Letter(self._topics.dead_letters().name, key, value, headers, lambda: True, buried))
 
     def _post(self, table: str, source: Source, outcome: Outcome, done: Done) -> None:
         headers = [("status", outcome.status.name.encode())]
         if outcome.correlation_id is not None:
             headers.append(("correlation-id", outcome.correlation_id.encode()))
         topic, value = self._topics.outcomes(table).name, encode_outcome(outcome, avro=source.is_avro)
-        self._outbox.send(Letter(topic, source.key, value, headers, lambda: self._is_there(table), done))
+        key = source.key if len(source.key or b"") <= KEY_MOST else None
+        self._outbox.send(Letter(topic, key, value, headers, lambda: self._is_there(table), done))
 
 
 def _as_it_was(source: Source, poison: Poison) -> bytes | None:

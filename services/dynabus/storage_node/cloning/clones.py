@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from dynabus.adapters.codec import UndecodableMessage
-from dynabus.adapters.lmdb import place_put_aside
+from dynabus.adapters.lmdb import StoreError, place_put_aside
 from dynabus.adapters.log_codec import decode_place
 from dynabus.adapters.logs import logger
 from dynabus.core.cloning.choice import PATIENCE_MS, Extent, choose, replay_is_possible, replay_is_short
@@ -212,7 +212,13 @@ class Clones:
     def _restored(self, case: Case) -> bool:
         """Its own checkpoint, from which the log leads on: older than a clone, and better than nothing."""
         path, origin = self._premises.folder.replica(case.opening.partition), case.origin
-        if origin is None or durable_of(path, origin).offset < case.extents[-1].low or not restore(path):
+        if origin is None or durable_of(path, origin).offset < case.extents[-1].low:
+            return False
+        try:
+            if not restore(path):
+                return False
+        except StoreError as error:
+            logger().error("its checkpoint is not restored", partition=str(case.opening.partition), reason=str(error))
             return False
         logger().warning("replica is restored from its checkpoint", partition=str(case.opening.partition))
         return True

@@ -130,16 +130,15 @@ class CloneReceiving:
             place = self._receive(job, receiver, consumer, producer, store)
             store = None
             install(copy, job.path)
-        except (StoreError, NotWhole, KafkaException, UndecodableMessage, OSError) as error:
+        except BaseException as error:
             if store is not None:
                 store.abandon()
-                store = None
             with suppress(StoreError):
                 discard(copy)  # it may be what has filled the disk
-            raise CloneFailed(str(error)) from error
+            if isinstance(error, (StoreError, NotWhole, KafkaException, UndecodableMessage, OSError)):
+                raise CloneFailed(str(error)) from error
+            raise
         finally:
-            if store is not None:
-                store.abandon()
             consumer.unassign()
             producer.send_one(self._requests(job), encode("clone_request", receiver.over()))
             producer.serve()

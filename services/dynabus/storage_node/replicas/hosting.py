@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from dynabus.adapters.codec import UndecodableMessage
-from dynabus.adapters.lmdb import LmdbStore, discard
+from dynabus.adapters.lmdb import LmdbStore, discard, put_off
 from dynabus.adapters.log_codec import decode_place
 from dynabus.adapters.logs import logger
 from dynabus.core.contents import Contents
@@ -121,14 +121,16 @@ class Hosting:
 
     def _remove(self, partition: PartitionId) -> None:
         """Other nodes have the partition: should it come back, it replays or clones."""
-        self._lookups.remove_folder(self._paths(partition)[1])
+        for path in self._paths(partition)[1:]:
+            self._lookups.remove_folder(path)
         aside = self._premises.folder.set_aside(partition)
         if aside is not None:
             logger().info("replica removed", partition=str(partition))
             self._lookups.remove_folder(aside)
 
-    def _paths(self, partition: PartitionId) -> tuple[Path, Path]:
-        return (path := self._premises.folder.replica(partition)), checkpoint_of(path)
+    def _paths(self, partition: PartitionId) -> tuple[Path, ...]:
+        path = self._premises.folder.replica(partition)
+        return path, (checkpoint := checkpoint_of(path)), put_off(checkpoint)
 
     # -- every turn -------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from dynabus.storage_node.file_limit import FileLimit
 from dynabus.storage_node.replicas.hosted import Hosted
 from dynabus.storage_node.replicas.lookups import LogFacts
 from dynabus.storage_node.replicas.readers import Log
-from dynabus.storage_node.upkeep.checkpoints import durable_of, restore
+from dynabus.storage_node.upkeep.checkpoints import checkpoint_of, durable_of, restore
 
 
 class NothingHere(Exception):
@@ -131,5 +131,6 @@ class Premises:
             try:
                 return LmdbStore(path, self.sync)
             except StoreLostError:
-                discard(path)  # its checkpoint is no store either
+                discard(checkpoint_of(path))  # it is no store either, and nothing may count on it
+                discard(path)
                 return LmdbStore(path, self.sync)

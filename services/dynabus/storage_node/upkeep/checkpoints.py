@@ -208,12 +208,12 @@ def _manifest(snapshot: Snapshot) -> CloneManifest:
 
 def durable_of(path: Path, origin: Origin) -> Durable:
     """What the checkpoint of a replica has of this very log; nothing where there is none."""
-    file = settled(checkpoint_of(path)) / PLACE
-    if not file.exists():
-        return NOTHING
     try:
+        file = settled(checkpoint_of(path)) / PLACE
+        if not file.exists():
+            return NOTHING
         place = decode_place(file.read_bytes())
-    except (UndecodableMessage, OSError) as error:
+    except (UndecodableMessage, StoreError, OSError) as error:
         logger().warning("checkpoint is unreadable", path=str(path), reason=str(error))
         return NOTHING
     return durable_at(place) if place.origin == origin else NOTHING

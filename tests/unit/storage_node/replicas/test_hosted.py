@@ -112,7 +112,7 @@ def test_reads_that_wait_at_a_row_that_cannot_be_read_end_the_term_once() -> Non
     assert replica.failed
     assert replica.replica.leader is None
     assert not replica.restless
-    assert outcomes(replica) == [ReplyStatus.OK], "whoever waits for the other one asks again"
+    assert outcomes(replica) == [ReplyStatus.NOT_LEADER, ReplyStatus.NOT_LEADER]
 
 
 def test_one_that_has_failed_needs_no_more_ticks() -> None:
