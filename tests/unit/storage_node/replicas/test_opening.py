@@ -10,8 +10,9 @@ import pytest
 from tests.unit.storage_node.cloning.test_clones import replica
 from tests.unit.storage_node.stand_ins import ME, ORIGIN, PARTITION
 
-from dynabus.adapters.lmdb import StoreLostError
+from dynabus.adapters.lmdb import StoreLostError, put_off
 from dynabus.adapters.lmdb.directory import DIRTY, mark
+from dynabus.core.pruning import NOTHING
 from dynabus.core.topics import Topics
 from dynabus.storage_node.replicas.opening import Premises
 from dynabus.storage_node.upkeep.checkpoints import checkpoint_of, durable_of
@@ -49,3 +50,21 @@ def test_one_that_is_to_be_kept_is_left_as_it_is_and_so_is_its_checkpoint(path: 
             premises.open_store(PARTITION, kept=True)
     assert {file: file.read_bytes() for file in before} == before
     assert durable_of(path, ORIGIN).offset > 0
+
+
+def test_a_checkpoint_without_its_data_counts_for_nothing(path: Path, premises: Premises) -> None:
+    """As a removal that was cut off may leave one: its log must not be pruned behind it."""
+    (checkpoint_of(path) / "data.mdb").unlink()
+    assert durable_of(path, ORIGIN).offset > 0
+    store = premises.open_store(PARTITION)
+    assert store.place() is None
+    assert durable_of(path, ORIGIN) == NOTHING
+    store.abandon()
+
+
+def test_an_exchange_of_checkpoints_that_was_cut_off_is_undone(path: Path, premises: Premises) -> None:
+    checkpoint_of(path).rename(put_off(checkpoint_of(path)))
+    store = premises.open_store(PARTITION)
+    assert store.place() is not None
+    assert durable_of(path, ORIGIN).offset > 0
+    store.abandon()
