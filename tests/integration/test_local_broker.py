@@ -194,7 +194,7 @@ def test_options_of_the_machine_are_those_that_kafkas_own_scripts_take(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAFKA_HEAP_OPTS", "-Xmx1q")
-    with pytest.raises(LocalBrokerError, match="Xmx1q"):
+    with pytest.raises(LocalBrokerError, match="Kafka ended while it started"):
         start(tmp_path)
     monkeypatch.setenv("KAFKA_HEAP_OPTS", "-Xmx1g '")
     with pytest.raises(LocalBrokerError, match="KAFKA_HEAP_OPTS cannot be read"):
