@@ -61,13 +61,18 @@ def claim(path: Path, state: str, boot: str) -> bool:
 
 def mark(path: Path, state: str, boot: str) -> None:
     """Write the state and sync it: it is on disk when this returns."""
-    temporary = path / (_STATE + ".new")
-    with temporary.open("wb") as file:
-        file.write(orjson.dumps({"format": FORMAT_VERSION, "state": state, "boot_id": boot}))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path / _STATE)
-    _sync(path)
+    _replace_synced(path / _STATE, orjson.dumps({"format": FORMAT_VERSION, "state": state, "boot_id": boot}))
+
+
+def _replace_synced(file: Path, content: bytes) -> None:
+    """The file is the old one or the new one, whenever the host crashes."""
+    made = file.with_name(file.name + ".new")
+    with made.open("wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    made.replace(file)
+    _sync(file.parent)
 
 
 def discard(path: Path) -> None:
@@ -150,13 +155,7 @@ def place_put_aside(path: Path) -> bytes | None:
 
 def keep_loss(path: Path, why: str) -> None:
     """Beside a store: its log lost records that it holds (I9). Synced: no restart may forget it."""
-    made = path / (_LOSS + ".new")
-    with made.open("w") as file:
-        file.write(why)
-        file.flush()
-        os.fsync(file.fileno())
-    made.replace(path / _LOSS)
-    _sync(path)
+    _replace_synced(path / _LOSS, why.encode())
 
 
 def loss_kept(path: Path) -> str:

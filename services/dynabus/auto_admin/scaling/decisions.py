@@ -115,7 +115,7 @@ def scale(own_id: str, revision: int, wanted: Mapping[str, Wanted]) -> Evaluate:
         if state is None or state.id != own_id or state.revision != revision or not may_scale(state):
             return Decision(False, None, Outcome())
         try:
-            made = scaled(state, allowed(state, wanted, wall_ms), wall_ms)
+            made = scaled(state, wanted, wall_ms)
         except ApiError as error:
             return refuse(error)
         return Decision(made != state, written(next_revision(made)), Outcome())

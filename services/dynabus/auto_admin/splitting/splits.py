@@ -23,7 +23,7 @@ from dynabus.core.keys import encode_partition_key
 from dynabus.core.keys.cuts import refuse_bound
 from dynabus.core.messages import OrderedChild, ReplyStatus
 from dynabus.core.replication.store import Decision, Evaluate, Outcome
-from dynabus.core.streams.view import ENABLING
+from dynabus.core.tables.streams import begins
 from dynabus.core.values import normalise_item
 
 ACTIVE, SPLITTING, HEIR = "active", "splitting", "heir"
@@ -90,7 +90,7 @@ def find(state: TableState | None, name: str, number: int, numbers_most: int, *,
     if found is None:
         active = [each["number"] for each in state.partitions if state_of(each) != HEIR]
         raise resource_not_found(f"Table {name} has no partition {number}: it has {_named(active)}")
-    if any(each["status"] == ENABLING for each in state.streams):
+    if begins(state.streams):
         # It begins in partitions that are whole.
         raise resource_in_use(f"A stream of table {name} is being enabled: wait until that is done")
     if "frozen" in found:

@@ -44,9 +44,14 @@ class LocalIndex(NamedTuple):
         """The table's own key of the item that an entry belongs to; every entry has it."""
         return encode_partition_key(item[self.schema.hash]) + encode_sort_key(item[self.sort_key])
 
-    def covers(self, names: set[str]) -> bool:
-        """Whether entries have all of these attributes."""
-        return self.projected is None or names <= self.projected
+    def lacks(self, names: set[str]) -> list[str]:
+        """Which of these attributes entries do not have, in order."""
+        return [] if self.projected is None else sorted(names - self.projected)
+
+    def entry_of(self, item: Item) -> Item:
+        """What it has of an item: the item itself where it projects all."""
+        projected = self.projected
+        return item if projected is None else {name: value for name, value in item.items() if name in projected}
 
     def refusal(self, item: Item) -> ApiError | None:
         """Why an item cannot be put: its index key has another type, is empty or too long.
@@ -143,14 +148,7 @@ class LocalIndexes(NamedTuple):
 
     def _size(self, item: Item) -> int:
         """In bytes, the item's and its entries'."""
-        own = item_size(item)
-        return own + sum(
-            own
-            if each.projected is None
-            else item_size({name: item[name] for name in item if name in each.projected})
-            for each in self.all
-            if each.holds(item)
-        )
+        return item_size(item) + sum(item_size(each.entry_of(item)) for each in self.all if each.holds(item))
 
     def check_update(self, item: Item) -> None:
         """The same for what an update made."""

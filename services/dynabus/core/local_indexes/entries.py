@@ -54,7 +54,7 @@ def _entry(index: LocalIndex, row: Row, item: Item) -> Entry:
     key = stored_key(index.number, index.entry_key(item))
     if index.projected is None:
         return Entry(key, row.size, row.item_json)
-    seen = {name: value for name, value in item.items() if name in index.projected}
+    seen = index.entry_of(item)
     return Entry(key, item_size(seen), orjson.dumps(seen))
 
 

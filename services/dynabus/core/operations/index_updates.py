@@ -46,10 +46,7 @@ def index_updates(request: Request) -> list[str]:
             if what == "Create":
                 faults += global_index(members, path)
             elif what == "Update":
-                is_empty = members.get("WarmThroughput") == {}
-                throughput_options(members)
-                if is_empty:
-                    members["WarmThroughput"] = {}  # of an index that is a fault (`_check_update`)
+                throughput_options(members, keeps="WarmThroughput")  # an empty one is a fault here (`_check_update`)
                 faults += throughput(members, path)
     return faults
 

@@ -121,12 +121,13 @@ def refuse_encryption(body: Mapping[str, Any]) -> None:
     refuse_unbuilt(body, ("SSESpecification",))
 
 
-def throughput_options(request: Request) -> None:
-    """On-demand and warm throughput, which have no constraints; empty ones are as good as absent (DDB-TABLE-456)."""
+def throughput_options(request: Request, keeps: str = "") -> None:
+    """On-demand and warm throughput, which have no constraints; empty ones are as good as absent (DDB-TABLE-456), but
+    for the one that it `keeps`."""
     for name, members in _OPTIONS.items():
         if name in request:
             request[name] = read(request[name], members)
-            if not request[name]:
+            if not request[name] and name != keeps:
                 del request[name]
 
 

@@ -78,7 +78,7 @@ class Target:
         """Whether whole items must be read, since the index does not project what the request reads of them."""
         if self.local is None or self.local.projected is None:
             return False
-        return request.get("Select") == "ALL_ATTRIBUTES" or not self.local.covers(read)
+        return request.get("Select") == "ALL_ATTRIBUTES" or bool(self.local.lacks(read))
 
     def check_projected(self, request: Request, shown: set[str]) -> None:
         """A global index shows what it projects and nothing else; raises the ValidationException for more."""
@@ -98,9 +98,7 @@ class Target:
 
         Sources: dynamodb-toolbox issue 1195 (a local index), reports of AppSync users (global ones).
         """
-        if self.index is None or self.index.projected is None:
-            return
-        if lacking := sorted(filtered - self.index.projected):
+        if self.index is not None and (lacking := self.index.lacks(filtered)):
             raise invalid_parameter(
                 f"Secondary index {self.index.name} does not project one or more filter attributes: "
                 f"[{', '.join(lacking)}]"

@@ -97,14 +97,12 @@ def beginning(
     extent = extents[shard.number]
     if parent is not None:
         before = progress.get(parent.number)
-        if before is not None and before.mark is Mark.ENDED:
+        ended = before is not None and before.mark is Mark.ENDED
+        if ended or lost_its_end(before, extents[parent.number], extent):
             return Progress(extent.low)
         skipped = before is not None and before.mark is Mark.SKIPPED
-        end_is_lost = lost_its_end(before, extents[parent.number], extent)
-        if not skipped and not end_is_lost and not _is_gone(extents[parent.number], extent):
+        if not skipped and not _is_gone(extents[parent.number], extent):
             return None
-        if end_is_lost:
-            return Progress(extent.low)
     if not only_new:
         return Progress(extent.low)
     return Progress(extent.end, mark=Mark.READING if shard.is_open and is_live else Mark.SKIPPED)

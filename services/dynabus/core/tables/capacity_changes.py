@@ -24,6 +24,8 @@ DECREASE_PAUSE_S = 3600
 """Of provisioned throughput per UTC day; then one an hour. Source: ServiceQuotas.html, DDB-TABLE-326."""
 
 _DAY_S = 86_400
+INCREASED, DECREASED = "LastIncreaseDateTime", "LastDecreaseDateTime"
+
 CLEAR = -1
 """A maximum of on-demand throughput that is taken away."""
 
@@ -47,6 +49,17 @@ def check_most(units: Mapping[str, int], of: str = "") -> None:
     for name, each in units.items():
         if each > UNITS_MOST:
             raise validation_error(f"Given value {each} for {name} is out of bounds{of}")
+
+
+def refuse_lower_warm(asked: Mapping[str, int], current: Mapping[str, Any], of: str) -> None:
+    """Warm throughput only rises; `of`: "table", or "index NAME". Raises the ValidationException."""
+    check_most(asked, "" if of == "table" else f" for {of}")
+    for name, units in asked.items():
+        if units < current.get(name, 0):
+            raise invalid_parameter(
+                f"Requested {name} for WarmThroughput for {of} is lower than current WarmThroughput, decreasing "
+                "WarmThroughput is not supported"
+            )
 
 
 def updating(now: Description, later: Description) -> Changed:
@@ -135,11 +148,10 @@ def _change_units(units: Units, existing: Description, warm: Mapping[str, Any], 
     before = (old["ReadCapacityUnits"], old["WriteCapacityUnits"])
     if units == before:
         raise will_not_change(units, "table")
-    more = any(new > current for new, current in zip(units, before, strict=True))
-    less = any(new < current for new, current in zip(units, before, strict=True))
+    stamps = stamps_of(before, units)
+    less = DECREASED in stamps
     if less:
         refuse_decrease(old, now_s)
-    stamps = (["LastIncreaseDateTime"] if more else []) + (["LastDecreaseDateTime"] if less else [])
     now = {**old, **dict.fromkeys(stamps, now_s)}
     later = {
         **now,
@@ -191,6 +203,13 @@ def _to_provisioned(units: Units, existing: Description, warm: Mapping[str, Any]
         },
     }
     return updating(now, {"WarmThroughput": _at_least(warm, *units)})
+
+
+def stamps_of(before: Units, units: Units) -> list[str]:
+    """Members of ProvisionedThroughput that have the time of such a change."""
+    pairs = [*zip(units, before, strict=True)]
+    more, less = any(new > old for new, old in pairs), any(new < old for new, old in pairs)
+    return ([INCREASED] if more else []) + ([DECREASED] if less else [])
 
 
 def will_not_change(units: Units, of: str) -> ApiError:

@@ -22,7 +22,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dynabus.core.errors import invalid_parameter
 from dynabus.core.streams.changes import View
 from dynabus.core.tables.capacity_changes import (
     Changed,
@@ -30,7 +29,7 @@ from dynabus.core.tables.capacity_changes import (
     as_of,
     change_capacity,
     change_on_demand,
-    check_most,
+    refuse_lower_warm,
     updating,
 )
 from dynabus.core.tables.descriptions import Description, refuse_change, refuse_second_change
@@ -136,14 +135,8 @@ def _change_class(table_class: str, existing: Description, pending: Description)
 
 def _change_warm(warm: Mapping[str, int], existing: Description, pending: Description) -> Changed:
     """It only rises; of two changes at a time the later one counts (DDB-TABLE-459)."""
-    check_most(warm)
     current: Description = existing.get("WarmThroughput", {})
-    for name, units in warm.items():
-        if units < current.get(name, 0):
-            raise invalid_parameter(
-                f"Requested {name} for WarmThroughput for table is lower than current WarmThroughput, decreasing "
-                "WarmThroughput is not supported"
-            )
+    refuse_lower_warm(warm, current, "table")
     now = {**existing, "WarmThroughput": {**current, "Status": "UPDATING"}}
     before: Description = pending.get("WarmThroughput", current)
     later = {**before, **warm, "Status": "ACTIVE"}

@@ -16,7 +16,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from dynabus.core.errors import ApiError, invalid_parameter
-from dynabus.core.tables.capacity_changes import check_most, merged_maximums, refuse_decrease, today, will_not_change
+from dynabus.core.tables.capacity_changes import (
+    DECREASED,
+    merged_maximums,
+    refuse_decrease,
+    refuse_lower_warm,
+    stamps_of,
+    today,
+    will_not_change,
+)
 from dynabus.core.tables.descriptions import Description, least_warm_throughput
 
 
@@ -70,22 +78,15 @@ def _units(members: Mapping[str, Any], shown: Description, now_s: float) -> dict
     new = {**old, "ReadCapacityUnits": units[0], "WriteCapacityUnits": units[1]}
     if not any(before):
         return new  # its table was on demand until this request
-    if any(unit > current for unit, current in zip(units, before, strict=True)):
-        new["LastIncreaseDateTime"] = now_s
-    if any(unit < current for unit, current in zip(units, before, strict=True)):
+    stamps = stamps_of(before, units)
+    if DECREASED in stamps:
         refuse_decrease(old, now_s)
-        new |= {"LastDecreaseDateTime": now_s, "NumberOfDecreasesToday": old["NumberOfDecreasesToday"] + 1}
-    return new
+        new["NumberOfDecreasesToday"] += 1
+    return {**new, **dict.fromkeys(stamps, now_s)}
 
 
 def _warm(members: Mapping[str, Any], shown: Description, mode: str) -> dict[str, Any]:
     least = least_warm_throughput({**shown, "BillingMode": mode})
     current: Mapping[str, Any] = {**least, **shown.get("WarmThroughput", {})}
-    check_most(members["WarmThroughput"], f" for index {members['IndexName']}")
-    for name, units in members["WarmThroughput"].items():
-        if units < current.get(name, 0):
-            raise invalid_parameter(
-                f"Requested {name} for WarmThroughput for index {members['IndexName']} is lower than current "
-                "WarmThroughput, decreasing WarmThroughput is not supported"
-            )
+    refuse_lower_warm(members["WarmThroughput"], current, f"index {members['IndexName']}")
     return {**current, **members["WarmThroughput"], "Status": "UPDATING"}
