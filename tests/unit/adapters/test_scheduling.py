@@ -61,13 +61,19 @@ YIELDS = """
 import os
 from pathlib import Path
 from dynabus.adapters.scheduling import YIELDING, yield_to_others
-before, group = os.getpriority(os.PRIO_PROCESS, 0), Path("/proc/self/autogroup")
+
+def shares():
+    # Empty for a process that is in no group of a session, as one that the first process of a machine began.
+    group = Path("/proc/self/autogroup")
+    return group.read_text() if group.exists() else ""
+
+before, session = os.getpriority(os.PRIO_PROCESS, 0), shares()
 yield_to_others()
 assert os.getpriority(os.PRIO_PROCESS, 0) == min(19, before + YIELDING)
-if group.exists() and os.getsid(0) == os.getpid():
-    assert group.read_text().split()[-1] == str(YIELDING), group.read_text()
-elif group.exists():
-    assert group.read_text().split()[-1] != str(YIELDING), "others of the session have no part in it"
+if session and os.getsid(0) == os.getpid():
+    assert shares().split()[-1] == str(YIELDING), shares()
+else:
+    assert shares() == session, "others of the session have no part in it"
 """
 
 
