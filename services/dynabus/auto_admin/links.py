@@ -14,6 +14,7 @@ from confluent_kafka import (
 )
 
 from dynabus.adapters.codec import UndecodableMessage, decode, encode
+from dynabus.adapters.kafka.arrivals import arrived
 from dynabus.adapters.kafka.log_producer import LogProducer
 from dynabus.adapters.kafka.message_producer import MessageProducer
 from dynabus.adapters.kafka.positions import read_on
@@ -63,10 +64,8 @@ class Links:
 
     def poll(self, timeout_s: float) -> Turn:
         """Wait for a message, then take all that are there."""
-        first = self._consumer.poll(timeout_s)
-        messages = [] if first is None else [first, *self._consumer.consume(DRAIN_MOST, timeout=0)]
         turn = Turn()
-        for message in messages:
+        for message in arrived(self._consumer, DRAIN_MOST, timeout_s):
             error = message.error()
             if error is not None:
                 self._failed(error, message, turn)

@@ -11,6 +11,7 @@ from collections.abc import Collection
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from dynabus.adapters.kafka.arrivals import arrived
 from dynabus.adapters.kafka.positions import extent_of
 from dynabus.adapters.log_codec import AvroBodies
 from dynabus.core.ids import LogId, PartitionId
@@ -45,7 +46,7 @@ def _fold(consumer: Consumer, partition: PartitionId, wanted: set[bytes], end: i
         set[bytes](),
     )
     while place.next_offset < end:
-        messages = consumer.consume(BATCH, POLL_S)
+        messages = arrived(consumer, BATCH, POLL_S)
         if not messages:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "the log was not delivered"))
         for message in messages:

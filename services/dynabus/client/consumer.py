@@ -22,6 +22,7 @@ from confluent_kafka import (
 )
 
 from dynabus.adapters.clock import exact_ms
+from dynabus.adapters.kafka.arrivals import arrived
 from dynabus.adapters.kafka.positions import OUT_OF_RANGE, extent_of
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.stream_codec import entry_of
@@ -157,7 +158,7 @@ class StreamConsumer:
         if self._waiting and now_ms >= self._look_due_ms:
             self._look_due_ms = now_ms + LOOK_MS
             self._begin_waiting()
-        for message in self._reader.consume(FETCH_MOST, timeout=timeout_s):
+        for message in arrived(self._reader, FETCH_MOST, timeout_s):
             self._take(message)
 
     def _take(self, message: Message) -> None:

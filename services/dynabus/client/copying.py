@@ -39,6 +39,7 @@ from confluent_kafka import (
 
 from dynabus.adapters.clock import exact_ms
 from dynabus.adapters.codec import UndecodableMessage, decode, encode
+from dynabus.adapters.kafka.arrivals import arrived
 from dynabus.adapters.kafka.positions import OUT_OF_RANGE, extent_of, read_on
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
@@ -276,7 +277,7 @@ class Copies:
 
     def _hear(self, timeout_s: float) -> None:
         """Whatever has come; waits for the first message."""
-        for message in self._reader.consume(1, timeout_s) + self._reader.consume(FETCH_MOST, 0):
+        for message in arrived(self._reader, FETCH_MOST, timeout_s):
             if (error := message.error()) is None:
                 self._take(message)
             elif error.code() in OUT_OF_RANGE:

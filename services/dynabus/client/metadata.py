@@ -10,6 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from dynabus.adapters.clock import exact_ms
 from dynabus.adapters.codec import UndecodableMessage, decode
+from dynabus.adapters.kafka.arrivals import arrived
 from dynabus.client.errors import ClientError, NoKafkaError, NoStreamError
 from dynabus.core.streams.view import StreamsView
 from dynabus.core.topics import Topics
@@ -43,7 +44,7 @@ class Metadata:
         consumer.assign([TopicPartition(self.name, 0, OFFSET_BEGINNING)])
         deadline_ms = exact_ms() + CALL_S * 1000
         while exact_ms() < deadline_ms:
-            for message in consumer.consume(FETCH_MOST, timeout=POLL_S):
+            for message in arrived(consumer, FETCH_MOST, POLL_S):
                 error = message.error()
                 if error is None:
                     self.take(message)

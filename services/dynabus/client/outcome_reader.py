@@ -15,6 +15,7 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from dynabus.adapters.clock import exact_ms
+from dynabus.adapters.kafka.arrivals import arrived
 from dynabus.adapters.kafka.positions import OUT_OF_RANGE, extent_of, read_on
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.client.errors import ClientError, NoIngestError, NoKafkaError
@@ -81,9 +82,7 @@ class OutcomeReader:
             self._consumer.close()
 
     def _turn(self) -> None:
-        first = self._consumer.poll(POLL_S)
-        if first is not None:
-            messages = [first, *self._consumer.consume(FETCH_MOST, timeout=0)]
+        if messages := arrived(self._consumer, FETCH_MOST, POLL_S):
             self._flight.ended([told for each in messages if (told := self._told(each)) is not None])
         self._flight.expire(self.refusal)
         if len(self._flight) and exact_ms() >= self._look_due_ms:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from dynabus.adapters.kafka.arrivals import arrived
 from dynabus.adapters.kafka.positions import OUT_OF_RANGE, extent_of, position
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
@@ -78,10 +79,8 @@ class Reader:
 
     def read(self, timeout_s: float) -> dict[PartitionId, list[Record]]:
         """Wait for a record, then take those that are there."""
-        first = self._consumer.poll(timeout_s)
-        messages = [] if first is None else [first, *self._consumer.consume(DRAIN_MOST, timeout=0)]
         batch: dict[PartitionId, list[Record]] = {}
-        for message in messages:
+        for message in arrived(self._consumer, DRAIN_MOST, timeout_s):
             partition = PartitionId(LogId((message.topic() or "")[len(self._prefix) :]), message.partition() or 0)
             if (error := message.error()) is not None:
                 self._failed(error, partition)

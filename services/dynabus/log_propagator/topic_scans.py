@@ -15,6 +15,7 @@ import orjson
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from dynabus.adapters.codec import UndecodableMessage
+from dynabus.adapters.kafka.arrivals import arrived
 from dynabus.adapters.kafka.positions import extent_of
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
@@ -132,10 +133,10 @@ class TopicScans:
 
     def _read(self, consumer: Consumer, look: _Look, until: int, stale: dict[bytes, None]) -> bool:
         """Whether all before that offset was read. Raises TimeoutError."""
-        first = consumer.poll(SILENT_S)
-        if first is None:
+        messages = arrived(consumer, BATCH, SILENT_S)
+        if not messages:
             raise TimeoutError(f"{look.topic}/{look.number} shows nothing more, {until} is its end")
-        for message in (first, *consumer.consume(BATCH, timeout=0)):
+        for message in messages:
             error, offset = message.error(), message.offset() or 0
             if error is not None and error.code() != KafkaError._PARTITION_EOF:
                 raise KafkaException(error)

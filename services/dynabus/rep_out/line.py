@@ -14,6 +14,7 @@ from zlib import crc32
 from confluent_kafka import Consumer, TopicPartition
 
 from dynabus.adapters.codec import UndecodableMessage
+from dynabus.adapters.kafka.arrivals import arrived
 from dynabus.adapters.kafka.outbox import Letter, Outbox
 from dynabus.adapters.kafka.peers import kafka_of
 from dynabus.adapters.kafka.positions import OUT_OF_RANGE, extent_of, read_on
@@ -76,11 +77,8 @@ class Line:
     def acknowledged(self, timeout_s: float) -> list[tuple[str, int]]:
         """(sender, number) of batches that are decided there, anybody's; waits so long for a first one."""
         self._outbox.serve()
-        first = self._consumer.poll(timeout_s)
-        if first is None:
-            return []
         told = []
-        for message in (first, *self._consumer.consume(DRAIN_MOST, timeout=0)):
+        for message in arrived(self._consumer, DRAIN_MOST, timeout_s):
             if (error := message.error()) is not None:
                 if error.code() in OUT_OF_RANGE:
                     # What was lost is sent again, and acknowledged again.

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from dynabus.adapters.clock import unix_ms
+from dynabus.adapters.kafka.arrivals import arrived
 from dynabus.adapters.kafka.group_member import GroupMember, Where
 from dynabus.adapters.kafka.positions import OUT_OF_RANGE, extent_of
 from dynabus.adapters.kafka.settings import KafkaSettings
@@ -116,11 +117,8 @@ class Shards:
 
     def read(self, timeout_s: float) -> list[Message]:
         """Records of shards that are ours."""
-        first = self._reader.poll(timeout_s)
-        if first is None:
-            return []
         found = []
-        for message in (first, *self._reader.consume(FETCH_MOST, timeout=0)):
+        for message in arrived(self._reader, FETCH_MOST, timeout_s):
             where = (message.topic() or "", message.partition() or 0)
             if (error := message.error()) is not None:
                 self._failed(where, error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
 from dynabus.adapters.codec import UndecodableMessage, decode
+from dynabus.adapters.kafka.arrivals import arrived
 from dynabus.adapters.kafka.positions import read_on
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
@@ -34,9 +35,7 @@ class News:
 
     def take(self, timeout_s: float) -> None:
         """All that is there; waits for something so long at most."""
-        first = self._consumer.poll(timeout_s)
-        messages = [] if first is None else [first, *self._consumer.consume(DRAIN_MOST, timeout=0)]
-        for message in messages:
+        for message in arrived(self._consumer, DRAIN_MOST, timeout_s):
             if (error := message.error()) is None:
                 self._take(message)
             elif error.code() == KafkaError._PARTITION_EOF and message.partition() == ONLY_PARTITION:

@@ -24,6 +24,7 @@ from confluent_kafka import (
 )
 
 from dynabus.adapters.codec import UndecodableMessage, decode, encode
+from dynabus.adapters.kafka.arrivals import arrived
 from dynabus.adapters.kafka.message_producer import MessageProducer
 from dynabus.adapters.kafka.positions import read_on
 from dynabus.adapters.kafka.release import let_go
@@ -123,15 +124,15 @@ class Bus:
     def _consume(self) -> None:
         heard_s = time.monotonic()
         while not self._stop.is_set():
-            first = self._consumer.poll(POLL_S)
-            if first is None:
+            messages = arrived(self._consumer, DRAIN_MOST, POLL_S)
+            if not messages:
                 if time.monotonic() - heard_s > SILENT_S:
                     self._replace_consumer()
                     heard_s = time.monotonic()
                 continue
             heard_s = time.monotonic()
             batch: Batch = []
-            for message in (first, *self._consumer.consume(DRAIN_MOST, timeout=0)):
+            for message in messages:
                 self._take(message, batch)
             if batch:
                 self._deliver(batch)

@@ -18,6 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from dynabus.adapters.codec import UndecodableMessage
 from dynabus.adapters.ingest_codec import COMMAND_ID, OUTCOME_ID
 from dynabus.adapters.ingest_codec import PUBLISHED as COMMANDS
+from dynabus.adapters.kafka.arrivals import arrived
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
 from dynabus.adapters.stream_codec import PUBLISHED, SCHEMA_ID, decode_change, entry_of
@@ -45,6 +46,7 @@ READERS_MOST = 4
 """Questions at once; a poller of a shard asks once or a few times a second, for milliseconds."""
 
 CALL_S = 3.0
+READ_MOST, POLL_S = 500, 0.5
 BYTES_MOST = 4 << 20
 """Of one fetch: an answer has 1 MB, and some of what was read may be repeats."""
 
@@ -199,7 +201,9 @@ class _Reader:
 
     def seek(self, topic: str, number: int, time_ms: int) -> int:
         """The first offset with this time or a later one; the end where there is none."""
-        _, end = self.extent(topic, number)
+        low, end = self.extent(topic, number)
+        if low == end:
+            return end
         (found,) = self._consumer.offsets_for_times([TopicPartition(topic, number, time_ms)], timeout=CALL_S)
         if found.error is not None:
             raise KafkaException(found.error)
@@ -215,7 +219,7 @@ class _Reader:
         self._consumer.assign([TopicPartition(topic, number, offset)])
         try:
             while len(entries) < most and size < BYTES_MOST and offset < end:
-                for message in self._consumer.consume(min(most - len(entries), 500), timeout=0.5):
+                for message in arrived(self._consumer, min(most - len(entries), READ_MOST), POLL_S):
                     if (error := message.error()) is not None:
                         raise KafkaException(error)
                     entry = entry_of(message)

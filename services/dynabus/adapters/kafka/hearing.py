@@ -8,6 +8,7 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, Message, TopicPartition
 
 from dynabus.adapters.codec import UndecodableMessage, decode
+from dynabus.adapters.kafka.arrivals import arrived
 from dynabus.adapters.kafka.positions import read_on
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import kafka_logger, logger
@@ -39,8 +40,7 @@ class Hearing:
 
     def take(self, timeout_s: float) -> None:
         """All that is there; waits for something so long at most."""
-        first = self._consumer.poll(timeout_s)
-        for message in () if first is None else (first, *self._consumer.consume(DRAIN_MOST, timeout=0)):
+        for message in arrived(self._consumer, DRAIN_MOST, timeout_s):
             if (error := message.error()) is not None:
                 self._note(message, error)
                 continue

@@ -38,9 +38,16 @@ def route(body: Request, context: StreamContext) -> StreamSteps:
     request = _shaped(body)
     stream = find_stream(request["StreamArn"], context)
     shards = _chosen(stream, request)
-    extents = yield from extents_for(stream, shards)
-    seen = [shard for shard in shards if is_visible(stream, shard, extents)]
     limit = request.get("Limit", SHARDS_MOST)
+    seen: list[Shard] = []
+    extents: dict[int, Extent] = {}
+    # No more than a page wants: each shard is several questions to Kafka.
+    for first in range(0, len(shards), limit + 1):
+        some = shards[first : first + limit + 1]
+        extents = yield from extents_for(stream, some, extents)
+        seen += [shard for shard in some if is_visible(stream, shard, extents)]
+        if len(seen) > limit:
+            break
     description: dict[str, Any] = {
         "StreamArn": context.arn(stream),
         "StreamLabel": stream.label,

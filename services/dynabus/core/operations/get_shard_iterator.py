@@ -36,7 +36,7 @@ from dynabus.core.operations.stream_calls import (
 )
 from dynabus.core.operations.stream_errors import trimmed
 from dynabus.core.streams.iterators import ShardIterator
-from dynabus.core.streams.reading import Position
+from dynabus.core.streams.reading import CLOSED, Position
 from dynabus.core.streams.sequence import BEFORE_ALL, Sequence, read_sequence
 from dynabus.core.streams.shards import Shard
 from dynabus.core.streams.view import Stream
@@ -94,20 +94,23 @@ Find = Generator[StreamCall, StreamReply, Position]
 
 
 def _position(kind: str, request: Request, stream: Stream, shard: Shard, extent: Extent) -> Find:
+    # Behind a shard's end nobody would ever meet it, and go on to its children.
+    last = extent.last
+    most = last.offset if last is not None and last.type == CLOSED else extent.end
     if kind == HORIZON:
         return Position(extent.low, BEFORE_ALL)
     if kind == LATEST:
         # What is there already does not count, even if a propagator should write some of it again.
-        return Position(extent.end, BEFORE_ALL if extent.last is None else extent.last.sequence)
+        return Position(most, BEFORE_ALL if last is None else last.sequence)
     if kind == AT_TIME:
         time_ms = int(min(max(0, request["Timestamp"]), FAR_S) * 1000)
-        offset = found((yield Seek(stream, shard.number, time_ms)))
+        offset = min(most, found((yield Seek(stream, shard.number, time_ms))))
         return Position(offset, Sequence(shard.generation, time_ms, 0))
     sequence = _asked(request["SequenceNumber"], shard)
     if extent.low > 0 and (extent.first is None or sequence < extent.first.sequence):
         # Where nothing is left nobody knows whether it was the last.
         raise trimmed()
-    offset = found((yield Seek(stream, shard.number, sequence.time_ms)))
+    offset = min(most, found((yield Seek(stream, shard.number, sequence.time_ms))))
     return Position(offset, sequence if kind == AFTER else _before(sequence))
 
 

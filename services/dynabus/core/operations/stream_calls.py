@@ -99,12 +99,13 @@ def found(reply: StreamReply) -> int:
 Looks = Generator[StreamCall, StreamReply, dict[int, Extent]]
 
 
-def extents_for(stream: Stream, shards: Iterable[Shard]) -> Looks:
-    """By number, of these shards and of all others that tell which of them are visible."""
-    shards = [*shards]
+def extents_for(stream: Stream, shards: Iterable[Shard], known: Mapping[int, Extent] | None = None) -> Looks:
+    """By number, of these shards and of all others that tell which of them are visible; what is known is not asked."""
+    shards, known = [*shards], known or {}
     parents = {shard.parent for shard in shards if shard.parent is not None}
     # Parents first: one that is seen closed has been so when its children are looked at.
-    found = yield from _look(stream, parents | {shard.number for shard in shards})
+    asked = (parents | {shard.number for shard in shards}).difference(known)
+    found = {**known, **(yield from _look(stream, asked))}
     doubted = {shard.parent for shard in shards if not _is_due(stream, shard, found)}
     siblings = {number for number, each in stream.shards.items() if each.parent in doubted and number not in found}
     return {**found, **((yield from _look(stream, siblings)) if siblings else {})}

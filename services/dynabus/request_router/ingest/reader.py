@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from dynabus.adapters.kafka.arrivals import arrived
 from dynabus.adapters.kafka.settings import KafkaSettings, Properties
 from dynabus.adapters.kafka.topics import TopicError, reach_kafka
 from dynabus.adapters.logs import kafka_logger, logger
@@ -140,9 +141,8 @@ class Reader:
     def _turn(self, consumer: Consumer) -> None:
         self._follow(consumer)
         self._pause(consumer)
-        first = consumer.poll(POLL_S)
-        if first is not None:
-            self._take([first, *consumer.consume(DRAIN_MOST, timeout=0)])
+        if messages := arrived(consumer, DRAIN_MOST, POLL_S):
+            self._take(messages)
         if time.monotonic() >= self._commit_s:
             self._commit_s = time.monotonic() + COMMIT_S
             self._commit(self.shares, wait=False)

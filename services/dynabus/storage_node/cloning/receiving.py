@@ -24,6 +24,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from dynabus.adapters.clock import exact_ms
 from dynabus.adapters.codec import UndecodableMessage, decode, encode
+from dynabus.adapters.kafka.arrivals import arrived
 from dynabus.adapters.kafka.message_producer import MessageProducer
 from dynabus.adapters.kafka.positions import extent_of
 from dynabus.adapters.lmdb import LmdbStore, StoreError, discard, install
@@ -230,8 +231,7 @@ def unfinished(path: Path) -> Path:
 
 
 def _values(consumer: Consumer) -> list[bytes]:
-    first = consumer.poll(POLL_S)
-    messages = [] if first is None else [first, *consumer.consume(DRAIN_MOST, 0)]
+    messages = arrived(consumer, DRAIN_MOST, POLL_S)
     for message in messages:
         error = message.error()
         if error is not None and not error.retriable():
@@ -243,7 +243,7 @@ def _folded(reader: Consumer, place: Place, until: int) -> Place | None:
     """The place at that offset; None where the log is another one."""
     bodies, give_up_ms = AvroBodies(), exact_ms() + PROOF_S * 1000
     while place.next_offset < until:
-        for message in reader.consume(DRAIN_MOST, POLL_S):
+        for message in arrived(reader, DRAIN_MOST, POLL_S):
             error = message.error()
             if error is not None and not error.retriable():
                 raise CloneFailed(f"the log cannot be read: {error.str()}")

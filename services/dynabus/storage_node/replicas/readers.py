@@ -36,6 +36,7 @@ from typing import Any, NamedTuple, Protocol, cast
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from dynabus.adapters.clock import monotonic_ms
+from dynabus.adapters.kafka.arrivals import arrived
 from dynabus.adapters.kafka.positions import extent_of, position, read_on
 from dynabus.adapters.kafka.settings import KafkaSettings, Properties
 from dynabus.adapters.logs import kafka_logger
@@ -148,8 +149,7 @@ class Readers:
             timeout_s = min(timeout_s, HURRY_POLL_S)
         if read_back:
             timeout_s = min(timeout_s, READ_BACK_POLL_S)
-        first = self.main.poll(timeout_s)
-        arrived = [] if first is None else [first, *self.main.consume(DRAIN_MOST, 0)]
+        requests = arrived(self.main, DRAIN_MOST, timeout_s)
         now_ms = monotonic_ms()
         logs = self.resting.consume(DRAIN_MOST, 0) if read_back or now_ms >= self._follow_due_ms else []
         if now_ms >= self._follow_due_ms:
@@ -158,7 +158,7 @@ class Readers:
             old = self.catch_up.consume(DRAIN_MOST, 0)
             self._more = bool(old)
             logs += old
-        return cast("list[Arrival]", arrived), cast("list[Arrival]", logs)
+        return cast("list[Arrival]", requests), cast("list[Arrival]", logs)
 
     def fetches(self, log: Log) -> bool:
         """Whether its consumer has it in the fetch that waits at the broker."""

@@ -35,6 +35,8 @@ class Topics:
         self.view.take(message(shards={0: -1, 1: 0, 2: 0}))
         (self.stream,) = self.view.all()
         self.now_ms = BEGAN_MS
+        self.asked: list[int] = []
+        """Shards whose ends were looked at."""
         self.shards: dict[int, list[Entry]] = {}
         self.low: dict[int, int] = {}
         self.tail = 1000
@@ -68,6 +70,7 @@ class Topics:
 
     def _perform(self, call: StreamCall) -> Any:
         if isinstance(call, Extents):
+            self.asked += call.numbers
             return [self._extent(number) for number in call.numbers]
         entries = self.shards.get(call.number, [])[self.low.get(call.number, 0) :]
         if isinstance(call, Seek):
@@ -152,6 +155,17 @@ def test_the_latest_is_what_comes_next() -> None:
     assert topics.keys(latest) == (["5"], False)
 
 
+@pytest.mark.parametrize("kind", ["LATEST", "AT_TIMESTAMP", "AFTER_SEQUENCE_NUMBER"])
+def test_whoever_begins_behind_the_end_of_a_closed_shard_is_at_its_end(topics: Topics, kind: str) -> None:
+    late = BEGAN_MS + 3_600_000
+    more = {
+        "LATEST": {},
+        "AT_TIMESTAMP": {"Timestamp": late / 1000},
+        "AFTER_SEQUENCE_NUMBER": {"SequenceNumber": str(Sequence(1, late, 10))},
+    }
+    assert topics.keys(topics.iterator(kind, **more[kind])) == ([], True)
+
+
 def test_shards_are_described_with_their_lineage(topics: Topics) -> None:
     described = topics.ask("DescribeStream", StreamArn=ARN)["StreamDescription"]
     first, second, _ = described["Shards"]
@@ -222,6 +236,16 @@ def test_shards_come_in_pages_and_by_parent(topics: Topics) -> None:
     children = {"Type": "CHILD_SHARDS", "ShardId": topics.shard(0)}
     found = topics.ask("DescribeStream", StreamArn=ARN, ShardFilter=children)["StreamDescription"]["Shards"]
     assert [each["ShardId"] for each in found] == [topics.shard(1), topics.shard(2)]
+
+
+def test_a_page_of_shards_looks_at_no_more_than_it_shows() -> None:
+    made = Topics()
+    made.view = StreamsView()
+    made.view.take(message(shards=dict.fromkeys(range(500), -1)))
+    (made.stream,) = made.view.all()
+    made.context = StreamContext(made.context.context, made.view)
+    assert described(made, Limit=2) == [made.shard(0), made.shard(1)]
+    assert made.asked == [0, 1, 2]
 
 
 def test_what_was_trimmed_is_told(topics: Topics) -> None:
