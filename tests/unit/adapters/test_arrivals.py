@@ -6,6 +6,7 @@ import time
 from typing import Any, cast
 
 from confluent_kafka import Consumer, Producer, TopicPartition
+
 from dynabus.adapters.kafka.arrivals import arrived
 from dynabus.adapters.kafka.mock import MockCluster
 

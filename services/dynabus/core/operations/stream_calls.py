@@ -100,7 +100,7 @@ Looks = Generator[StreamCall, StreamReply, dict[int, Extent]]
 
 
 def extents_for(stream: Stream, shards: Iterable[Shard], known: Mapping[int, Extent] | None = None) -> Looks:
-    """By number, of these shards and of all others that tell which of them are visible; what is known is not asked."""
+    """By number, of these shards and of all others that tell which are visible; what is known is not asked."""
     shards, known = [*shards], known or {}
     parents = {shard.parent for shard in shards if shard.parent is not None}
     # Parents first: one that is seen closed has been so when its children are looked at.

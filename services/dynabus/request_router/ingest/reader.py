@@ -124,7 +124,7 @@ class Reader:
 
     def _run(self) -> None:
         try:
-            self._consumer = Consumer(self._properties(), logger=kafka_logger())
+            self._consumer = Consumer({**self._properties(), "on_commit": self._on_commit}, logger=kafka_logger())
             while not self._stop.is_set():
                 self._turn(self._consumer)
             self._commit(self.shares, wait=True)
@@ -242,17 +242,30 @@ class Reader:
         return shares
 
     def _commit(self, shares: list[Share], *, wait: bool) -> None:
-        done = {share: at for share in shares if (at := share.committable) not in (None, share.committed)}
+        # Before others get it all is committed once more: Kafka may not have answered yet to what was before.
+        done = {
+            share: at for share in shares if (at := share.committable) is not None and (wait or at != share.committed)
+        }
         if not done or self._consumer is None:
             return
-        offsets = [TopicPartition(share.topic, share.number, at) for share, at in done.items() if at is not None]
+        offsets = [TopicPartition(share.topic, share.number, at) for share, at in done.items()]
         try:
             if wait:
-                self._consumer.commit(offsets=offsets, asynchronous=False)
+                self._on_commit(None, self._consumer.commit(offsets=offsets, asynchronous=False) or [])
             else:
                 self._consumer.commit(offsets=offsets)
+                for share, at in done.items():
+                    share.committed = at
         except KafkaException as error:
             logger().warning("not committed", reason=error.args[0].str())
-        else:
-            for share, at in done.items():
-                share.committed = at
+
+    def _on_commit(self, error: KafkaError | None, offsets: list[TopicPartition]) -> None:
+        """What Kafka refused is committed again: while shares are dealt out it takes nothing, and librdkafka does not
+        repeat that."""
+        for each in offsets:
+            if (why := each.error or error) is None:
+                continue
+            logger().warning("not committed", topic=each.topic, partition=each.partition, reason=why.str())
+            share = self._shares.get((each.topic, each.partition))
+            if share is not None and share.committed == each.offset:
+                share.committed = None

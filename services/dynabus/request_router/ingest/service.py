@@ -75,12 +75,14 @@ class Ingest:
         self._loop = asyncio.get_running_loop()
         self.outbox = Outbox(kafka, now_ms)
         self.reader = Reader(kafka, topics.ingesters, self._deliver, self._reader_failed)
-        self.telling = Telling(self.outbox, topics, lambda name: name in context.view.tables)
+        self.telling = Telling(self.outbox, topics, self._has_outcomes)
         self._pools: dict[tuple[str, int], _Pool] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._wanted: set[str] = set()
         self._table_of: dict[str, str] = {}
         """By topic, of all that ever took commands: some may be read still when a table is switched off."""
+        self._takers: set[str] = set()
+        """Ids of tables that ever took commands."""
         self._is_closed = False
         self.again = 0
 
@@ -88,10 +90,12 @@ class Ingest:
 
     def tables_changed(self) -> None:
         """Metadata have news: whose commands are to be read."""
-        wanted = {name for name, each in self._context.view.tables.items() if each.ingest}
+        takers = {name: each.id for name, each in self._context.view.tables.items() if each.ingest}
+        self._takers.update(takers.values())
+        wanted = takers.keys()
         if wanted == self._wanted:
             return
-        self._wanted = wanted
+        self._wanted = {*wanted}
         own = {self._topics.ingest(name).name: name for name in wanted}
         self._table_of.update(own)
         self.reader.subscribe([*own, self._topics.common_ingest().name] if own else [])
@@ -123,6 +127,10 @@ class Ingest:
             task.cancel()
         await asyncio.to_thread(self.outbox.close, 2)
         await asyncio.to_thread(self.reader.close)
+
+    def _has_outcomes(self, name: str) -> bool:
+        table = self._context.view.tables.get(name)
+        return table is not None and table.id in self._takers
 
     def _deliver(self, batch: Batch) -> None:
         """In the reader's thread."""

@@ -77,7 +77,9 @@ def tasks_of(
     for position, each in enumerate(elements):
         here = source._replace(place=place._replace(position=position))
         if isinstance(each, Poison):
-            yield Bad(here, each)
+            # Nobody could be told by a topic that is not there.
+            told = table is not None or each.table is None or takes(each.table)
+            yield Bad(here, each if told else each._replace(table=None))
         elif table is None and not takes(each.table):
             why = f"no table {each.table} that takes commands"
             yield Bad(here, Poison(why, None, each.correlation_id, as_json(each)))

@@ -28,7 +28,8 @@ Done = Callable[[], None]
 
 
 class Telling:
-    """`is_there`: whether there is a table of this name; outcomes of others have no topic. Counts what it tells."""
+    """`is_there`: whether a table of this name takes commands or ever did; others have no topic of outcomes. Counts
+    what it tells."""
 
     def __init__(self, outbox: Outbox, topics: Topics, is_there: Callable[[str], bool]) -> None:
         self._outbox, self._topics, self._is_there = outbox, topics, is_there

@@ -6,7 +6,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, TopicPartition
 
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topics import TopicError
@@ -75,8 +75,9 @@ class FakeConsumer:
     def get_watermark_offsets(self, _where: TopicPartition, cached: bool) -> tuple[int, int]:
         return self.low, 100
 
-    def commit(self, offsets: list[TopicPartition], asynchronous: bool = True) -> None:
+    def commit(self, offsets: list[TopicPartition], asynchronous: bool = True) -> list[TopicPartition] | None:
         self.calls.append(("commit", {each.partition: each.offset for each in offsets}, asynchronous))
+        return None if asynchronous else offsets
 
 
 class Desk:
@@ -127,6 +128,31 @@ def test_only_what_is_done_is_committed_and_once(monkeypatch: pytest.MonkeyPatch
         desk.reader._commit_s = 0.0
         desk.turn()
     assert desk.commits() == [({0: 5}, True)]
+
+
+def test_what_kafka_refused_to_commit_is_committed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(monkeypatch)
+    desk.assign(0, 1)
+    desk.reader.shares[0].lanes.take(4, 1, [])
+    for error in (KafkaError(KafkaError.REBALANCE_IN_PROGRESS), None):
+        desk.reader._commit_s = 0.0
+        desk.turn()
+        desk.reader._on_commit(error, [TopicPartition(TOPIC, 0, 5), TopicPartition(TOPIC, 9, 5)])
+    desk.reader._commit_s = 0.0
+    desk.turn()
+    assert desk.commits() == [({0: 5}, True)] * 2
+
+
+def test_whoever_parts_with_a_share_does_not_rely_on_what_kafka_has_not_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desk = Desk(monkeypatch)
+    desk.assign(0)
+    desk.reader.shares[0].lanes.take(0, 1, [])
+    desk.reader._commit_s = 0.0
+    desk.turn()
+    desk.reader._on_revoke(desk.consumer, [TopicPartition(TOPIC, 0)])
+    assert desk.commits() == [({0: 1}, True), ({0: 1}, False)]
 
 
 def test_a_share_is_committed_before_others_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -249,6 +249,32 @@ def test_the_common_topics_commands_go_to_tables_that_take_some() -> None:
     run(scenario)
 
 
+def test_nobody_is_told_in_a_topic_of_a_table_that_never_took_commands() -> None:
+    async def scenario() -> None:
+        desk = Desk()
+        share = desk.share(COMMON)
+        desk.view.take("table_metadata", {**view_message(), "id": "b" * 32, "name": "other"}, 0.0)
+        desk.ingest.tables_changed()
+        await desk.take(share, {"table": "other", "operation": "Drop", "correlation_id": "c"})
+        assert desk.told() == []
+        assert (desk.outbox.letters, share.lanes.committable) == ([], 1)
+
+    run(scenario)
+
+
+def test_an_outcome_of_a_table_that_was_made_anew_without_commands_is_wanted_by_nobody() -> None:
+    async def scenario() -> None:
+        desk = Desk(lambda _: None)
+        await desk.take(desk.share(COMMON), put("a", table="t"))
+        desk.view.take("table_metadata", {**view_message(), "version": 3, "status": "DELETED"}, 0.0)
+        desk.view.take("table_metadata", {**view_message(), "id": "b" * 32, "version": 4}, 0.0)
+        desk.ingest.tables_changed()
+        await desk.settle(after_ms=60)
+        assert [letter.wanted() for letter in desk.outbox.letters] == [False]
+
+    run(scenario)
+
+
 def test_what_was_read_before_a_table_was_switched_off_is_still_a_command() -> None:
     async def scenario() -> None:
         desk = Desk()
@@ -287,6 +313,7 @@ def test_a_command_is_not_for_a_table_that_was_made_anew() -> None:
         desk.view.take("table_metadata", {**view_message(), "version": 3, "status": "DELETED"}, 0.0)
         anew = {**view_message(), "id": "b" * 32, "version": 4, "ingest": True}
         desk.view.take("table_metadata", anew, 0.0)
+        desk.ingest.tables_changed()
         desk.answer = lambda _: Outcome()
         await desk.settle(after_ms=60)
         (outcome,) = desk.told()
