@@ -14,4 +14,4 @@ def arrived(consumer: Consumer, most: int, timeout_s: float) -> list[Message]:
     first = consumer.poll(timeout_s)
     if first is None:
         return []
-    return [first, *consumer.consume(most - 1, timeout=0)] if most > 1 else [first]
+    return [first, *consumer.consume(most - 1, 0)] if most > 1 else [first]

@@ -38,7 +38,7 @@ def wishes(state: TableState, policy: Policy, numbers_most: int) -> list[Wish]:
         return []
     wanted = of_change(state.description, state.pending, policy)
     room = min(AT_ONCE - len(splits.splitting(state)), wanted - _after(state))
-    ready = [each for each in _cuttable(state, numbers_most) if "move" not in each]
+    ready = [each for each in _cuttable(state, numbers_most) if "move" not in each and "frozen" not in each]
     why = f"its table's throughput needs {wanted} partitions"
     return [
         Wish(state.name, each["number"], at, why, THROUGHPUT)

@@ -98,6 +98,11 @@ class Clones:
     def __iter__(self) -> Iterator[PartitionId]:
         return iter([*self._cases])
 
+    def is_to_come(self, partition: PartitionId) -> bool:
+        """Its replica will be here; one that failed is not waited for."""
+        case = self._cases.get(partition)
+        return case is not None and _state(case) != "failed"
+
     @property
     def busy(self) -> bool:
         """Some go on by themselves."""

@@ -233,7 +233,7 @@ class Hosting:
         if hosted is not None and not hosted.failed and hosted.replica.alarm is None:
             return True if hosted.replica.standstill else hosted.store
         opening = self._opening.get(parent)
-        to_come = parent in self._heirs or parent in [*self.clones]
+        to_come = self._heirs.is_to_come(parent) or self.clones.is_to_come(parent)
         return (opening is not None and not opening.failed) or to_come
 
     def look_at_ends(self, replicas: Iterable[Hosted]) -> None:

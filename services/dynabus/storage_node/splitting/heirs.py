@@ -61,8 +61,10 @@ class Heirs:
         """Some go on; those that failed do not."""
         return any(growing.stage is not Stage.FAILED for growing in self._growing.values())
 
-    def __contains__(self, partition: PartitionId) -> bool:
-        return partition in self._growing
+    def is_to_come(self, partition: PartitionId) -> bool:
+        """Its replica will be here; one that failed is not waited for."""
+        growing = self._growing.get(partition)
+        return growing is not None and growing.stage is not Stage.FAILED
 
     def __iter__(self) -> Iterator[PartitionId]:
         return iter([*self._growing])
@@ -194,7 +196,9 @@ class Heirs:
         except NothingToCopy as error:
             logger().info("heir replays", partition=str(growing.opening.partition), reason=str(error))
             discard(self._path(growing))
-        growing.stage = Stage.LOCATING
+            self._orphan_or_replay(growing)
+        else:
+            growing.stage = Stage.LOCATING
 
     def _locate(self, growing: Growing, now_ms: float) -> None:
         """Which log is it, and does its place lie in it (I9)?"""
@@ -204,10 +208,10 @@ class Heirs:
         stored = growing.store.place()
         place = decode_place(stored) if stored else None
         if place is None and not growing.opening.replay:
-            # It was discarded after a crash of the host, or never committed.
+            # It was discarded after a crash of the host, or never committed; the parent may be here.
             growing.abandon()
             discard(self._path(growing))
-            self._orphan_or_replay(growing)
+            growing.stage = Stage.BEGUN
             return
         if place is not None and place.origin.partition == growing.opening.partition:
             growing.stage = Stage.FINISHED
@@ -252,6 +256,7 @@ class Heirs:
         bodies = self._premises.around.bodies
         growing.heir = Heir(growing.to, growing.store, place, bodies, growing.contents.follow)
         growing.stage, growing.alarm, growing.end_offset = Stage.FOLLOWING, "", facts.high
+        growing.outside_since_ms = None
         growing.committed_offset, growing.committed_ms = place.next_offset, now_ms
         self._read_from(Log(growing.opening.log.topic, growing.heir.ancestor))
 

@@ -3,6 +3,9 @@
 In a thread, from a snapshot, in chunks with a rest after each, so that the loop keeps most of the processor. The copy
 is made in a folder beside the child's and gets its name only when it is whole and synced: a copy that is cut off is
 thrown away, never gone on from (I6). Its place is that of the snapshot, so it is an heir of the parent's log.
+
+Where commits are not synced the copy is the child's checkpoint too, until it has one of its own log: the parent's
+goes as soon as the children serve, and the parent's log may have been pruned behind that one (I8).
 """
 
 from __future__ import annotations
@@ -11,13 +14,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dynabus.adapters.lmdb import LmdbStore, Snapshot, SnapshotClosed, StoreError, discard
+from dynabus.adapters.lmdb import LmdbStore, Snapshot, SnapshotClosed, StoreError, discard, install
 from dynabus.adapters.log_codec import decode_place
 from dynabus.core.checksum import MASK, change
 from dynabus.core.contents import encode_totals
 from dynabus.core.local_indexes import LocalIndexes, stored_bounds
 from dynabus.core.replication.heir import Inheritance
 from dynabus.core.rows import items_in, row_size
+from dynabus.storage_node.upkeep.checkpoints import begin_with
 
 CHUNK_ROWS = 200
 """Some milliseconds of copying: so long a turn of the loop may wait for the interpreter's lock, in slices of it."""
@@ -47,8 +51,10 @@ def seed(snapshot: Snapshot, to: Inheritance, indexes: LocalIndexes, path: Path,
         except BaseException:
             discard(copy)  # it may be what has filled the disk
             raise
-        discard(path)
-        copy.rename(path)
+        if sync:
+            install(copy, path)
+        else:
+            begin_with(copy, path, snapshot.place or b"")
     except SnapshotClosed as error:
         raise NothingToCopy("the parent's replica was closed") from error
     except OSError as error:

@@ -219,6 +219,14 @@ def durable_of(path: Path, origin: Origin) -> Durable:
     return durable_at(place) if place.origin == origin else NOTHING
 
 
+def begin_with(made: Path, path: Path, place: bytes) -> None:
+    """A store that was made beside it, and closed with that place, becomes a replica's checkpoint, and the replica's
+    own is a copy of it. Raises StoreError, OSError."""
+    _write_synced(made / PLACE, place)
+    exchange(made, settled(checkpoint_of(path)))
+    restore(path)
+
+
 def restore(path: Path) -> bool:
     """Put a copy of the checkpoint in place of a store that cannot be trusted; False where there is none.
 

@@ -138,6 +138,16 @@ def test_kafkas_last_number_is_not_waited_for() -> None:
     assert growth.short(pending, POLICY, 100)
 
 
+def test_a_frozen_one_does_not_keep_others_from_being_halved() -> None:
+    state = table(**PROVISIONED)
+    frozen, other = ({**each} for each in state.partitions)
+    frozen["frozen"] = "its log lost records"
+    pending = {"WarmThroughput": {"WriteUnitsPerSecond": 3000}}
+    state = replace(state, status="UPDATING", pending=pending, partitions=[frozen, other])
+    assert [wish.number for wish in growth.wishes(state, POLICY, 1000)] == [other["number"]]
+    assert growth.short(replace(state, partitions=[frozen]), POLICY, 1000)
+
+
 def test_the_widest_are_halved_first_and_not_all_at_once() -> None:
     state = table(**PROVISIONED)
     state = replace(state, status="UPDATING", pending={"WarmThroughput": {"WriteUnitsPerSecond": 40_000}})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any, cast
 
@@ -141,7 +141,7 @@ def copied(node: Node) -> None:
     """Until the copy, which is made in a thread, is there."""
     for growing in node.heirs._growing.values():
         if growing.copied is not None:
-            growing.copied.result(timeout=10)
+            wait([growing.copied], timeout=10)
 
 
 def test_without_a_parent_the_log_is_replayed(tmp_path: Path, log: Log) -> None:
@@ -187,6 +187,63 @@ def test_a_store_that_was_lost_with_the_host_is_handed_over_too(tmp_path: Path, 
     node.steps()
     assert node.heirs.take_orphans() == [opening]
     assert not (tmp_path / "1").exists()
+
+
+def parent_of(log: Log, path: Path) -> LmdbStore:
+    parent = LmdbStore(path)
+    parent.put(b"a", A)
+    parent.commit(encode_place(log.place), b"[[1, 1]]")
+    return parent
+
+
+def test_a_store_that_was_lost_with_the_host_is_copied_again_where_its_parent_is(tmp_path: Path, log: Log) -> None:
+    """Nobody has a replica of the child to clone before its parent is sealed."""
+    node = Node(tmp_path, {0: log}, parent_of(log, tmp_path / "0"))
+    LmdbStore(tmp_path / "1", boot_id="of another boot").abandon()
+    node.add(replay=False)
+    node.steps()
+    copied(node)
+    node.steps()
+    assert (node.states(), node.heirs.take_orphans()) == (["heir"], [])
+
+
+def test_a_parent_that_has_nothing_is_asked_once(tmp_path: Path, log: Log) -> None:
+    node = Node(tmp_path, {0: log}, LmdbStore(tmp_path / "0"))
+    opening = node.add(replay=False)
+    node.steps(1)
+    copied(node)
+    node.steps(1)
+    assert node.heirs.take_orphans() == [opening]
+
+
+def test_all_hosts_crash_after_a_split_of_a_pruned_log(tmp_path: Path, log: Log) -> None:
+    """The parent's checkpoint went with it, and the child has none of its own log yet."""
+    node = Node(tmp_path, {0: log}, parent_of(log, tmp_path / "0"))
+    node.add()
+    node.steps(1)
+    copied(node)
+    log.put(b"b", A)
+    split(log, LOWER, UPPER)
+    (done,) = node.steps()
+    assert done.store is not None
+    done.store.abandon()
+    mark(tmp_path / "1", DIRTY, "another boot")
+    node.parent, node.facts.low = False, 2
+    node.run()
+    node.add(replay=False)
+    (again,) = node.steps()
+    assert again.store is not None
+    assert [key for key, _ in again.store.scan(b"", None)] == [b"a", b"b"]
+
+
+def test_an_heir_that_failed_is_not_waited_for(tmp_path: Path, log: Log) -> None:
+    node = Node(tmp_path, {0: log})
+    node.add()
+    partition = PartitionId(LOG, LOWER.number)
+    assert node.heirs.is_to_come(partition)
+    node.heirs._fail(node.heirs._growing[partition], "its disk is full")
+    assert not node.heirs.is_to_come(partition)
+    assert not node.heirs.is_to_come(PartitionId(LOG, 9))
 
 
 def test_with_a_parent_its_last_commit_is_copied(tmp_path: Path, log: Log) -> None:
@@ -278,6 +335,15 @@ def test_a_log_whose_end_is_told_late_is_asked_again(tmp_path: Path, log: Log) -
     assert node.states() == ["preparing"]
     log.records = records
     node.steps(now_ms=1.0 + RETRY_MS)
+    assert node.states() == ["heir"]
+    # The next time begins anew, however long ago that was.
+    node.ancestors.lost, log.records = {Where(TOPIC, 0)}, records[:1]
+    node.steps(1, now_ms=2 * CONFIRM_MS)
+    node.ancestors.lost = set()
+    node.steps(now_ms=2 * CONFIRM_MS)
+    assert node.states() == ["preparing"]
+    log.records = records
+    node.steps(now_ms=2 * CONFIRM_MS + RETRY_MS)
     assert node.states() == ["heir"]
 
 
