@@ -5,7 +5,7 @@
 | any                                  | the row's                           | finish: the members are what they are |
 | open, no member, close to the end    | older                               | order the leader to configure         |
 | its node silent for `repair_after`   | older                               | undo; another node may be chosen      |
-| failed or frozen                     | older                               | the same                              |
+| failed or frozen                     | older                               | undo; not this one for ten minutes    |
 | anything else                        | older                               | wait: it replays                      |
 
 The leader may be the one that is to leave: it hands over, and its successor gets the next order.
@@ -30,17 +30,28 @@ CLOSE_RECORDS = 256
 """As a replica's own idea of being caught up: the rest is read before its first claim would come back."""
 
 
+REFUSED_MS = 600_000.0
+"""Until a node that could not make a replica may be asked again: whoever has the fewest replicas would be at once."""
+
+
 class Moving:
-    """Orders, and remembers since when a joining node is not heard."""
+    """Orders, and remembers since when a joining node is not heard, and which could not make a replica."""
 
     def __init__(self, view: ClusterView, tell: Tell, patience_ms: float) -> None:
         self._view, self._patience_ms = view, patience_ms
         self._orders = LeaderOrders(view, tell, ORDER_MS)
         self._missed_ms: dict[tuple[str, int], float] = {}
+        self._refused_ms: dict[tuple[str, int, str], float] = {}
 
     def forget(self) -> None:
         """Another term: whoever is silent now is given its time again."""
         self._missed_ms.clear()
+
+    def refused(self, table: str, number: int, now_ms: float) -> frozenset[str]:
+        """Nodes that could not make a replica of this partition a moment ago."""
+        if self._refused_ms:
+            self._refused_ms = {at: ms for at, ms in self._refused_ms.items() if now_ms < ms + REFUSED_MS}
+        return frozenset(node for name, at, node in self._refused_ms if (name, at) == (table, number))
 
     def decision(self, state: TableState, now_ms: float) -> Evaluate | None:
         """What ends one of the table's moves now."""
@@ -89,6 +100,7 @@ class Moving:
         for node in moves.joining(partition):
             said = self._view.said(node, *place)
             if said is not None and said["state"] in ("failed", "frozen", "stopped"):
+                self._refused_ms[state.name, partition["number"], node] = now_ms
                 return f"{node} cannot replay it: {said['alarm']}"
             if self._view.alive(node, now_ms):
                 self._missed_ms.pop(place, None)

@@ -43,7 +43,8 @@ class Machine(NamedTuple):
 class Group(NamedTuple):
     """A replication group, with the members that it shall have once its move, if any, is done.
 
-    `fixed`: it is being split, made or deleted. `able`: members that could lead at once.
+    `fixed`: it is being split, made or deleted. `able`: members that could lead at once. `refused`: nodes that
+    could not make a replica of it a moment ago.
     """
 
     table: str
@@ -55,6 +56,7 @@ class Group(NamedTuple):
     moving: bool = False
     fixed: bool = False
     able: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return f"{self.table}/{self.number}"
@@ -175,7 +177,7 @@ class Replanner:
             machine
             for machine in self._machines.values()
             if machine.takes
-            and machine.name not in group.members
+            and machine.name not in (*group.members, *group.refused)
             and (used[machine.zone] < self._zone_most or self._policy.double_up)
         ]
         best = min(free, key=lambda each: (used[each.zone], self._load[each.name], each.name), default=None)
@@ -184,7 +186,8 @@ class Replanner:
     def _no_candidate(self, group: Group, lose: str) -> str:
         zone = self._zone(lose)
         where = f"zone {zone} has no other node that could take its replica" if lose else "no zone has a node for it"
-        return f"{where}: {group} stays as it is (--double-up would put two into one zone)"
+        refused = f"; it failed on {', '.join(sorted(group.refused))}" if group.refused else ""
+        return f"{where}{refused}: {group} stays as it is (--double-up would put two into one zone)"
 
     def _zone(self, node: str) -> str:
         machine = self._machines.get(node)
@@ -247,7 +250,7 @@ class Replanner:
     def _may_shift(self, group: Group, light: str, heavy: str) -> bool:
         if group.fixed or (group.table, group.number) in self._moving:
             return False
-        if heavy not in group.members or light in group.members:
+        if heavy not in group.members or light in (*group.members, *group.refused):
             return False
         used = Counter(self._zone(node) for node in group.members if node != heavy)
         zone = self._zone(light)

@@ -109,7 +109,11 @@ class Rounds:
         machines = [
             each._replace(draining=True) if each.name == drained else each for each in self.inventory.machines(now_ms)
         ]
-        return Replanner(machines, self.inventory.groups(self._tables.all()), self._policy)
+        groups = [
+            each._replace(refused=self._moving.refused(each.table, each.number, now_ms))
+            for each in self.inventory.groups(self._tables.all())
+        ]
+        return Replanner(machines, groups, self._policy)
 
     def describe(self, now_ms: float) -> dict[str, Any]:
         """The answer to DescribePlan: nodes, what is under way, what would be done and why."""

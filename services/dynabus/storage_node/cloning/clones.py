@@ -42,6 +42,9 @@ RETRY_MS = 1000.0
 TRIES_MOST = 3
 """Of clones that fail where the logs are whole: then they are replayed."""
 
+FAILED_TRIES = 5
+"""After so many it says that it failed, and goes on: another node may be asked instead."""
+
 Kept = Callable[[PartitionId], bool]
 """Whether its log lost records, so that nothing is made of it here."""
 
@@ -279,8 +282,8 @@ def _logs(opening: Opening) -> list[Log]:
 def _state(case: Case) -> str:
     """As heartbeats say it. A child of a partition that is being split may not hold up the seal if it waits for a
     replica to clone: there is none before the seal."""
-    child = case.opening.to is not None
-    if case.stage is Stage.STOPPED or (child and case.stage is Stage.WAITING and case.alarm):
+    child, stopped = case.opening.to is not None, case.stage is Stage.STOPPED
+    if stopped or case.tries >= FAILED_TRIES or (child and case.stage is Stage.WAITING and case.alarm):
         return "failed"
     return "preparing" if child else "opening"
 

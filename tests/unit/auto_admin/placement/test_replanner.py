@@ -56,6 +56,19 @@ def live_on(nodes: dict[str, Machine], found: list[Group], policy: Policy = POLI
     raise AssertionError("it never ends")
 
 
+def test_a_node_that_could_not_make_a_replica_is_passed_over() -> None:
+    nodes, found = machines(6), groups(1)
+    nodes["node-1"] = machine(1, alive=False, silent_ms=90_000.0)
+    assert [move.get for move in look(nodes, found).moves] == ["node-4"]
+    nodes["node-7"] = machine(7)
+    refused = [found[0]._replace(refused=frozenset({"node-4"}))]
+    assert [move.get for move in look(nodes, refused).moves] == ["node-7"]
+    refused = [found[0]._replace(refused=frozenset({"node-4", "node-7"}))]
+    told = look(nodes, refused)
+    assert told.moves == []
+    assert any("it failed on node-4, node-7" in problem for problem in told.problems)
+
+
 def load(found: list[Group]) -> Counter[str]:
     return Counter(node for group in found for node in group.members)
 

@@ -20,7 +20,7 @@ from dynabus.core.cloning.pace import Pace
 from dynabus.core.contents import encode_totals
 from dynabus.core.replication.heir import Inheritance
 from dynabus.core.replication.place import Place
-from dynabus.storage_node.cloning.clones import RETRY_MS, TRIES_MOST, Clones
+from dynabus.storage_node.cloning.clones import FAILED_TRIES, RETRY_MS, TRIES_MOST, Clones
 from dynabus.storage_node.cloning.receiving import CloneFailed, CloneReceiving, Job, OtherHistory
 from dynabus.storage_node.replicas.lookups import LogFacts, LookupFailed
 from dynabus.storage_node.replicas.opening import Opening
@@ -184,6 +184,22 @@ def test_clones_that_fail_again_and_again_give_way_to_a_replay_where_there_can_b
     ward.receiving.ends = [CloneFailed("silent")] * TRIES_MOST
     ward.add()
     assert ward.run(RETRY_MS * 2 * TRIES_MOST) == "replay"
+
+
+def test_who_fails_again_and_again_says_so_and_goes_on(ward: Ward) -> None:
+    """Its disk may be full: auto-admin asks another node for a replica then."""
+    ward.kafka.logs[0] = (3, 4)
+    ward.others = {"node-2": said()}
+    ward.receiving.ends = [CloneFailed("no space left")] * FAILED_TRIES
+    ward.add()
+    states = list[str]()
+    while len(ward.receiving.jobs) < FAILED_TRIES:
+        states.append(ward.alarm()[0])
+        ward.run(STEP_MS)
+    ward.run(2 * STEP_MS)
+    assert {*states} == {"opening"}
+    assert ward.alarm()[0] == "failed"
+    assert ward.run(RETRY_MS * 3) == "cloned"
 
 
 def test_another_history_stops_it_for_people(ward: Ward) -> None:
