@@ -162,6 +162,18 @@ def advance(place: Place) -> tuple[int, int, int]:
     return place["term"], place["next_sequence"], place["next_offset"]
 
 
+def _beyond(place: Place, best: Place) -> str | None:
+    """What it is that the other one has not; None where that is nothing.
+
+    Histories part at the loss: terms tell who is further only among those on one side of it.
+    """
+    if best["in_log"] and not place["in_log"]:
+        return ", what its log has lost"
+    if advance(place) <= advance(best):
+        return None
+    return ", written after the loss, before it was found" if place["in_log"] and not best["in_log"] else ""
+
+
 def describe(places: dict[str, Place], nodes: Sequence[str], chosen: str, name: str) -> list[str]:
     """For people: each replica, the choice, and what it costs."""
     rows: list[Sequence[str]] = [HEADINGS]
@@ -178,11 +190,10 @@ def describe(places: dict[str, Place], nodes: Sequence[str], chosen: str, name: 
     for node, place in places.items():
         if node == chosen or not place["generation"]:
             continue
-        if advance(place) > advance(best):
+        why = _beyond(place, best)
+        if why is not None:
             up_to = f"up to term {place['term']}, sequence {place['next_sequence'] - 1}"
-            later = place["in_log"] and not best["in_log"]
-            why = "written after the loss, before it was found" if later else ""
-            lines.append(f"LOST: what {node} has beyond it, {up_to}{', ' if why else ''}{why}.")
+            lines.append(f"LOST: what {node} has beyond it, {up_to}{why}.")
     if len(lines) == len(rows) + 2:
         lines.append("No other replica that answers has anything that it has not.")
     lines.append("The other replicas stay where they are on disk, unused.")

@@ -37,6 +37,9 @@ SESSION_MS = 10_000
 POLL_MOST_MS = 300_000
 """An application may take so long for one change; then the group takes its shards away. Kafka's default."""
 
+SERVE_MS = 100.0
+"""Between two turns of the group while changes are handed out."""
+
 LOOK_MS = 500.0
 """Between two looks at shards that are held."""
 
@@ -85,7 +88,7 @@ class StreamConsumer:
         self._read: dict[int, Progress] = {}
         self._uncommitted: dict[int, Progress] = {}
         self._buffer: deque[Record] = deque()
-        self._look_due_ms = self._commit_due_ms = 0.0
+        self._look_due_ms = self._commit_due_ms = self._serve_due_ms = 0.0
         properties = kafka.group_member(wish.group, SESSION_MS)
         self._group = Consumer({**properties, "max.poll.interval.ms": POLL_MOST_MS}, logger=_log)
         self._group.subscribe([self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
@@ -107,6 +110,7 @@ class StreamConsumer:
         """The next change that counts, if there is one in that time. What was taken before must be `done`."""
         end_ms = exact_ms() + timeout_s * 1000
         while True:
+            self._serve()
             while self._buffer:
                 record = self._buffer.popleft()
                 if self._counts(record):
@@ -149,12 +153,19 @@ class StreamConsumer:
         self.commit()
         self._look_due_ms = 0.0
 
-    def _fetch(self, timeout_s: float) -> None:
-        self._group.poll(0)
+    def _serve(self) -> None:
+        """Take part in the group, and commit, also while there is enough to hand out: that may last."""
         now_ms = exact_ms()
+        if now_ms < self._serve_due_ms:
+            return
+        self._serve_due_ms = now_ms + SERVE_MS
+        self._group.poll(0)
         if now_ms >= self._commit_due_ms:
             self._commit_due_ms = now_ms + self._wish.commit_every_ms
             self.commit()
+
+    def _fetch(self, timeout_s: float) -> None:
+        now_ms = exact_ms()
         if self._waiting and now_ms >= self._look_due_ms:
             self._look_due_ms = now_ms + LOOK_MS
             self._begin_waiting()

@@ -44,7 +44,8 @@ from dynabus.adapters.kafka.positions import OUT_OF_RANGE, extent_of, read_on
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.kafka.topics import TopicAdmin, TopicError
 from dynabus.adapters.log_codec import decode_place
-from dynabus.client.errors import BusyGroupError, NoCopyError, NoKafkaError, NoStreamError
+from dynabus.client.errors import NoCopyError, NoKafkaError, NoStreamError
+from dynabus.client.group_positions import GroupPositions, may_pass
 from dynabus.client.metadata import Metadata, newest_stream
 from dynabus.core.cloning.choice import choose
 from dynabus.core.cloning.contents import NotWhole, Received
@@ -63,7 +64,6 @@ from dynabus.core.streams.view import Stream, StreamsView
 from dynabus.core.topics import Topics
 
 CALL_S = 10.0
-SESSION_MS = 10_000
 
 POLL_S = 0.05
 FETCH_MOST = 100
@@ -105,8 +105,8 @@ class Copies:
         self._metadata.read(self._reader, NoStreamError)
         self._name = newest_stream(self._streams, wish.table, wish.label)
         self._producer = Producer(kafka.request_producer(), logger=_log)
-        self._group = Consumer(kafka.group_member(wish.group, SESSION_MS), logger=_log)
         self._admin = TopicAdmin(kafka)
+        self._group = GroupPositions(kafka, wish.group, self._admin)
         self._me = NodeName(f"copies.{wish.group}"[:CLIENT_NAME_MOST])
         self._positions: dict[int, Progress] = {}
         self._receiver: Receiver | None = None
@@ -134,19 +134,24 @@ class Copies:
                     yield from _read(rows)
 
     def commit(self) -> None:
-        """The group goes on behind what was read. Raises BusyGroupError."""
-        self._refuse_members()
+        """The group goes on behind what was read. A Kafka that does not answer is asked again for `patience_s`: hours
+        of copying may lie behind it. Raises BusyGroupError, NoKafkaError."""
+        end_ms = exact_ms() + self._wish.patience_s * 1000
+        while True:
+            try:
+                self._commit()
+                return
+            except (NoKafkaError, KafkaException) as error:
+                if exact_ms() >= end_ms or not may_pass(error):
+                    raise
+                _log.info("group %s: positions are set again: %s", self._wish.group, error)
+            self._hear_for(AGAIN_MS)
+
+    def _commit(self) -> None:
         topic = self._topics.stream_name(*self._name)
         positions = {**self._positions, **self._skipped(topic)}
         offsets = [TopicPartition(topic, each, at.offset, write_metadata(at)) for each, at in positions.items()]
-        try:
-            committed = self._group.commit(offsets=offsets, asynchronous=False)
-        except KafkaException as error:
-            self._refuse_members()
-            raise NoKafkaError(f"the group's positions were not taken: {error.args[0].str()}") from error
-        for each in committed or ():
-            if each.error is not None:
-                raise KafkaException(each.error)
+        self._group.set(offsets)
 
     def _skipped(self, topic: str) -> dict[int, Progress]:
         """Shards that are in the copies of those that were split from them."""
@@ -255,7 +260,7 @@ class Copies:
     # -- what comes -------------------------------------------------------------------------------------------
 
     def _listen(self) -> None:
-        self._refuse_members()
+        self._group.refuse_members()
         mine, heartbeats = self._topics.clone(self._me), self._topics.heartbeats().name
         try:
             self._admin.ensure([mine])
@@ -265,10 +270,6 @@ class Copies:
         self._reader.incremental_assign(
             [TopicPartition(mine.name, 0, end), TopicPartition(heartbeats, 0, OFFSET_END)]
         )
-
-    def _refuse_members(self) -> None:
-        if self._admin.group_members(self._wish.group):
-            raise BusyGroupError(f"group {self._wish.group} has members, who read on; let them end, then begin anew")
 
     def _hear_for(self, wait_ms: float) -> None:
         end_ms = exact_ms() + wait_ms

@@ -150,7 +150,7 @@ class Sender:
         held = [stuck]
         del stuck
         let_go(held)
-        again = sorted(self._again, key=lambda batch: batch.numbers[0])
+        again = sorted(self._again, key=lambda batch: batch.serial)
         self._again, self._is_stuck = [], False
         for batch in again:
             if self._flight.awaits(batch.numbers):

@@ -56,6 +56,20 @@ def test_the_operator_may_choose_otherwise_and_is_told_what_that_costs() -> None
     assert any("LOST: what node-2 has beyond it" in line for line in describe(places, NODES, "node-1", "t/0"))
 
 
+def test_what_the_log_has_lost_is_lost_to_whoever_goes_on_from_the_log_though_its_term_is_later() -> None:
+    places = {
+        "node-1": place(3, 9, in_log=False),
+        "node-2": place(3, 12, in_log=False),
+        "node-3": place(4, 2, in_log=True),
+    }
+    lines = describe(places, NODES, "node-3", "t/0")
+    assert [line for line in lines if line.startswith("LOST")] == [
+        "LOST: what node-1 has beyond it, up to term 3, sequence 8, what its log has lost.",
+        "LOST: what node-2 has beyond it, up to term 3, sequence 11, what its log has lost.",
+    ]
+    assert not any("No other replica" in line for line in lines)
+
+
 @pytest.mark.parametrize("unusable", [{"state": "failed"}, {"generation": 0}])
 def test_what_cannot_be_read_or_holds_nothing_is_not_chosen(unusable: dict[str, Any]) -> None:
     places = {"node-1": place(9, 9, in_log=False, **unusable), "node-2": place(1, 1, in_log=True)}

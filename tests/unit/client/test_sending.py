@@ -180,6 +180,21 @@ def test_what_a_stuck_producer_has_is_sent_by_the_next_one_in_order(kafka: Kafka
     assert not any(each.done() for each in outcomes[1:]), "their outcomes are awaited"
 
 
+def test_messages_are_sent_again_in_the_order_in_which_they_left(kafka: Kafka, desk: Desk) -> None:
+    """Two threads may draw numbers and add their commands in another order."""
+    kafka.is_silent = True
+    for number in (2, 1):
+        desk.flight.begin(number, Outcome(f"token-{number}"), 1, wait=False)
+        desk.sender.add(0, b"%d" % number, number)
+        until(lambda number=number: len(kafka.producers[0].queue) == 3 - number)
+    kafka.producers[0].is_broken = True
+    desk.put()
+    until(lambda: len(kafka.producers) == 2)
+    kafka.is_silent = False
+    until(lambda: len(numbers(kafka)) == 3)
+    assert numbers(kafka) == [2, 1, 0]
+
+
 def test_a_producer_with_a_fatal_error_is_replaced(kafka: Kafka, desk: Desk) -> None:
     kafka.is_silent = True
     desk.put_alone(kafka)

@@ -121,6 +121,17 @@ def test_another_member_goes_on_where_the_first_has_left(stage: Stage) -> None:
         assert take(changes, 2) == ["c", "d"]
 
 
+def test_what_is_processed_is_committed_while_there_is_enough_to_hand_out(stage: Stage) -> None:
+    """An application may take its time for each of the hundreds of changes that came together."""
+    stage.write((0, OPENED, 0, ""), *((0, CHANGE, offset, "a") for offset in range(1, 400)))
+    with stage.stream(commit_every_s=0.05) as changes:
+        taken = 0
+        while not stage.committed():
+            take(changes, 1)
+            taken += 1
+        assert taken < 399
+
+
 def test_a_change_that_was_not_processed_comes_again(stage: Stage) -> None:
     stage.write((0, OPENED, 0, ""), (0, CHANGE, 1, "a"), (0, CHANGE, 2, "b"))
     with pytest.raises(AssertionError), stage.stream() as changes:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Generic, NamedTuple, TypeVar
 from zlib import crc32
 
@@ -45,11 +46,13 @@ def track_of(schema: KeySchema, image: Item, tracks: int) -> int:
 
 
 class Batch(NamedTuple):
-    """A message: JSON of some commands, and their numbers."""
+    """A message: JSON of some commands, and their numbers. `serial`: in which order the messages were closed, which
+    numbers do not tell where several threads add commands."""
 
     track: int
     value: bytes
     numbers: list[int]
+    serial: int
 
 
 @dataclass(slots=True)
@@ -63,8 +66,8 @@ class _Open:
     def is_full(self) -> bool:
         return len(self.commands) >= MESSAGE_COMMANDS_MOST or self.size >= MESSAGE_BYTES_MOST
 
-    def batch(self, track: int) -> Batch:
-        return Batch(track, b"[" + b",".join(self.commands) + b"]", self.numbers)
+    def batch(self, track: int, serial: int) -> Batch:
+        return Batch(track, b"[" + b",".join(self.commands) + b"]", self.numbers, serial)
 
 
 class Gathering:
@@ -75,6 +78,7 @@ class Gathering:
         self._open: dict[int, _Open] = {}
         """By track; the first was begun first, and is due first."""
         self._full: deque[Batch] = deque()
+        self._serials = count()
 
     def add(self, track: int, command: bytes, number: int, now_ms: float) -> bool:
         """A command as JSON. True: something is due earlier than before."""
@@ -93,15 +97,17 @@ class Gathering:
         return self.due_ms < due_ms
 
     def _fill(self, track: int) -> None:
-        self._full.append(self._open.pop(track).batch(track))
+        self._full.append(self._closed(track))
+
+    def _closed(self, track: int) -> Batch:
+        return self._open.pop(track).batch(track, next(self._serials))
 
     def take(self, now_ms: float) -> list[Batch]:
         """Messages that are full, or whose time has come (of infinity: all)."""
         due = [*self._full]
         self._full.clear()
         while self.due_ms <= now_ms and self._open:
-            track = next(iter(self._open))
-            due.append(self._open.pop(track).batch(track))
+            due.append(self._closed(next(iter(self._open))))
         return due
 
     @property

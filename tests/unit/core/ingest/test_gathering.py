@@ -71,6 +71,17 @@ def test_large_commands_go_alone_and_in_order() -> None:
     assert [batch.numbers for batch in gathering.take(0)] == [[0], [1], [2], [3]]
 
 
+def test_messages_know_in_which_order_they_were_closed_whatever_the_numbers() -> None:
+    """Two threads draw numbers and add their commands in another order."""
+    gathering = Gathering(linger_ms=5)
+    gathering.add(0, b"{}", 6, 0)
+    first = gathering.take(NEVER)
+    gathering.add(0, b"{}", 5, 10)
+    gathering.add(0, b"{}", 7, 10)
+    batches = sorted([*gathering.take(NEVER), *first], key=lambda batch: batch.serial)
+    assert [batch.numbers for batch in batches] == [[6], [5, 7]]
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_whatever_comes_leaves_once_and_in_the_order_of_its_track(seed: int) -> None:
     dice, gathering = random.Random(seed), Gathering(linger_ms=5)
