@@ -1,9 +1,10 @@
 """`dynabus export`: a parallel scan into the files of a DynamoDB export.
 
 Each segment of the scan writes data files of its own, one after the other. A finished file goes to the journal
-together with the key behind its last item; a run that goes on begins each segment behind that key, and what was in a
-file that was not finished is read again. Segment and number are in a file's name, so that a file that was finished
-but not written down is overwritten and never counted twice.
+together with the key behind its last item; a run that goes on begins each segment behind that key. Where the work
+fails or is stopped the files end early, for a page may have cost minutes of the table's throughput; only after a kill
+what was in a file that was not finished is read again. Segment and number are in a file's name, so that a file that
+was finished but not written down is overwritten and never counted twice.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ import orjson
 
 from dynabus.cli.migration import manifest, tables
 from dynabus.cli.migration.arguments import SEGMENTS
-from dynabus.cli.migration.client import Client
-from dynabus.cli.migration.data_file import DataFile, Entry, write_atomically
+from dynabus.cli.migration.client import Client, Stopped
+from dynabus.cli.migration.data_file import UNFINISHED, DataFile, Entry, write_atomically
 from dynabus.cli.migration.endpoint import Where, connect
-from dynabus.cli.migration.journal import Journal
+from dynabus.cli.migration.journal import Journal, never_begun
 from dynabus.cli.migration.pool import run_all
 from dynabus.cli.migration.progress import Progress
 from dynabus.cli.migration.scanning import scan
@@ -34,6 +35,9 @@ from dynabus.cli.problem import Problem
 STATE = "export-state.jsonl"
 THREADS_MOST = 32
 """More segments than that take turns."""
+
+DATA = "data"
+_FILES_OF_BEGIN = frozenset({manifest.STARTED, manifest.DESCRIPTION, manifest.DESCRIPTION + UNFINISHED, STATE})
 
 
 class Segment(NamedTuple):
@@ -77,30 +81,39 @@ class Export:
     def _file(self, number: int, client: Client, consistent: bool, counted: Callable[[int], None]) -> None:
         """The next data file of a segment."""
         before, total = self.segments[number], len(self.segments)
-        file = DataFile(self.folder / "data", f"{number:05d}-{len(before.files):05d}.json.gz")
+        file = DataFile(self.folder / DATA, f"{number:05d}-{len(before.files):05d}.json.gz")
         start = before.start
         try:
             for page in scan(client, self.table["TableName"], number, total, before.start, consistent):
                 file.write(page.items)
-                counted(len(page.items))
                 start = page.next
+                counted(len(page.items))
                 if file.json_bytes >= self.journal.work["file_bytes"]:
                     break
-            entry = file.finish()
+            self._finish(number, file, start)
+        except (Problem, Stopped):
+            if start != before.start:
+                self._finish(number, file, start)
+            raise
         finally:
             file.discard()
-        done = start is None
+
+    def _finish(self, number: int, file: DataFile, start: dict[str, Any] | None) -> None:
+        """End a data file that holds everything up to the key `start`, and write it down."""
+        entry, done = file.finish(), start is None
         self.journal.append({"segment": number, "file": list(entry), "next": start, "done": done}, sync=True)
-        self.segments[number] = Segment(start, (*before.files, entry), done)
+        self.segments[number] = Segment(start, (*self.segments[number].files, entry), done)
 
 
 def begin(to: Path, table: dict[str, Any], url: str, segments: int, file_mib: int) -> Export:
     """A new export in an empty or new folder; raises Problem."""
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
-        raise Problem(f"{to} is not empty: choose another folder, or --resume an export that was begun there")
+        goes_on = _unfinished(to) or any(map(_is_never_begun, to.glob(f"{manifest.PREFIX}/*")))
+        hint = ", or --resume the export that was begun there" if goes_on else ""
+        raise Problem(f"{to} is not empty: choose another folder{hint}")
     began = datetime.now(UTC)
     folder = to / manifest.PREFIX / manifest.export_id(began, secrets.token_hex(4))
-    (folder / "data").mkdir(parents=True)
+    (folder / DATA).mkdir(parents=True)
     (folder / manifest.STARTED).touch()
     write_atomically(folder / manifest.DESCRIPTION, orjson.dumps({"Table": table}, option=orjson.OPT_INDENT_2))
     work = {
@@ -130,7 +143,7 @@ def resume(folder: Path, table: dict[str, Any], segments: int | None) -> Export:
         before = found[line["segment"]]
         found[line["segment"]] = Segment(line["next"], (*before.files, Entry(*line["file"])), line["done"])
     export = Export(folder, journal, table, found)
-    _clear(folder / "data", {entry.name for entry in export.files})
+    _clear(folder / DATA, {entry.name for entry in export.files})
     return export
 
 
@@ -142,8 +155,34 @@ def _clear(data: Path, finished: set[str]) -> None:
 
 
 def _unfinished(to: Path) -> Path | None:
-    found = sorted(to.glob(f"{manifest.PREFIX}/*/{STATE}"))
+    found = sorted(state for state in to.glob(f"{manifest.PREFIX}/*/{STATE}") if not never_begun(state))
     return found[-1].parent if found else None
+
+
+def _remove_never_begun(to: Path) -> None:
+    """What is left of exports that ended before their journal was begun; nothing where there is anything else."""
+    for folder in filter(_is_never_begun, [*to.glob(f"{manifest.PREFIX}/*")]):
+        for path in [*folder.iterdir()]:
+            if path.name == DATA:
+                path.rmdir()
+            else:
+                path.unlink()
+        folder.rmdir()
+    if (to / manifest.PREFIX).is_dir() and not any((to / manifest.PREFIX).iterdir()):
+        (to / manifest.PREFIX).rmdir()
+
+
+def _is_never_begun(folder: Path) -> bool:
+    """Whether it holds only what `begin` makes, or a part of that."""
+    if not folder.is_dir():
+        return False
+    found = {path.name: path for path in folder.iterdir()}
+    data = found.pop(DATA, None)
+    return (
+        found.keys() <= _FILES_OF_BEGIN
+        and (data is None or (data.is_dir() and not any(data.iterdir())))
+        and (STATE not in found or never_begun(found[STATE]))
+    )
 
 
 def _finished(to: Path) -> bool:
@@ -163,6 +202,8 @@ def export(options: argparse.Namespace, say: Callable[[str], None]) -> None:
         work = resume(begun, table, options.segments)
         say(f"going on with {work.folder}: {work.items:,} items are there")
     else:
+        if options.resume:
+            _remove_never_begun(options.to)
         work = begin(options.to, table, client.url, options.segments or SEGMENTS, options.file_size)
     progress = Progress(f"export {options.table}", table.get("ItemCount") or None, work.items)
     with closing(work.journal), closing(progress):

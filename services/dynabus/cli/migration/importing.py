@@ -17,7 +17,7 @@ from dynabus.cli.migration.client import Client
 from dynabus.cli.migration.copying import Copied, copied, pages
 from dynabus.cli.migration.endpoint import Where, connect
 from dynabus.cli.migration.exporting import THREADS_MOST
-from dynabus.cli.migration.journal import Journal
+from dynabus.cli.migration.journal import Journal, never_begun
 from dynabus.cli.migration.pool import pool, run_all
 from dynabus.cli.migration.progress import Progress
 from dynabus.cli.migration.windows import windows
@@ -140,7 +140,7 @@ def _key(description: Mapping[str, Any]) -> str:
 def _journal(options: argparse.Namespace, table: str, work: dict[str, Any]) -> Journal:
     """A new journal, or the one to go on with."""
     path: Path = options.state or Path(f"dynabus-import-{table}.state.jsonl")
-    if not path.exists():
+    if not path.exists() or never_begun(path):
         return Journal.begin(path, work)
     if not options.resume:
         raise Problem(

@@ -1,7 +1,8 @@
 """What of a long work is done: a file of JSON lines, the first says what the work is, each other one piece of it.
 
 A process that is killed leaves at most a torn last line, which the next run cuts off. Written only by appending, so
-that a step costs the same however long the work is. Locked while a process works on it.
+that a step costs the same however long the work is. Locked while a process works on it. One that ends within its
+first line says nothing of any work: that work was never begun.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import orjson
 from dynabus.cli.problem import Problem
 
 VERSION = 1
+_HEAD = b'{"version":%d,' % VERSION
 
 
 class Journal:
@@ -32,10 +34,17 @@ class Journal:
 
     @classmethod
     def begin(cls, path: Path, work: Mapping[str, Any]) -> Journal:
-        """A new one."""
-        file = _locked(path, path.open("x+b", buffering=0))
-        journal = cls(path, file, {"version": VERSION, **work}, [])
-        journal.append(journal.work, sync=True)
+        """A new one, or one that was never begun; raises Problem if another process works on it."""
+        file = _locked(path, path.open("a+b", buffering=0))
+        try:
+            if not never_begun(path):
+                raise Problem(f"{path} is there already: --resume goes on with it, or delete it to begin anew")
+            file.truncate(0)
+            journal = cls(path, file, {"version": VERSION, **work}, [])
+            journal.append(journal.work, sync=True)
+        except BaseException:
+            file.close()
+            raise
         return journal
 
     @classmethod
@@ -64,6 +73,13 @@ class Journal:
         """All is done."""
         self._file.close()
         self.path.unlink()
+
+
+def never_begun(path: Path) -> bool:
+    """Whether a journal's process ended before the first line was whole. Another file of one line is not taken."""
+    with path.open("rb") as file:
+        line = file.readline()
+    return not line.endswith(b"\n") and (line.startswith(_HEAD) or _HEAD.startswith(line))
 
 
 def _locked(path: Path, file: Any) -> Any:

@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dynabus.cli.migration.client import Backoff, Client
+from dynabus.cli.migration.client import Backoff, Client, Pulse
 from dynabus.cli.migration.endpoint import Refused
 from dynabus.cli.problem import Problem
 
+MAXIMUMS, KEY = "OnDemandThroughput", "KMSMasterKeyId"
 OPTIONAL = (
     "StreamSpecification",
     "SSESpecification",
+    KEY,
+    MAXIMUMS,
     "GlobalSecondaryIndexes",
     "LocalSecondaryIndexes",
-    "OnDemandThroughput",
     "TableClass",
     "DeletionProtectionEnabled",
 )
 """Members of CreateTable without which a table still holds the same items. Ours: one that the target refuses by name
-is left out with a line that says so. WarmThroughput is never asked for (AWS bills it), nor are replicas."""
+is left out with a line that says so. What indexes have too stands before them: a refusal of it names both.
+WarmThroughput is never asked for (AWS bills it), nor are replicas."""
 
 _INDEX_MEMBERS = ("IndexName", "KeySchema", "Projection")
 _THROUGHPUT = ("ReadCapacityUnits", "WriteCapacityUnits")
@@ -63,14 +66,16 @@ def creation_request(description: Description, name: str) -> dict[str, Any]:
         **_billing(description),
     }
     on_demand = request["BillingMode"] == "PAY_PER_REQUEST"
-    for kind in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
-        if description.get(kind):
-            request[kind] = [_index(each, on_demand or kind[0] == "L") for each in description[kind]]
-    for name_of in ("StreamSpecification", "OnDemandThroughput", "SSESpecification"):
+    if local := description.get("LocalSecondaryIndexes"):
+        request["LocalSecondaryIndexes"] = [_local_index(each) for each in local]
+    if indexes := description.get("GlobalSecondaryIndexes"):
+        request["GlobalSecondaryIndexes"] = [_global_index(each, on_demand) for each in indexes]
+    for name_of in ("StreamSpecification", "SSESpecification"):
         if description.get(name_of):
             request[name_of] = description[name_of]
+    request |= _maximums(description)
     if description.get("SSEDescription", {}).get("Status") == "ENABLED":
-        request["SSESpecification"] = {"Enabled": True}
+        request["SSESpecification"] = _encryption(description["SSEDescription"])
     if description.get("DeletionProtectionEnabled"):
         request["DeletionProtectionEnabled"] = True
     table_class = description.get("TableClass") or description.get("TableClassSummary", {}).get("TableClass")
@@ -89,16 +94,35 @@ def _billing(description: Description) -> dict[str, Any]:
     return {"BillingMode": "PROVISIONED", "ProvisionedThroughput": {name: asked[name] for name in _THROUGHPUT}}
 
 
-def _index(index: Description, no_throughput: bool) -> dict[str, Any]:
-    request = {name: index[name] for name in _INDEX_MEMBERS}
-    if not no_throughput and index.get("ProvisionedThroughput"):
+def _local_index(index: Description) -> dict[str, Any]:
+    return {name: index[name] for name in _INDEX_MEMBERS}
+
+
+def _global_index(index: Description, on_demand: bool) -> dict[str, Any]:
+    request = _local_index(index)
+    if on_demand:
+        return request | _maximums(index)
+    if index.get("ProvisionedThroughput"):
         request["ProvisionedThroughput"] = {name: index["ProvisionedThroughput"][name] for name in _THROUGHPUT}
     return request
 
 
+def _maximums(described: Description) -> dict[str, Any]:
+    """OnDemandThroughput of a table or an index, if it has any. -1 is no maximum, which CreateTable does not take."""
+    maximums = {name: units for name, units in (described.get(MAXIMUMS) or {}).items() if units != -1}
+    return {MAXIMUMS: maximums} if maximums else {}
+
+
+def _encryption(described: Description) -> dict[str, Any]:
+    """SSESpecification of an SSEDescription."""
+    if described.get("SSEType") != "KMS" or not described.get("KMSMasterKeyArn"):
+        return {"Enabled": True}
+    return {"Enabled": True, "SSEType": "KMS", KEY: described["KMSMasterKeyArn"]}
+
+
 def create(client: Client, request: dict[str, Any], strict: bool, say: Callable[[str], None]) -> dict[str, Any]:
     """Create the table and wait until it serves; its description. `strict`: with everything, or not at all."""
-    table, request = request["TableName"], dict(request)
+    table = request["TableName"]
     while True:
         try:
             client.ask("CreateTable", _only_used_attributes(request))
@@ -110,7 +134,7 @@ def create(client: Client, request: dict[str, Any], strict: bool, say: Callable[
             if refused_member is None or strict:
                 why = "; --strict wants all of it" if refused_member else ""
                 raise Problem(f"{client.url} does not create {table}: {refused.message or refused}{why}") from refused
-            del request[refused_member]
+            request = _without(refused_member, request)
             say(f"{table} is created without {refused_member}: {refused.message}")
     return wait_until_active(client, table)
 
@@ -119,7 +143,31 @@ def _named(refused: Refused, request: Description) -> str | None:
     """The optional member that a refusal names."""
     if refused.code != "ValidationException":
         return None
-    return next((name for name in OPTIONAL if name in request and name in refused.message), None)
+    return next((name for name in OPTIONAL if _has(request, name) and _names_it(refused.message, name)), None)
+
+
+def _has(request: Description, member: str) -> bool:
+    if member == KEY:
+        return KEY in request.get("SSESpecification", {})
+    if member == MAXIMUMS:
+        return any(MAXIMUMS in each for each in (request, *request.get("GlobalSecondaryIndexes", ())))
+    return member in request
+
+
+def _names_it(message: str, member: str) -> bool:
+    """DynamoDB says `KMS validation error: ... Key '...' does not exist` of a key that it cannot use."""
+    return ("KMS" if member == KEY else member) in message
+
+
+def _without(member: str, request: Description) -> dict[str, Any]:
+    """The request without an optional member, wherever it is. Without its own key a table has the endpoint's."""
+    left = {name: value for name, value in request.items() if name != member}
+    if member == KEY:
+        left["SSESpecification"] = {"Enabled": True}
+    if member == MAXIMUMS and "GlobalSecondaryIndexes" in left:
+        indexes = left["GlobalSecondaryIndexes"]
+        left["GlobalSecondaryIndexes"] = [{k: v for k, v in each.items() if k != MAXIMUMS} for each in indexes]
+    return left
 
 
 def _only_used_attributes(request: Description) -> dict[str, Any]:
@@ -133,7 +181,8 @@ def _only_used_attributes(request: Description) -> dict[str, Any]:
 
 def wait_until_active(client: Client, table: str) -> dict[str, Any]:
     """Its description once it serves. Raises Problem after the patience of a Backoff."""
-    backoff = Backoff(client.stop)
+    # Answers that the table is not there yet are no progress, so the client's pulse does not count.
+    backoff = Backoff(client.stop, Pulse(client.pulse.now))
     while True:
         try:
             described: dict[str, Any] = client.ask("DescribeTable", {"TableName": table})["Table"]

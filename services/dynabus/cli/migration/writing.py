@@ -74,17 +74,17 @@ class Writer:
 
     def _batch(self, batch: list[Row]) -> None:
         body = _request(self._table, [b'{"PutRequest":{"Item":' + row.item + b"}}" for row in batch])
-        backoff = Backoff(self._client.stop)
+        backoff = Backoff(self._client.stop, self._client.pulse)
         left = len(batch)
         while True:
-            answer = self._client.ask("BatchWriteItem", body)
+            answer = self._client.ask("BatchWriteItem", body, is_progress=False)
             unprocessed: list[Any] = answer.get("UnprocessedItems", {}).get(self._table, [])
-            if not unprocessed:
-                return
             if len(unprocessed) < left:
                 left = len(unprocessed)
                 backoff.progressed()
-            backoff.wait(f"{left} items of a batch are unprocessed", self._client.url)
+            if not unprocessed:
+                return
+            backoff.wait(f"{left} items of a batch are unprocessed", self._client.url, throttled=True)
             body = _request(self._table, [orjson.dumps(each) for each in unprocessed])
 
     def _one(self, row: Row) -> None:

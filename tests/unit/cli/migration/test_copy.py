@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import orjson
@@ -12,14 +13,17 @@ from tests.unit.cli.migration.stand_in import StandIn, serving
 from tests.unit.cli.migration.test_export import DENIED, EVERY_TYPE, large
 
 from dynabus.cli.main import main
-from dynabus.cli.migration.tables import creation_request
+from dynabus.cli.migration.client import Client
+from dynabus.cli.migration.endpoint import Where, connect
+from dynabus.cli.migration.tables import create, creation_request
+from dynabus.cli.problem import Problem
 
 INDEX = {
     "IndexName": "by-v",
     "KeySchema": [{"AttributeName": "v", "KeyType": "HASH"}],
     "Projection": {"ProjectionType": "ALL"},
 }
-LIKE_AWS = {
+LIKE_AWS: dict[str, Any] = {
     "TableName": "source",
     "TableStatus": "ACTIVE",
     "TableId": "1",
@@ -134,7 +138,7 @@ def test_a_table_like_one_of_aws() -> None:
             {**INDEX, "ProvisionedThroughput": {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}}
         ],
         "StreamSpecification": LIKE_AWS["StreamSpecification"],
-        "SSESpecification": {"Enabled": True},
+        "SSESpecification": {"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": "arn:…"},
         "TableClass": "STANDARD_INFREQUENT_ACCESS",
         "DeletionProtectionEnabled": True,
     }
@@ -143,6 +147,116 @@ def test_a_table_like_one_of_aws() -> None:
 def test_a_creation_request_can_be_used_again() -> None:
     request = creation_request(LIKE_AWS, "new")
     assert creation_request(orjson.loads(orjson.dumps(request)), "new") == request
+
+
+ON_DEMAND: dict[str, Any] = {
+    **{name: LIKE_AWS[name] for name in ("AttributeDefinitions", "KeySchema")},
+    "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"},
+    "ProvisionedThroughput": {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0},
+    "OnDemandThroughput": {"MaxReadRequestUnits": 20, "MaxWriteRequestUnits": -1},
+    "GlobalSecondaryIndexes": [
+        {
+            **INDEX,
+            "ProvisionedThroughput": {"ReadCapacityUnits": 0, "WriteCapacityUnits": 0},
+            "OnDemandThroughput": {"MaxReadRequestUnits": 10, "MaxWriteRequestUnits": 5},
+        },
+        {**INDEX, "IndexName": "free", "OnDemandThroughput": {"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": -1}},
+    ],
+}
+WITH_KEY: dict[str, Any] = {
+    **{name: ON_DEMAND[name] for name in ("AttributeDefinitions", "KeySchema", "BillingModeSummary")},
+    "SSEDescription": {"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": "arn:aws:kms:x:1:key/k"},
+}
+
+
+def test_on_demand_maximums_come_along() -> None:
+    request = creation_request(ON_DEMAND, "new")
+    assert request["OnDemandThroughput"] == {"MaxReadRequestUnits": 20}
+    assert request["GlobalSecondaryIndexes"] == [
+        {**INDEX, "OnDemandThroughput": {"MaxReadRequestUnits": 10, "MaxWriteRequestUnits": 5}},
+        {**INDEX, "IndexName": "free"},
+    ]
+    assert creation_request(request, "new") == request
+
+
+def test_a_provisioned_tables_indexes_have_no_on_demand_maximums() -> None:
+    index = {**LIKE_AWS["GlobalSecondaryIndexes"][0], "OnDemandThroughput": {"MaxReadRequestUnits": 10}}
+    [made] = creation_request({**LIKE_AWS, "GlobalSecondaryIndexes": [index]}, "new")["GlobalSecondaryIndexes"]
+    assert "OnDemandThroughput" not in made
+
+
+@pytest.mark.parametrize(
+    "described", [{"SSEType": "AES256"}, {}, {"SSEType": "KMS"}, {"SSEType": "AES256", "KMSMasterKeyArn": "arn:…"}]
+)
+def test_encryption_without_a_key_of_its_own(described: dict[str, str]) -> None:
+    table = {**ON_DEMAND, "SSEDescription": {"Status": "ENABLED", **described}}
+    assert creation_request(table, "new")["SSESpecification"] == {"Enabled": True}
+
+
+def created(endpoint: StandIn, description: dict[str, Any], strict: bool = False) -> tuple[dict[str, Any], list[str]]:
+    """The description of the table that was created, and the lines that were said."""
+    said: list[str] = []
+    client = Client(connect(Where(endpoint.url), 1), Event())
+    return create(client, creation_request(description, "new"), strict, said.append), said
+
+
+def test_on_demand_maximums_are_created(endpoint: StandIn) -> None:
+    table, said = created(endpoint, ON_DEMAND)
+    assert said == []
+    assert table["OnDemandThroughput"]["MaxReadRequestUnits"] == 20
+    maximums = {each["IndexName"]: each.get("OnDemandThroughput") for each in table["GlobalSecondaryIndexes"]}
+    assert maximums["by-v"] == {"MaxReadRequestUnits": 10, "MaxWriteRequestUnits": 5}
+
+
+@pytest.mark.parametrize("of_table", [True, False], ids=["of the table too", "of an index only"])
+def test_a_target_without_on_demand_maximums(endpoint: StandIn, of_table: bool) -> None:
+    description = ON_DEMAND if of_table else {**ON_DEMAND, "OnDemandThroughput": {}}
+    asked: list[dict[str, Any]] = []
+    message = "globalSecondaryIndexes: GlobalSecondaryIndexes member OnDemandThroughput is unknown"
+
+    def refuse(operation: str, body: dict[str, Any]) -> dict[str, Any] | None:
+        asked.extend([body] if operation == "CreateTable" else [])
+        return (
+            {"__type": "x#ValidationException", "message": message}
+            if operation == "CreateTable" and b"OnDemandThroughput" in orjson.dumps(body)
+            else None
+        )
+
+    endpoint.bend = refuse
+    with pytest.raises(Problem, match="--strict wants all of it"):
+        created(endpoint, description, strict=True)
+    asked.clear()
+    table, said = created(endpoint, description)
+    assert said == [f"new is created without OnDemandThroughput: {message}"]
+    assert len(asked) == 2, "of the table and of all indexes at once"
+    assert [each["IndexName"] for each in asked[1]["GlobalSecondaryIndexes"]] == ["by-v", "free"]
+    assert len(table["GlobalSecondaryIndexes"]) == 2
+
+
+def test_a_key_that_the_target_cannot_use(endpoint: StandIn) -> None:
+    message = "KMS validation error: NotFoundException: Key 'arn:aws:kms:x:1:key/k' does not exist"
+    asked: list[Any] = []
+
+    def refuse(operation: str, body: dict[str, Any]) -> dict[str, Any] | None:
+        if operation != "CreateTable":
+            return None
+        asked.append(body.pop("SSESpecification"))
+        return {"__type": "x#ValidationException", "message": message} if "KMSMasterKeyId" in asked[-1] else None
+
+    endpoint.bend = refuse
+    with pytest.raises(Problem, match="does not exist; --strict wants all of it"):
+        created(endpoint, WITH_KEY, strict=True)
+    assert asked == [{"Enabled": True, "SSEType": "KMS", "KMSMasterKeyId": "arn:aws:kms:x:1:key/k"}]
+    _, said = created(endpoint, WITH_KEY)
+    assert said == [f"new is created without KMSMasterKeyId: {message}"]
+    assert asked[-1] == {"Enabled": True}
+
+
+def test_a_target_without_keys_says_so_once(endpoint: StandIn) -> None:
+    _, said = created(endpoint, WITH_KEY)
+    assert said == [
+        "new is created without SSESpecification: SSESpecification is not supported by this version of Dynabus"
+    ]
 
 
 def test_another_key(endpoint: StandIn, source: StandIn, capsys: pytest.CaptureFixture[str]) -> None:

@@ -122,6 +122,50 @@ def test_an_export_that_failed_goes_on_where_it_was(
     assert "is whole" in capsys.readouterr().out
 
 
+def test_what_was_read_is_kept_where_the_work_fails_or_is_stopped(endpoint: StandIn, tmp_path: Path) -> None:
+    endpoint.cluster.table("big")
+    endpoint.put("big", *large(200))
+    pages = {0: 0, 1: 0}
+    slow = {"__type": "x#ProvisionedThroughputExceededException", "message": "slow"}
+
+    def two_pages_each(operation: str, body: dict[str, Any]) -> dict[str, Any] | None:
+        if operation != "Scan":
+            return None
+        segment = body["Segment"]
+        if pages[segment] < 2:
+            pages[segment] += 1
+            return None
+        # The one fails once both have two pages; the other waits until it is stopped.
+        return dict(DENIED) if segment == 1 and pages[0] == 2 else dict(slow)
+
+    endpoint.bend = two_pages_each
+    command = ["export", "big", "--to", "out", "--segments", "2", "--resume"]
+    assert main(command) == 1
+    folder = folder_of(tmp_path / "out")
+    kept = keys(folder)
+    assert sorted(path.name for path in (folder / "data").iterdir()) == ["00000-00000.json.gz", "00001-00000.json.gz"]
+    assert len(kept) > 50
+    begun: list[bool] = []
+
+    def watch(operation: str, body: dict[str, Any]) -> None:
+        begun.extend([True] if operation == "Scan" and "ExclusiveStartKey" not in body else [])
+
+    endpoint.bend = watch
+    assert main(command) == 0
+    assert not begun, "nothing is read again"
+    assert keys(folder) == sorted(f"key-{n}" for n in range(200))
+    assert manifest.read(folder)[0]["itemCount"] == 200
+
+
+def test_an_export_that_fails_before_its_first_page_keeps_no_file(endpoint: StandIn, tmp_path: Path) -> None:
+    endpoint.cluster.table("any")
+    endpoint.bend = lambda operation, body: dict(DENIED) if operation == "Scan" else None
+    assert main(["export", "any", "--to", "out"]) == 1
+    folder = folder_of(tmp_path / "out")
+    assert list((folder / "data").iterdir()) == []
+    assert (folder / "export-state.jsonl").read_bytes().count(b"\n") == 1
+
+
 def test_a_resumed_export_refuses_other_segments_and_another_table(
     endpoint: StandIn, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -20,9 +20,9 @@ import orjson
 import pytest
 
 from dynabus.cli.migration import manifest
-from dynabus.cli.migration.client import PATIENCE_S, Backoff, Client, Stopped
+from dynabus.cli.migration.client import Backoff, Client, Pulse, Stopped
 from dynabus.cli.migration.endpoint import Refused, Unreachable, answer, is_aws
-from dynabus.cli.migration.journal import Journal
+from dynabus.cli.migration.journal import Journal, never_begun
 from dynabus.cli.migration.pool import run_all
 from dynabus.cli.migration.progress import Progress
 from dynabus.cli.migration.windows import Row
@@ -59,6 +59,28 @@ def test_what_is_no_journal(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "state").write_bytes(content)
     with pytest.raises(Problem, match="is no state file of this version"):
         Journal.resume(tmp_path / "state")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"version":1,"wo', b'{"version":1,"work":"w"}'])
+def test_a_journal_without_a_whole_first_line_is_begun_anew(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "state"
+    path.write_bytes(content)
+    assert never_begun(path)
+    Journal.begin(path, {"work": "w"}).close()
+    assert not never_begun(path)
+    journal = Journal.resume(path)
+    assert (journal.work, journal.done) == ({"version": 1, "work": "w"}, [])
+    journal.close()
+
+
+@pytest.mark.parametrize("content", [b"words", b"{}", b'{"version":99,"wo', b'{"version":1,"work":"w"}\n{"li'])
+def test_no_other_file_is_taken_for_a_journal_that_was_never_begun(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "state"
+    path.write_bytes(content)
+    assert not never_begun(path)
+    with pytest.raises(Problem, match="is there already"):
+        Journal.begin(path, {"work": "w"})
+    assert path.read_bytes() == content
 
 
 def test_answers() -> None:
@@ -117,22 +139,11 @@ def test_what_is_asked_again() -> None:
         Client(Flaky(Refused("ValidationException", "m", 400)), Event()).ask("Scan", {})
 
 
-def test_patience_ends_without_progress_only() -> None:
-    now = [0.0]
-    backoff = Backoff(Event(), lambda: now[0])
-    now[0] = PATIENCE_S + 1
-    backoff.progressed()
-    backoff.wait("why", "where")
-    now[0] = 3 * PATIENCE_S
-    with pytest.raises(Problem, match="where: no success for 120 s \\(why\\); --resume goes on later"):
-        backoff.wait("why", "where")
-
-
 def test_a_wait_ends_when_the_work_is_stopped() -> None:
     stop = Event()
     stop.set()
     with pytest.raises(Stopped):
-        Backoff(stop).wait("why", "where")
+        Backoff(stop, Pulse()).wait("why", "where")
 
 
 def test_the_first_error_stops_the_other_threads_and_is_the_one_that_is_told() -> None:
