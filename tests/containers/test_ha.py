@@ -53,7 +53,7 @@ def test_kill_broker_that_leads_the_log(stack: Stack, note: Note, last_words: Ca
         load.wait_for_acks(ACKS_AFTER)
         assert broker not in log.now().isrs
         stack.container(service).start()
-        wait_until("all copies in sync", lambda: len(log.now().isrs) == BROKERS)
+        wait_until("all copies in sync", lambda: len(log.now().isrs) == BROKERS, timeout_s=120)
         stack.wait_healthy(service)
 
     note(under_load(stack, TABLE, fault))

@@ -46,7 +46,7 @@ class Pages:
         return Answer(status, body, kind, label, headers)
 
     def _page(self, path: str) -> Page:
-        router = self._router
+        router, path = self._router, "/" + path.strip("/")
         if path.startswith(PRIVATE) and not self._is_open:
             return 403, JSON, b'{"status":"only on the port of health and metrics"}'
         match path:

@@ -93,7 +93,17 @@ def test_refusals_after_the_signature_are_the_usual_ones(served: Served) -> None
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("/", 200), ("/healthz", 200), ("/readyz", 503), ("/status", 403), ("/metrics", 403), ("/subjects", 403)],
+    [
+        ("/", 200),
+        ("/healthz", 200),
+        ("/readyz", 503),
+        ("/status", 403),
+        ("/metrics", 403),
+        ("/subjects", 403),
+        ("//subjects", 403),
+        ("/%2Fsubjects", 403),
+        ("///subjects/x-value/versions/1", 403),
+    ],
 )
 def test_pages_that_name_tables_are_closed(served: Served, path: str, status: int) -> None:
     found, _, body = served.ask(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())

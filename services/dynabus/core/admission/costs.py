@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dynabus.core.capacity import read_halves, write_halves
 from dynabus.core.global_indexes.charges import charges_of
-from dynabus.core.local_indexes import note_of
+from dynabus.core.local_indexes import is_noted, note_of
 from dynabus.core.messages import ReplyPart, ReplyStatus
 from dynabus.core.operations.calls import Call, Code
 
@@ -49,13 +49,13 @@ def _cost_with_indexes(call: Call, reply: ReplyPart) -> int:
         return write_halves(reply["size"]) + sum(note.get("halves", {}).values())
     halves = read_halves(reply["size"], call.consistent)
     if call.code == PAGE:
-        halves += _fetched(reply["body"]) * (2 if call.consistent else 1)
+        halves += fetched_halves(reply["body"], call.consistent)
     return halves
 
 
-def _fetched(body: bytes) -> int:
-    """Read units of whole items that a page of an index fetched; a page of the table has no note."""
-    if not body.startswith(b'{"fetched":'):
+def fetched_halves(body: bytes, consistent: bool) -> int:
+    """Of whole items that a page of an index fetched; a page of the table has no note."""
+    if not is_noted(body):
         return 0
     note, _ = note_of(body)
-    return note["fetched"]
+    return note["fetched"] * (2 if consistent else 1)

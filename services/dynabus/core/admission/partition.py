@@ -13,7 +13,7 @@ import orjson
 
 from dynabus.core.admission.bucket import TokenBucket
 from dynabus.core.admission.capacity import READ, WRITE, Limit, partition_cap
-from dynabus.core.admission.costs import OK, SIZED, is_charged
+from dynabus.core.admission.costs import OK, PAGE, SIZED, fetched_halves, is_charged
 from dynabus.core.admission.heat import Heat
 from dynabus.core.admission.refusals import refusal
 from dynabus.core.capacity import read_halves, write_halves
@@ -87,6 +87,8 @@ class PartitionMeter:
         def metered(store: Reader) -> Outcome:
             outcome = read(store)
             units = read_halves(outcome.size, consistent)
+            if self._has_indexes and part["operation"] == PAGE and outcome.status == OK:
+                units += fetched_halves(outcome.body, consistent)
             self.served[READ] += units
             if self.heat is not None:
                 self.heat.samples[READ].note(part["key"], units)

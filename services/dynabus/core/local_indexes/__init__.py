@@ -18,13 +18,14 @@ Source: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/LSI.htm
 from dynabus.core.local_indexes.definition import LocalIndex, LocalIndexes, local_indexes, stored_bounds
 from dynabus.core.local_indexes.entries import write_entries
 from dynabus.core.local_indexes.leading import COLLECTION_BYTES_MOST, IndexRules
-from dynabus.core.local_indexes.notes import note_of, noted
+from dynabus.core.local_indexes.notes import is_noted, note_of, noted
 
 __all__ = [
     "COLLECTION_BYTES_MOST",
     "IndexRules",
     "LocalIndex",
     "LocalIndexes",
+    "is_noted",
     "local_indexes",
     "note_of",
     "noted",

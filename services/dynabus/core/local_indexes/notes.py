@@ -32,6 +32,11 @@ def noted(note: Note, body: bytes) -> bytes:
     return orjson.dumps(note) + _END + body
 
 
+def is_noted(body: bytes) -> bool:
+    """Whether it stands behind a note. Items may begin like one, but have no line break."""
+    return _END in body
+
+
 def note_of(body: bytes) -> tuple[Note, bytes]:
     """Note and body apart."""
     note, _, rest = body.partition(_END)

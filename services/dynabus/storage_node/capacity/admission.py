@@ -42,8 +42,9 @@ Grant = Callable[[str, TokenLease], None]
 
 
 class _Owned(NamedTuple):
-    """The authority of a table in one term of leadership, for one version of the table."""
+    """The authority of a table in one term of leadership of a partition, for one version of the table."""
 
+    partition: int
     term: int
     version: int
     authority: Authority
@@ -127,12 +128,15 @@ class NodeAdmission:
         leader, group = replica.leader, replica.place.group
         if leader is None or not leader.serving or group is None:
             return None
-        term = leader.seat.term
+        term, number = leader.seat.term, replica.place.origin.partition.number
         owned = self.owned.get(table.id)
-        if owned is None or owned.term != term:
-            is_first = term == 1 and group.form is Form.NEW
-            authority = Authority(table.description, leader.seat.accepted_ms, is_first=is_first, now_ms=now_ms)
-            self._keep(table.id, _Owned(term, table.version, authority))
+        if owned is None or (owned.partition, owned.term) != (number, term):
+            # Another one than the table's first may have led for long when the lower ones were split: what routers
+            # were told by them counts.
+            is_first = term == 1 and group.form is Form.NEW and number == 0
+            since_ms = leader.seat.accepted_ms if number == 0 else now_ms
+            authority = Authority(table.description, since_ms, is_first=is_first, now_ms=now_ms)
+            self._keep(table.id, _Owned(number, term, table.version, authority))
             return authority
         if owned.version != table.version:
             owned.authority.change(table.description, now_ms)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+import pytest
 from tests.unit.core.admission.tables import ARN, on_demand, provisioned
 
 from dynabus.core.admission.capacity import READ, WRITE
@@ -123,6 +124,15 @@ def test_entries_of_indexes_are_charged_to_the_partition() -> None:
     desk = Desk({**provisioned(), "LocalSecondaryIndexes": [{}]})
     desk.write(Outcome(size=100, body=noted({"halves": {"by-time": 4}}, b"")))
     assert desk.meter.served == [0, 6]
+
+
+@pytest.mark.parametrize("consistent", [True, False])
+def test_items_that_a_page_of_an_index_fetched_are_charged_to_the_partition(consistent: bool) -> None:
+    desk = Desk({**provisioned(), "LocalSecondaryIndexes": [{}]})
+    page = Outcome(size=100, body=noted({"fetched": 3, "fetched_bytes": 9000}, b'{"pk":{"S":"a"}}'))
+    asked = part(Code.PAGE, 0, consistent=consistent)
+    desk.meter.reading(lambda _: page, asked, desk.refuses, 0.0)(object())  # type: ignore[arg-type]
+    assert desk.meter.served == [8 if consistent else 4, 0]
 
 
 def test_a_changed_table_has_other_caps_at_once() -> None:

@@ -174,6 +174,19 @@ def test_a_leader_after_another_believes_what_routers_heard() -> None:
     assert lease["shares"][1]["level"] == 40 + 2 * 10
 
 
+def test_who_is_the_first_since_a_lower_partition_was_split_believes_what_routers_heard() -> None:
+    """It may have led for long, by a claim that was its log's first."""
+    desk = Desk(provisioned(write=5))
+    replica = desk.replica.replica
+    origin = replica.place.origin
+    replica.place = replica.place._replace(origin=origin._replace(partition=origin.partition._replace(number=3)))
+    desk.describe(provisioned(write=5), 2, first=3)
+    told = {"spent": 900, "confirmed": 900, "wanted": 500, "level": 40, "capacity": 10}
+    lease = desk.lease(now_ms=3_600_000.0, partition=3, number=7, age_ms=2000, shares=[told, told])
+    assert lease is not None
+    assert lease["shares"][1]["level"] == 40 + 2 * 10
+
+
 def inbox_of(desk: Desk) -> Inbox:
     """That finds the desk's replica and asks its admission; the rest goes nowhere."""
     return Inbox(
