@@ -12,7 +12,7 @@ from dynabus.adapters.logs import logger
 from dynabus.core.admission.admission import ADMITTED, REFUSED, UNCHARGED, Admission
 from dynabus.core.admission.messages import LeaseRequest
 from dynabus.core.cluster_view import ClusterView
-from dynabus.core.errors import ApiError
+from dynabus.core.errors import ApiError, internal_server_error
 from dynabus.core.messages import ReplyPart
 from dynabus.core.operations.calls import Call, Calls, Context, Control, Steps, Until
 from dynabus.core.operations.items import is_unknown_table
@@ -29,6 +29,7 @@ from dynabus.request_router.ingest.service import Ingest
 from dynabus.request_router.metrics import Metrics
 from dynabus.request_router.sizes import bytes_most, grouped
 from dynabus.request_router.streams import Streams
+from dynabus.request_router.waiting import wait_until
 
 TICK_S = 0.025
 """How exact re-sends are; a tick over an empty map costs nothing."""
@@ -39,9 +40,6 @@ groups of eleven. Kafka's work, and everybody's wake-ups, are per batch; three o
 
 GATHER_S = 0.003
 """The longest that a request waits for company, if others do not come."""
-
-LOOK_S = 0.005
-"""Between two looks at the view by an operation that waits for it."""
 
 HEARD_MS, HEARD_LOOK_S = 500.0, 0.025
 """Another router has answered that a table is ACTIVE, and this one has not read so yet: for so long it looks again
@@ -115,10 +113,13 @@ class Router:
             logger().error("the ticker failed", exc_info=error)
             self.failed()
 
+    def _is_loaded(self) -> bool:
+        return self._bus is not None and self._bus.loaded.is_set()
+
     def readiness(self) -> str | None:
         """Why the router cannot work yet, or None."""
         now_ms = monotonic_ms()
-        if self._bus is None or not self._bus.loaded.is_set():
+        if self._bus is None or not self._is_loaded():
             return "reading metadata"
         if not any(self.view.alive(node, now_ms) for node in self.view.nodes):
             return "no storage node is heard"
@@ -153,10 +154,12 @@ class Router:
 
         `places`: what the client has seen, and what it sees now is added.
         """
-        if operation in stream_routes:
-            return await self.streams.run(operation, body)
         now_ms: float = monotonic_ms()
         asked = Asked(now_ms + self.settings.request_deadline_ms, counter, places)
+        if not self._is_loaded() and not await wait_until(self._is_loaded, asked.deadline_ms):
+            raise internal_server_error()  # to say that there is no such table would be no answer
+        if operation in stream_routes:
+            return await self.streams.run(operation, body)
         try:
             steps = routes[operation](body, self._context)
             try:
@@ -257,9 +260,7 @@ class Router:
         return future
 
     async def _wait(self, until: Until) -> list[ReplyPart | None]:
-        end_ms = monotonic_ms() + until.most_ms
-        while not until.holds() and monotonic_ms() < end_ms:
-            await asyncio.sleep(LOOK_S)
+        await wait_until(until.holds, monotonic_ms() + until.most_ms)
         return []
 
     # -- the bus ----------------------------------------------------------------------------------------------
@@ -332,7 +333,7 @@ class Router:
                 view_changed = True
         if view_changed:
             self.asker.leaders_changed(now_ms)
-            if self.ingest is not None and self._bus is not None and self._bus.loaded.is_set():
+            if self.ingest is not None and self._is_loaded():
                 self.ingest.tables_changed()
         if self._bus is not None and self.view.wants_heartbeats(now_ms):
             self._bus.want_heartbeats(self.settings.name)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from threading import Event
 from typing import Any, cast
 from unittest.mock import patch
 
@@ -36,6 +37,8 @@ class Loop:
         self.answers: Callable[[Any], dict[str, Any]] = lambda _: {}
         self.parts: list[Any] = []
         self.leases = 0
+        self.loaded = Event()
+        self.loaded.set()
 
     def add(self, _topic: str, kind: str, message: Mapping[str, Any]) -> int:
         loop = asyncio.get_running_loop()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import cast
+from threading import Event
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -19,6 +21,35 @@ from dynabus.request_router.asker import Asked
 from dynabus.request_router.bus import Bus
 from dynabus.request_router.config import RouterSettings
 from dynabus.request_router.service import Router
+
+
+def loaded_router(*, is_loaded: bool = True, **more: Any) -> Router:
+    """That has heard all metadata."""
+    router, loaded = Router(RouterSettings(name="router-1", **more)), Event()
+    router._bus = cast("Bus", SimpleNamespace(loaded=loaded))
+    if is_loaded:
+        loaded.set()
+    return router
+
+
+def test_a_router_that_has_not_read_metadata_does_not_say_what_there_is() -> None:
+    """To a client, or a waiter, "no such table" is an answer."""
+
+    async def scenario() -> None:
+        router = loaded_router(is_loaded=False)
+        assert router._bus is not None
+        answer = asyncio.create_task(router.run("ListTables", {}, 1))
+        done, _ = await asyncio.wait([answer], timeout=0.05)
+        assert not done
+        router.view.tables.update(view().tables)
+        router._bus.loaded.set()
+        assert b'"t"' in await answer
+        silent = loaded_router(is_loaded=False, request_deadline_ms=500)
+        with pytest.raises(ApiError) as refusal:
+            await silent.run("DescribeTable", {"TableName": "t"}, 1)
+        assert refusal.value.status == 500
+
+    asyncio.run(scenario())
 
 
 def test_a_ticker_that_fails_ends_the_router(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +85,7 @@ def test_a_table_that_is_just_being_heard_of_is_waited_for(monkeypatch: pytest.M
     """It was made through another router, which has said that it is ACTIVE."""
 
     async def put() -> float:
-        router = Router(RouterSettings(name="router-1"))
+        router = loaded_router()
         asked: list[Call] = []
 
         async def answer(calls: list[Call], *_: object) -> list[ReplyPart]:
@@ -74,7 +105,7 @@ def test_a_table_that_is_just_being_heard_of_is_waited_for(monkeypatch: pytest.M
 
 def test_a_table_that_is_not_there_is_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "HEARD_MS", 60.0)
-    router = Router(RouterSettings(name="router-1"))
+    router = loaded_router()
     for _ in range(2):
         with pytest.raises(ApiError, match="Requested resource not found"):
             asyncio.run(router.run("PutItem", {"TableName": "none", "Item": {"pk": {"S": "a"}}}, 1))
