@@ -13,6 +13,7 @@ A connection is in one of these states, and each has a limit of time:
 | HEAD  | the rest of a head                  | HEAD_TIMEOUT_S   | closed                                  |
 | BODY  | the rest of a body                  | BODY_TIMEOUT_S   | HTTP 408, closed                        |
 | any   | our answer (`_busy`)                | the request's    | meanwhile requests that follow may wait |
+| any   | the client reads the answer         | UNREAD_S         | cut off (`unread`)                      |
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from dynabus.adapters.logs import logger
 from dynabus.request_router import requests
 from dynabus.request_router.answers import Answer
 from dynabus.request_router.requests import HttpRequest, Named, too_large, too_slow
+from dynabus.request_router.unread import Unread
 
 HEAD_TIMEOUT_S = 20.0
 """For the head of a request, from its first byte (or from the connection) on: SDKs send it in one packet."""
@@ -103,6 +105,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Somebody is there; uvicorn closes who is in `connections` when it shuts down."""
         self._transport = cast("asyncio.Transport", transport)
+        self._unread = Unread(self._loop, self._transport)
         self._state.connections.add(self)  # type: ignore[arg-type] # its own classes are named there
         self._within(HEAD_TIMEOUT_S)
 
@@ -111,6 +114,7 @@ class Connection(asyncio.Protocol):
         self._state.connections.discard(self)
         self._closing, self._parser = True, None
         self._waiting.clear()
+        self._unread.cancel()
         if self._timer is not None:
             self._timer.cancel()
 
@@ -159,8 +163,12 @@ class Connection(asyncio.Protocol):
     def _end(self, last_words: bytes) -> None:
         """Say it and close: of what came behind nothing can be read."""
         self._parser, self._stage = None, Stage.IDLE
-        self._transport.write(last_words)
+        self._write(last_words)
         self._transport.close()
+
+    def _write(self, data: bytes) -> None:
+        self._transport.write(data)
+        self._unread.wrote(len(data))
 
     # -- the parser -------------------------------------------------------------------------------------------
 
@@ -281,7 +289,7 @@ class Connection(asyncio.Protocol):
             return
         lasts = request.keep_alive and not (self._closing and not self._waiting)
         head_only = request.method == b"HEAD"
-        self._transport.write(answer.encode(self._state.default_headers, keep_alive=lasts, head_only=head_only))
+        self._write(answer.encode(self._state.default_headers, keep_alive=lasts, head_only=head_only))
         self._state.total_requests += 1
         if lasts:
             self._go_on()

@@ -6,14 +6,14 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from zlib import crc32
 
 import pytest
 import uvicorn
 import uvloop
 
-from dynabus.request_router import protocol
+from dynabus.request_router import protocol, unread
 from dynabus.request_router.answers import Answer
 from dynabus.request_router.requests import HttpRequest
 from dynabus.request_router.server import connections, no_asgi
@@ -63,6 +63,13 @@ def server() -> Iterator[Server]:
     found = Server()
     yield found
     found.close()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def everything(connection: socket.socket) -> bytes:
@@ -162,6 +169,18 @@ def test_a_client_that_does_not_read_is_not_answered_on_and_on(server: Server) -
         assert previous < 40
         client.shutdown(socket.SHUT_WR)
         assert everything(client).count(b"HTTP/1.1 200 OK") == 40
+
+
+@pytest.mark.parametrize("asked", [1, 40])
+def test_a_client_that_never_reads_is_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch, asked: int) -> None:
+    """Whether or not requests of it wait: closing alone would wait for it to read."""
+    monkeypatch.setattr(unread, "UNREAD_S", 0.2)
+    server.body = bytes(16 << 20)
+    server.go.set()
+    with server.connect() as client:
+        client.sendall((HEAD + b"\r\n{}") * asked)
+        until(lambda: bool(server.bodies))
+        until(lambda: not server.server.server_state.connections)
 
 
 def test_a_client_that_waits_for_continue_gets_it_when_it_is_its_turn(server: Server) -> None:
