@@ -197,6 +197,10 @@ class ClusterView:
         """By id; None where it is deleted or was not heard of yet."""
         return self._by_id.get(table_id)
 
+    def is_deleted(self, table_id: str) -> bool:
+        """It was here, and is gone."""
+        return table_id in self._deleted
+
     @property
     def newest(self) -> int:
         """The highest version of any table; versions rise over all tables."""

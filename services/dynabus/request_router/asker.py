@@ -15,8 +15,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import orjson
+
 from dynabus.core.cluster_view import ClusterView
-from dynabus.core.errors import CORAL_AVAILABILITY, ApiError
+from dynabus.core.errors import CORAL_AVAILABILITY, ApiError, resource_not_found
 from dynabus.core.messages import (
     SEALED,
     SETTLED,
@@ -188,9 +190,11 @@ class Asker:
                 self._recent.wrote(call.table.id, asking.partition, call.key, now_ms)
 
     def leaders_changed(self, now_ms: float) -> None:
-        """A heartbeat named another leader: who waits at the old one asks the new one at once."""
+        """A heartbeat named another leader, or metadata did: who waits at the old one asks the new one at once."""
         for asking in [each for each in self._under_way.values() if each.calls and each.redirects < REDIRECTS_MOST]:
             call = asking.calls[0]
+            if self._end_if_deleted(asking):
+                continue
             table = self._view.now(call.table)
             number = table.partition_of(call.route)["number"]
             if number != asking.partition:
@@ -199,6 +203,14 @@ class Asker:
                 led = self._view.leader(table.id, number)
                 if led is not None and led[1] != asking.target:
                     self._redirect(asking, now_ms, led[1])
+
+    def _end_if_deleted(self, asking: Asking) -> bool:
+        """Nobody has the table any more: whether a write counted is no matter now."""
+        if not self._view.is_deleted(asking.calls[0].table.id):
+            return False
+        asking.replies = [NO_TABLE.part(at) if reply is None else reply for at, reply in enumerate(asking.replies)]
+        self._end(asking)
+        return True
 
     def _redirect(self, asking: Asking, now_ms: float, target: str | None = None) -> None:
         asking.redirects += 1
@@ -227,6 +239,8 @@ class Asker:
         budget_ms = max(1, int(asking.deadline_ms - now_ms))
         if asking.control is not None:
             self._send(Send(None, asking.counter, budget_ms, asking.tries > 1, [], asking.control))
+            return
+        if self._end_if_deleted(asking):
             return
         first = asking.calls[0]
         table = self._view.now(first.table)
@@ -281,6 +295,9 @@ class Asker:
             return self._recent.has_key(log, call.key, now_ms)
         return self._recent.has_partition(log, number, now_ms)
 
+
+NO_TABLE = Outcome(ReplyStatus.ERROR, orjson.dumps(resource_not_found("Requested resource not found").body()))
+"""The table was deleted meanwhile."""
 
 STALE: ReplyPart = Outcome(ReplyStatus.STALE_ROUTE, b"").part(0)
 """To the operation: what it wanted to read of one partition lies in several now."""

@@ -451,3 +451,21 @@ def test_nobody_is_asked_about_a_frozen_partition(loop: asyncio.AbstractEventLoo
     assert (waits.result(), at_once.result()) == ([None], [None, None])
     assert [send.node for send in desk.sent] == ["node-1"], "only before it was known"
     assert len(desk.asker) == 0
+
+
+@pytest.mark.parametrize("hears", [True, False])
+def test_who_asks_of_a_table_that_is_deleted_meanwhile_is_told_so(desk: Desk, hears: bool) -> None:
+    batch = desk.ask(desk.call(), desk.call(key=b"l"))
+    desk.reply((0, ReplyStatus.OK, b"x"))
+    desk.view.take("table_metadata", {**view_message(), "version": 2, "status": "DELETED"}, 0.0)
+    sent = len(desk.sent)
+    if hears:
+        desk.asker.leaders_changed(10.0)
+    else:
+        desk.asker.tick(RESEND_MS + 1)
+    first, second = batch.result()
+    assert first is not None
+    assert second is not None
+    assert (first["body"], second["status"]) == (b"x", ReplyStatus.ERROR)
+    assert orjson.loads(second["body"])["__type"].endswith("#ResourceNotFoundException")
+    assert (len(desk.sent), len(desk.asker)) == (sent, 0)
