@@ -63,7 +63,7 @@ class News:
         nodes = [
             name
             for name, state in self.cluster.replicas_of(partition.log, partition.number, now_ms)
-            if state["state"] == "active"
+            if state["state"] in ("active", "sealed")
         ]
         if not nodes:
             self._want_heartbeats(now_ms)

@@ -137,7 +137,7 @@ class Inbox:
             self._clone(body, self._find(body["log"], body["partition"]), now_ms)
         elif kind == "place_request":
             hosted = self._find(body["log"], body["partition"])
-            if hosted is not None and hosted.state == "active":
+            if hosted is not None and hosted.state in ("active", "sealed"):
                 self._tell_place(body, hosted)
         else:
             raise UndecodableMessage(f"a {kind} does not belong here")

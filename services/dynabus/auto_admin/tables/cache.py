@@ -30,6 +30,7 @@ from dynabus.core.streams.messages import StreamMetadata
 from dynabus.core.streams.view import DELETED, DELETED_MOST, DISABLED
 from dynabus.core.table_topics.messages import TableTopicMetadata
 from dynabus.core.table_topics.view import LABEL as TOPIC
+from dynabus.core.tables.index_changes import DELETING
 from dynabus.core.tables.indexes import index_message
 from dynabus.core.tables.streams import stream_message
 from dynabus.core.tables.table_topics import is_written, table_topic_message
@@ -68,10 +69,11 @@ class Cache:
             self._buried.setdefault((stream["table"], stream["label"]), False)
 
     def _publish_streams(self, state: TableState, version: int) -> None:
-        """All of the table's with one version, and those that it has no more. Indexes and its topic go as it does."""
+        """All of the table's with one version, and those that it has no more. Indexes and its topic go as it does; an
+        index that is deleted goes before its partitions, to which nobody could write."""
         key_schema = orjson.dumps(state.description["KeySchema"])
         leaves = state.status == "DELETING"
-        indexes = [] if leaves else state.indexes
+        indexes = [each for each in state.indexes if not leaves and each["status"] != DELETING]
         messages: list[Derived] = [
             stream_message(each, state.id, state.description, version, state.partitions, state.ancestors, key_schema)
             for each in state.streams

@@ -19,6 +19,7 @@ from dynabus.core.replication.store import Decision, Evaluate, Outcome
 from dynabus.core.streams.view import DISABLING
 from dynabus.core.table_topics.view import ENABLED, ENABLING, label_of
 from dynabus.core.tables.descriptions import refuse_change
+from dynabus.core.tables.settled import refuse_unsettled
 from dynabus.core.tables.table_topics import is_written, new_table_topic
 from dynabus.core.topic_settings import TABLE_TOPIC_PARTITIONS
 
@@ -60,8 +61,10 @@ def _refuse(state: TableState, partitions_most: int, *, enabled: bool) -> ApiErr
         return validation_error("Kafka's mock has no table topics: use --kafka local")
     if state.table_topic:
         return resource_in_use(f"The table's topic is being deleted: wait until that is done: {state.name}")
-    if any(each.get("state", "active") != "active" for each in state.partitions):
-        return resource_in_use(f"Partitions of the table are being split: wait until that is done: {state.name}")
+    try:
+        refuse_unsettled(state.partitions, state.name)
+    except ApiError as refusal:
+        return refusal
     return None
 
 

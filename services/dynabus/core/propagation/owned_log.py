@@ -38,12 +38,10 @@ class Found(NamedTuple):
         return place is not None and (place.origin != self.origin or place.fold_version != FOLD_VERSION)
 
     @property
-    def is_over(self) -> bool:
-        """The checkpoint is of streams that have all ended; the log was pruned past it since, as nobody needed it."""
-        if self.checkpoint is None:
-            return False
-        place = self.checkpoint.place
-        return not self.checkpoint.open and not place.sealed and place.next_offset < self.low
+    def is_pruned(self) -> bool:
+        """The log has not what comes behind the checkpoint any more."""
+        place = None if self.checkpoint is None else self.checkpoint.place
+        return place is not None and not place.sealed and place.next_offset < self.low
 
 
 @dataclass(slots=True)

@@ -95,8 +95,6 @@ class Propagator:
 
     def assigned(self, partition: PartitionId, found: Found) -> None:
         """The group gave it to this process."""
-        if found.is_over:
-            found = found._replace(checkpoint=None)
         log = Log(Follower(partition, self.bodies), found, confirmed=found.checkpoint, committed=found.checkpoint)
         log.deleted_below = 1 if found.checkpoint is None else max(1, found.checkpoint.place.next_offset)
         self.logs[partition] = log
@@ -139,13 +137,21 @@ class Propagator:
     def _begin(self, log: Log) -> None:
         """The table above; nothing happens while metadata do not have the partition yet."""
         follower, found = log.follower, log.found
-        number = follower.partition.number
+        table, number = follower.partition
         if found.checkpoint is not None:
-            follower.restore(found.checkpoint, log.committed)
-            return
-        streams = [
-            each for each in self.view.derived(follower.partition.log) if each.is_live and number in each.shards
-        ]
+            if not found.is_pruned:
+                follower.restore(found.checkpoint, log.committed)
+                return
+            if self.view.version(table) < found.checkpoint.version:
+                return
+            if {each.label for each in self.view.derived(table)}.intersection(found.checkpoint.open):
+                follower.restore(found.checkpoint, log.committed)
+                return
+            # All that it names is gone, and nobody needed the log since.
+            found = log.found = found._replace(checkpoint=None)
+            log.confirmed = log.committed = None
+            log.deleted_below = 1
+        streams = [each for each in self.view.derived(table) if each.is_live and number in each.shards]
         if not streams:
             return
         parents = {parent for each in streams if (parent := each.shards[number].parent) is not None}

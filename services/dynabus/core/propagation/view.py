@@ -21,6 +21,8 @@ class DerivedView(StreamsView):
         self._indexes: dict[tuple[str, str], Index] = {}
         self._table_topics: dict[tuple[str, str], TableTopic] = {}
         self._dropped: dict[tuple[str, str], None] = {}
+        self._ended: dict[str, int] = {}
+        """By table: the version that says that an index or a topic of it is gone, maybe the last one."""
 
     def take_index(self, message: IndexMetadata) -> None:
         """A message of the metadata topic; an older one than what is known is ignored."""
@@ -29,7 +31,7 @@ class DerivedView(StreamsView):
         if key in self._dropped:
             return
         if message["status"] == DELETED:
-            self._drop(key)
+            self._drop(key, message["version"])
         elif known is None or known.version < message["version"]:
             self._indexes[key] = read_index(message)
             self.changes += 1
@@ -41,13 +43,17 @@ class DerivedView(StreamsView):
         if key in self._dropped:
             return
         if message["status"] == DELETED:
-            self._drop(key)
+            self._drop(key, message["version"])
         elif known is None or known.version < message["version"]:
             self._table_topics[key] = read_table_topic(message)
             self.changes += 1
 
-    def _drop(self, key: tuple[str, str]) -> None:
+    def _drop(self, key: tuple[str, str], version: int) -> None:
         """Its id is never used again."""
+        table, _ = key
+        self._ended[table] = max(version, self._ended.pop(table, -1))
+        if len(self._ended) > DELETED_MOST:
+            del self._ended[next(iter(self._ended))]
         self._dropped[key] = None
         if len(self._dropped) > DELETED_MOST:
             del self._dropped[next(iter(self._dropped))]
@@ -62,8 +68,9 @@ class DerivedView(StreamsView):
         return [*self._indexes.values(), *self._table_topics.values()]
 
     def version(self, table: str) -> int:
-        """What is known of all of a table's; they are published together, with one version."""
-        return max((each.version for each in self.derived(table)), default=-1)
+        """What is known of all of a table's; they are published together, with one version. That nothing is derived
+        any more is known, too."""
+        return max((each.version for each in self.derived(table)), default=self._ended.get(table, -1))
 
     def live_tables(self) -> set[str]:
         """Ids of the tables whose logs propagators read."""

@@ -22,7 +22,6 @@ from typing import Any, Protocol
 from dynabus.core.errors import (
     invalid_parameter,
     limit_exceeded,
-    resource_in_use,
     resource_not_found,
     validation_error,
 )
@@ -31,6 +30,7 @@ from dynabus.core.tables.capacity_changes import Changed, billing_mode, updating
 from dynabus.core.tables.descriptions import Description, describe_index, in_use
 from dynabus.core.tables.index_capacity import changed_capacity, refuse_other_modes
 from dynabus.core.tables.indexes import Index, index_id
+from dynabus.core.tables.settled import refuse_unsettled
 
 INDEXES_MOST, PROJECTED_MOST = 20, 100
 """Of one table: its global indexes, and attributes that all of its indexes together name in NonKeyAttributes.
@@ -147,10 +147,7 @@ def _create(
         raise validation_error("Attempting to create an index which already exists")
     if len(found) >= INDEXES_MOST:
         raise limit_exceeded(f"GlobalSecondaryIndex count exceeds the per-table limit of {INDEXES_MOST}")
-    if any(each.get("state", "active") != "active" for each in partitions):
-        raise resource_in_use(
-            f"Partitions of the table are being split: wait until that is done: {existing['TableName']}"
-        )
+    refuse_unsettled(partitions, existing["TableName"])
     check_projected([*found, *local, index])
     on_demand = billing_mode(existing) == "PAY_PER_REQUEST"
     shown = {**describe_index(index, existing["TableArn"], on_demand=on_demand), "Backfilling": True}

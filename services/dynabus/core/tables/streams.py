@@ -16,11 +16,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from dynabus.core.errors import invalid_parameter, resource_in_use, validation_error
+from dynabus.core.errors import invalid_parameter, validation_error
 from dynabus.core.streams.messages import ShardMetadata, StreamMetadata
 from dynabus.core.streams.view import DISABLED, DISABLING, ENABLED, ENABLING
 from dynabus.core.tables.capacity_changes import Changed, updating
 from dynabus.core.tables.descriptions import Description, in_use
+from dynabus.core.tables.settled import refuse_unsettled
 
 NEW_AND_OLD = "NEW_AND_OLD_IMAGES"
 """The view of streams that replicas are written from."""
@@ -99,8 +100,7 @@ def change_streams(
         off = {member: value for member, value in existing.items() if member != "StreamSpecification"}
         last = {**streams[-1], "status": DISABLING}
         return updating(off, pending), [*streams[:-1], last]
-    if any(each.get("state", "active") != "active" for each in partitions):
-        raise resource_in_use(f"Partitions of the table are being split: wait until that is done: {name}")
+    refuse_unsettled(partitions, name)
     made = new_stream(
         specification["StreamViewType"], wall_ms, [each["number"] for each in partitions], streams, from_start=False
     )

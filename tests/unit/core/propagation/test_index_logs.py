@@ -18,7 +18,7 @@ from dynabus.core.global_indexes.view import label_of
 from dynabus.core.ids import LogId
 from dynabus.core.propagation.index_writes import ForIndex
 from dynabus.core.propagation.owned_log import UNACKNOWLEDGED_MOST, Found
-from dynabus.core.propagation.propagator import Propagator, Sending
+from dynabus.core.propagation.propagator import Propagator, Sending, Wish
 from dynabus.core.propagation.view import DerivedView
 from dynabus.core.rows import Source, is_tombstone
 from dynabus.core.tables.indexes import index_message
@@ -148,6 +148,44 @@ def test_an_index_that_is_taken_away_is_written_no_more() -> None:
     brain.confirm()
     assert brain.writes() == []
     assert brain.due()[ROOT].open == (LABEL,)
+
+
+def test_the_last_index_that_is_taken_away_is_written_no_more() -> None:
+    """Nothing is derived from the table any more, which is known, too."""
+    history = logs()
+    brain = reader()
+    brain.view.take_index(index_of(16, status="DELETED"))
+    brain.learned()
+    brain.read({ROOT: history.logs[0]})
+    brain.outputs()
+    brain.confirm()
+    assert brain.writes() == []
+    assert (brain.due()[ROOT].open, brain.due()[ROOT].version) == ((), 16)
+
+
+def test_the_checkpoint_of_an_index_that_is_gone_does_not_keep_the_next_from_beginning() -> None:
+    """Nobody needed the log meanwhile, so it was pruned past it."""
+    history, brain = logs(), reader()
+    brain.read({ROOT: history.logs[0]})
+    brain.outputs()
+    brain.confirm()
+    brain.acknowledged(ROOT, [each.number for each in brain.writes()])
+    checkpoint = brain.due()[ROOT]
+    assert checkpoint.open == (label_of(INDEX_ID),)
+    found = Found(origin(0), checkpoint.place.next_offset + 5, checkpoint)
+    other = {"label": label_of("b" * 16), "status": "ENABLING", "from_start": False}
+    later = Propagator(DerivedView(), BODIES)
+    later.assigned(ROOT, found)
+    later.view.take_index(index_of(checkpoint.version - 1, **other))
+    later.learned()
+    assert later.wishes() == [], "older metadata may lack what is open"
+    later.view.take_index(index_of(checkpoint.version + 8, **other))
+    later.learned()
+    assert later.wishes() == [(ROOT, Wish.PLACE)]
+    kept = reader()
+    kept.assigned(ROOT, found)
+    assert kept.wishes() == []
+    assert kept.positions()[ROOT] == checkpoint.place, "of one that is there the loss is told"
 
 
 def test_metadata_of_an_index_that_is_gone_do_not_bring_it_back() -> None:
