@@ -103,6 +103,23 @@ def test_a_crash_after_any_effect_and_a_standby_that_takes_over(crash_after: int
     live(crash_after, "admin-1", "admin-2", restarts=False)
 
 
+def test_an_index_that_is_deleted_is_written_no_more_before_its_partitions_go() -> None:
+    """Propagators would write to nobody, and stop reading the table's logs once too much is under way."""
+    life = Life("admin-1")
+    life.ask("CreateTable", **WITH_INDEX)
+    own = index_name(NAME, "by-year")
+    life.until("both are active", lambda: statuses(life) == {NAME: "ACTIVE", own: "ACTIVE"})
+    table = states(life)[NAME]
+    told = f"index/{table.id}/{table.indexes[0]['id']}"
+    life.until("published", lambda: told in life.kafka.metadata)
+    life.nodes.deaf = set(life.nodes.names)
+    life.ask("UpdateTable", TableName=NAME, GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "by-year"}}])
+    life.until("told", lambda: told not in life.kafka.metadata)
+    assert own in statuses(life)
+    life.nodes.deaf = set()
+    life.until("gone", lambda: statuses(life) == {NAME: "ACTIVE"})
+
+
 def test_ids_differ_by_request_and_by_name() -> None:
     assert len({index_id(request, name) for request in (b"1", b"2") for name in ("a", "b")}) == 4
     assert len(index_id(b"1", "a")) == 16

@@ -18,6 +18,8 @@ UNACKNOWLEDGED_MOST = 2000
 """Index writes of one log; beyond it the log is not read on. Half a second of what one leader takes, 2 MB of rows of
 1 KB; what lies longer in an inbox would be sent twice."""
 
+UNACKNOWLEDGED_BYTES_MOST = 16 << 20
+"""The same for larger rows: an index that takes nothing for a while must not fill the memory."""
 
 RECORDS_MOST = 2000
 """For table topics, of one log, that are not committed; beyond it the log is not read on. A transaction of so many is
@@ -56,6 +58,7 @@ class Log:
     committed: Checkpoint | None = None
     unacknowledged: dict[int, ForIndex] = field(default_factory=dict)
     """Index writes by their numbers, in order."""
+    unacknowledged_bytes: int = 0
     waiting: deque[tuple[int, Checkpoint, Records]] = field(default_factory=deque)
     """Checkpoints by the last index write that they mean, with what table topics get."""
     held: Records = field(default_factory=dict)
@@ -72,14 +75,30 @@ class Log:
         log, write = each
         self.deletions[log] = max(self.deletions.get(log, 0), write.source.offset + 1)
 
+    def issued(self, number: int, each: ForIndex) -> None:
+        """An index write that is to be acknowledged."""
+        self.unacknowledged[number] = each
+        self.unacknowledged_bytes += len(each.write.item_json)
+
+    def acknowledged(self, numbers: Iterable[int]) -> None:
+        """These are."""
+        for number in numbers:
+            if (each := self.unacknowledged.pop(number, None)) is not None:
+                self.unacknowledged_bytes -= len(each.write.item_json)
+        self.settle()
+
+    def has_room(self, part: int = 1) -> bool:
+        """No more index writes are under way than such a part of what may be."""
+        is_short = len(self.unacknowledged) <= UNACKNOWLEDGED_MOST // part
+        return is_short and self.unacknowledged_bytes <= UNACKNOWLEDGED_BYTES_MOST // part
+
     def settle(self) -> None:
         """Let go the checkpoints whose writes, and those of all before them, are acknowledged."""
         first = next(iter(self.unacknowledged), None)
         while self.waiting and (first is None or first > self.waiting[0][0]):
             _, self.confirmed, records = self.waiting.popleft()
             self.held |= records
-        left = len(self.unacknowledged)
-        self.is_full = left > UNACKNOWLEDGED_MOST or (self.is_full and left > UNACKNOWLEDGED_MOST // 2)
+        self.is_full = not self.has_room(2 if self.is_full else 1)
 
     def has_committed(self, offset: int) -> bool:
         """All that the log has before this offset is where it belongs: a table topic can be looked at."""

@@ -36,7 +36,7 @@ from dynabus.core.propagation.checkpoint import Checkpoint
 from dynabus.core.propagation.follower import Follower
 from dynabus.core.propagation.index_writes import ForIndex
 from dynabus.core.propagation.outputs import Knowledge, Output, Stage
-from dynabus.core.propagation.owned_log import RECORDS_MOST, UNACKNOWLEDGED_MOST, Found, Log
+from dynabus.core.propagation.owned_log import RECORDS_MOST, Found, Log
 from dynabus.core.propagation.sweeps import is_topic_sweep
 from dynabus.core.propagation.table_records import TableRecord
 from dynabus.core.propagation.view import DerivedView
@@ -198,7 +198,7 @@ class Propagator:
         return [
             PageWish(partition, label, fill.position, fill.at_least)
             for partition, log in self.logs.items()
-            if len(log.unacknowledged) <= UNACKNOWLEDGED_MOST // 2
+            if log.has_room(2)
             and log.uncommitted <= RECORDS_MOST // 2
             and (wanted := log.follower.ask_page()) is not None
             for label, fill in [wanted]
@@ -247,7 +247,7 @@ class Propagator:
         log.follower.changes.clear()
         for each in log.follower.take_writes():
             self._issued += 1
-            log.unacknowledged[self._issued] = each
+            log.issued(self._issued, each)
             if not each.write.item_json:
                 log.deletes(each)
                 self.unclear.add(log.follower.partition.log)
@@ -263,9 +263,7 @@ class Propagator:
         log = self.logs.get(partition)
         if log is None:
             return
-        for number in numbers:
-            log.unacknowledged.pop(number, None)
-        log.settle()
+        log.acknowledged(numbers)
 
     def confirm(self) -> None:
         """Kafka has all outputs that were taken; index writes that were taken with them may be under way."""
@@ -293,6 +291,7 @@ class Propagator:
         log.follower = Follower(log.follower.partition, self.bodies)
         log.found = log.found._replace(checkpoint=log.confirmed)
         log.unacknowledged.clear()
+        log.unacknowledged_bytes = 0
         log.waiting.clear()
         log.is_full = False
         log.parent, log.wants_place = None, False

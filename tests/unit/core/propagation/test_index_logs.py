@@ -17,7 +17,7 @@ from dynabus.core.global_indexes.arrivals import Arrival
 from dynabus.core.global_indexes.view import label_of
 from dynabus.core.ids import LogId
 from dynabus.core.propagation.index_writes import ForIndex
-from dynabus.core.propagation.owned_log import UNACKNOWLEDGED_MOST, Found
+from dynabus.core.propagation.owned_log import UNACKNOWLEDGED_BYTES_MOST, UNACKNOWLEDGED_MOST, Found
 from dynabus.core.propagation.propagator import Propagator, Sending, Wish
 from dynabus.core.propagation.view import DerivedView
 from dynabus.core.rows import Source, is_tombstone
@@ -136,6 +136,23 @@ def test_a_log_with_too_much_under_way_is_not_read_on() -> None:
     assert brain.positions() == {}
     brain.acknowledged(ROOT, [UNACKNOWLEDGED_MOST // 2])
     assert ROOT in brain.positions()
+
+
+def test_large_rows_fill_it_sooner() -> None:
+    brain = reader()
+    brain.read({ROOT: logs(0).logs[0]})
+    log = brain.logs[ROOT]
+    large = ForIndex(LogId(LOG), IndexWrite(b"k", bytes(UNACKNOWLEDGED_BYTES_MOST // 40), 0, Source(0, 1, 1)))
+    for number in range(41):
+        log.issued(number, large)
+    log.settle()
+    assert brain.positions() == {}
+    brain.acknowledged(ROOT, range(20))
+    assert brain.positions() == {}
+    brain.acknowledged(ROOT, range(22))
+    assert ROOT in brain.positions()
+    brain.acknowledged(ROOT, range(100))
+    assert log.unacknowledged_bytes == 0
 
 
 def test_an_index_that_is_taken_away_is_written_no_more() -> None:
