@@ -29,7 +29,7 @@ from dynabus.request_router.ingest.service import Ingest
 from dynabus.request_router.metrics import Metrics
 from dynabus.request_router.sizes import bytes_most, grouped
 from dynabus.request_router.streams import Streams
-from dynabus.request_router.waiting import wait_until
+from dynabus.request_router.until import wait_until
 
 TICK_S = 0.025
 """How exact re-sends are; a tick over an empty map costs nothing."""
