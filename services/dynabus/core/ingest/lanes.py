@@ -19,7 +19,7 @@ A command without a lane (a dead letter) is answered when it is taken: it has no
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Generic, TypeVar
@@ -120,6 +120,10 @@ class Lanes(Generic[T]):
             message = self._messages.popleft()
             self.held_bytes -= message.size
             self.committable = message.next_offset
+
+    def done_behind(self) -> Iterator[int]:
+        """Offsets of messages that are done, behind one that is not."""
+        return (message.next_offset - 1 for message in self._messages if message.left == 0)
 
     @property
     def due_ms(self) -> float:

@@ -1,8 +1,8 @@
 """Reads ingest topics as a member of the routers' consumer group, in a thread of its own.
 
 Order of effects: a message's offset is committed only after the loop has said (`Share.committable`) that all before
-it is delivered. A share that is taken away is committed once more, as far as it is, before others get it; of one that
-is lost nothing is: others have it already.
+it is delivered, and with it what is delivered behind one that waits. A share that is taken away is committed once
+more, as far as it is, before others get it; of one that is lost nothing is: others have it already.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dynabus.adapters.kafka.arrivals import arrived
 from dynabus.adapters.kafka.settings import KafkaSettings, Properties
 from dynabus.adapters.kafka.topics import TopicError, reach_kafka
 from dynabus.adapters.logs import kafka_logger, logger
+from dynabus.core.ingest.done_behind import NONE, decode_done
 from dynabus.core.ingest.lanes import Lanes
 
 SESSION_MS = 6000
@@ -65,9 +66,15 @@ class Share:
     full: bool = False
     """Too much waits: no more is read for now. Said by the loop."""
     paused: bool = False
-    committed: int | None = None
+    committed: tuple[int, str] | None = None
     next_offset: int = -1
     """To be read next, as far as known."""
+    first_offset: int | None = None
+    """Of what came."""
+    done_behind: str = ""
+    """Committed beside the offset. Said by the loop; an older word is true, too."""
+    passed_by: frozenset[int] = NONE
+    """Offsets that were done before it was ours."""
 
     @property
     def where(self) -> tuple[str, int]:
@@ -77,6 +84,14 @@ class Share:
     def committable(self) -> int | None:
         """All below this offset is done; None: nothing was taken yet."""
         return self.lanes.committable
+
+    @property
+    def progress(self) -> tuple[int, str] | None:
+        """What to commit."""
+        done_behind, at = self.done_behind, self.committable
+        if at is None and done_behind:
+            at = self.first_offset
+        return None if at is None else (at, done_behind)
 
 
 Batch = list[tuple[Share, list[Arrival]]]
@@ -180,6 +195,7 @@ class Reader:
                 batch.setdefault(share, []).append(arrival)
         for share, arrivals in batch.items():
             self._begin(share)
+            share.first_offset = arrivals[0].offset if share.first_offset is None else share.first_offset
             self._look_for_gap(share, arrivals)
         if batch:
             self._deliver([*batch.items()])
@@ -194,6 +210,7 @@ class Reader:
             logger().info("ingest", topic=share.topic, reason=error.args[0].str())
         else:
             share.next_offset = committed.offset
+            share.passed_by = decode_done(committed.metadata or "")
 
     def _look_for_gap(self, share: Share, arrivals: list[Arrival]) -> None:
         """What retention took unread is lost, and must not be so silently. Transactions leave gaps too."""
@@ -244,11 +261,11 @@ class Reader:
     def _commit(self, shares: list[Share], *, wait: bool) -> None:
         # Before others get it all is committed once more: Kafka may not have answered yet to what was before.
         done = {
-            share: at for share in shares if (at := share.committable) is not None and (wait or at != share.committed)
+            share: at for share in shares if (at := share.progress) is not None and (wait or at != share.committed)
         }
         if not done or self._consumer is None:
             return
-        offsets = [TopicPartition(share.topic, share.number, at) for share, at in done.items()]
+        offsets = [TopicPartition(share.topic, share.number, *at) for share, at in done.items()]
         try:
             if wait:
                 self._on_commit(None, self._consumer.commit(offsets=offsets, asynchronous=False) or [])
@@ -267,5 +284,5 @@ class Reader:
                 continue
             logger().warning("not committed", topic=each.topic, partition=each.partition, reason=why.str())
             share = self._shares.get((each.topic, each.partition))
-            if share is not None and share.committed == each.offset:
+            if share is not None and share.committed is not None and share.committed[0] == each.offset:
                 share.committed = None

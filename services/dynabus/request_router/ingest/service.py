@@ -20,6 +20,7 @@ from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.adapters.logs import logger
 from dynabus.core.errors import ApiError, resource_not_found
 from dynabus.core.ingest.attempts import Attempt, begin
+from dynabus.core.ingest.done_behind import encode_done
 from dynabus.core.ingest.lanes import Work
 from dynabus.core.ingest.results import Status
 from dynabus.core.messages import ReplyPart, ReplyStatus
@@ -39,6 +40,9 @@ HELD_MOST = 2000
 """Commands of one topic partition that wait; beyond it the topic partition is paused. A second or two of its work."""
 
 HELD_BYTES_MOST = 8 << 20
+
+DONE_MS = 500.0
+"""Between two looks at what is done behind commands that wait: as often as it is committed."""
 
 AGAIN_MS, AGAIN_MOST_MS = 50.0, 2000.0
 """Until a command that was not decided is tried again, doubled each time."""
@@ -84,6 +88,7 @@ class Ingest:
         self._takers: set[str] = set()
         """Ids of tables that ever took commands."""
         self._is_closed = False
+        self._told_ms = float("-inf")
         self.again = 0
 
     # -- what the router tells ------------------------------------------------------------------------------------
@@ -103,6 +108,10 @@ class Ingest:
     def tick(self) -> None:
         """Now and then: deliveries, commands whose time has come, topic partitions that are full."""
         self.outbox.serve()
+        if (now_ms := self._now_ms()) >= self._told_ms + DONE_MS:
+            self._told_ms = now_ms
+            for share in self.reader.shares:
+                share.done_behind = encode_done(share.lanes.done_behind())
         self._go_on()
 
     def counts(self) -> dict[str, tuple[str, float]]:
@@ -160,6 +169,9 @@ class Ingest:
 
     def _take(self, share: Share, arrival: Arrival) -> None:
         table = self._table_of.get(share.topic)
+        if arrival.offset in share.passed_by:
+            share.lanes.take(arrival.offset, len(arrival.value or b""), [])
+            return
         found = tasks_of(share, arrival, table, self._context, self._wanted.__contains__)
         commands = [(lane_of(each), each) for each in found]
         for work in share.lanes.take(arrival.offset, len(arrival.value or b""), commands):

@@ -46,6 +46,7 @@ class FakeConsumer:
         self.messages: list[FakeMessage] = []
         self.calls: list[Any] = []
         self.has_committed, self.low = -1001, 0
+        self.metadata: dict[int, str] = {}
 
     def subscribe(self, topics: list[str], **_: Any) -> None:
         self.calls.append(("subscribe", topics))
@@ -70,13 +71,17 @@ class FakeConsumer:
         self.calls.append(("resume", where[0].partition))
 
     def committed(self, where: list[TopicPartition], timeout: float) -> list[TopicPartition]:
-        return [TopicPartition(each.topic, each.partition, self.has_committed) for each in where]
+        return [
+            TopicPartition(each.topic, each.partition, self.has_committed, self.metadata.get(each.partition, ""))
+            for each in where
+        ]
 
     def get_watermark_offsets(self, _where: TopicPartition, cached: bool) -> tuple[int, int]:
         return self.low, 100
 
     def commit(self, offsets: list[TopicPartition], asynchronous: bool = True) -> list[TopicPartition] | None:
         self.calls.append(("commit", {each.partition: each.offset for each in offsets}, asynchronous))
+        self.metadata = {each.partition: each.metadata for each in offsets if each.metadata}
         return None if asynchronous else offsets
 
 
@@ -153,6 +158,25 @@ def test_whoever_parts_with_a_share_does_not_rely_on_what_kafka_has_not_answered
     desk.turn()
     desk.reader._on_revoke(desk.consumer, [TopicPartition(TOPIC, 0)])
     assert desk.commits() == [({0: 1}, True), ({0: 1}, False)]
+
+
+def test_what_is_done_behind_one_that_waits_is_committed_beside_the_offset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token of one that was decided more than ten minutes ago is over: it would be applied again."""
+    desk = Desk(monkeypatch)
+    desk.assign(0)
+    desk.turn(FakeMessage(4), FakeMessage(5))
+    (share,) = desk.reader.shares
+    share.done_behind = "5:0.1"
+    for _ in range(2):
+        desk.reader._commit_s = 0.0
+        desk.turn()
+    assert desk.commits() == [({0: 4}, True)]
+    assert desk.consumer.metadata == {0: "5:0.1"}
+    again = Desk(monkeypatch)
+    again.consumer.has_committed, again.consumer.metadata = 4, {0: "5:0.1"}
+    again.assign(0)
+    again.turn(FakeMessage(4))
+    assert again.reader.shares[0].passed_by == {5}
 
 
 def test_a_share_is_committed_before_others_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from tests.unit.request_router.test_asker import LOG, view, view_message
 from dynabus.adapters.kafka.outbox import Letter, Outbox
 from dynabus.adapters.kafka.settings import KafkaSettings
 from dynabus.core.errors import ApiError
+from dynabus.core.ingest.done_behind import decode_done
 from dynabus.core.messages import ReplyPart, ReplyStatus
 from dynabus.core.operations.calls import Call, Context
 from dynabus.core.replication.store import Outcome
@@ -20,7 +21,7 @@ from dynabus.core.topic_settings import MESSAGE_LIMIT_BYTES
 from dynabus.core.topics import Topics
 from dynabus.request_router.ingest import tasks
 from dynabus.request_router.ingest.reader import Arrival, Reader, Share
-from dynabus.request_router.ingest.service import HELD_MOST, Ingest
+from dynabus.request_router.ingest.service import DONE_MS, HELD_MOST, Ingest
 
 TOPIC, COMMON = "dynabus.ingest.t", "dynabus.ingest"
 THROTTLED = Outcome(ReplyStatus.THROTTLED, b'{"__type":"slow"}')
@@ -167,6 +168,27 @@ def test_what_nobody_decided_is_tried_again_and_holds_its_item_alone(undecided: 
         first, again = (calls for calls in desk.asked if keys(calls)[0] == "a" and calls is not desk.asked[-1])
         assert again[0].token == first[0].token
         assert (share.lanes.committable, desk.ingest.again) == (3, 1)
+
+    run(scenario)
+
+
+def test_what_is_done_behind_one_that_waits_is_told_and_passed_by_later() -> None:
+    async def scenario() -> None:
+        desk = Desk(lambda call: THROTTLED if call.key.endswith(b"a\0\0") or b"slow" in call.value else Outcome())
+        share = desk.share()
+        await desk.take(share, put("slow"), put("b"), put("slow"), put("c"), put("d"))
+        desk.told()
+        await desk.settle(after_ms=DONE_MS)
+        assert (share.lanes.committable, share.done_behind) == (None, "1:0.1,1.2")
+        later = Desk()
+        taken = later.share()
+        taken.passed_by = decode_done(share.done_behind)
+        await later.take(taken, put("slow"), put("b"), put("slow"), put("c"), put("d"))
+        later.told()
+        await later.settle(after_ms=10)
+        later.told()
+        assert [keys(calls) for calls in later.asked] == [["slow"], ["slow"]]
+        assert taken.lanes.committable == 5
 
     run(scenario)
 
