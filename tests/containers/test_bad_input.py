@@ -13,7 +13,7 @@ from docker.models.containers import Container  # type: ignore[import-untyped]
 from tests.containers.conftest import build_image
 from tests.integration.cluster import wait_until
 
-pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.containers, pytest.mark.slow, pytest.mark.timeout(600)]
 
 CANNOT_RUN, WRONG_SETTINGS = 1, 2
 NOWHERE = "127.0.0.1:1"
@@ -134,10 +134,10 @@ def test_services_wait_for_a_broker_that_is_slow_to_start(run: Run, kafka: Conta
     kafka.pause()
     waiting = [_start_beside(run, kafka, service, port) for service, port in SERVICES_ON.items()]
     for container in waiting:
-        wait_until(f"{container.name} says what it waits for", partial(_waits, container))
+        wait_until(f"{container.name} says what it waits for", partial(_waits, container), 90)
     kafka.unpause()
     for container, port in zip(waiting, SERVICES_ON.values(), strict=True):
-        wait_until("ready", partial(_is_ready, container, port), 60)
+        wait_until("ready", partial(_is_ready, container, port), 180)
         container.reload()
         assert container.attrs["RestartCount"] == 0
         assert container.attrs["State"]["Status"] == "running"
@@ -146,7 +146,7 @@ def test_services_wait_for_a_broker_that_is_slow_to_start(run: Run, kafka: Conta
 def test_two_nodes_with_one_name(run: Run, kafka: Container) -> None:
     settings = {"DYNABUS_NAME": "node-1", "DYNABUS_KAFKA": "127.0.0.1:9092"}
     first = run("storage-node", beside(kafka), **settings, DYNABUS_ZONE="a", DYNABUS_OPS_PORT="8001")
-    wait_until("the first is ready", lambda: first.exec_run(["ready", "8001"]).exit_code == 0, 60)
+    wait_until("the first is ready", lambda: first.exec_run(["ready", "8001"]).exit_code == 0, 180)
     second = run("storage-node", beside(kafka), **settings, DYNABUS_ZONE="b", DYNABUS_OPS_PORT="8002")
     code, lines = ended(second)
     assert code == CANNOT_RUN

@@ -130,7 +130,7 @@ def test_a_kafka_that_dies_and_comes_back_has_each_command_once_and_in_order(clu
 
 def test_what_nobody_answered_is_found_out_with_its_token(cluster: RunningCluster) -> None:
     kafka = table_for(cluster, "found-out")
-    with ingest("found-out", kafka=kafka, timeout_s=3) as table:
+    with ingest("found-out", kafka=kafka, timeout_s=10) as table:
         for pid in cluster.pids("request-router").values():
             kill(pid)
         lost = [add(table, f"k{number}", number) for number in range(20)]

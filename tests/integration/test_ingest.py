@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, ConsumerGroupState, Producer
+from confluent_kafka.admin import AdminClient
 
+from dynabus.core.topics import Topics
 from tests.integration.cluster import RunningCluster, client, kill, running, wait_until
 from tests.integration.streams import items_of
 from tests.integration.test_splits import numbers, split
@@ -166,14 +168,22 @@ def test_poison_is_buried_and_what_follows_goes_on(cluster: RunningCluster) -> N
         assert items_of(cluster.port, "poisoned").keys() == {"a", "b"}
 
 
+def names_nobody(dead: list[tuple[dict[str, bytes], bytes | None]]) -> bool:
+    return any(b"no-such-table" in (value or b"") for _, value in dead)
+
+
 def test_the_common_topic(cluster: RunningCluster) -> None:
     with Commands(cluster, "named") as commands:
-        time.sleep(2)  # until every router knows the table: before that a command here is a dead letter
         commands.topic = "dynabus.ingest"
-        commands.send([put("a", table="named"), put("a", table="no-such-table")])
-        commands.flush()
-        wait_until("an outcome", lambda: commands.read() >= 1, 60)
-        wait_until("a dead letter", commands.read_dead, 60)
+
+        def is_decided() -> bool:
+            # Until its router knows the table a command here is a dead letter.
+            commands.send([put("a", table="named"), put("a", table="no-such-table")])
+            commands.flush()
+            return commands.read(1.0) >= 1
+
+        wait_until("an outcome", is_decided, 60)
+        wait_until("its dead letter", lambda: commands.read_dead() and names_nobody(commands.dead), 60)
         assert items_of(cluster.port, "named").keys() == {"a"}
 
 
@@ -240,12 +250,22 @@ def _leader(cluster: RunningCluster, table: str) -> str:
     return led
 
 
+def is_read(cluster: RunningCluster, table: str) -> bool:
+    """By a router, as far as its group is settled."""
+    admin = AdminClient({"bootstrap.servers": cluster.status()["kafka"]["bootstrap"], "log_level": 0})
+    group = Topics("dynabus").ingesters
+    found = admin.describe_consumer_groups([group])[group].result()
+    topics = {each.topic for member in found.members for each in member.assignment.topic_partitions}
+    is_settled = found.state in (ConsumerGroupState.STABLE, ConsumerGroupState.EMPTY)
+    return not is_settled or f"dynabus.ingest.{table}" in topics
+
+
 def test_off_and_on_again(cluster: RunningCluster) -> None:
     with Commands(cluster, "switched") as commands:
         commands.send(put("a"))
         commands.wait()
         cluster.command("admin", "ingest", "switched", "off")
-        time.sleep(3)
+        wait_until("no router reads commands of the table", lambda: not is_read(cluster, "switched"), 60)
         commands.send(put("b"))
         commands.flush()
         time.sleep(3)

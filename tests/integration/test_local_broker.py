@@ -36,7 +36,7 @@ def start(folder: Path) -> LocalBroker:
 
 def end(broker: LocalBroker, number: signal.Signals = signal.SIGTERM) -> None:
     broker.process.send_signal(number)
-    broker.process.wait(20)
+    broker.process.wait(60)
 
 
 @pytest.fixture(scope="module")

@@ -80,7 +80,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     finally:
         made.close()
         broker.process.terminate()
-        broker.process.wait(20)
+        broker.process.wait(60)
 
 
 def test_what_one_survivor_has_of_a_member_that_is_gone_the_other_gets(stage: Stage) -> None:

@@ -13,7 +13,7 @@ from tests.integration.cluster import RunningCluster, kill, running, wait_until
 from tests.integration.load import Load
 from tests.integration.test_clones import TABLE, agree, fill, follower, table_id, told, well, wipe
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 
 READER = "archive"
 

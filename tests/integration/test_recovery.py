@@ -17,7 +17,7 @@ from tests.integration.cluster import DYNABUS, RunningCluster, client, kill, run
 from tests.integration.kafka_loss import end_of, log_folder, lose_tail, stop_node, table_id
 from tests.integration.load import Load
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 
 FROZEN_S = 60.0
 """Ten seconds until a replica is sure, a heartbeat, a decision; and a machine that does other things meanwhile."""

@@ -81,7 +81,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
     broker = start_local_broker(folder / "kafka", folder / "kafka.log", lambda _line: None)
     yield broker
     broker.process.terminate()
-    broker.process.wait(20)
+    broker.process.wait(60)
 
 
 @pytest.fixture(scope="module")
@@ -307,7 +307,7 @@ def test_the_broker_is_killed_and_comes_back(tmp_path: Path) -> None:
     finally:
         group.stop()
         broker.process.terminate()
-        broker.process.wait(20)
+        broker.process.wait(60)
 
 
 def _within(timeout_s: float, condition: Callable[[], bool]) -> bool:

@@ -14,7 +14,7 @@ from tests.integration.kafka_loss import end_of, log_folder, lose_tail, stop_nod
 from tests.integration.streams import Poller, create_streaming
 from tests.integration.test_recovery import AHEAD, KEPT, one_ahead, put, recover, wait_until_frozen, whole
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 
 ITEMS = KEPT + AHEAD
 

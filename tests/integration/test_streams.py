@@ -25,7 +25,7 @@ from tests.integration.test_pruning import start_of_log
 from tests.integration.test_splits import numbers, split
 from tests.unit.adapters.stub_registry import registry
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
 
 ROUNDS = 4
 """Kills of a propagator under load; the dice are printed with a failure."""

@@ -191,7 +191,7 @@ def test_new_topic_partitions_of_outcomes_are_read_from_their_first_record(
 
 def test_what_nobody_answers_may_be_applied_or_not(stage: Stage) -> None:
     stage.answer = silent
-    with stage.ingest(timeout_s=1.0) as music:
+    with stage.ingest(timeout_s=4.0) as music:
         outcome = music.put({"pk": "a"})
         with pytest.raises(UnknownOutcomeError, match="Kafka has the command, no router has answered") as caught:
             outcome.result(WAIT_S)
@@ -212,7 +212,7 @@ def test_kafka_that_goes_away_is_said(stage: Stage) -> None:
 
 def test_so_much_is_under_way_and_no_more(stage: Stage) -> None:
     stage.answer = silent
-    with stage.ingest(timeout_s=2.0, under_way_most=2, on_full="raise") as music:
+    with stage.ingest(timeout_s=6.0, under_way_most=2, on_full="raise") as music:
         outcomes = [music.put({"pk": "a"}) for _ in range(2)]
         with pytest.raises(FullError, match="2 commands are under way"):
             music.put({"pk": "a"})
@@ -263,7 +263,7 @@ def test_closing_waits_for_outcomes_and_takes_nothing_more(stage: Stage) -> None
 
 def test_a_table_that_is_switched_off_and_on_again(stage: Stage) -> None:
     stage.answer = silent
-    with stage.ingest(timeout_s=2.0) as music:
+    with stage.ingest(timeout_s=8.0) as music:
         outcome = music.put({"pk": "a"})
         until(lambda: stage.commands)
         stage.tell(6, takes=False)

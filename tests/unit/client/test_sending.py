@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import orjson
@@ -130,6 +131,10 @@ def desk(kafka: Kafka) -> Iterator[Desk]:
     assert not made.failed
 
 
+def has_queued(kafka: Kafka, count: int) -> bool:
+    return len(kafka.producers[0].queue) == count
+
+
 def numbers(kafka: Kafka) -> list[int]:
     return [number for message in kafka.delivered for number in message]
 
@@ -183,10 +188,10 @@ def test_what_a_stuck_producer_has_is_sent_by_the_next_one_in_order(kafka: Kafka
 def test_messages_are_sent_again_in_the_order_in_which_they_left(kafka: Kafka, desk: Desk) -> None:
     """Two threads may draw numbers and add their commands in another order."""
     kafka.is_silent = True
-    for number in (2, 1):
+    for count, number in enumerate((2, 1), 1):
         desk.flight.begin(number, Outcome(f"token-{number}"), 1, wait=False)
         desk.sender.add(0, b"%d" % number, number)
-        until(lambda number=number: len(kafka.producers[0].queue) == 3 - number)
+        until(partial(has_queued, kafka, count))
     kafka.producers[0].is_broken = True
     desk.put()
     until(lambda: len(kafka.producers) == 2)

@@ -158,7 +158,7 @@ def test_the_latest_is_what_comes_next() -> None:
 @pytest.mark.parametrize("kind", ["LATEST", "AT_TIMESTAMP", "AFTER_SEQUENCE_NUMBER"])
 def test_whoever_begins_behind_the_end_of_a_closed_shard_is_at_its_end(topics: Topics, kind: str) -> None:
     late = BEGAN_MS + 3_600_000
-    more = {
+    more: dict[str, dict[str, Any]] = {
         "LATEST": {},
         "AT_TIMESTAMP": {"Timestamp": late / 1000},
         "AFTER_SEQUENCE_NUMBER": {"SequenceNumber": str(Sequence(1, late, 10))},
