@@ -310,6 +310,12 @@ def test_a_log_propagator_is_told_of_a_replica_that_is_well_and_of_no_other() ->
     desk.take(encode("place_request", {**asked, "log": "f" * 32}))
     assert desk.replica.state == "active"
     assert desk.places == [(asked, desk.replica)]
+    # What is sealed before a propagator has begun is the place behind which only children are read.
+    place = desk.replica.replica.place
+    desk.replica.replica.place = place._replace(children=())
+    assert desk.replica.state == "sealed"
+    desk.take(encode("place_request", asked))
+    assert len(desk.places) == 2
     desk.replica.failed = True
     desk.take(encode("place_request", asked))
-    assert len(desk.places) == 1
+    assert len(desk.places) == 2
