@@ -21,7 +21,6 @@ from dynabus.adapters.kafka.patience import Stopped, persist
 from dynabus.adapters.kafka.settings import KafkaConfigError
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.logs import configure_logs, logger
-from dynabus.adapters.memory_limit import MemoryLimitError, check_memory
 from dynabus.adapters.ops_server import Checks, OpsServer
 from dynabus.adapters.scheduling import schedule_as_batch, yield_to_others
 from dynabus.adapters.settings import ServiceSettings, load_settings
@@ -74,9 +73,8 @@ class Service(Generic[S, L]):
         if self.yields:
             yield_to_others()
         try:
-            check_memory()
             return self._serve(settings)
-        except (MemoryLimitError, KafkaConfigError, UnsafeKafka, OSError) as error:
+        except (KafkaConfigError, UnsafeKafka, OSError) as error:
             print(f"{self.program}: {error}", file=sys.stderr)
             return 1
         except InvariantError:

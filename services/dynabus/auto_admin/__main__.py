@@ -21,7 +21,6 @@ from dynabus.adapters.kafka.settings import KafkaConfigError
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.kafka.topics import check_belonging, reach_kafka
 from dynabus.adapters.logs import configure_logs, logger
-from dynabus.adapters.memory_limit import MemoryLimitError, check_memory
 from dynabus.adapters.ops_server import Checks, OpsServer
 from dynabus.adapters.scheduling import schedule_as_batch
 from dynabus.adapters.settings import load_settings
@@ -70,9 +69,8 @@ def main(argv: Sequence[str]) -> int:
     settings = load_settings(AutoAdminSettings, argv, PROGRAM)
     configure_logs(settings.name, settings.log_level)
     try:
-        check_memory()
         return _serve(settings)
-    except (DataFolderError, MemoryLimitError, KafkaConfigError, UnsafeKafka, OSError) as error:
+    except (DataFolderError, KafkaConfigError, UnsafeKafka, OSError) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 1
     except InvariantError:

@@ -11,11 +11,13 @@ import os
 import sys
 from collections.abc import Sequence
 
+from dynabus.adapters.memory_limit import MemoryLimitError, check_memory
 from dynabus.cli.arguments import SERVICES, parser
 from dynabus.cli.cluster import DataFolder
 from dynabus.cli.problem import Problem
 from dynabus.cli.target import DATA, target_of
 
+CANNOT_RUN = 1
 INTERRUPTED = 130
 """What shells use for a program that ended at Ctrl-C."""
 
@@ -39,6 +41,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run_service(service: str, arguments: list[str]) -> int:
+    """The limit of memory is looked at before the service is imported: that alone takes 58 MB, and a process that may
+    have fewer is not killed then but reads its own code from the disk again and again, for minutes."""
+    try:
+        check_memory()
+    except MemoryLimitError as error:
+        print(f"dynabus {service}: {error}", file=sys.stderr)
+        return CANNOT_RUN
     module = importlib.import_module(SERVICES[service][0])
     code: int = module.main(arguments)
     return code

@@ -18,7 +18,6 @@ from dynabus.adapters.garbage import settle
 from dynabus.adapters.kafka.settings import KafkaConfigError
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.logs import configure_logs, logger
-from dynabus.adapters.memory_limit import MemoryLimitError, check_memory
 from dynabus.adapters.ops_server import Checks, OpsServer
 from dynabus.adapters.scheduling import schedule_as_batch, yield_to_others
 from dynabus.adapters.settings import load_settings
@@ -59,13 +58,12 @@ def main(argv: Sequence[str]) -> int:
     configure_logs(settings.name, settings.log_level)
     yield_to_others()
     try:
-        check_memory()
         life = Life()
         ops = OpsServer(settings.ops_host, settings.ops_port, Checks(readiness=life.readiness, status=life.status))
         await_topics(settings)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_serve(settings, life, ops))
-    except (MemoryLimitError, KafkaConfigError, UnsafeKafka, OSError) as error:
+    except (KafkaConfigError, UnsafeKafka, OSError) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 1
 

@@ -20,7 +20,6 @@ from dynabus.adapters.garbage import settle
 from dynabus.adapters.kafka.settings import KafkaConfigError
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.logs import configure_logs, logger
-from dynabus.adapters.memory_limit import MemoryLimitError, check_memory
 from dynabus.adapters.ops_server import Checks, OpsServer
 from dynabus.adapters.scheduling import schedule_as_batch
 from dynabus.adapters.settings import load_settings
@@ -73,14 +72,13 @@ def main(argv: Sequence[str]) -> int:
     configure_logs(settings.name, settings.log_level)
     _raise_file_limit()
     try:
-        check_memory()
         door = Door(settings)
         life = Life()
         ops = OpsServer(settings.ops_host, settings.ops_port, life.checks())
         await_topics(settings)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_serve(settings, door, life, ops))
-    except (MemoryLimitError, AccessKeysError, TlsError, KafkaConfigError, UnsafeKafka, OSError) as error:
+    except (AccessKeysError, TlsError, KafkaConfigError, UnsafeKafka, OSError) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 1
 

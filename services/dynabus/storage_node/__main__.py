@@ -18,7 +18,6 @@ from dynabus.adapters.kafka.patience import Stopped
 from dynabus.adapters.kafka.settings import KafkaConfigError
 from dynabus.adapters.kafka.topic_rules import UnsafeKafka
 from dynabus.adapters.logs import configure_logs, logger
-from dynabus.adapters.memory_limit import MemoryLimitError, check_memory
 from dynabus.adapters.ops_server import OpsServer
 from dynabus.adapters.scheduling import schedule_as_batch
 from dynabus.adapters.settings import load_settings
@@ -38,7 +37,6 @@ EXIT_BROKEN_INVARIANT = 70
 CANNOT_RUN = (
     DataFolderError,
     FileLimitError,
-    MemoryLimitError,
     NamesakeError,
     KafkaConfigError,
     UnsafeKafka,
@@ -52,7 +50,6 @@ def main(argv: Sequence[str]) -> int:
     settings = load_settings(StorageNodeSettings, argv, PROGRAM)
     configure_logs(settings.name, settings.log_level)
     try:
-        check_memory()
         return serve(settings, registry)
     except CANNOT_RUN as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from dynabus.adapters import memory_limit
 from dynabus.adapters.kafka.source import SourceKind
 from dynabus.cli import processes
+from dynabus.cli.arguments import SERVICES
 from dynabus.cli.cluster import NODE, ROUTER, Cluster, DataFolder, Process
 from dynabus.cli.logs import Tail
 from dynabus.cli.main import main
@@ -232,3 +234,15 @@ def test_a_log_that_is_followed_may_begin_anew(tmp_path: Path) -> None:
     assert tail.new_lines() == ["a long line of before"]
     path.write_text("new\n")
     assert tail.new_lines() == ["new"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_too_little_memory_is_said_before_a_service_is_imported(
+    service: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limit = tmp_path / "memory.max"
+    limit.write_text(f"{40 << 20}\n")
+    monkeypatch.setattr(memory_limit, "LIMIT_FILES", (limit,))
+    monkeypatch.setitem(SERVICES, service, ("no.module.of.this.name", ""))
+    assert main([service]) == 1
+    assert capsys.readouterr().err.startswith(f"dynabus {service}: only 40 MB of memory are allowed, 64 MB are the ")
