@@ -104,6 +104,24 @@ def test_acknowledged_records_survive_a_stop_and_a_kill(folder: Path) -> None:
         end(broker)
 
 
+def test_its_folder_may_have_any_letters_in_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    folder = tmp_path / "Prüfung, \\ Nr. 1"
+    folder.mkdir()
+    broker = start(folder)
+    settings = kafka(broker)
+    log = Topics(settings.namespace).log(LogId("ab"), 1)
+    TopicAdmin(settings).ensure([log])
+    assert append(settings, log.name, b"first") == 0
+    end(broker)
+    broker = start(folder)
+    try:
+        assert read(settings, log.name, 0) == b"first"
+        assert (folder / "kafka" / "data" / f"{log.name}-0").is_dir()
+    finally:
+        end(broker)
+
+
 def test_it_runs_in_a_session_of_its_own(broker: LocalBroker) -> None:
     assert os.getsid(broker.pid) == broker.pid
 

@@ -11,11 +11,11 @@ DATA/<log>/<partition>.left.<number>/   a replica that left this node and is bei
 from __future__ import annotations
 
 import fcntl
-import os
 from io import BufferedRandom
 from pathlib import Path
 
 from dynabus.adapters.clock import new_incarnation
+from dynabus.adapters.synced_file import write_synced
 from dynabus.adapters.volume import with_remedy
 from dynabus.core.ids import Incarnation, PartitionId
 
@@ -54,7 +54,7 @@ class DataFolder:
     def _check_format(self) -> None:
         file = self.path / "FORMAT"
         if not file.exists():
-            _write_synced(file, f"{FORMAT_VERSION}\n")
+            write_synced(file, f"{FORMAT_VERSION}\n")
             return
         found = file.read_text().strip()
         if found != str(FORMAT_VERSION):
@@ -69,7 +69,7 @@ class DataFolder:
         try:
             self.former = Incarnation(int(file.read_text()) if file.exists() else 0)
             incarnation = max(self.former + 1, new_incarnation())
-            _write_synced(file, f"{incarnation}\n")
+            write_synced(file, f"{incarnation}\n")
         except (OSError, ValueError) as error:
             raise DataFolderError(f"cannot read or write {file}: {with_remedy(error, self.path)}") from error
         return Incarnation(incarnation)
@@ -83,7 +83,7 @@ class DataFolder:
         try:
             known = file.read_text().strip() if file.exists() else ""
             if not known:
-                _write_synced(file, f"{cluster_id}\n")
+                write_synced(file, f"{cluster_id}\n")
         except OSError as error:
             raise DataFolderError(f"cannot read or write {file}: {with_remedy(error, self.path)}") from error
         if known not in ("", cluster_id):
@@ -113,18 +113,3 @@ class DataFolder:
     def close(self) -> None:
         """Let another process have the folder."""
         self._lock.close()
-
-
-def _write_synced(file: Path, text: str) -> None:
-    """Written whole or not at all, and on disk when this returns."""
-    part = file.with_name(file.name + ".new")
-    with part.open("w") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    part.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -19,13 +19,18 @@ ATTEMPTS = 200
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
     """Whether a server could listen on the port now (connections of an earlier server do not count)."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
+    try:
+        check_free(port, host)
+    except OSError:
+        return False
     return True
+
+
+def check_free(port: int, host: str = LOOPBACK) -> None:
+    """Raises OSError, which tells why a server could not listen there."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
 
 
 def choose_ports(count: int, taken: Collection[int] = ()) -> list[int]:

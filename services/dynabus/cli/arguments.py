@@ -82,6 +82,7 @@ def _add_up(commands: Commands) -> None:
     up.add_argument(
         "--region",
         type=region_name,
+        default=os.environ.get("DYNABUS_REGION") or None,
         metavar="NAME",
         help="this cluster's region, for tables that are global (default: none, and us-east-1 in ARNs)",
     )

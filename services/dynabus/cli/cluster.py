@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from dynabus.adapters.synced_file import part_of, write_synced
+from dynabus.adapters.volume import with_remedy
 from dynabus.cli.problem import Problem
 from dynabus.cli.processes import birth
 
@@ -114,13 +116,18 @@ class DataFolder:
     def open(self) -> None:
         """Make it, or check that it is one of ours and of this layout. Raises Problem."""
         layout = self.path / "LAYOUT"
-        if layout.exists():
-            self._check_layout(layout.read_text().strip())
-            return
-        if self.path.exists() and any(self.path.iterdir()):
-            raise Problem(f"{self.path} holds other files: give an empty or a new folder with --data")
-        self.path.mkdir(parents=True, exist_ok=True)
-        layout.write_text(f"{LAYOUT_VERSION}\n")
+        try:
+            if layout.exists():
+                self._check_layout(layout.read_text().strip())
+                return
+            self.path.mkdir(parents=True, exist_ok=True)
+            if any(each != part_of(layout) for each in self.path.iterdir()):
+                raise Problem(f"{self.path} holds other files: give an empty or a new folder with --data")
+            write_synced(layout, f"{LAYOUT_VERSION}\n")
+        except FileExistsError as error:
+            raise Problem(f"{self.path} is a file: give a folder with --data") from error
+        except OSError as error:
+            raise Problem(f"cannot use the folder {self.path}: {with_remedy(error, self.path)}") from error
 
     def require(self) -> Cluster:
         """The cluster that lives here. Raises Problem where there is none."""
@@ -135,21 +142,26 @@ class DataFolder:
             return None
         layout = self.path / "LAYOUT"
         self._check_layout(layout.read_text().strip() if layout.exists() else "missing")
-        return _from_json(json.loads(self._state.read_text()))
+        try:
+            return _from_json(json.loads(self._state.read_text()))
+        except (ValueError, TypeError, KeyError) as error:
+            raise Problem(
+                f"{self._state} is damaged: end what runs in {self.path} by hand (`pgrep -af dynabus`), then remove "
+                "that file and run `dynabus up` with the flags that the cluster had; its data stay"
+            ) from error
 
     def save(self, cluster: Cluster) -> None:
         """Written whole or not at all: other commands read it without the lock."""
-        part = self._state.with_suffix(".part")
-        part.write_text(json.dumps(asdict(cluster), indent=2) + "\n")
-        part.replace(self._state)
+        write_synced(self._state, json.dumps(asdict(cluster), indent=2) + "\n")
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other commands from changing this cluster at the same time. Raises Problem."""
+    def locked(self, *, patient: bool = False) -> Iterator[None]:
+        """Keep other commands from changing this cluster at the same time; a patient one waits however long another
+        takes. Raises Problem."""
         with (self.path / "lock").open("w") as file:
             deadline = time.monotonic() + LOCK_WAIT_S
             while not _try_lock(file):
-                if time.monotonic() > deadline:
+                if not patient and time.monotonic() > deadline:
                     raise Problem(f"another dynabus command is at work on {self.path}: let it finish")
                 time.sleep(0.02)
             yield

@@ -9,22 +9,25 @@ from dynabus.cli.processes import end_all
 SERVICE_TIMEOUT_S = 5.0
 """A service that was told to stop finishes its requests and resigns; 0.5 s are usual."""
 
-KAFKA_TIMEOUT_S = 15.0
-"""Kafka writes out its logs, so that the next start recovers nothing; 0.5 s are usual."""
+KAFKA_TIMEOUT_S = 60.0
+"""Kafka writes out its logs, so that the next start recovers nothing; 0.5 s are usual, slow disks take longer."""
 
 
 def down(folder: DataFolder, say: Say) -> None:
     """Stop all processes of the cluster in `folder`. Raises Problem."""
-    cluster = folder.require()
+    folder.require()
     with folder.locked():
+        # Again: whoever had the lock may have started processes.
+        cluster = folder.require()
         if not any(process.is_alive for process in cluster.everything):
             say("nothing runs")
         stop_cluster(folder, cluster, say)
 
 
 def stop_cluster(folder: DataFolder, cluster: Cluster, say: Say) -> None:
-    """Routers first (they finish their requests while leaders exist), then everything that works for them,
-    all storage nodes at once (each resigns, none takes over), auto-admin, and Kafka when nobody writes."""
+    """Ends all, whether or not that can be written down. Routers first (they finish their requests while leaders
+    exist), then everything that works for them, all storage nodes at once (each resigns, none takes over),
+    auto-admin, and Kafka when nobody writes."""
     others = [p for p in cluster.processes if p.service not in (ROUTER, NODE, ADMIN)]
     stages = [cluster.of(ROUTER), others, cluster.of(NODE), cluster.of(ADMIN)]
     for stage in stages:
@@ -45,4 +48,7 @@ def _stop(folder: DataFolder, cluster: Cluster, stage: list[Process], timeout_s:
         say(f"{process.name} {how}")
     for process in stage:
         process.stopped()
-    folder.save(cluster)
+    try:
+        folder.save(cluster)
+    except OSError as error:
+        say(f"that {', '.join(each.name for each in alive) or 'nothing'} stopped cannot be written down: {error}")

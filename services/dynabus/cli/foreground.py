@@ -12,16 +12,26 @@ from dynabus.cli.kafka_start import Say
 from dynabus.cli.problem import Problem
 
 LOOK_S = 0.5
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def stay(folder: DataFolder, say: Say) -> None:
-    """Return when the cluster was stopped: here by SIGINT or SIGTERM, or by `dynabus down` elsewhere."""
+    """Return when the cluster was stopped: here by SIGINT, SIGTERM or the terminal's end, or by `dynabus down`
+    elsewhere. Where the folder is removed meanwhile, its processes are stopped: no command could find them again."""
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    for number in ENDS:
+        # Who asked for it to outlive the terminal (nohup) has told so.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda *_: stop.set())
     told: set[int] = set()
+    cluster = folder.require()
     while not stop.wait(LOOK_S):
-        seen = _settled(folder)
+        try:
+            seen = _settled(folder)
+        except FileNotFoundError:
+            say(f"{folder.path} is gone: stopping what ran in it")
+            stop_cluster(folder, cluster, say)
+            return
         if seen is None:
             continue
         cluster, dead = seen
@@ -30,7 +40,9 @@ def stay(folder: DataFolder, say: Say) -> None:
             return
         _tell_deaths(dead, told, say)
     say("stopping")
-    with folder.locked():
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)  # the second one does not wait
+    with folder.locked(patient=True):
         stop_cluster(folder, folder.require(), say)
 
 

@@ -9,10 +9,17 @@ import sys
 import time
 from collections.abc import Callable
 
-from dynabus.adapters.kafka.local import LocalBroker, LocalBrokerError, count_brokers, last_line, start_local_broker
+from dynabus.adapters.kafka.local import (
+    LocalBroker,
+    LocalBrokerError,
+    answers_or_stands_still,
+    count_brokers,
+    last_line,
+    start_local_broker,
+)
 from dynabus.adapters.kafka.source import DOCKER_BOOTSTRAP, KafkaSource, SourceKind
 from dynabus.adapters.kafka.topic_rules import warnings_for
-from dynabus.cli.cluster import KAFKA, Cluster, DataFolder
+from dynabus.cli.cluster import KAFKA, Cluster, DataFolder, Process
 from dynabus.cli.kafka_config import kafka_properties
 from dynabus.cli.problem import Problem
 from dynabus.cli.processes import begin_log, keep, last_lines, spawn
@@ -62,10 +69,8 @@ def _start_auto(folder: DataFolder, cluster: Cluster, say: Say) -> None:
 
 def _start_local(folder: DataFolder, cluster: Cluster, say: Say) -> None:
     def note(broker: LocalBroker) -> None:
-        keep(broker.process)
         cluster.kafka_source, cluster.kafka_bootstrap = SourceKind.LOCAL, broker.identity.bootstrap
-        cluster.kafka.started(broker.pid)
-        folder.save(cluster)
+        note_started(folder, cluster, cluster.kafka, broker.process)
 
     begin_log(folder.log(KAFKA))
     try:
@@ -80,14 +85,15 @@ def _start_mock(folder: DataFolder, cluster: Cluster, say: Say) -> None:
     address = home / "mock.address"
     address.unlink(missing_ok=True)
     child = spawn([sys.executable, "-P", "-m", "dynabus.cli.main", "mock-kafka", str(address)], os.environ, log)
+    cluster.kafka_source = SourceKind.MOCK
+    note_started(folder, cluster, cluster.kafka, child)
     deadline = time.monotonic() + MOCK_TIMEOUT_S
     while not address.exists():
         if child.poll() is not None or time.monotonic() > deadline:
             child.kill()
             raise Problem(f"librdkafka's mock cluster did not start: {last_line(chr(10).join(last_lines(log, 3)))}")
         time.sleep(0.02)
-    cluster.kafka_source, cluster.kafka_bootstrap = SourceKind.MOCK, address.read_text()
-    cluster.kafka.started(child.pid)
+    cluster.kafka_bootstrap = address.read_text()
     say("WARNING: Kafka is librdkafka's in-memory mock: NOTHING IS KEPT when it ends; for trying out only")
 
 
@@ -114,11 +120,27 @@ def _reach(cluster: Cluster, bootstrap: str, say: Say) -> None:
     say(f"Kafka: the existing cluster at {bootstrap}")
 
 
-def await_kafka(cluster: Cluster) -> None:
-    """A Kafka whose process runs may still be starting, or be paused. Raises Problem."""
-    _wait_for(
-        cluster.kafka_bootstrap, kafka_properties(cluster), EXTERNAL_TIMEOUT_S, "`dynabus logs kafka` tells more"
-    )
+def await_kafka(folder: DataFolder, cluster: Cluster, say: Say) -> None:
+    """A Kafka whose process runs may still be starting, for minutes, or be paused. Raises Problem."""
+    bootstrap, log = cluster.kafka_bootstrap, folder.log(KAFKA)
+    if not answers_or_stands_still(bootstrap, log, EXTERNAL_TIMEOUT_S, lambda: cluster.kafka.is_alive, say):
+        raise Problem(
+            f"Kafka runs, does not answer at {bootstrap}, and has logged nothing for {EXTERNAL_TIMEOUT_S:.0f} s: "
+            "`dynabus logs kafka` tells more"
+        )
+
+
+def note_started(folder: DataFolder, cluster: Cluster, process: Process, child: subprocess.Popen[bytes]) -> None:
+    """Write down a child of this command. One that cannot be written down is ended: no later command would find it.
+    Raises OSError."""
+    keep(child)
+    process.started(child.pid)
+    try:
+        folder.save(cluster)
+    except OSError:
+        child.terminate()
+        child.wait()
+        raise
 
 
 def _wait_for(bootstrap: str, properties: dict[str, str], timeout_s: float, remedy: str) -> None:

@@ -6,18 +6,24 @@ Imports are made where they are needed: `status` is asked for often and must not
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from dynabus.adapters.memory_limit import MemoryLimitError, check_memory
+from dynabus.adapters.volume import NOT_ALLOWED, with_remedy
 from dynabus.cli.arguments import SERVICES, parser
 from dynabus.cli.cluster import DataFolder
 from dynabus.cli.problem import Problem
 from dynabus.cli.target import DATA, target_of
 
 CANNOT_RUN = 1
+OF_VOLUMES = frozenset({errno.ENOSPC, errno.EDQUOT, *NOT_ALLOWED})
 INTERRUPTED = 130
 """What shells use for a program that ended at Ctrl-C."""
 
@@ -38,6 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output (`| head`) has gone; so do we. What is still buffered must not fail at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno not in OF_VOLUMES:
+            raise
+        print(f"dynabus: {with_remedy(error, Path(error.filename or '.'))}", file=sys.stderr)
+        return CANNOT_RUN
 
 
 def _run_service(service: str, arguments: list[str]) -> int:
@@ -150,6 +161,10 @@ def _up(options: argparse.Namespace) -> int:
     fields = ["kafka", "kafka_config", "nodes", "routers", "propagators", "host", "port", "namespace"]
     fields += ["auth", "tls_cert", "tls_key", "throttling", "region"]
     folder = _folder(options)
+    # What was started for nothing is stopped however the start is ended, as at Ctrl-C.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     cluster = up(folder, Wish(**{name: getattr(options, name) for name in fields}), _say)
     print(welcome(cluster, folder.path), flush=True)
     if not options.detach:
@@ -164,7 +179,9 @@ def _folder(options: argparse.Namespace) -> DataFolder:
 
 def _say(line: str) -> None:
     """Progress, on standard error: standard output is for results."""
-    print(f"dynabus: {line}", file=sys.stderr, flush=True)
+    # Nobody may read it any more: the terminal was closed.
+    with suppress(OSError):
+        print(f"dynabus: {line}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -41,9 +41,10 @@ def _birth_by_proc(pid: int) -> str | None:
 
 
 def _birth_by_ps(pid: int) -> str | None:
-    """Where there is no /proc (macOS)."""
+    """Where there is no /proc (macOS). Its time is told alike whatever the caller's language and time zone are."""
     command = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "LC_ALL": "C", "TZ": "UTC"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     state, _, started = done.stdout.strip().partition(" ")
     return None if not state or state.startswith("Z") else started.strip()
 
@@ -65,7 +66,7 @@ def spawn(command: Sequence[str], environment: Mapping[str, str], log: Path) -> 
     """Start a process in a session of its own (no signal of our terminal reaches it), its output to `log`."""
     begin_log(log)
     with log.open("ab") as out:
-        child = subprocess.Popen(
+        return subprocess.Popen(
             list(command),
             env=dict(environment),
             stdin=subprocess.DEVNULL,
@@ -73,12 +74,10 @@ def spawn(command: Sequence[str], environment: Mapping[str, str], log: Path) -> 
             stderr=out,
             start_new_session=True,
         )
-    _children.append(child)
-    return child
 
 
 def keep(child: subprocess.Popen[bytes]) -> None:
-    """Keep a child that somebody else started."""
+    """Until it has ended, or this command has."""
     _children.append(child)
 
 

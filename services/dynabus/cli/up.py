@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -12,12 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dynabus.adapters.kafka.source import KafkaSource, SourceKind
-from dynabus.adapters.ports import LOOPBACK, choose_ports, is_free
+from dynabus.adapters.ports import LOOPBACK, check_free, choose_ports, is_free
 from dynabus.cli.cluster import NODE, ROUTER, Cluster, DataFolder, Process
 from dynabus.cli.door import check_door, environment
 from dynabus.cli.down import stop_cluster
 from dynabus.cli.kafka_config import kafka_properties
-from dynabus.cli.kafka_start import Say, await_kafka, start_kafka
+from dynabus.cli.kafka_start import Say, await_kafka, note_started, start_kafka
 from dynabus.cli.plan import Wish, plan
 from dynabus.cli.probe import get
 from dynabus.cli.problem import Problem
@@ -25,6 +26,9 @@ from dynabus.cli.processes import last_lines, spawn
 
 READY_TIMEOUT_S = 60.0
 """A few seconds are usual; replicas that catch up far behind, on a slow disk, take longer."""
+
+OF_CLUSTER = frozenset({"DYNABUS_KAFKA_CONFIG", "DYNABUS_REGION"})
+"""Variables of services that say what the cluster is, which `up` alone decides."""
 
 POLL_S = 0.05
 LOG_LINES = 15
@@ -56,7 +60,7 @@ class Start:
             self._start_kafka(source)
             self._start_services()
             self._wait_until_ready()
-        except (Problem, KeyboardInterrupt):
+        except (Problem, OSError, KeyboardInterrupt):
             # Nobody relies yet on a cluster that never served; one that served before is left as it is.
             if fresh:
                 stop_cluster(self.folder, self.cluster, lambda _line: None)
@@ -66,15 +70,12 @@ class Start:
         if not all(router.is_alive for router in self.cluster.of(ROUTER)):
             check_door(self.cluster)
         for router in self.cluster.of(ROUTER):
-            if not router.is_alive and not is_free(router.port, self.cluster.host):
-                raise Problem(
-                    f"port {router.port} is taken by another program: choose another with --port, "
-                    f"or stop that program (`ss -ltnp 'sport = :{router.port}'` tells which it is)"
-                )
+            if not router.is_alive:
+                _check_address(self.cluster.host, router.port)
 
     def _start_kafka(self, source: KafkaSource) -> None:
         if self.cluster.kafka.is_alive:
-            await_kafka(self.cluster)
+            await_kafka(self.folder, self.cluster, self.say)
             return
         if self.cluster.kafka_source == SourceKind.MOCK:
             self._forget()
@@ -91,7 +92,6 @@ class Start:
         for process in self.cluster.processes:
             if not process.is_alive:
                 self._start(process)
-                self.folder.save(self.cluster)
 
     def _start(self, process: Process) -> None:
         self.say(f"starting {process.name}")
@@ -103,7 +103,7 @@ class Start:
         command = [*self.command(process.service), "--name", process.name]
         child = spawn(command, self._environment(process), self.folder.log(process.name))
         self.children[process.name] = child
-        process.started(child.pid)
+        note_started(self.folder, self.cluster, process, child)
 
     def _environment(self, process: Process) -> dict[str, str]:
         cluster = self.cluster
@@ -118,6 +118,8 @@ class Start:
             # glibc keeps a heap per thread; librdkafka has many threads that allocate little.
             "MALLOC_ARENA_MAX": os.environ.get("MALLOC_ARENA_MAX", "2"),
         }
+        # What the cluster has not must not come from the caller's environment either.
+        inherited = {name: value for name, value in os.environ.items() if name not in OF_CLUSTER}
         if cluster.kafka_config:
             own["DYNABUS_KAFKA_CONFIG"] = cluster.kafka_config
         if cluster.region:
@@ -126,7 +128,7 @@ class Start:
             own["DYNABUS_THROTTLING"] = cluster.throttling
         if process.service == ROUTER:
             own |= {"DYNABUS_HOST": cluster.host, "DYNABUS_PORT": str(process.port), **environment(cluster)}
-        return {**os.environ, **own}
+        return {**inherited, **own}
 
     def _wait_until_ready(self) -> None:
         """Until the routers serve and every process that was started lives (a replica may yet catch up)."""
@@ -153,6 +155,22 @@ class Start:
                 raise Problem(died(self.folder, name, child.returncode))
         if self.cluster.kafka.pid and not self.cluster.kafka.is_alive:
             raise Problem(died(self.folder, self.cluster.kafka.name, None))
+
+
+def _check_address(host: str, port: int) -> None:
+    try:
+        check_free(port, host)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            why = (
+                f"port {port} is taken by another program: choose another with --port, "
+                f"or stop that program (`ss -ltnp 'sport = :{port}'` tells which it is)"
+            )
+        elif error.errno == errno.EACCES:
+            why = f"port {port} is for the system's own services: choose one from 1024 on with --port"
+        else:
+            why = f"cannot serve on {host}: {error.strerror}: give an address of this machine with --host"
+        raise Problem(why) from error
 
 
 @dataclass(slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -234,6 +236,54 @@ def test_a_log_that_is_followed_may_begin_anew(tmp_path: Path) -> None:
     assert tail.new_lines() == ["a long line of before"]
     path.write_text("new\n")
     assert tail.new_lines() == ["new"]
+
+
+def test_a_full_volume_is_said_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_options: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", ".dynabus/x")
+
+    monkeypatch.setattr("dynabus.cli.main._run", full)
+    assert main(["version"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("dynabus: [Errno 28] No space left on device: '.dynabus/x': the volume is full; ")
+
+
+def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Problem, match=f"{tmp_path}/file is a file: give a folder with --data"):
+        DataFolder(tmp_path / "file").open()
+
+
+def test_what_a_failed_write_left_does_not_make_a_folder_somebody_elses(tmp_path: Path) -> None:
+    (tmp_path / "LAYOUT.new").touch()
+    DataFolder(tmp_path).open()
+    assert (tmp_path / "LAYOUT").read_text() == "1\n"
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"kafka": 1}'])
+def test_a_damaged_state_is_named(tmp_path: Path, content: str) -> None:
+    folder = DataFolder(tmp_path)
+    folder.open()
+    (tmp_path / "cluster.json").write_text(content)
+    with pytest.raises(Problem, match=r"cluster\.json is damaged: .* run `dynabus up`"):
+        folder.require()
+
+
+def test_an_address_of_another_machine_is_named(tmp_path: Path) -> None:
+    wish = Wish(kafka="mock", host="192.0.2.1")
+    with pytest.raises(Problem, match=r"cannot serve on 192\.0\.2\.1: .*give an address of this machine with --host"):
+        up(DataFolder(tmp_path / "d"), wish, lambda _line: None)
+
+
+def test_ps_tells_a_birth_alike_in_all_time_zones(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = set()
+    for zone in ("UTC", "Asia/Tokyo"):
+        monkeypatch.setenv("TZ", zone)
+        told.add(processes._birth_by_ps(os.getpid()))
+    assert len(told) == 1
+    assert None not in told
 
 
 @pytest.mark.parametrize("service", SERVICES)

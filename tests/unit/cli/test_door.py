@@ -85,6 +85,8 @@ def test_the_command_says_it_in_one_line(tmp_path: Path) -> None:
 
 
 def test_variables_stand_for_flags(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DYNABUS_REGION", "eu-west-1")
+    assert parser().parse_args(["up"]).region == "eu-west-1"
     monkeypatch.setenv("DYNABUS_AUTH", "keys.toml")
     monkeypatch.setenv("DYNABUS_TLS_CERT", "")
     options = parser().parse_args(["up"])

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +23,7 @@ from dynabus.cli import foreground
 from dynabus.cli.cluster import ADMIN, NODE, PROPAGATOR, ROUTER, Cluster, DataFolder
 from dynabus.cli.down import down
 from dynabus.cli.logs import print_logs
+from dynabus.cli.main import INTERRUPTED
 from dynabus.cli.plan import Wish
 from dynabus.cli.problem import Problem
 from dynabus.cli.processes import birth
@@ -207,6 +212,52 @@ def test_properties_that_librdkafka_does_not_know_are_named(bench: Bench, tmp_pa
         bench.up(kafka="127.0.0.1:1", kafka_config=file)
 
 
+def test_what_the_callers_environment_says_of_clusters_is_not_handed_on(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DYNABUS_REGION", "eu-west-1")
+    monkeypatch.setenv("DYNABUS_KAFKA_CONFIG", "/no/such.properties")
+    monkeypatch.setenv("DYNABUS_LOG_LEVEL", "debug")
+    (admin,) = bench.up().of(ADMIN)
+    environment = Path(f"/proc/{admin.pid}/environ").read_bytes().split(b"\0")
+    assert b"DYNABUS_LOG_LEVEL=debug" in environment
+    assert not [each for each in environment if each.startswith((b"DYNABUS_REGION", b"DYNABUS_KAFKA_CONFIG"))]
+
+
+def test_what_cannot_be_written_down_does_not_run_on(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    save, pids = DataFolder.save, set[int]()
+
+    def until_full(folder: DataFolder, cluster: Cluster) -> None:
+        pids.update(process.pid for process in cluster.everything if process.pid)
+        if len(pids) >= 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(folder, cluster)
+
+    monkeypatch.setattr(DataFolder, "save", until_full)
+    with pytest.raises(OSError, match="No space left"):
+        bench.up()
+    assert len(pids) == 3
+    assert [birth(pid) for pid in pids] == [None] * 3
+
+
+def test_down_knows_what_was_started_while_it_waited(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    kill(bench.up().of(NODE)[1].pid)
+    locked, waited = DataFolder.locked, False
+
+    @contextmanager
+    def late(folder: DataFolder) -> Iterator[None]:
+        nonlocal waited
+        if not waited:
+            waited = True
+            bench.up()
+        with locked(folder):
+            yield
+
+    monkeypatch.setattr(DataFolder, "locked", late)
+    bench.down()
+    assert "node-2 stopped" in bench.said
+
+
 def test_auto_takes_the_mock_where_the_real_broker_cannot_start(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,3 +311,36 @@ def test_in_the_foreground_it_tells_who_dies_and_ends_when_all_is_stopped(
     bench.down()
     stay.join(60)
     assert said[1:] == ["the cluster was stopped by another command"]
+
+
+def _removed(path: Path) -> bool:
+    shutil.rmtree(path, ignore_errors=True)  # what runs in it may write meanwhile
+    return not path.exists()
+
+
+def test_in_the_foreground_it_stops_what_runs_in_a_folder_that_is_removed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # this is not the main thread
+    monkeypatch.setattr(foreground, "LOOK_S", 0.02)
+    pids = [process.pid for process in bench.up().everything]
+    said: list[str] = []
+    stay = threading.Thread(target=foreground.stay, args=(bench.folder, said.append))
+    stay.start()
+    wait_until(lambda: _removed(bench.folder.path))
+    stay.join(60)
+    assert said[0] == f"{bench.folder.path} is gone: stopping what ran in it"
+    assert [birth(pid) for pid in pids] == [None] * len(pids)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_start_that_is_ended_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    data = tmp_path / "d"
+    command = [sys.executable, "-P", "-m", "dynabus.cli.main", "up", "--kafka", "mock", "--data", str(data)]
+    with subprocess.Popen([*command, "--port", str(choose_ports(1)[0])], stderr=subprocess.PIPE, text=True) as child:
+        assert child.stderr is not None
+        assert next(line for line in child.stderr if line.startswith("dynabus: starting node-1"))
+        child.send_signal(number)
+        child.communicate(timeout=60)
+    assert child.returncode == INTERRUPTED
+    assert {process.pid for process in DataFolder(data).require().everything} == {0}

@@ -14,10 +14,15 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed
+from functools import partial
 from importlib.resources import files
+from itertools import cycle
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from dynabus.adapters.volume import with_remedy
+from dynabus.adapters.worker import Worker
 
 KAFKA_VERSION = "4.1.1"
 KAFKA_COORDINATE = f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}"
@@ -28,7 +33,9 @@ would win, and a kafka-clients that does not fit would be taken (NoSuchMethodErr
 DOWNLOADS_AT_ONCE = 6
 """The jars are many and small; six connections fill a home line and do not annoy a repository."""
 
-FETCH_TIMEOUT_S = 30
+FETCH_TIMEOUTS_S = (5, 30)
+"""Until a repository is connected, and between two parts of its answer: one that is behind a wall is told soon."""
+
 Progress = Callable[[str], None]
 
 
@@ -79,9 +86,12 @@ def ensure_jars(progress: Progress, folder: Path | None = None) -> list[Path]:
     jars = pinned_jars()
     missing = [jar for jar in jars if not _is_whole(folder / jar.filename, jar)]
     if missing:
-        folder.mkdir(parents=True, exist_ok=True)
         progress(f"fetching Apache Kafka {KAFKA_VERSION}: {len(missing)} jars, once")
-        _fetch_all(missing, folder, progress)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _fetch_all(missing, folder, progress)
+        except OSError as error:
+            raise JarError(f"cannot keep Kafka's jars in {folder}: {with_remedy(error, folder)}") from error
     return [folder / jar.filename for jar in jars]
 
 
@@ -95,15 +105,21 @@ def _sha256(path: Path) -> str:
 
 
 def _fetch_all(jars: Iterable[Jar], folder: Path, progress: Progress) -> None:
-    with (
-        tempfile.TemporaryDirectory(dir=folder, prefix="fetch-") as staging,
-        ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool,
-    ):
+    """The first that cannot be had, or Ctrl-C, ends all: what is under way then is waited for by nobody."""
+    workers = [Worker(f"jars-{number}") for number in range(DOWNLOADS_AT_ONCE)]
+    with tempfile.TemporaryDirectory(dir=folder, prefix="fetch-", ignore_cleanup_errors=True) as staging:
         context = _maven_context(Path(staging))
-        jobs = {pool.submit(_fetch, context, jar, folder, Path(staging)): jar for jar in jars}
-        for count, job in enumerate(as_completed(jobs), start=1):
-            job.result()
-            progress(f"fetched {jobs[job].filename} ({count}/{len(jobs)})")
+        jobs = {
+            worker.submit(partial(_fetch, context, jar, folder, Path(staging))): jar
+            for jar, worker in zip(jars, cycle(workers), strict=False)
+        }
+        try:
+            for count, job in enumerate(as_completed(jobs), start=1):
+                job.result()
+                progress(f"fetched {jobs[job].filename} ({count}/{len(jobs)})")
+        finally:
+            for job in jobs:
+                job.cancel()
 
 
 def _maven_context(staging: Path) -> Any:
@@ -119,7 +135,7 @@ def _maven_context(staging: Path) -> Any:
         repo_cache=staging,
         local_repos=[default_maven_repo()],
         remote_repos=repositories,
-        timeout=FETCH_TIMEOUT_S,
+        timeout=FETCH_TIMEOUTS_S,  # type: ignore[arg-type]  # requests, to which it goes, takes both
     )
 
 
@@ -134,7 +150,8 @@ def _fetch(context: Any, jar: Jar, folder: Path, staging: Path) -> None:
             f"(or use --kafka HOST:PORT or --kafka mock). Cause: {type(error).__name__}"
         ) from error
     if _sha256(source) != jar.sha256:
-        raise JarError(f"{jar.filename} is not the jar that was pinned (SHA-256 differs); nothing was started")
+        where = "" if source.is_relative_to(staging) else f": delete {source} and run it again"
+        raise JarError(f"{jar.filename} is not the jar that was pinned (SHA-256 differs){where}; nothing was started")
     part = staging / f"{jar.filename}.part"
     shutil.copyfile(source, part)
     part.replace(folder / jar.filename)

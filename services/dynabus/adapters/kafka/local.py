@@ -5,6 +5,8 @@
     DIR/kafka/data/               the topics
     DIR/kafka.log                 what the process prints
 
+Java gets no path of this folder, which may have any letters in its name: it works in it, and paths are relative.
+
 The process runs in a session of its own and outlives the command that started it. It holds the replication
 logs, the only durable copy of the newest writes, so nothing here ever formats a folder that has data.
 """
@@ -28,6 +30,7 @@ from dynabus.adapters.kafka.jars import JarError, Progress, deploy_folder, ensur
 from dynabus.adapters.kafka.java import Java, JavaError, find_java
 from dynabus.adapters.ports import LOOPBACK, choose_ports, is_free
 from dynabus.adapters.scheduling import started_as_batch
+from dynabus.adapters.synced_file import write_synced
 
 HEAP = ("-Xmx512m",)
 """Enough for some thousand topic partitions; the process then takes about 340 MB. `KAFKA_HEAP_OPTS` instead of it, as
@@ -49,11 +52,21 @@ ALWAYS = (
 COMPILER_THREAD, LEAST_PRIORITY = "C2 ", 19
 """As /proc has the name of the optimising compiler's threads, and Linux's lowest priority."""
 
-START_TIMEOUT_S = 60
-"""Two seconds are usual; after a crash with gigabytes of unflushed segments their recovery comes first."""
+SILENT_S = 120.0
+"""A broker that neither answers nor logs anything for so long stands still. Two seconds until it answers are usual;
+after a crash with gigabytes of unflushed segments their recovery comes first, which takes minutes, and begins anew
+in a broker that is killed in the middle of it."""
 
-FORMAT_TIMEOUT_S = 60
-PROBE_TIMEOUT_S = 0.5
+SAID_S = 10.0
+"""Between two lines about a broker that is still starting."""
+
+FORMAT_TIMEOUT_S = 180
+PROPERTIES, DATA = "server.properties", "data"
+META = f"{DATA}/meta.properties"
+"""Where Kafka says that the folder is formatted."""
+
+PROBE_TIMEOUT_S, POLL_S = 0.5, 0.05
+END_BYTES = 2000
 _EXCEPTION = re.compile(r"(Caused by: )?[\w.$]+(Exception|Error): ")
 """First line of a Java stack trace, and of each cause below it; the last cause is where it began."""
 
@@ -108,34 +121,37 @@ def start_local_broker(
     identity = _identity(folder)
     _write_properties(folder, identity)
     _check_ports(identity)
-    if not (folder / "data" / "meta.properties").exists():
+    if not (folder / META).exists():
         _format(folder, java, classpath, identity)
     progress(f"starting Apache Kafka on {identity.bootstrap} (Java {java.version}, {java.reason})")
     # What earlier runs logged is no reason for this one's end.
     begin = log.stat().st_size if log.exists() else 0
     broker = LocalBroker(identity, _spawn(folder, java, classpath, log))
     on_spawn(broker)
-    _wait_until_serving(broker, log, begin)
+    _wait_until_serving(broker, log, begin, progress)
     _calm_compiler(broker.pid)
     return broker
 
 
 def read_identity(folder: Path) -> BrokerIdentity | None:
-    """Ports and cluster id of a broker that was started in this folder before."""
+    """Ports and cluster id of a broker that was started in this folder before. Raises LocalBrokerError."""
     path = folder / "broker.json"
-    return BrokerIdentity(**json.loads(path.read_text())) if path.exists() else None
+    try:
+        return BrokerIdentity(**json.loads(path.read_text())) if path.exists() else None
+    except (ValueError, TypeError) as error:
+        raise LocalBrokerError(f"{path} is damaged; restore that file or move the folder away") from error
 
 
 def _identity(folder: Path) -> BrokerIdentity:
     known = read_identity(folder)
     if known:
         return known
-    if (folder / "data").exists():
+    if (folder / DATA).exists():
         raise LocalBrokerError(f"{folder} has topics but no broker.json; restore that file or move the folder away")
     folder.mkdir(parents=True, exist_ok=True)
     port, controller_port = choose_ports(2)
     identity = BrokerIdentity(port, controller_port, _new_cluster_id())
-    (folder / "broker.json").write_text(json.dumps(asdict(identity), indent=2) + "\n")
+    write_synced(folder / "broker.json", json.dumps(asdict(identity), indent=2) + "\n")
     return identity
 
 
@@ -152,11 +168,11 @@ def _write_properties(folder: Path, identity: BrokerIdentity) -> None:
         "listeners": f"PLAINTEXT://{identity.bootstrap},CONTROLLER://{LOOPBACK}:{identity.controller_port}",
         "advertised.listeners": f"PLAINTEXT://{identity.bootstrap}",
         "controller.quorum.voters": f"1@{LOOPBACK}:{identity.controller_port}",
-        "log.dirs": str((folder / "data").resolve()),
+        "log.dirs": DATA,
     }
     lines = [f"{key}={value}" for key, value in own.items()]
     common = (deploy_folder() / "server.properties").read_text()
-    (folder / "server.properties").write_text("\n".join(lines) + "\n" + common)
+    (folder / PROPERTIES).write_text("\n".join(lines) + "\n" + common)
 
 
 def _check_ports(identity: BrokerIdentity) -> None:
@@ -170,14 +186,29 @@ def _check_ports(identity: BrokerIdentity) -> None:
 
 def _format(folder: Path, java: Java, classpath: str, identity: BrokerIdentity) -> None:
     """Kafka's own formatting of an empty folder: cluster id, node id, metadata version."""
-    properties = str(folder / "server.properties")
     command = [java.command, "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", classpath, _logging()]
-    command += ["kafka.tools.StorageTool", "format", "-t", identity.cluster_id, "-c", properties]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=FORMAT_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL
-    )
-    if done.returncode != 0:
+    command += ["kafka.tools.StorageTool", "format", "-t", identity.cluster_id, "-c", PROPERTIES]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=FORMAT_TIMEOUT_S,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise LocalBrokerError(f"Kafka did not format {folder} within {FORMAT_TIMEOUT_S} s: run it again") from error
+    if done.returncode != 0 or not (folder / META).exists():
         raise LocalBrokerError(f"Kafka could not format {folder}: {last_line(done.stdout + done.stderr)}")
+
+
+def _environment() -> dict[str, str]:
+    """Java reads names of files as the locale says, and with the one that minimal systems have only ASCII's."""
+    return {**os.environ, "LC_ALL": "C.UTF-8"}
 
 
 def _logging() -> str:
@@ -187,10 +218,16 @@ def _logging() -> str:
 def _spawn(folder: Path, java: Java, classpath: str, log: Path) -> subprocess.Popen[bytes]:
     own = [*_options("KAFKA_HEAP_OPTS", HEAP), *_options("KAFKA_JVM_PERFORMANCE_OPTS", PERFORMANCE), *ALWAYS]
     command = [java.command, *own, _logging(), "-cp", classpath]
-    command += ["kafka.Kafka", str(folder / "server.properties")]
+    command += ["kafka.Kafka", PROPERTIES]
     with log.open("ab") as out, started_as_batch():
         return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, cwd=folder
+            command,
+            cwd=folder,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
         )
 
 
@@ -213,17 +250,46 @@ def _calm_compiler(pid: int) -> None:
                 os.setpriority(os.PRIO_PROCESS, int(task.name), LEAST_PRIORITY)
 
 
-def _wait_until_serving(broker: LocalBroker, log: Path, begin: int) -> None:
-    """Until the broker answers a metadata request and names itself; it opens its port a little earlier."""
-    serving = _holds_within(
-        START_TIMEOUT_S, lambda: broker.process.poll() is not None or count_brokers(broker.identity.bootstrap)
+def _wait_until_serving(broker: LocalBroker, log: Path, begin: int, progress: Progress) -> None:
+    serving = answers_or_stands_still(
+        broker.identity.bootstrap, log, SILENT_S, lambda: broker.process.poll() is None, progress
     )
     if broker.process.poll() is not None:
         raise LocalBrokerError(f"Kafka ended while it started: {_reason(log, begin)} (whole log: {log})")
     if not serving:
         broker.process.kill()
         broker.process.wait()
-        raise LocalBrokerError(f"Kafka did not answer within {START_TIMEOUT_S} s; see {log}")
+        raise LocalBrokerError(f"Kafka stood still for {SILENT_S:.0f} s while it started, and was ended; see {log}")
+
+
+def answers_or_stands_still(
+    bootstrap: str, log: Path, silent_s: float, is_alive: Callable[[], bool], progress: Progress
+) -> bool:
+    """Wait as long as the broker lives and goes on, which its log tells; whether it answers a metadata request and
+    names itself (it opens its port a little earlier)."""
+    grown, grown_s = -1, time.monotonic()
+    said_s = grown_s
+    while is_alive():
+        if count_brokers(bootstrap):
+            return True
+        now_s, size = time.monotonic(), log.stat().st_size if log.exists() else 0
+        if size != grown:
+            grown, grown_s = size, now_s
+        if now_s - grown_s > silent_s:
+            break
+        if now_s - said_s > SAID_S:
+            said_s = now_s
+            progress(f"Kafka is still starting: {last_line(_end(log))}")
+        time.sleep(POLL_S)
+    return False
+
+
+def _end(log: Path) -> str:
+    if not log.exists():
+        return ""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - END_BYTES))
+        return file.read().decode(errors="replace")
 
 
 def count_brokers(
@@ -246,7 +312,7 @@ def _holds_within(timeout_s: float, condition: Callable[[], object]) -> bool:
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.05)
+        time.sleep(POLL_S)
     return True
 
 
