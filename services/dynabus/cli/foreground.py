@@ -6,13 +6,13 @@ import signal
 import threading
 from collections.abc import Iterable
 
+from dynabus.adapters.interrupts import ENDS, take_interrupts
 from dynabus.cli.cluster import Cluster, DataFolder, Process
 from dynabus.cli.down import stop_cluster
 from dynabus.cli.kafka_start import Say
 from dynabus.cli.problem import Problem
 
 LOOK_S = 0.5
-ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def stay(folder: DataFolder, say: Say) -> None:
@@ -20,7 +20,6 @@ def stay(folder: DataFolder, say: Say) -> None:
     elsewhere. Where the folder is removed meanwhile, its processes are stopped: no command could find them again."""
     stop = threading.Event()
     for number in ENDS:
-        # Who asked for it to outlive the terminal (nohup) has told so.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: stop.set())
     told: set[int] = set()
@@ -40,8 +39,7 @@ def stay(folder: DataFolder, say: Say) -> None:
             return
         _tell_deaths(dead, told, say)
     say("stopping")
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)  # the second one does not wait
+    take_interrupts()  # the second one does not wait
     with folder.locked(patient=True):
         stop_cluster(folder, folder.require(), say)
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from dynabus.adapters.interrupts import no_interrupt
 from dynabus.adapters.kafka.local import (
     LocalBroker,
     LocalBrokerError,
@@ -84,9 +85,10 @@ def _start_mock(folder: DataFolder, cluster: Cluster, say: Say) -> None:
     home.mkdir(exist_ok=True)
     address = home / "mock.address"
     address.unlink(missing_ok=True)
-    child = spawn([sys.executable, "-P", "-m", "dynabus.cli.main", "mock-kafka", str(address)], os.environ, log)
     cluster.kafka_source = SourceKind.MOCK
-    note_started(folder, cluster, cluster.kafka, child)
+    with no_interrupt():
+        child = spawn([sys.executable, "-P", "-m", "dynabus.cli.main", "mock-kafka", str(address)], os.environ, log)
+        note_started(folder, cluster, cluster.kafka, child)
     deadline = time.monotonic() + MOCK_TIMEOUT_S
     while not address.exists():
         if child.poll() is not None or time.monotonic() > deadline:

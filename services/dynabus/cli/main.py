@@ -9,12 +9,12 @@ import argparse
 import errno
 import importlib
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from dynabus.adapters.interrupts import take_interrupts
 from dynabus.adapters.memory_limit import MemoryLimitError, check_memory
 from dynabus.adapters.volume import NOT_ALLOWED, with_remedy
 from dynabus.cli.arguments import SERVICES, parser
@@ -161,10 +161,7 @@ def _up(options: argparse.Namespace) -> int:
     fields = ["kafka", "kafka_config", "nodes", "routers", "propagators", "host", "port", "namespace"]
     fields += ["auth", "tls_cert", "tls_key", "throttling", "region"]
     folder = _folder(options)
-    # What was started for nothing is stopped however the start is ended, as at Ctrl-C.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, signal.default_int_handler)
+    take_interrupts()  # what was started for nothing is stopped however the start is ended
     cluster = up(folder, Wish(**{name: getattr(options, name) for name in fields}), _say)
     print(welcome(cluster, folder.path), flush=True)
     if not options.detach:

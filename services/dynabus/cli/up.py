@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from dynabus.adapters.interrupts import no_interrupt
 from dynabus.adapters.kafka.source import KafkaSource, SourceKind
 from dynabus.adapters.ports import LOOPBACK, check_free, choose_ports, is_free
 from dynabus.cli.cluster import NODE, ROUTER, Cluster, DataFolder, Process
@@ -101,9 +102,11 @@ class Start:
             taken = {port for other in self.cluster.processes for port in (other.ops_port, other.port)}
             process.ops_port = choose_ports(1, taken)[0]
         command = [*self.command(process.service), "--name", process.name]
-        child = spawn(command, self._environment(process), self.folder.log(process.name))
-        self.children[process.name] = child
-        note_started(self.folder, self.cluster, process, child)
+        environment = self._environment(process)
+        with no_interrupt():
+            child = spawn(command, environment, self.folder.log(process.name))
+            self.children[process.name] = child
+            note_started(self.folder, self.cluster, process, child)
 
     def _environment(self, process: Process) -> dict[str, str]:
         cluster = self.cluster

@@ -12,12 +12,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from dynabus.adapters import ports
+from dynabus.adapters import interrupts, ports
 from dynabus.adapters.ports import choose_ports
 from dynabus.cli import foreground
 from dynabus.cli.cluster import ADMIN, NODE, PROPAGATOR, ROUTER, Cluster, DataFolder
@@ -333,14 +333,55 @@ def test_in_the_foreground_it_stops_what_runs_in_a_folder_that_is_removed(
     assert [birth(pid) for pid in pids] == [None] * len(pids)
 
 
+def _in_folder(data: Path) -> list[int]:
+    """Processes whose environment or command names it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if str(data).encode() in (process / "environ").read_bytes() + (process / "cmdline").read_bytes():
+                found.append(int(process.name))
+    return [pid for pid in found if birth(pid) is not None]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_start_that_is_ended_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize("name", ["admin-1", "node-1"])
+def test_a_start_that_is_ended_leaves_nothing(tmp_path: Path, number: signal.Signals, name: str) -> None:
     data = tmp_path / "d"
     command = [sys.executable, "-P", "-m", "dynabus.cli.main", "up", "--kafka", "mock", "--data", str(data)]
     with subprocess.Popen([*command, "--port", str(choose_ports(1)[0])], stderr=subprocess.PIPE, text=True) as child:
         assert child.stderr is not None
-        assert next(line for line in child.stderr if line.startswith("dynabus: starting node-1"))
+        assert next(line for line in child.stderr if line.startswith(f"dynabus: starting {name}"))
         child.send_signal(number)
         child.communicate(timeout=60)
     assert child.returncode == INTERRUPTED
     assert {process.pid for process in DataFolder(data).require().everything} == {0}
+    assert _in_folder(data) == []
+
+
+@pytest.fixture
+def taken() -> Iterator[None]:
+    """Interrupts, for the time of a test."""
+    before = {number: signal.getsignal(number) for number in interrupts.ENDS}
+    interrupts.take_interrupts()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("taken")
+def test_an_interrupt_waits_until_it_may_come() -> None:
+    steps: list[str] = []
+
+    def start() -> None:
+        with interrupts.no_interrupt():
+            with interrupts.no_interrupt():
+                signal.raise_signal(signal.SIGTERM)
+                steps.append("started")
+            steps.append("noted")
+        steps.append("went on")
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    assert steps == ["started", "noted"]
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGHUP)

@@ -26,6 +26,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from dynabus.adapters.interrupts import no_interrupt
 from dynabus.adapters.kafka.jars import JarError, Progress, deploy_folder, ensure_jars
 from dynabus.adapters.kafka.java import Java, JavaError, find_java
 from dynabus.adapters.ports import LOOPBACK, choose_ports, is_free
@@ -126,8 +127,9 @@ def start_local_broker(
     progress(f"starting Apache Kafka on {identity.bootstrap} (Java {java.version}, {java.reason})")
     # What earlier runs logged is no reason for this one's end.
     begin = log.stat().st_size if log.exists() else 0
-    broker = LocalBroker(identity, _spawn(folder, java, classpath, log))
-    on_spawn(broker)
+    with no_interrupt():
+        broker = LocalBroker(identity, _spawn(folder, java, classpath, log))
+        on_spawn(broker)
     _wait_until_serving(broker, log, begin, progress)
     _calm_compiler(broker.pid)
     return broker
