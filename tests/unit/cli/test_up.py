@@ -205,6 +205,18 @@ def test_a_kafka_that_does_not_answer_is_named(bench: Bench, monkeypatch: pytest
         bench.up(kafka="127.0.0.1:1")
 
 
+def test_a_kafka_that_runs_and_stands_still_is_left_and_named(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dynabus.cli.kafka_start.EXTERNAL_TIMEOUT_S", 0.1)
+    kafka = bench.up().kafka
+    os.kill(kafka.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(Problem, match=r"Kafka runs, does not answer at 127\.0\.0\.1:\d+, and has logged nothing"):
+            bench.up()
+    finally:
+        os.kill(kafka.pid, signal.SIGCONT)
+    assert bench.up().kafka.pid == kafka.pid
+
+
 def test_properties_that_librdkafka_does_not_know_are_named(bench: Bench, tmp_path: Path) -> None:
     file = tmp_path / "kafka.properties"
     file.write_text("securety.protocol=SSL\n")
