@@ -18,6 +18,7 @@ from dynabus.auto_admin.tables.progress import Tables
 from dynabus.core.cluster_view import ClusterView
 from dynabus.core.global_tables import register as registers
 from dynabus.core.global_tables.definition import creation_request
+from dynabus.core.global_tables.origins import reads_of
 from dynabus.core.global_tables.overrides import units_for
 from dynabus.core.replication.store import Decision, Evaluate, Outcome, Reader
 from dynabus.core.tables import replica_changes
@@ -144,7 +145,7 @@ class GlobalControl:
         return evaluate
 
     def _creation(self, said: Said, request_id: bytes, place: Place, now_ms: float) -> Evaluate | None:
-        units = units_for(said.message, self.own)
+        units = {**reads_of(said.message, self.own), **units_for(said.message, self.own)}
         request = creation_request(said.name, said.message["definition"], units)
         placements = place(request, request_id, now_ms)
         if not placements:

@@ -16,7 +16,8 @@
 | one that is being deleted  | we are a member | is taken over, and the deletion is on top of it                     |
 
 Of a word each piece counts that is newer than here (`register`); where another piece is older, the newer one is
-answered. Otherwise nothing is applied in part: a word is in the row or it is not.
+answered. Otherwise nothing is applied in part: a word is in the row or it is not. But of one that is REFUSED because
+it names a region that is not known here, it counts who left, since that one goes by the answer.
 """
 
 from __future__ import annotations
@@ -51,6 +52,11 @@ def stamps_of(said: Sequence[Any]) -> list[Any]:
     return [stamp_of(definition), *({str(key): stamp_of(each) for key, each in of.items()} for of in by_region)]
 
 
+def _units_of(said: Mapping[str, Any]) -> dict[str, int]:
+    """By table ("") and index. Raises as `stamps_of`."""
+    return {str(name): int(units) for name, units in said.items()}
+
+
 class Said(NamedTuple):
     """About the table of this name; `message` is as `register.message_of` makes it, with `members`."""
 
@@ -76,13 +82,14 @@ class Said(NamedTuple):
                     "from": str(each["from"]),
                     "stamp": stamp_of(each["stamp"]),
                     **({"lost": stamp_of(each["lost"])} if "lost" in each else {}),
+                    **({"reads": _units_of(each["reads"])} if "reads" in each else {}),
                 }
                 for key, each in message["origins"].items()
             },
             "overrides": {
                 str(key): {
                     "units": whole(each["units"]),
-                    "indexes": {str(index): int(units) for index, units in each.get("indexes", {}).items()},
+                    "indexes": _units_of(each.get("indexes", {})),
                     "given": {str(index): stamp_of(stamp) for index, stamp in each.get("given", {}).items()},
                     "stamp": stamp_of(each["stamp"]),
                 }
@@ -113,7 +120,8 @@ def receive(said: Said, here: Here, create: Evaluate | None) -> Evaluate:
         if not is_member and not known:
             return _answer(GONE)
         if unknown and is_member and (state is None or state.status != "DELETING"):
-            return _answer(REFUSED, f"region {here.own} does not know region {', '.join(unknown)}")
+            parted = _parted(said, state, wall_ms) if known and state is not None else None
+            return _answer(REFUSED, f"region {here.own} does not know region {', '.join(unknown)}", write=parted)
         if state is None:
             return _created(said, here, create, wall_ms)
         if not known:
@@ -134,6 +142,12 @@ def other_format(known: int, own: str) -> Evaluate:
 
 def _same_group(register: Register, said: Said) -> bool:
     return bool(register["group"] == said.message["group"])
+
+
+def _parted(said: Said, state: TableState, wall_ms: int) -> TableState | None:
+    """Who leaves goes by the answer, and nobody else may know it later. None: nobody left that was here."""
+    after = registers.parted(state.global_table, said.message, wall_ms)
+    return replace(state, global_table=after) if after != state.global_table else None
 
 
 def _created(said: Said, here: Here, create: Evaluate | None, wall_ms: int) -> Decision:

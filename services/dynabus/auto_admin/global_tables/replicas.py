@@ -105,17 +105,17 @@ def _with_members(state: TableState, own: str, actions: Sequence[Action], wall_m
     if not registers.is_global(register):
         # Another group than any before, so that whoever was a member of that one does not take it for the same.
         register = {**registers.begun(own, f"{state.id}.{state.revision}"), "definition": here}
+    # Who comes begins with those of now; others' stay as they are.
     reads = {**register["definition"]["ReadUnits"], **here["ReadUnits"]}
-    if any(what == "Create" for what, _ in actions) and register["definition"]["ReadUnits"] != reads:
-        # Who comes begins with those of now; others' stay as they are.
-        register = registers.with_definition(register, {**register["definition"], "ReadUnits": reads}, wall_ms)
     members = dict.fromkeys(register["members"])
     for what, each in actions:
         if what == "Create":
             members[each["RegionName"]] = None
         elif what == "Delete":
             members.pop(each["RegionName"], None)
-    return registers.with_members(register, [*members], wall_ms)
+    return registers.with_members(
+        register, [*members], wall_ms, reads if register["definition"]["ReadUnits"] != reads else None
+    )
 
 
 def _with_overrides(register: Register, actions: Sequence[Action], wall_ms: int) -> Register:

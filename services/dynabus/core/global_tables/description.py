@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dynabus.core.global_tables.links import ACTIVE
+from dynabus.core.global_tables.definition import ON_DEMAND
+from dynabus.core.global_tables.links import ACTIVE, DELETING
 from dynabus.core.global_tables.origins import origin_of
 from dynabus.core.global_tables.overrides import units_for
 from dynabus.core.global_tables.register import REFUSED, Register, lacks_items, others
@@ -28,7 +29,9 @@ def described(description: Mapping[str, Any], register: Register) -> dict[str, A
 
 def replica(register: Register, region: str) -> dict[str, Any]:
     """A ReplicaDescription."""
-    said, units = register["replicas"].get(region, {}), units_for(register, region)
+    said = register["replicas"].get(region, {})
+    on_demand = register["definition"].get("BillingMode") == ON_DEMAND
+    units = {} if on_demand else units_for(register, region)  # they count again once it is provisioned
     given = {of: {"ProvisionedThroughputOverride": {"ReadCapacityUnits": each}} for of, each in units.items()}
     indexes = [{"IndexName": name, **given[name]} for name in sorted(given) if name]
     why = said.get("why", "")
@@ -49,8 +52,10 @@ def status_of(register: Register, region: str) -> str:
     if link.get("status") == ACTIVE and not origin_of(register, region):
         # Whatever it refuses since: it has what is written here, and what it was to get of others.
         return "ACTIVE"
-    if register["replicas"].get(region, {}).get("status") == REFUSED:
+    refuses = register["replicas"].get(region, {}).get("status") == REFUSED
+    if refuses and link.get("status") in (None, DELETING):
         return "CREATION_FAILED"
+    # What it refuses while it gets items is a later word.
     return "UPDATING" if link.get("again") else "CREATING"
 
 

@@ -2,6 +2,8 @@
 
 from   a region, empty once the replica has all
 lost   the stamp of its last loss: a partition was recovered, or the table made anew; without it there was none
+reads  read units with which the replica is made, where they are not those of the definition: of the region that
+       added it. They are no change of settings, which would undo one of another region that is not known there yet
 """
 
 from __future__ import annotations
@@ -28,6 +30,11 @@ def lost_of(register: Mapping[str, Any], region: str) -> list[Any]:
 def with_loss(register: Mapping[str, Any], region: str) -> dict[str, Any]:
     """What the next piece has of the last loss."""
     return {name: value for name, value in register["origins"].get(region, {}).items() if name == "lost"}
+
+
+def reads_of(message: Mapping[str, Any], region: str) -> dict[str, int]:
+    """Read units with which its replica is made, of the table ("") and of indexes, as far as they are said."""
+    return dict(message["origins"].get(region, {}).get("reads", {}))
 
 
 def rank(piece: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -132,13 +132,15 @@ def members_of(membership: Mapping[str, Any]) -> list[str]:
     return sorted(region for region, each in membership.items() if each["member"])
 
 
-def with_members(register: Register, members: Sequence[str], wall_ms: int) -> Register:
-    """The same with other members, by this region. Those that were some are told until they know."""
+def with_members(
+    register: Register, members: Sequence[str], wall_ms: int, reads: Mapping[str, int] | None = None
+) -> Register:
+    """The same with other members, by this region. Those that were some are told until they know. `reads`: of those
+    that come (`origins`)."""
     added, gone = {*members} - {*register["members"]}, {*register["members"]} - {*members}
     after = _with(register, "membership", wall_ms, {each: {"member": each in added} for each in added | gone})
-    after = _with(
-        after, "origins", wall_ms, {key: {**with_loss(register, key), "from": register["own"]} for key in added}
-    )
+    first = {"from": register["own"], **({"reads": {**reads}} if reads else {})}
+    after = _with(after, "origins", wall_ms, {key: {**with_loss(register, key), **first} for key in added})
     after = _with(after, "overrides", wall_ms, dict.fromkeys(gone & register["overrides"].keys(), overrides.NONE))
     return _moved(after, register, wall_ms)
 
@@ -204,6 +206,17 @@ def staying(register: Register, message: Mapping[str, Any], wall_ms: int) -> Reg
     """As `taken`, but for what is said of this region's own membership."""
     own = {register["own"]: register["membership"][register["own"]]}
     return taken(register, {**message, "membership": {**message["membership"], **own}}, wall_ms)
+
+
+def parted(register: Register, message: Mapping[str, Any], wall_ms: int) -> Register:
+    """With who is a member no more, as far as that is newer, and nothing else of what another region has."""
+    gone = {
+        region: each
+        for region, each in message["membership"].items()
+        if not each["member"] and region in register["membership"] and region != register["own"]
+    }
+    own = {member: register[member] for member in _SETTINGS}
+    return taken(register, {**message, **own, "membership": gone, "origins": {}, "overrides": {}}, wall_ms)
 
 
 def to_tell(register: Register) -> list[str]:

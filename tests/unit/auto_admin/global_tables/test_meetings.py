@@ -105,6 +105,25 @@ def test_a_region_that_does_not_know_a_new_member_deletes_its_table_and_nothing_
     planet.until("gone", lambda: planet.status(AWAY) is None)
 
 
+def test_a_region_that_does_not_know_a_member_hears_of_one_that_leaves() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.regions[AWAY].ask("RemoveRegion", Name=THIRD, Force=False)
+    planet.replicated(AWAY)
+    planet.replicate(THIRD)
+    planet.until("made", lambda: planet.replicas(HOME).get(THIRD) == "ACTIVE")
+    delete(planet, HOME)
+    planet.until("gone", lambda: planet.status(HOME) is None)
+    planet.until("heard", lambda: planet.replicas(AWAY) == {})
+    time_to_live(planet, AWAY)
+    for _ in range(30):
+        planet.turn()
+        assert planet.status(HOME) is None
+    planet.know(AWAY, THIRD)
+    planet.until("they meet", lambda: planet.replicas(AWAY) == {THIRD: "ACTIVE"})
+    planet.until("both know", lambda: planet.replicas(THIRD) == {AWAY: "ACTIVE"})
+    assert planet.status(HOME) is None
+
+
 # -- deletions -----------------------------------------------------------------------------------------------------
 
 

@@ -237,16 +237,21 @@ def test_settings_that_no_table_can_have_stop_nothing_but_this_table(
     planet.until("alike", lambda: alike(planet))
 
 
-def test_a_later_replica_begins_with_the_read_units_of_now() -> None:
-    planet = Planet(HOME, AWAY, THIRD)
-    planet.replicated()
-    change(planet, HOME, BillingMode="PROVISIONED", ProvisionedThroughput=UNITS)
+def scale_writes(planet: Planet) -> None:
+    """Without it a provisioned table gets no replica."""
     policy = {"TargetTrackingScalingPolicyConfiguration": {"TargetValue": 70.0}}
     settings = {"MinimumUnits": 6, "MaximumUnits": 70, "ScalingPolicyUpdate": policy}
     planet.regions[HOME].ask(
         "UpdateTableReplicaAutoScaling", TableName="music", ProvisionedWriteCapacityAutoScalingUpdate=settings
     )
     planet.settle()
+
+
+def test_a_later_replica_begins_with_the_read_units_of_now() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated()
+    change(planet, HOME, BillingMode="PROVISIONED", ProvisionedThroughput=UNITS)
+    scale_writes(planet)
     planet.update(ProvisionedThroughput={"ReadCapacityUnits": 500, "WriteCapacityUnits": 6})
     planet.settle()
     answer = planet.replicate(THIRD)
@@ -255,6 +260,30 @@ def test_a_later_replica_begins_with_the_read_units_of_now() -> None:
     assert planet.described(THIRD)["ProvisionedThroughput"]["ReadCapacityUnits"] == 500
     planet.settle()
     assert planet.described(AWAY)["ProvisionedThroughput"]["ReadCapacityUnits"] == 5, "that is its own"
+
+
+def test_a_replica_that_is_added_undoes_no_settings_of_a_region_that_is_apart() -> None:
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.replicated()
+    change(planet, HOME, BillingMode="PROVISIONED", ProvisionedThroughput=UNITS)
+    scale_writes(planet)
+    change(planet, AWAY, ProvisionedThroughput={**UNITS, "ReadCapacityUnits": 500})
+    planet.cut = {HOME}
+    throughput = {"ProvisionedThroughput": UNITS}
+    planet.update(HOME, AttributeDefinitions=ALBUM, GlobalSecondaryIndexUpdates=[{"Create": {**INDEX, **throughput}}])
+    for _ in range(10):
+        planet.turn()
+    answer = planet.replicate(THIRD, at=AWAY)
+    assert "TableDescription" in answer, answer
+    planet.until("made", lambda: planet.status(THIRD) == "ACTIVE")
+    assert planet.described(THIRD)["ProvisionedThroughput"]["ReadCapacityUnits"] == 500
+    planet.cut = set()
+    planet.settle()
+    planet.until("alike", lambda: alike(planet))
+    for region in (HOME, AWAY, THIRD):
+        shown = planet.described(region).get("GlobalSecondaryIndexes", [])
+        assert [each["IndexName"] for each in shown] == ["by-album"], region
+    assert planet.described(HOME)["ProvisionedThroughput"]["ReadCapacityUnits"] == 5
 
 
 def test_changes_on_both_sides_while_they_are_apart_end_alike(planet: Planet) -> None:
