@@ -29,8 +29,8 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from dynabus.adapters.logs import logger
-from dynabus.request_router import requests
 from dynabus.request_router.answers import Answer
+from dynabus.request_router.bodies import Bodies, Body
 from dynabus.request_router.requests import HttpRequest, Named, too_large, too_slow
 from dynabus.request_router.unread import Unread
 
@@ -69,12 +69,13 @@ class Connection(asyncio.Protocol):
     def __init__(
         self,
         answer: Answering,
+        bodies: Bodies,
         config: Config,
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        self._answer, self._state = answer, server_state
+        self._answer, self._bodies, self._state = answer, bodies, server_state
         self._loop = _loop or asyncio.get_event_loop()
         self._keep_alive_s = config.timeout_keep_alive
         self._parser: httptools.HttpRequestParser | None = self._new_parser()
@@ -83,11 +84,10 @@ class Connection(asyncio.Protocol):
         """Requests that came before the one ahead of them was answered; None: what came is no HTTP."""
         self._busy = self._closing = self._cannot_write = self._owes_continue = False
         self._head_is_new = self._is_resuming = False
-        self._head_bytes = self._body_bytes = 0
+        self._head_bytes = 0
         self._method = self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._named: Named = {}
-        self._body: list[bytes] = []
         self._persists = True
         self._watched = Stage.IDLE
         self._due_s: float | None = None
@@ -106,6 +106,7 @@ class Connection(asyncio.Protocol):
         """Somebody is there; uvicorn closes who is in `connections` when it shuts down."""
         self._transport = cast("asyncio.Transport", transport)
         self._unread = Unread(self._loop, self._transport)
+        self._body = Body(self._bodies, self._transport, lambda: self._within(BODY_TIMEOUT_S))
         self._state.connections.add(self)  # type: ignore[arg-type] # its own classes are named there
         self._within(HEAD_TIMEOUT_S)
 
@@ -115,6 +116,7 @@ class Connection(asyncio.Protocol):
         self._closing, self._parser = True, None
         self._waiting.clear()
         self._unread.cancel()
+        self._body.gone()
         if self._timer is not None:
             self._timer.cancel()
 
@@ -200,7 +202,7 @@ class Connection(asyncio.Protocol):
             # What else came with its first bytes is of earlier requests.
             self._head_is_new, self._head_bytes = True, 0
             self._stage, self._watched = Stage.HEAD, Stage.IDLE
-            self._url, self._headers, self._body, self._body_bytes = b"", [], [], 0
+            self._url, self._headers = b"", []
 
     def on_url(self, url: bytes) -> None:
         """A part of the request line."""
@@ -231,12 +233,8 @@ class Connection(asyncio.Protocol):
         self._transport.write(CONTINUE)
 
     def on_body(self, body: bytes) -> None:
-        """A part of the body. What is too large is read to its end, not kept: then the client reads our answer."""
-        self._body_bytes += len(body)
-        if self._body_bytes <= requests.BODY_BYTES_MOST:
-            self._body.append(body)
-        else:
-            self._body.clear()
+        """A part of the body."""
+        self._body.add(body)
 
     def on_message_complete(self) -> None:
         """The body is whole, unless the parser has left it to another protocol."""
@@ -250,9 +248,8 @@ class Connection(asyncio.Protocol):
         if self._url != b"/":
             url = httptools.parse_url(self._url)
             path, query = url.path, url.query or b""
-        fault = too_large() if self._body_bytes > requests.BODY_BYTES_MOST else None
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
-        self._body = []
+        fault = too_large() if self._body.is_too_large else None
+        body = self._body.take()
         return HttpRequest(self._method, path, query, self._headers, self._named, body, self._persists, fault)
 
     # -- requests ---------------------------------------------------------------------------------------------
@@ -285,6 +282,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             return
         self._busy = False
+        self._body.answered(request.body)
         if self._transport.is_closing():
             return
         lasts = request.keep_alive and not (self._closing and not self._waiting)
@@ -330,8 +328,8 @@ class Connection(asyncio.Protocol):
             return
         if self._loop.time() < due_s:
             self._set_timer(due_s)
-        elif self._waiting:
-            # We do not read while requests wait: it is not the client that is slow.
+        elif self._waiting or self._body.is_held:
+            # We do not read while requests wait, or all bodies are too much: it is not the client that is slow.
             self._within(HEAD_TIMEOUT_S)
         elif self._stage is Stage.BODY:
             self._give_up_body()
@@ -340,5 +338,6 @@ class Connection(asyncio.Protocol):
 
     def _give_up_body(self) -> None:
         self._parser, self._stage = None, Stage.IDLE
+        self._body.drop()
         self._transport.pause_reading()
         self._take(HttpRequest(self._method, b"/", b"", self._headers, self._named, b"", False, too_slow()))

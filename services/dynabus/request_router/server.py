@@ -12,6 +12,7 @@ from dynabus.adapters import tls
 from dynabus.adapters.logs import logger
 from dynabus.adapters.ports import is_loopback
 from dynabus.request_router.access import Access, WatchedFiles
+from dynabus.request_router.bodies import Bodies, bytes_most
 from dynabus.request_router.config import RouterSettings
 from dynabus.request_router.http import Application
 from dynabus.request_router.protocol import Answering, Connection
@@ -86,7 +87,7 @@ def build_server(settings: RouterSettings, application: Application, door: Door)
 
 def connections(answer: Answering) -> type[Connection]:
     """What uvicorn makes a connection's protocol with: it wants a class, and calls it."""
-    return cast("type[Connection]", partial(Connection, answer))
+    return cast("type[Connection]", partial(Connection, answer, Bodies(bytes_most())))
 
 
 async def no_asgi(_scope: Any, _receive: Any, _send: Any) -> None:

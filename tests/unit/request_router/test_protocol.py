@@ -90,6 +90,30 @@ def test_a_whole_request_is_answered_though_the_client_sends_no_more(server: Ser
     assert answer.endswith(b"ok")
 
 
+def test_large_bodies_wait_for_those_before_them_and_small_ones_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dynabus.request_router.server.bytes_most", lambda: 1_000_000)
+    server = Server()
+    server.go.set()
+    size = 8_000_000
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+    body = b"x" * size
+    try:
+        with server.connect() as first, server.connect() as second, server.connect() as small:
+            first.sendall(head % size + body[: size // 2])
+            sender = threading.Thread(target=second.sendall, args=(head % size + body,))
+            sender.start()
+            small.sendall(head % 2 + b"{}")
+            assert everything(small).endswith(b"ok")
+            assert server.bodies == [b"{}"]
+            first.sendall(body[size // 2 :])
+            assert everything(first).endswith(b"ok")
+            assert everything(second).endswith(b"ok")
+            sender.join(20)
+    finally:
+        server.close()
+    assert [len(each) for each in server.bodies] == [2, size, size]
+
+
 def test_half_a_request_and_no_more_ends_the_connection(server: Server) -> None:
     server.go.set()
     with server.connect() as connection:
