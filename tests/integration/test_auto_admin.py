@@ -349,6 +349,28 @@ def test_two_that_begin_at_once(broker: LocalBroker, tmp_path: Path) -> None:
         cluster.stop()
 
 
+def test_a_kafka_that_lost_all_and_has_the_id_of_before_is_refused(broker: LocalBroker, tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path, broker)
+    try:
+        cluster.start()
+        cluster.router.create("table")
+        cluster.stop()
+        client = AdminClient(cluster.settings.admin())
+        own = f"{cluster.settings.namespace}."
+        everything = cluster.router.admin.names(own)
+        for future in client.delete_topics([*everything]).values():
+            future.result(10)
+        wait_until("nothing is left", lambda: not cluster.router.admin.names(own))
+        for process in (cluster.nodes[0], cluster.admins[0]):
+            process.start()
+            assert process.process is not None
+            assert process.process.wait(60) == 1
+            assert "Start the Kafka that it belongs to, or restore it" in process.log.read_text()
+        assert not cluster.router.admin.names(own)
+    finally:
+        cluster.stop()
+
+
 def test_an_unsafe_topic_is_refused_by_the_name_of_its_setting(broker: LocalBroker, tmp_path: Path) -> None:
     bootstrap, topics = broker.identity.bootstrap, Topics(f"t{time.time_ns()}")
     new = NewTopic(topics.admin_log().name, 1, 1, config={"cleanup.policy": "compact"})

@@ -4,6 +4,7 @@ DATA/FORMAT                  version of this layout
 DATA/lock                    locked by the process that runs here (I2)
 DATA/incarnation             of the newest run
 DATA/kafka-cluster           id of the Kafka cluster that it belongs to
+DATA/admin-log               topic id of its admin log
 DATA/<log>/<partition>/      one replica (`adapters.lmdb`)
 DATA/<log>/<partition>.left.<number>/   a replica that left this node and is being removed
 """
@@ -21,6 +22,11 @@ from dynabus.core.ids import Incarnation, PartitionId
 
 FORMAT_VERSION = 1
 _ASIDE = ".left."
+
+LOST = (
+    "Nothing was changed. Start the Kafka that it belongs to, or restore it; if its data is lost, keep this folder "
+    "(its replicas are all that is left) and begin anew with another one"
+)
 
 
 class DataFolderError(Exception):
@@ -79,19 +85,30 @@ class DataFolder:
 
         An empty Kafka beside old replicas would begin as a new cluster, in which nobody would ever look at them.
         """
-        file = self.path / "kafka-cluster"
+        known = self._remembered("kafka-cluster", cluster_id)
+        if known != cluster_id:
+            raise DataFolderError(
+                f"{self.path} belongs to Kafka cluster {known}, and this Kafka is cluster {cluster_id}. {LOST}"
+            )
+
+    def check_admin_log(self, name: str, topic_id: str | None) -> None:
+        """The same of the admin log's topic, None where there is none: Kafka's cluster id may be one that its image
+        gives to each new one. Raises DataFolderError."""
+        known = self._remembered("admin-log", topic_id or "")
+        if known != (topic_id or ""):
+            here = f"the one that is here is topic {topic_id}" if topic_id else "here is none"
+            raise DataFolderError(f"{self.path} belongs to {name} with the topic id {known}, and {here}. {LOST}")
+
+    def _remembered(self, what: str, found: str) -> str:
+        """What an earlier run found, or what this one has; nothing is not remembered."""
+        file = self.path / what
         try:
             known = file.read_text().strip() if file.exists() else ""
-            if not known:
-                write_synced(file, f"{cluster_id}\n")
+            if not known and found:
+                write_synced(file, f"{found}\n")
         except OSError as error:
             raise DataFolderError(f"cannot read or write {file}: {with_remedy(error, self.path)}") from error
-        if known not in ("", cluster_id):
-            raise DataFolderError(
-                f"{self.path} belongs to Kafka cluster {known}, and this Kafka is cluster {cluster_id}. Nothing was "
-                "changed. Start the Kafka that it belongs to, or restore it; if its data is lost, keep this folder "
-                "(its replicas are all that is left) and begin anew with another one"
-            )
+        return known or found
 
     def replica(self, partition: PartitionId) -> Path:
         """Where a replica's store lives."""

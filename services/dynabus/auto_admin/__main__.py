@@ -114,9 +114,11 @@ def _serve(settings: AutoAdminSettings) -> int:
 
 def _connect(settings: AutoAdminSettings, me: Writer, folder: DataFolder) -> AutoAdmin:
     kafka = reach_kafka(settings.kafka_settings())
-    check_belonging(kafka, folder)
-    for warning in kafka.ensure(list(Topics(settings.namespace).shared())):
+    topics = Topics(settings.namespace)
+    check_belonging(kafka, folder, topics.admin_log().name)
+    for warning in kafka.ensure(list(topics.shared())):
         logger().warning("kafka", warning=warning)
+    check_belonging(kafka, folder, topics.admin_log().name)  # in the first run the log is there from now on
     return connect(settings, me, kafka)
 
 

@@ -100,6 +100,7 @@ class Start:
         )
         self._persist("learning of all topics", readers.learn_topics)
         self._persist("reading metadata", lambda: self._read_metadata(kafka, readers, node))
+        self._persist("looking at the admin log", lambda: self._check_belonging(admin, folder))
         for topic in (self._topics.requests(me.node), self._topics.heartbeats()):
             self._persist(f"waiting for topic {topic.name}", lambda name=topic.name: readers.start_at_end(name))  # type: ignore[misc]
         logger().info("started", incarnation=me.incarnation, zone=settings.zone)
@@ -122,12 +123,15 @@ class Start:
 
     def _ensure_topics(self, kafka: KafkaSettings, folder: DataFolder) -> TopicAdmin:
         admin, topics = reach_kafka(kafka), self._topics
-        check_belonging(admin, folder)
+        self._check_belonging(admin, folder)
         name = NodeName(self._settings.name)
         own = [topics.requests(name), topics.clone(name)]
         for warning in admin.ensure([topics.heartbeats(), topics.metadata(), *own]):
             logger().warning("kafka", warning=warning)
         return admin
+
+    def _check_belonging(self, admin: TopicAdmin, folder: DataFolder) -> None:
+        check_belonging(admin, folder, self._topics.admin_log().name)
 
     def _check_name(self, kafka: KafkaSettings, me: Writer, folder: DataFolder) -> None:
         silence_ms = self._settings.heartbeat_ms * self._settings.missed

@@ -27,6 +27,20 @@ def test_what_is_set_aside_makes_room_and_is_found_again(tmp_path: Path) -> None
     folder.close()
 
 
+def test_another_admin_log_is_refused_and_nothing_is_changed(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path / "node")
+    folder.check_admin_log("dynabus.admin-log", None)  # it is not made yet
+    folder.check_admin_log("dynabus.admin-log", "old")
+    folder.check_admin_log("dynabus.admin-log", "old")
+    told = r"belongs to dynabus\.admin-log with the topic id old, and "
+    with pytest.raises(DataFolderError, match=told + "the one that is here is topic new. Nothing was changed"):
+        folder.check_admin_log("dynabus.admin-log", "new")
+    with pytest.raises(DataFolderError, match=told + "here is none. Nothing was changed"):
+        folder.check_admin_log("dynabus.admin-log", None)
+    folder.check_admin_log("dynabus.admin-log", "old")
+    folder.close()
+
+
 def test_another_kafka_is_refused_and_nothing_is_changed(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path / "node")
     folder.check_kafka("old")

@@ -296,11 +296,14 @@ def reach_kafka(settings: KafkaSettings) -> TopicAdmin:
     return admin
 
 
-def check_belonging(admin: TopicAdmin, folder: DataFolder) -> None:
-    """This Kafka is the folder's. Raises DataFolderError, TopicError. The mock forgets all, its id means nothing."""
+def check_belonging(admin: TopicAdmin, folder: DataFolder, admin_log: str) -> None:
+    """This Kafka, and the admin log in it, are the folder's. Raises DataFolderError, TopicError. The mock forgets
+    all, its ids mean nothing."""
     cluster = admin.cluster()
     if not cluster.is_mock:
         folder.check_kafka(cluster.cluster_id)
+        there = admin_log in admin.names(admin_log)
+        folder.check_admin_log(admin_log, admin.identity(admin_log).topic_id if there else None)
 
 
 @contextmanager
