@@ -84,7 +84,8 @@ def _add_up(commands: Commands) -> None:
         type=region_name,
         default=os.environ.get("DYNABUS_REGION") or None,
         metavar="NAME",
-        help="this cluster's region, for tables that are global (default: none, and us-east-1 in ARNs)",
+        help="this cluster's region, for tables that are global "
+        "(default: DYNABUS_REGION, else none, and us-east-1 in ARNs)",
     )
     up.add_argument("--namespace", type=_namespace, metavar="NS", help="prefix of all topics (default: dynabus)")
 
