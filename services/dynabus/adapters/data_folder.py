@@ -16,7 +16,7 @@ from io import BufferedRandom
 from pathlib import Path
 
 from dynabus.adapters.clock import new_incarnation
-from dynabus.adapters.synced_file import write_synced
+from dynabus.adapters.synced_file import replace_synced
 from dynabus.adapters.volume import with_remedy
 from dynabus.core.ids import Incarnation, PartitionId
 
@@ -60,7 +60,7 @@ class DataFolder:
     def _check_format(self) -> None:
         file = self.path / "FORMAT"
         if not file.exists():
-            write_synced(file, f"{FORMAT_VERSION}\n")
+            replace_synced(file, f"{FORMAT_VERSION}\n".encode())
             return
         found = file.read_text().strip()
         if found != str(FORMAT_VERSION):
@@ -75,7 +75,7 @@ class DataFolder:
         try:
             self.former = Incarnation(int(file.read_text()) if file.exists() else 0)
             incarnation = max(self.former + 1, new_incarnation())
-            write_synced(file, f"{incarnation}\n")
+            replace_synced(file, f"{incarnation}\n".encode())
         except (OSError, ValueError) as error:
             raise DataFolderError(f"cannot read or write {file}: {with_remedy(error, self.path)}") from error
         return Incarnation(incarnation)
@@ -105,7 +105,7 @@ class DataFolder:
         try:
             known = file.read_text().strip() if file.exists() else ""
             if not known and found:
-                write_synced(file, f"{found}\n")
+                replace_synced(file, f"{found}\n".encode())
         except OSError as error:
             raise DataFolderError(f"cannot read or write {file}: {with_remedy(error, self.path)}") from error
         return known or found

@@ -7,19 +7,12 @@ cannot be blocked there, since a child has the signals blocked that its parent h
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _held, _waits = 0, False
-
-
-def take_interrupts() -> None:
-    """From now on, in the main thread. Who asked for a command to outlive its terminal (nohup) has told so."""
-    for number in ENDS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _interrupt)
 
 
 @contextmanager
@@ -42,3 +35,10 @@ def _interrupt(_number: int, _frame: object) -> None:
         _waits = True
     else:
         raise KeyboardInterrupt
+
+
+def take_interrupts(then: Callable[[int, object], object] = _interrupt) -> None:
+    """From now on, in the main thread. Who asked for a command to outlive its terminal (nohup) has told so."""
+    for number in ENDS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, then)

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from dynabus.adapters.synced_file import part_of, write_synced
+from dynabus.adapters.synced_file import part_of, replace_synced
 from dynabus.adapters.volume import with_remedy
 from dynabus.cli.problem import Problem
 from dynabus.cli.processes import birth
@@ -123,7 +123,7 @@ class DataFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             if any(each != part_of(layout) for each in self.path.iterdir()):
                 raise Problem(f"{self.path} holds other files: give an empty or a new folder with --data")
-            write_synced(layout, f"{LAYOUT_VERSION}\n")
+            replace_synced(layout, f"{LAYOUT_VERSION}\n".encode())
         except FileExistsError as error:
             raise Problem(f"{self.path} is a file: give a folder with --data") from error
         except OSError as error:
@@ -152,7 +152,7 @@ class DataFolder:
 
     def save(self, cluster: Cluster) -> None:
         """Written whole or not at all: other commands read it without the lock."""
-        write_synced(self._state, json.dumps(asdict(cluster), indent=2) + "\n")
+        replace_synced(self._state, f"{json.dumps(asdict(cluster), indent=2)}\n".encode())
 
     @contextmanager
     def locked(self, *, patient: bool = False) -> Iterator[None]:

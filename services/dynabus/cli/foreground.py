@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Iterable
 
-from dynabus.adapters.interrupts import ENDS, take_interrupts
+from dynabus.adapters.interrupts import take_interrupts
 from dynabus.cli.cluster import Cluster, DataFolder, Process
 from dynabus.cli.down import stop_cluster
 from dynabus.cli.kafka_start import Say
@@ -19,9 +18,7 @@ def stay(folder: DataFolder, say: Say) -> None:
     """Return when the cluster was stopped: here by SIGINT, SIGTERM or the terminal's end, or by `dynabus down`
     elsewhere. Where the folder is removed meanwhile, its processes are stopped: no command could find them again."""
     stop = threading.Event()
-    for number in ENDS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, lambda *_: stop.set())
+    take_interrupts(lambda *_: stop.set())
     told: set[int] = set()
     cluster = folder.require()
     while not stop.wait(LOOK_S):

@@ -20,10 +20,11 @@ from dynabus.adapters.kafka.local import (
 )
 from dynabus.adapters.kafka.source import DOCKER_BOOTSTRAP, KafkaSource, SourceKind
 from dynabus.adapters.kafka.topic_rules import warnings_for
+from dynabus.adapters.tail import last_lines
 from dynabus.cli.cluster import KAFKA, Cluster, DataFolder, Process
 from dynabus.cli.kafka_config import kafka_properties
 from dynabus.cli.problem import Problem
-from dynabus.cli.processes import begin_log, keep, last_lines, spawn
+from dynabus.cli.processes import begin_log, keep, spawn
 
 Say = Callable[[str], None]
 

@@ -6,9 +6,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from dynabus.adapters.tail import last_lines
 from dynabus.cli.cluster import Cluster, DataFolder
 from dynabus.cli.problem import Problem
-from dynabus.cli.processes import last_lines
 
 LINES = 50
 FOLLOW_POLL_S = 0.2

@@ -120,12 +120,3 @@ def _wait_until_gone(born: Mapping[int, str | None], pids: list[int], timeout_s:
         if not pids or time.monotonic() > deadline:
             return pids
         time.sleep(POLL_S)
-
-
-def last_lines(log: Path, count: int) -> list[str]:
-    """The last lines of a log, without reading all of a large one."""
-    if not log.exists():
-        return []
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - count * 1000))
-        return file.read().decode(errors="replace").splitlines()[-count:]

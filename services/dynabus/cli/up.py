@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from dynabus.adapters.interrupts import no_interrupt
 from dynabus.adapters.kafka.source import KafkaSource, SourceKind
 from dynabus.adapters.ports import LOOPBACK, check_free, choose_ports, is_free
+from dynabus.adapters.tail import last_lines
 from dynabus.cli.cluster import NODE, ROUTER, Cluster, DataFolder, Process
 from dynabus.cli.door import check_door, environment
 from dynabus.cli.down import stop_cluster
@@ -23,7 +24,7 @@ from dynabus.cli.kafka_start import Say, await_kafka, note_started, start_kafka
 from dynabus.cli.plan import Wish, plan
 from dynabus.cli.probe import get
 from dynabus.cli.problem import Problem
-from dynabus.cli.processes import last_lines, spawn
+from dynabus.cli.processes import spawn
 
 READY_TIMEOUT_S = 60.0
 """A few seconds are usual; replicas that catch up far behind, on a slow disk, take longer."""

@@ -31,7 +31,8 @@ from dynabus.adapters.kafka.jars import JarError, Progress, deploy_folder, ensur
 from dynabus.adapters.kafka.java import Java, JavaError, find_java
 from dynabus.adapters.ports import LOOPBACK, choose_ports, is_free
 from dynabus.adapters.scheduling import started_as_batch
-from dynabus.adapters.synced_file import write_synced
+from dynabus.adapters.synced_file import replace_synced
+from dynabus.adapters.tail import last_lines
 
 HEAP = ("-Xmx512m",)
 """Enough for some thousand topic partitions; the process then takes about 340 MB. `KAFKA_HEAP_OPTS` instead of it, as
@@ -67,7 +68,8 @@ META = f"{DATA}/meta.properties"
 """Where Kafka says that the folder is formatted."""
 
 PROBE_TIMEOUT_S, POLL_S = 0.5, 0.05
-END_BYTES = 2000
+SAID_LINES = 3
+"""Among the last of its log; the very last may be empty."""
 _EXCEPTION = re.compile(r"(Caused by: )?[\w.$]+(Exception|Error): ")
 """First line of a Java stack trace, and of each cause below it; the last cause is where it began."""
 
@@ -153,7 +155,7 @@ def _identity(folder: Path) -> BrokerIdentity:
     folder.mkdir(parents=True, exist_ok=True)
     port, controller_port = choose_ports(2)
     identity = BrokerIdentity(port, controller_port, _new_cluster_id())
-    write_synced(folder / "broker.json", json.dumps(asdict(identity), indent=2) + "\n")
+    replace_synced(folder / "broker.json", f"{json.dumps(asdict(identity), indent=2)}\n".encode())
     return identity
 
 
@@ -281,17 +283,9 @@ def answers_or_stands_still(
             break
         if now_s - said_s > SAID_S:
             said_s = now_s
-            progress(f"Kafka is still starting: {last_line(_end(log))}")
+            progress(f"Kafka is still starting: {last_line(chr(10).join(last_lines(log, SAID_LINES)))}")
         time.sleep(POLL_S)
     return False
-
-
-def _end(log: Path) -> str:
-    if not log.exists():
-        return ""
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - END_BYTES))
-        return file.read().decode(errors="replace")
 
 
 def count_brokers(

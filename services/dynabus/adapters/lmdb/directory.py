@@ -12,7 +12,6 @@ apart; it is written and synced before the first change and after the last one.
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from contextlib import suppress
@@ -21,6 +20,7 @@ from pathlib import Path
 import orjson
 
 from dynabus.adapters.lmdb.errors import StoreError, StoreLostError, StoreVersionError
+from dynabus.adapters.synced_file import replace_synced, sync_folder, write_synced
 
 FORMAT_VERSION = 1
 """Of the directory: the names of the databases, `core.keys`, `core.keys.layers` and `core.rows`."""
@@ -61,18 +61,7 @@ def claim(path: Path, state: str, boot: str) -> bool:
 
 def mark(path: Path, state: str, boot: str) -> None:
     """Write the state and sync it: it is on disk when this returns."""
-    _replace_synced(path / _STATE, orjson.dumps({"format": FORMAT_VERSION, "state": state, "boot_id": boot}))
-
-
-def _replace_synced(file: Path, content: bytes) -> None:
-    """The file is the old one or the new one, whenever the host crashes."""
-    made = file.with_name(file.name + ".new")
-    with made.open("wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    made.replace(file)
-    _sync(file.parent)
+    replace_synced(path / _STATE, orjson.dumps({"format": FORMAT_VERSION, "state": state, "boot_id": boot}))
 
 
 def discard(path: Path) -> None:
@@ -91,7 +80,7 @@ def install(made: Path, path: Path) -> None:
     """Give a store that was made beside it, and closed, the replica's name: in one step, and for good."""
     discard(path)
     made.rename(path)
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
 def exchange(made: Path, path: Path) -> None:
@@ -104,7 +93,7 @@ def exchange(made: Path, path: Path) -> None:
     if path.exists():
         path.rename(off)
     made.rename(path)
-    _sync(path.parent)
+    sync_folder(path.parent)
     with suppress(StoreError):
         discard(off)  # the next one does
 
@@ -136,12 +125,9 @@ def put_aside(path: Path, place: bytes | None) -> None:
     if not path.exists():
         return
     if place is not None:
-        with (path / _PLACE).open("wb") as file:
-            file.write(place)
-            file.flush()
-            os.fsync(file.fileno())
+        write_synced(path / _PLACE, place)
     path.rename(path.with_name(f"{path.name}{_DAMAGED}{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"))
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
 def place_put_aside(path: Path) -> bytes | None:
@@ -155,7 +141,7 @@ def place_put_aside(path: Path) -> bytes | None:
 
 def keep_loss(path: Path, why: str) -> None:
     """Beside a store: its log lost records that it holds (I9). Synced: no restart may forget it."""
-    _replace_synced(path / _LOSS, why.encode())
+    replace_synced(path / _LOSS, why.encode())
 
 
 def loss_kept(path: Path) -> str:
@@ -166,14 +152,6 @@ def loss_kept(path: Path) -> str:
 
 def _put_aside(path: Path) -> list[Path]:
     return sorted(path.parent.glob(f"{path.name}{_DAMAGED}*"))
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _left_behind(path: Path) -> dict[str, object]:

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from dynabus.adapters.synced_file import replace_synced, sync_folder
+
 GZIP = 31
 """zlib's window bits for a gzip stream of the largest window."""
 
@@ -78,19 +80,4 @@ class DataFile:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """A small file that is there whole or not at all."""
-    unfinished = path.with_name(path.name + UNFINISHED)
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.rename(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """A rename is on the disk only when its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    replace_synced(path, content, path.with_name(path.name + UNFINISHED))

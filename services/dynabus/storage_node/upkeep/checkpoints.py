@@ -20,7 +20,6 @@ is due again as soon as its copy is made never keeps the others from theirs.
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Iterable
@@ -42,6 +41,7 @@ from dynabus.adapters.lmdb import (
 )
 from dynabus.adapters.log_codec import decode_place
 from dynabus.adapters.logs import logger
+from dynabus.adapters.synced_file import write_synced
 from dynabus.core.cloning.contents import NotWhole, Received
 from dynabus.core.cloning.messages import CloneManifest
 from dynabus.core.cloning.pace import Pace
@@ -164,7 +164,7 @@ def copy(snapshot: Snapshot, indexes: int, path: Path, pace: Pace) -> Durable:
         place, totals = snapshot.place or b"", _written(snapshot, store, Received(indexes), pace)
         store.close(place, totals)
         store = None
-        _write_synced(made / PLACE, place)
+        write_synced(made / PLACE, place)
         exchange(made, path)
     except BaseException:
         if store is not None:
@@ -222,7 +222,7 @@ def durable_of(path: Path, origin: Origin) -> Durable:
 def begin_with(made: Path, path: Path, place: bytes) -> None:
     """A store that was made beside it, and closed with that place, becomes a replica's checkpoint, and the replica's
     own is a copy of it. Raises StoreError, OSError."""
-    _write_synced(made / PLACE, place)
+    write_synced(made / PLACE, place)
     exchange(made, settled(checkpoint_of(path)))
     restore(path)
 
@@ -245,10 +245,3 @@ def restore(path: Path) -> bool:
         discard(made)
         raise StoreError(f"{checkpoint} cannot be copied: {error}") from error
     return True
-
-
-def _write_synced(file: Path, content: bytes) -> None:
-    with file.open("wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
