@@ -94,7 +94,7 @@ class Body:
         """What is too large is read to its end, not kept: then the client reads our answer."""
         self.size += len(part)
         if self.is_too_large:
-            self.drop(self.size)
+            self.drop()
             return
         self._parts.append(part)
         self._counted += len(part)
@@ -109,9 +109,9 @@ class Body:
         self._bodies.end(self)
         return whole
 
-    def drop(self, size: int = 0) -> None:
-        """What has come of it is not wanted. `size`: what it is known to have."""
-        counted, self._counted, self.size = self._counted, 0, size
+    def drop(self) -> None:
+        """What has come of it is not wanted."""
+        counted, self._counted = self._counted, 0
         self._parts.clear()
         self._bodies.end(self)
         self._bodies.free(counted)

@@ -50,12 +50,17 @@ class Sender:
         return self.sent == self.size
 
 
-def test_beyond_the_limit_the_first_one_goes_on_and_small_ones_pass() -> None:
-    every = Bodies(MOST)
-    senders = [Sender(every, MOST) for _ in range(4)]
+def let_send(*senders: Sender) -> None:
+    """As much as each of them may."""
     for _ in range(100):
         for each in senders:
             each.send()
+
+
+def test_beyond_the_limit_the_first_one_goes_on_and_small_ones_pass() -> None:
+    every = Bodies(MOST)
+    senders = [Sender(every, MOST) for _ in range(4)]
+    let_send(*senders)
     assert [each.is_whole() for each in senders] == [True, False, False, False]
     assert every.bytes <= MOST + MOST
     small = Sender(every, PART)
@@ -74,13 +79,10 @@ def test_beyond_the_limit_the_first_one_goes_on_and_small_ones_pass() -> None:
 def test_who_leaves_or_runs_out_of_time_lets_the_next_one_go_on() -> None:
     every = Bodies(MOST)
     senders = [Sender(every, MOST) for _ in range(3)]
-    for _ in range(100):
-        for each in senders:
-            each.send()
+    let_send(*senders)
     senders[0].body.gone()
     senders[1].body.drop()
-    for _ in range(100):
-        senders[2].send()
+    let_send(senders[2])
     assert senders[2].is_whole()
     senders[2].body.gone()
     assert every.bytes == 0
@@ -90,8 +92,7 @@ def test_what_is_too_large_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requests, "BODY_BYTES_MOST", MOST)
     every = Bodies(MOST)
     sender = Sender(every, 3 * MOST)
-    for _ in range(100):
-        sender.send()
+    let_send(sender)
     assert sender.is_whole()
     assert sender.body.is_too_large
     assert every.bytes == 0

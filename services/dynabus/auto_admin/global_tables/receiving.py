@@ -120,8 +120,11 @@ def receive(said: Said, here: Here, create: Evaluate | None) -> Evaluate:
         if not is_member and not known:
             return _answer(GONE)
         if unknown and is_member and (state is None or state.status != "DELETING"):
-            parted = _parted(said, state, wall_ms) if known and state is not None else None
-            return _answer(REFUSED, f"region {here.own} does not know region {', '.join(unknown)}", write=parted)
+            kept = None
+            if known and state is not None:
+                # Who leaves goes by the answer, and nobody else may know it later.
+                kept = _changed(state, registers.parted(state.global_table, said.message, wall_ms))
+            return _answer(REFUSED, f"region {here.own} does not know region {', '.join(unknown)}", write=kept)
         if state is None:
             return _created(said, here, create, wall_ms)
         if not known:
@@ -144,9 +147,8 @@ def _same_group(register: Register, said: Said) -> bool:
     return bool(register["group"] == said.message["group"])
 
 
-def _parted(said: Said, state: TableState, wall_ms: int) -> TableState | None:
-    """Who leaves goes by the answer, and nobody else may know it later. None: nobody left that was here."""
-    after = registers.parted(state.global_table, said.message, wall_ms)
+def _changed(state: TableState, after: Register) -> TableState | None:
+    """The row with it; None: it is what is there."""
     return replace(state, global_table=after) if after != state.global_table else None
 
 
@@ -218,11 +220,10 @@ def _take(said: Said, state: TableState, wall_ms: int) -> Decision:
 def _leave(said: Said, state: TableState, after: Register, wall_ms: int) -> Decision:
     after = registers.told_by(after, said.message)
     if state.status == "DELETING":
-        changed = replace(state, global_table=after) if after != state.global_table else None
-        return _reply(said, after, state, write=changed)
+        return _reply(said, after, state, write=_changed(state, after))
     # As long as it stays, what else is said counts at once: who else left is not told of by anybody later.
     staying = registers.staying(state.global_table, said.message, wall_ms)
-    kept = replace(state, global_table=staying) if staying != state.global_table else None
+    kept = _changed(state, staying)
     if registers.is_void(after):
         return _answer(GONE, write=kept)
     if state.status != "ACTIVE":

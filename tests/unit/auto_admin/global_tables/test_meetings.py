@@ -30,6 +30,16 @@ def shared(planet: Planet, region: str) -> dict[str, Any]:
     return {**message_of(state.global_table), "by": ""}
 
 
+def with_a_member_that_away_does_not_know() -> Planet:
+    """THIRD, which HOME has added."""
+    planet = Planet(HOME, AWAY, THIRD)
+    planet.regions[AWAY].ask("RemoveRegion", Name=THIRD, Force=False)
+    planet.replicated(AWAY)
+    planet.replicate(THIRD)
+    planet.until("made", lambda: planet.replicas(HOME).get(THIRD) == "ACTIVE")
+    return planet
+
+
 # -- settings and members ------------------------------------------------------------------------------------------
 
 
@@ -49,11 +59,7 @@ def test_settings_of_a_region_that_has_not_heard_of_a_member_take_none_away() ->
 
 
 def test_a_region_that_does_not_know_a_new_member_changes_settings_and_is_active() -> None:
-    planet = Planet(HOME, AWAY, THIRD)
-    planet.regions[AWAY].ask("RemoveRegion", Name=THIRD, Force=False)
-    planet.replicated(AWAY)
-    planet.replicate(THIRD)
-    planet.until("made", lambda: planet.replicas(HOME).get(THIRD) == "ACTIVE")
+    planet = with_a_member_that_away_does_not_know()
     time_to_live(planet, AWAY)
     for region in (HOME, THIRD):
         planet.until("there", lambda region=region: getattr(planet.state(region), "time_to_live", "") == "end")
@@ -94,11 +100,7 @@ def test_a_replica_that_is_deleted_here_and_kept_there_goes() -> None:
 
 
 def test_a_region_that_does_not_know_a_new_member_deletes_its_table_and_nothing_else() -> None:
-    planet = Planet(HOME, AWAY, THIRD)
-    planet.regions[AWAY].ask("RemoveRegion", Name=THIRD, Force=False)
-    planet.replicated(AWAY)
-    planet.replicate(THIRD)
-    planet.until("made", lambda: planet.replicas(HOME).get(THIRD) == "ACTIVE")
+    planet = with_a_member_that_away_does_not_know()
     delete(planet, AWAY)
     planet.until("known", lambda: planet.replicas(HOME) == {THIRD: "ACTIVE"})
     planet.until("known", lambda: planet.replicas(THIRD) == {HOME: "ACTIVE"})
@@ -106,11 +108,7 @@ def test_a_region_that_does_not_know_a_new_member_deletes_its_table_and_nothing_
 
 
 def test_a_region_that_does_not_know_a_member_hears_of_one_that_leaves() -> None:
-    planet = Planet(HOME, AWAY, THIRD)
-    planet.regions[AWAY].ask("RemoveRegion", Name=THIRD, Force=False)
-    planet.replicated(AWAY)
-    planet.replicate(THIRD)
-    planet.until("made", lambda: planet.replicas(HOME).get(THIRD) == "ACTIVE")
+    planet = with_a_member_that_away_does_not_know()
     delete(planet, HOME)
     planet.until("gone", lambda: planet.status(HOME) is None)
     planet.until("heard", lambda: planet.replicas(AWAY) == {})
